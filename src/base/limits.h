@@ -1,0 +1,69 @@
+/* base/limits.h - every length, count, depth and rate that somebody outside can choose.
+ *
+ * Octets unless the name says otherwise. "min" is what the RFC demands of a server.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include "base/base.h"
+
+/* Addresses and names */
+#define LIMIT_LOCAL_PART     ((size_t)255)  /* RFC 5321 §4.5.3.1.1: min 64 */
+#define LIMIT_DOMAIN         ((size_t)255)  /* RFC 5321 §4.5.3.1.2 */
+#define LIMIT_ADDRESS        ((size_t)512)  /* local part, "@", domain */
+#define LIMIT_IP_TEXT        ((size_t)64)   /* INET6_ADDRSTRLEN and a zone */
+#define LIMIT_SESSION_ID     ((size_t)32)
+
+/* SMTP */
+#define LIMIT_SMTP_LINE      ((size_t)2048)       /* command with CRLF; RFC 5321 §4.5.3.1.4: min 512, plus parameters */
+#define LIMIT_SMTP_AUTH_LINE ((size_t)12288)      /* RFC 4954 §4 */
+#define LIMIT_SMTP_REPLY     ((size_t)16 * KIB)   /* a peer's whole reply to us */
+#define LIMIT_MESSAGE        ((size_t)50 * MIB)   /* default of the setting message_size */
+#define LIMIT_MESSAGE_MAX    ((size_t)1 * GIB)    /* largest value of that setting */
+#define LIMIT_RCPTS          ((size_t)1000)       /* per transaction; RFC 5321 §4.5.3.1.8: min 100 */
+#define LIMIT_HOPS           ((unsigned)50)       /* Received fields, RFC 5321 §6.3 */
+#define LIMIT_SMTP_ERRORS    ((unsigned)20)       /* then 421 */
+#define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421 */
+
+/* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
+#define LIMIT_INLINE         ((size_t)256 * KIB)
+
+/* MIME */
+#define LIMIT_MIME_DEPTH     ((unsigned)100)
+#define LIMIT_MIME_PARTS     ((unsigned)10000)
+#define LIMIT_HEADER_BLOCK   ((size_t)1 * MIB)    /* parsed; what is beyond is stored, not parsed */
+#define LIMIT_HEADER_FIELDS  ((unsigned)10000)
+#define LIMIT_MIME_PARAMS    ((unsigned)100)      /* per field */
+#define LIMIT_ADDRESSES      ((unsigned)2000)     /* parsed per address field */
+#define LIMIT_ENVELOPE       ((size_t)512 * KIB)  /* printed */
+#define LIMIT_BODYSTRUCTURE  ((size_t)1 * MIB)    /* printed */
+
+/* IMAP */
+#define LIMIT_IMAP_LINE      ((size_t)64 * KIB)   /* a command without its literals */
+#define LIMIT_IMAP_LINE_PRE  ((size_t)8 * KIB)    /* the same before sign-in */
+#define LIMIT_IMAP_ARGS      ((size_t)256 * KIB)  /* with literals other than APPEND's */
+#define LIMIT_IMAP_LITERALS  ((unsigned)64)       /* per command */
+#define LIMIT_IMAP_DEPTH     ((unsigned)32)       /* nested parentheses and search keys */
+#define LIMIT_IMAP_SET       ((size_t)20000)      /* ranges in one sequence set */
+#define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */
+#define LIMIT_MAILBOX_NAME   ((size_t)1000)       /* UTF-8 */
+#define LIMIT_MAILBOX_DEPTH  ((unsigned)50)
+#define LIMIT_MAILBOXES      ((unsigned)10000)    /* per account */
+#define LIMIT_KEYWORD        ((size_t)64)
+#define LIMIT_KEYWORDS       ((unsigned)128)      /* distinct, per account */
+
+/* Sign-in */
+#define LIMIT_USER           LIMIT_ADDRESS
+#define LIMIT_PASSWORD       ((size_t)1024)
+
+/* Channels between processes */
+#define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
+#define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
+#define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open */
+
+/* Directory */
+#define LIMIT_ALIAS_TARGETS  ((size_t)1000)
+#define LIMIT_ALIAS_DEPTH    ((unsigned)20)
+#define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
+
+#endif

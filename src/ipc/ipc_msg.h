@@ -1,0 +1,63 @@
+/* ipc/ipc_msg.h - the table of all messages between processes.
+ *
+ * A row: who answers, on which lane, after how long it counts as lost, and the shapes of
+ * request and reply. The structs stand beside their meaning in msg_<role>.h.
+ */
+#ifndef IPC_IPC_MSG_H
+#define IPC_IPC_MSG_H
+
+#include "ipc/ipc_codec.h"
+#include "ipc/ipc_graph.h"
+
+enum ipc_msg_id { /* part of the channel protocol: append only */
+	IPC_NONE,
+	/* auth: what sessions and queue ask */
+	IPC_AUTH_RCPT,
+	IPC_AUTH_RESOLVE,
+	IPC_AUTH_LOGIN,
+	IPC_AUTH_SENDER,
+	/* auth: what administrators ask */
+	IPC_AUTH_DOMAIN_ADD,
+	IPC_AUTH_DOMAIN_REMOVE,
+	IPC_AUTH_DOMAIN_LIST,
+	IPC_AUTH_ACCOUNT_ADD,
+	IPC_AUTH_ACCOUNT_LIST,
+	IPC_AUTH_ACCOUNT_CHANGE,
+	IPC_AUTH_ACCOUNT_REMOVE,
+	IPC_AUTH_ALIAS_ADD,
+	IPC_AUTH_ALIAS_REMOVE,
+	IPC_AUTH_ALIAS_LIST,
+	/* queue */
+	IPC_QUEUE_SUBMIT,
+	IPC_QUEUE_KNOWN,
+	IPC_QUEUE_SPOOL,
+	IPC_QUEUE_LIST,
+	IPC_QUEUE_SHOW,
+	IPC_QUEUE_RETRY,
+	IPC_QUEUE_REMOVE,
+	IPC_QUEUE_STATS,
+	IPC_QUEUE_PURGE_ACCOUNT,
+	/* local */
+	IPC_LOCAL_DELIVER,
+	IPC_LOCAL_PURGE,
+	/* remote */
+	IPC_REMOTE_DELIVER,
+	/* dns */
+	IPC_DNS_LOOKUP,
+	/* control */
+	IPC_CONTROL_STATUS,
+	IPC_MSG_COUNT,
+};
+
+struct ipc_msg {
+	const char      *name;
+	enum role_id     server;
+	enum ipc_lane    lane;
+	unsigned         deadline_ms;
+	bool             admin; /* may come from control.sock */
+	struct ipc_shape request, reply;
+};
+
+extern const struct ipc_msg ipc_msgs[IPC_MSG_COUNT];
+
+#endif

@@ -1,0 +1,134 @@
+/* ipc/msg_auth.h - what auth is asked: recipients, sign-in, and the directory.
+ *
+ * Addresses are "local@domain" in UTF-8; auth folds the domain (IDNA, lower case) and the
+ * local part (lower case for our own domains) itself.
+ */
+#ifndef IPC_MSG_AUTH_H
+#define IPC_MSG_AUTH_H
+
+#include "base/limits.h"
+#include "base/str.h"
+
+/* IPC_AUTH_RCPT: may this be a recipient? Answered from memory, never waits. */
+enum auth_rcpt_kind {
+	AUTH_RCPT_LOCAL,   /* ours, and there is somebody */
+	AUTH_RCPT_FOREIGN, /* not our domain: relaying */
+	AUTH_RCPT_UNKNOWN, /* our domain, nobody of that name */
+	AUTH_RCPT_CLOSED,  /* ours, disabled or over quota for now */
+	AUTH_RCPT_LAST = AUTH_RCPT_CLOSED,
+};
+struct auth_rcpt_request {
+	struct str address;
+};
+struct auth_rcpt_reply {
+	enum auth_rcpt_kind kind;
+};
+
+/* IPC_AUTH_RESOLVE: where does mail for this address go? Aliases followed to the end, each target once.
+ * ST_NOT_FOUND: nobody; ST_LIMIT: alias loop or too many targets. */
+struct auth_target {
+	uint64_t   account; /* 0: a foreign address */
+	struct str address; /* of the account, or the foreign one */
+};
+struct auth_resolve_request {
+	struct str address;
+};
+struct auth_resolve_reply {
+	struct auth_target *targets;
+	size_t              target_count;
+};
+
+/* IPC_AUTH_LOGIN: ST_OK; ST_DENIED (wrong user or password: never told apart); ST_LIMIT (too many failures,
+ * try later); ST_BUSY or ST_TEMP (hash lane full). */
+enum auth_protocol { AUTH_SMTP, AUTH_IMAP, AUTH_POP3, AUTH_WEB, AUTH_PROTOCOL_LAST = AUTH_WEB };
+struct auth_login_request {
+	enum auth_protocol protocol;
+	struct str         user, password, peer; /* peer: IP address as text */
+	bool               tls;
+};
+struct auth_login_reply {
+	uint64_t   account;
+	struct str address; /* canonical */
+	struct str token;   /* opaque, names this sign-in to keeper and queue */
+};
+
+/* IPC_AUTH_SENDER: may this account use the address as MAIL FROM or From? ST_OK or ST_DENIED. */
+struct auth_sender_request {
+	uint64_t   account;
+	struct str address;
+};
+
+/* ---- administrators ----
+ * ST_EXISTS, ST_NOT_FOUND, ST_INVALID (bad name), ST_DENIED (domain still has accounts). */
+struct auth_domain {
+	struct str name; /* lower case, A-labels */
+	uint64_t   accounts, aliases;
+	int64_t    created_ms;
+};
+struct auth_domain_request { /* ADD, REMOVE */
+	struct str name;
+};
+struct auth_list_request { /* all listings: rows after `after` in name order, LIMIT_LIST_PAGE at most */
+	struct str after, domain; /* domain: "" for all */
+};
+struct auth_domain_list_reply {
+	struct auth_domain *domains;
+	size_t              domain_count;
+	bool                more;
+};
+
+struct auth_name {
+	struct str address;
+};
+struct auth_account_add_request { /* all of them with one password (one hash): for demo and imports */
+	struct auth_name *names;
+	size_t            name_count;
+	struct str        password;
+	uint64_t          quota_octets; /* 0: none */
+};
+struct auth_account_add_reply {
+	uint64_t first_account, added; /* ids; those that existed are left alone: ST_EXISTS if it was the only one */
+};
+struct auth_account {
+	uint64_t   account;
+	struct str address;
+	bool       disabled, removed;
+	uint64_t   quota_octets;
+	int64_t    created_ms;
+};
+struct auth_account_list_reply {
+	struct auth_account *accounts;
+	size_t               account_count;
+	bool                 more;
+};
+enum auth_change { AUTH_CHANGE_PASSWORD, AUTH_CHANGE_RENAME, AUTH_CHANGE_QUOTA, AUTH_CHANGE_DISABLE, AUTH_CHANGE_ENABLE,
+	AUTH_CHANGE_LAST = AUTH_CHANGE_ENABLE };
+struct auth_account_change_request {
+	struct str       address;
+	enum auth_change what;
+	struct str       password;  /* PASSWORD */
+	struct str       new_address; /* RENAME */
+	uint64_t         quota_octets; /* QUOTA */
+};
+struct auth_account_remove_request {
+	struct str address;
+	bool       purge; /* forget it; else it can be enabled again until the retention ends */
+};
+struct auth_account_remove_reply {
+	uint64_t account;
+};
+struct auth_alias {
+	struct str        from; /* "@domain": catch-all */
+	struct auth_name *to;
+	size_t            to_count;
+};
+struct auth_alias_remove_request {
+	struct str from;
+};
+struct auth_alias_list_reply {
+	struct auth_alias *aliases;
+	size_t             alias_count;
+	bool               more;
+};
+
+#endif

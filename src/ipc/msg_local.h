@@ -1,0 +1,46 @@
+/* ipc/msg_local.h - what local is asked: put a message into an account.
+ *
+ * The reply to IPC_LOCAL_DELIVER comes after the account's log is synced (settled) and
+ * announced on the bus: only then may queue drop its entry. A repeated delivery id that
+ * the account still remembers changes nothing and is answered the same way.
+ */
+#ifndef IPC_MSG_LOCAL_H
+#define IPC_MSG_LOCAL_H
+
+#include "base/limits.h"
+#include "base/str.h"
+
+#define LOCAL_HASH 32u /* SHA-256 */
+
+struct local_deliver_request {
+	uint64_t   delivery; /* id, unique for (message, recipient), never reused */
+	uint64_t   floor;    /* delivery ids below this will never be repeated: the account may forget them */
+	uint64_t   account;
+	struct str address;  /* the account's */
+	struct str mailbox;  /* "" is INBOX */
+	struct str from, rcpt; /* envelope; rcpt as it was given in RCPT */
+	int64_t    received_ms;
+	uint64_t   size;
+	struct str hash;    /* SHA-256 of the content */
+	struct str content; /* if size <= LIMIT_INLINE */
+	int        file;    /* else: queue's finished copy, for reading */
+};
+enum local_result {
+	LOCAL_DELIVERED,
+	LOCAL_DISCARDED,
+	LOCAL_DEFERRED, /* try later: the reason says why */
+	LOCAL_REFUSED,  /* never will: a DSN is due */
+	LOCAL_RESULT_LAST = LOCAL_REFUSED,
+};
+struct local_deliver_reply {
+	enum local_result result;
+	struct str        code;   /* enhanced status, "4.2.2" */
+	struct str        reason; /* for queue show and DSN */
+};
+
+/* IPC_LOCAL_PURGE: delete the account's directory (after the directory has forgotten it). */
+struct local_purge_request {
+	uint64_t account;
+};
+
+#endif

@@ -1,0 +1,39 @@
+/* ipc/msg_remote.h - what remote is asked: send a message to one next hop.
+ */
+#ifndef IPC_MSG_REMOTE_H
+#define IPC_MSG_REMOTE_H
+
+#include "base/limits.h"
+#include "base/str.h"
+
+struct remote_rcpt {
+	uint32_t   index; /* the asker's, given back */
+	struct str address;
+};
+struct remote_deliver_request {
+	uint64_t            message; /* queue id, for the log */
+	struct str          domain;  /* next hop by MX, A-labels or an address literal */
+	struct str          relay;   /* or "host:port", "[ip]:port": no MX; "" for none */
+	struct str          from;
+	struct remote_rcpt *rcpts;
+	size_t              rcpt_count;
+	uint32_t            flags; /* enum queue_flag */
+	uint64_t            size;
+	struct str          content;
+	int                 file;
+};
+enum remote_result { REMOTE_DELIVERED, REMOTE_DEFERRED, REMOTE_REFUSED, REMOTE_RESULT_LAST = REMOTE_REFUSED };
+struct remote_rcpt_result {
+	uint32_t           index;
+	enum remote_result result;
+	struct str         code;   /* enhanced status, "5.1.1"; ours where the peer gave none */
+	struct str         answer; /* the peer's reply in one line, or our own reason */
+	struct str         host;   /* "mx.example [192.0.2.1]:25", "" if none was reached */
+	struct str         tls;    /* "TLSv1.3 ...", "" in clear */
+};
+struct remote_deliver_reply { /* one per recipient, always */
+	struct remote_rcpt_result *results;
+	size_t                     result_count;
+};
+
+#endif

@@ -1,0 +1,168 @@
+/* net/net.h - connections: cheap when idle, straight-line when busy.
+ *
+ * One `struct net` per session process: an epoll set (EPOLLONESHOT) and a pool of threads. A waiting
+ * connection belongs to no thread. The framing collects one whole unit (a line; N octets into a sink; dot-terminated
+ * data into a sink); only then a pool thread runs the protocol's handler: plain sequential code that may
+ * block on a channel, a database or a slow reader. Its return value says what to wait for next.
+ *
+ *   accepted -> handler(START) -> wait(want) -> handler(LINE | DATA | WAKE | TIMEOUT | ...) -> wait ... -> end
+ *
+ * One thread at a time is inside a connection; one atomic owner/pending word serves all wake sources (socket, timer,
+ * net_wake). Bytes left in the TLS object or the input buffer are looked at before the descriptor is armed again. One input
+ * object owns all octets; after STARTTLS the plaintext buffer must be empty or the connection is dropped.
+ *
+ * What strangers may take: every wait has a deadline; connections per address and network, threads per network,
+ * line length, octets per second of data, unread output, and total memory in flight have limits (struct net_limits); past one
+ * the handler gets an event (or, before START, `proto->refused` text is sent) and the connection ends in the protocol's own way.
+ * accept pauses when descriptors run out.
+ *
+ * Thread-safe where it says so; the rest is for the thread that is inside the connection.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+struct net;
+struct net_conn;
+struct net_tls; /* server certificates and settings, see net_tls.h */
+
+/* ---- what a handler waits for ---- */
+
+/* Takes octets of a data unit; false: cannot take them (too much, disk full). The rest is then read and dropped, and the handler
+ * gets NET_EV_DATA with `refused` set. Called from the pool, never after the unit's event. */
+struct net_sink {
+	bool (*write)(void *ctx, struct str octets);
+	void *ctx;
+};
+
+enum net_want_kind {
+	NET_WANT_LINE,  /* up to CRLF: NET_EV_LINE. A line that ends in a bare LF: see net_proto.bare_lf */
+	NET_WANT_BYTES, /* exactly n octets into the sink: NET_EV_DATA */
+	NET_WANT_DOT,   /* SMTP DATA up to CRLF.CRLF, dot-unstuffed, into the sink: NET_EV_DATA (wire/smtp/smtp_data.h) */
+	NET_WANT_TLS,   /* flush, then TLS handshake as the server: NET_EV_TLS. Pending plaintext closes the connection */
+	NET_WANT_WAKE,  /* nothing from the peer is wanted (its octets stay unread): NET_EV_WAKE */
+	NET_WANT_CLOSE, /* flush and close */
+};
+
+struct net_want {
+	enum net_want_kind kind;
+	size_t             n;          /* LINE: longest line without CRLF; BYTES: how many */
+	struct net_sink    sink;       /* BYTES, DOT */
+	bool               normalise;  /* DOT: a bare CR or LF becomes CRLF first; else the unit ends with bare_eol set */
+	unsigned           timeout_ms; /* idle: until the unit's first octet, then NET_EV_TIMEOUT */
+	unsigned           unit_ms;    /* LINE: from its first octet to its end; 0: the net's default */
+};
+
+/* ---- what a handler is told ---- */
+
+enum net_ev_kind {
+	NET_EV_START,    /* first call: send the greeting (TLS is up already on an implicit-TLS listener) */
+	NET_EV_LINE,     /* ev.line: without its CRLF, valid until the handler returns */
+	NET_EV_LONG,     /* the line was longer than wanted; it was read to its end and dropped */
+	NET_EV_BARE_EOL, /* LINE: the line held a bare CR, LF or a NUL (only if proto->strict_eol) */
+	NET_EV_DATA,     /* BYTES or DOT is complete: ev.data_n octets went through the sink; see refused, bare_eol */
+	NET_EV_TLS,      /* handshake done (if it fails the connection just ends) */
+	NET_EV_WAKE,     /* net_wake() was called (several calls may give one event). Delivered while waiting for a LINE
+	                  * only before its first octet */
+	NET_EV_TIMEOUT,  /* nothing came in time: say goodbye and return CLOSE */
+	NET_EV_DRAIN,    /* the process wants to end: between units; say goodbye (421, BYE) and return CLOSE */
+};
+
+struct net_ev {
+	enum net_ev_kind kind;
+	struct str       line;
+	uint64_t         data_n;
+	bool             refused;  /* the sink refused */
+	bool             bare_eol; /* DOT, not normalised: a bare CR or LF (or NUL) was inside; the data was read to its true end */
+};
+
+struct net_proto {
+	const char *name; /* "smtp", for logs */
+	/* Make the session when a connection is accepted; `ctx` is the listener's. In a pool thread, before START. */
+	void *(*open)(void *ctx, struct net_conn *conn);
+	struct net_want (*handle)(void *session, const struct net_ev *ev);
+	void (*close)(void *session); /* always the last call */
+	/* Sent in clear before closing when a connection is refused by a limit: "421 4.7.0 Too many connections\r\n". */
+	const char *refused;
+	bool        strict_eol; /* lines end in CRLF only: others give NET_EV_BARE_EOL. Else a bare LF ends a line too */
+};
+
+/* ---- inside a handler ---- */
+
+/* Append to the output. Sent when the handler returns, at net_flush, or when 32 KiB wait; then it may block for a slow reader
+ * up to limits.write_stall_ms without progress, and below limits.write_rate octets/s. Errors stick: after one, output is dropped and
+ * the connection ends when the handler returns. */
+void net_write(struct net_conn *c, struct str octets);
+void net_printf(struct net_conn *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Send all now. ST_OK, or ST_CLOSED: a long-running handler should stop. */
+enum status net_flush(struct net_conn *c);
+
+/* More input has arrived already: the peer pipelines (a reply may wait for more). */
+bool net_input_pending(struct net_conn *c);
+
+struct net_info {
+	char        peer[64];      /* address as text, no port; "::ffff:" mapped ones as IPv4 */
+	unsigned    peer_port, local_port;
+	char        id[24];        /* session id for the log, unique */
+	bool        tls;
+	const char *tls_version, *tls_cipher; /* NULL in clear */
+	bool        loopback;
+};
+const struct net_info *net_info(const struct net_conn *c);
+/* Lives as long as the connection. Empty until something is allocated. */
+struct arena *net_arena(struct net_conn *c);
+/* After sign-in: lifts the per-network share of threads and the pre-login deadlines. */
+void net_trust(struct net_conn *c);
+/* The listener has a certificate and TLS is not up yet: STARTTLS may be offered. */
+bool net_tls_possible(const struct net_conn *c);
+struct net *net_of(const struct net_conn *c);
+
+/* ---- from any thread ---- */
+
+/* A reference that keeps the struct (not the connection) alive, so that net_wake after close does nothing. */
+struct net_conn *net_ref(struct net_conn *c);
+void             net_unref(struct net_conn **c);
+void             net_wake(struct net_conn *c);
+
+/* Octets that a session holds on behalf of strangers (message in memory, literals): counted against limits.memory.
+ * false: the process is full, refuse the unit (452, NO [LIMIT]). */
+MUST_CHECK bool net_memory_take(struct net *net, size_t octets);
+void            net_memory_give(struct net *net, size_t octets);
+
+/* ---- the process's net ---- */
+
+struct net_limits { /* 0: no limit */
+	unsigned connections;          /* in all */
+	unsigned per_address;          /* connections of one address (IPv6: /64) */
+	unsigned per_network;          /* of one /24 or /48 */
+	unsigned threads;              /* the pool's maximum */
+	unsigned threads_per_network;  /* busy at once for one network before sign-in */
+	unsigned handshake_ms;         /* whole TLS handshake */
+	unsigned unit_ms;              /* default of net_want.unit_ms */
+	unsigned data_rate;            /* octets/s that DOT and BYTES must keep on average, after 30 s of grace */
+	unsigned write_stall_ms;       /* a peer that reads nothing for so long is gone */
+	unsigned write_rate;           /* octets/s on average, after write_stall_ms */
+	size_t   memory;               /* total octets in flight: buffers and net_memory_take */
+	bool     exempt_loopback;      /* --lab: per-address, per-network and rate limits skip loopback */
+};
+
+struct net *net_new(const struct net_limits *limits);
+/* Accept on a listening descriptor (taken over). tls: NULL for none; implicit: handshake first. Before or after net_run. */
+void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ctx, struct net_tls *tls, bool implicit);
+void net_set_limits(struct net *net, const struct net_limits *limits); /* reload */
+/* Start the threads; returns at once. */
+void net_run(struct net *net);
+/* Stop accepting, give every session NET_EV_DRAIN between its units, close what is left after grace_ms. Returns when all
+ * sessions are closed. */
+void net_drain(struct net *net, unsigned grace_ms);
+void net_free(struct net **net); /* after net_drain */
+
+struct net_stats {
+	unsigned connections, threads, threads_busy;
+	uint64_t accepted, refused, memory;
+};
+void net_stats(struct net *net, struct net_stats *ret);
+
+#endif
