@@ -181,7 +181,7 @@ static const struct ipc_field queue_show_rcpt[] = {
 	IPC_STR(struct queue_show_rcpt, answer, LIMIT_REASON),
 };
 static const struct ipc_shape queue_show_rcpt_shape = IPC_SHAPE(queue_show_rcpt, queue_show_rcpt);
-/* One entry inside another struct: a list of exactly one would change the struct, so its fields stand here again. */
+/* The entry inside: its fields stand here again, at their offsets in the outer struct. */
 #define ENTRY(T, m, kind_macro, ...) kind_macro(struct T, entry.m, ##__VA_ARGS__)
 static const struct ipc_field queue_show_reply[] = {
 	ENTRY(queue_show_reply, id, IPC_U64),
@@ -303,11 +303,12 @@ static const struct ipc_field control_status_reply[] = {
 
 #define SHAPE(name)              { #name, sizeof(struct name), name, LEN(name) }
 #define EMPTY                    IPC_EMPTY
-#define ROW(id, text, role, lane_, ms, adm, req, rep)                                                                  \
-	[id] = { .name = text, .server = role, .lane = lane_, .deadline_ms = ms, .admin = adm, .request = req, .reply = rep }
-#define ASK(id, text, role, ms, req, rep)   ROW(id, text, role, IPC_LANE_CONTROL, ms, false, req, rep)
-#define ADMIN(id, text, role, ms, req, rep) ROW(id, text, role, IPC_LANE_CONTROL, ms, true, req, rep)
-#define BULK(id, text, role, ms, req, rep)  ROW(id, text, role, IPC_LANE_BULK, ms, false, req, rep)
+#define ASK(id, text, role, ms, req, rep)                                                                              \
+	[id] = { text, role, IPC_LANE_CONTROL, ms, false, req, rep }
+#define ADMIN(id, text, role, ms, req, rep)                                                                            \
+	[id] = { text, role, IPC_LANE_CONTROL, ms, true, req, rep }
+#define BULK(id, text, role, ms, req, rep)                                                                             \
+	[id] = { text, role, IPC_LANE_BULK, ms, false, req, rep }
 
 #define SECONDS 1000u
 #define MINUTES (60u * SECONDS)
