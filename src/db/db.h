@@ -57,6 +57,10 @@ void db_rollback(struct db *db);                      /* nothing happens if none
 MUST_CHECK enum status db_sync(struct db *db);
 /* The log's descriptor-independent number: grows with every commit, so "is anything unsynced" can be asked. */
 uint64_t db_commits(const struct db *db);
+/* Is anything in this file not yet durable, whoever committed it. One pread. */
+bool db_unsynced(const struct db *db);
+/* Something else made durable what was committed when db_commits() said `commits` (a syncfs that began after that). */
+MUST_CHECK enum status db_synced(struct db *db, uint64_t commits);
 /* Mark by hand (a syncfs over many files failed). */
 void db_mark_suspect(const char *path);
 bool db_is_suspect(const char *path);
