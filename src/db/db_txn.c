@@ -227,6 +227,23 @@ enum status db_commit(struct db *db)
 	return ST_OK;
 }
 
+enum status db_flush(struct db *db)
+{
+	enum status st;
+
+	CHECK(db->txn == DB_TXN_WRITE);
+	st = commit_write(db);
+	if (st == ST_OK)
+		st = db_sync_log(db);
+	if (st == ST_OK)
+		st = db_header_synced(db->file, db->header.done);
+	if (st == ST_OK)
+		st = db_run(db_sql(db, "BEGIN IMMEDIATE"));
+	if (st != ST_OK)
+		db_rollback(db);
+	return st;
+}
+
 void db_rollback(struct db *db)
 {
 	if (db->txn == DB_TXN_NONE)
