@@ -55,6 +55,12 @@
 /* Sign-in */
 #define LIMIT_USER           LIMIT_ADDRESS
 #define LIMIT_PASSWORD       ((size_t)1024)
+#define LIMIT_PASSWORD_HASH  ((size_t)512)        /* stored or imported, with its prefix */
+#define LIMIT_HASH_THREADS   ((unsigned)64)       /* passwords hashed at once */
+#define LIMIT_HASH_QUEUE     ((unsigned)256)      /* sign-ins that wait for it */
+#define LIMIT_HASH_SHARE     ((unsigned)16)       /* of them, per source network */
+#define LIMIT_SIGNIN_FREE    ((unsigned)5)        /* failures per source and account before they have to wait */
+#define LIMIT_SIGNIN_WAIT    ((int64_t)900 * 1000) /* the longest such wait, ms */
 
 /* TLS */
 #define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
@@ -71,5 +77,7 @@
 #define LIMIT_ALIAS_DEPTH    ((unsigned)20)
 #define LIMIT_ACCOUNT_BATCH  ((size_t)10000)      /* accounts made by one request */
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
+#define LIMIT_LIST_OCTETS    ((size_t)512 * KIB)  /* in one answer of a listing, about */
+#define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 
 #endif
