@@ -37,7 +37,7 @@ enum smtp_next smtp_cmd_ehlo(struct smtp_session *s, struct str arg)
 	smtp_write_line(s, 250, NULL, s->set->hostname, false);
 	for (const struct smtp_extension *e = smtp_extensions; e <= last; e++) {
 		char       text[SMTP_REPLY_LINE];
-		struct buf b = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
+		struct buf b = { .p = text, .cap = sizeof(text), .max = sizeof(text) - 1 };
 
 		if (e->offered && !e->offered(s))
 			continue;

@@ -91,7 +91,7 @@ static void complete(struct smtp_session *s, const struct header *h)
 {
 	struct buf *message = &s->tx.content.memory;
 	char        text[LIMIT_DOMAIN + 256];
-	struct buf  b = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
+	struct buf  b = { .p = text, .cap = sizeof(text), .max = sizeof(text) - 1 };
 	char        unique[16];
 
 	if (!h->date) {

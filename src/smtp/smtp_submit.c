@@ -78,7 +78,7 @@ static enum smtp_next queued(struct smtp_session *s, uint64_t id)
 	static const struct smtp_reply ok = { 250, "2.0.0", NULL };
 	struct queue_id_text           text = queue_id_text(id);
 	char                           line[64];
-	struct buf                     b = { .p = line, .cap = sizeof(line), .max = sizeof(line) };
+	struct buf                     b = { .p = line, .cap = sizeof(line), .max = sizeof(line) - 1 };
 
 	log_info("message accepted", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_C("tx", s->tx.id),
 		 LOG_C("id", text.p), LOG_STR("from", s->tx.from), LOG_STR("user", buf_str(&s->login)),
