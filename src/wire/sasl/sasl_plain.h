@@ -6,7 +6,7 @@
  *
  * Limits: LIMIT_USER for authzid and authcid, LIMIT_PASSWORD. SASLprep is not applied: passwords are compared as sent.
  *
- * Pure. Tests: tests/unit/test_sasl_plain.c, tests/fuzz/fuzz_sasl_plain.c.
+ * Pure. Tests: tests/unit/test_smtp_wire.c, tests/fuzz/fuzz_smtp_command.c.
  */
 #ifndef WIRE_SASL_SASL_PLAIN_H
 #define WIRE_SASL_SASL_PLAIN_H

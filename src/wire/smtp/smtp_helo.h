@@ -8,7 +8,7 @@
  * label), and "[" 1*(alnum / "." / ":") "]". Whatever passes can stand in a Received field as it is: no space, control,
  * quote, parenthesis, comma, semicolon or 8-bit octet.
  *
- * Pure. Tests: tests/unit/test_smtp_helo.c, tests/fuzz/fuzz_smtp_command.c.
+ * Pure. Tests: tests/unit/test_smtp_wire.c, tests/fuzz/fuzz_smtp_command.c.
  */
 #ifndef WIRE_SMTP_SMTP_HELO_H
 #define WIRE_SMTP_SMTP_HELO_H

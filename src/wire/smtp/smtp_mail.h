@@ -8,7 +8,7 @@
  * lenient_space: spaces between "FROM:" and the path are skipped.
  *
  * Pure: no I/O, no allocation, no clock, no globals.
- * Tests: tests/unit/test_smtp_mail.c, tests/fuzz/fuzz_smtp_command.c.
+ * Tests: tests/unit/test_smtp_wire.c, tests/fuzz/fuzz_smtp_command.c.
  */
 #ifndef WIRE_SMTP_SMTP_MAIL_H
 #define WIRE_SMTP_SMTP_MAIL_H

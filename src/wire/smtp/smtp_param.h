@@ -10,7 +10,7 @@
  * A source route (A-d-l, "@a,@b:") is not taken apart: the path is then no Mailbox and is refused (RFC 5321 §3.6.1 lets a
  * server decline it; nothing legitimate sends one, and it hides the sender from SPF).
  *
- * Pure. Tests: tests/unit/test_smtp_mail.c, test_smtp_rcpt.c, tests/fuzz/fuzz_smtp_command.c.
+ * Pure. Tests: tests/unit/test_smtp_wire.c, tests/fuzz/fuzz_smtp_command.c.
  */
 #ifndef WIRE_SMTP_SMTP_PARAM_H
 #define WIRE_SMTP_SMTP_PARAM_H

@@ -6,7 +6,7 @@
  * No parameter is announced yet, so each one is SMTP_RCPT_UNKNOWN. "%" and "!" in the local part are plain characters of it,
  * quoted or not: they never route. lenient_space as in smtp_mail.h.
  *
- * Pure. Tests: tests/unit/test_smtp_rcpt.c, tests/fuzz/fuzz_smtp_command.c.
+ * Pure. Tests: tests/unit/test_smtp_wire.c, tests/fuzz/fuzz_smtp_command.c.
  */
 #ifndef WIRE_SMTP_SMTP_RCPT_H
 #define WIRE_SMTP_SMTP_RCPT_H

@@ -6,7 +6,7 @@
  *           for <RCPT> tls CIPHER;
  *           Sat, 21 Nov 2026 08:00:00 +0000
  *
- * Pure. Tests: tests/unit/test_smtp_received.c.
+ * Pure. Tests: tests/unit/test_smtp_wire.c.
  */
 #ifndef WIRE_SMTP_SMTP_RECEIVED_H
 #define WIRE_SMTP_SMTP_RECEIVED_H

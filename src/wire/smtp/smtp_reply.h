@@ -4,7 +4,7 @@
  *   Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
  *   textstring begins with the enhanced status code (RFC 3463), where the reply has one
  *
- * Pure, no allocation. Tests: tests/unit/test_smtp_reply.c.
+ * Pure, no allocation. Tests: tests/unit/test_smtp_wire.c.
  */
 #ifndef WIRE_SMTP_SMTP_REPLY_H
 #define WIRE_SMTP_SMTP_REPLY_H

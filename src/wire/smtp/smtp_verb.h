@@ -6,7 +6,7 @@
  * White space at the end of the line is dropped (§4.1.1: "SHOULD tolerate trailing white space"). Control octets are refused in the
  * whole line: none has a meaning in any argument. Octets over 127 are left to the argument's own grammar.
  *
- * Pure. Tests: tests/unit/test_smtp_verb.c, tests/fuzz/fuzz_smtp_command.c.
+ * Pure. Tests: tests/unit/test_smtp_wire.c, tests/fuzz/fuzz_smtp_command.c.
  */
 #ifndef WIRE_SMTP_SMTP_VERB_H
 #define WIRE_SMTP_SMTP_VERB_H
