@@ -3,66 +3,13 @@
 
 #include <stdio.h>
 
-#include "fake_ask.h"
-#include "fake_net.h"
 #include "smtp/smtp_session.h"
-
-struct rig {
-	struct net_conn      conn;
-	struct fake_ask      ask;
-	struct smtp_env      env;
-	struct smtp_settings set;
-};
-
-static void rig_init(struct rig *r, enum smtp_kind kind)
-{
-	fake_ask_init(&r->ask);
-	fake_env_init(&r->env, &r->set, kind, &r->ask);
-	fake_init(&r->conn);
-}
-
-static void rig_start(struct rig *r)
-{
-	fake_start(&r->conn, &smtp_proto, &r->env);
-}
-
-static void rig_done(struct rig *r)
-{
-	fake_done(&r->conn);
-	fake_ask_done(&r->ask);
-}
-
-/* Feed one line (or several), give the reply code of the last line that came back; 0 if nothing came. */
-static unsigned talk_str(struct rig *r, struct str octets)
-{
-	struct str out;
-	ptrdiff_t  at;
-
-	buf_clear(&r->conn.out);
-	fake_feed(&r->conn, octets);
-	out = str_chomp(buf_str(&r->conn.out));
-	if (out.n == 0)
-		return 0;
-	at = str_rfind(out, '\n');
-	out = str_from(out, (size_t)(at + 1));
-	assert_true(out.n >= 4 && out.p[3] == ' ');
-	return (unsigned)(out.p[0] - '0') * 100 + (unsigned)(out.p[1] - '0') * 10 + (unsigned)(out.p[2] - '0');
-}
-
-static unsigned talk(struct rig *r, const char *text)
-{
-	return talk_str(r, str_of(text));
-}
-
-#define HELLO   "EHLO client.example\r\n"
-#define FROM    "MAIL FROM:<x@far.example>\r\n"
-#define TO      "RCPT TO:<alice@demo.test>\r\n"
-#define MESSAGE "From: alice@demo.test\r\nSubject: hi\r\n\r\nbody\r\n.\r\n"
+#include "smtp_rig.h"
 
 static void sign_in(struct rig *r)
 {
 	assert_int_equal(talk(r, "EHLO client.example\r\n"), 250);
-	assert_int_equal(talk(r, "AUTH PLAIN AGFsaWNlQGRlbW8udGVzdABwYXNzd29yZA==\r\n"), 235);
+	assert_int_equal(talk(r, SIGN_IN), 235);
 }
 
 /* ---- the whole table: every command in every state ---- */
@@ -216,7 +163,6 @@ static void one_cell(unsigned way, size_t row, bool submission)
 	unsigned   before = equals[way], code, want;
 
 	rig_init(&r, submission ? SMTP_KIND_SUBMISSION : SMTP_KIND_RELAY);
-	r.set.allow_plain = true;
 	rig_start(&r);
 	reach(&r, way, submission);
 	want = submission ? table[row].submission[before] : table[row].relay[before];
@@ -278,11 +224,286 @@ static void test_split(void **state)
 	buf_done(&first);
 }
 
+
+/* ---- limits, ends, the protocol's edges ---- */
+
+static void test_greeting(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	assert_str(buf_str(&r.conn.out), STR("220 mx.demo.test ESMTP Postrider\r\n"));
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_RELAY); /* RFC 5321 §3.1: who talks first has not waited */
+	buf_add(&r.conn.in, STR("EHLO x\r\n"));
+	rig_start(&r);
+	assert_true(str_starts(buf_str(&r.conn.out), STR("554 5.5.0 ")));
+	assert_true(r.conn.closed);
+	rig_done(&r);
+}
+
+static void test_ehlo(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_str(buf_str(&r.conn.out), STR("250-mx.demo.test\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n"
+					     "250-SMTPUTF8\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n"));
+	assert_int_equal(talk(&r, "HELO c.example\r\n"), 250);
+	assert_str(buf_str(&r.conn.out), STR("250 mx.demo.test\r\n"));
+	assert_int_equal(talk(&r, "MAIL FROM:<x@far.example> SIZE=5\r\n"), 555); /* nothing was announced */
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_SUBMISSION);
+	r.set.allow_plain = false;
+	rig_start(&r);
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_true(str_search(buf_str(&r.conn.out), STR("AUTH")) < 0);
+	assert_int_equal(talk(&r, "STARTTLS\r\n"), 220);
+	fake_tls(&r.conn);
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_true(str_search(buf_str(&r.conn.out), STR("STARTTLS")) < 0);
+	assert_true(str_search(buf_str(&r.conn.out), STR("250-AUTH PLAIN LOGIN\r\n")) > 0);
+	rig_done(&r);
+}
+
+/* HELP lists what there is: each row of the table, from the table. */
+static void test_help(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	assert_int_equal(talk(&r, "HELP\r\n"), 214);
+	for (size_t i = 0; i < smtp_command_count; i++)
+		assert_true(str_search(buf_str(&r.conn.out), str_of(smtp_commands[i].syntax)) > 0);
+	rig_done(&r);
+}
+
+static void test_lines(void **state)
+{
+	static const struct {
+		size_t   octets; /* with CRLF */
+		unsigned code;
+	} rows[] = { { 512, 250 }, { 513, 250 }, { 1000, 250 }, { 2048, 250 }, { 2049, 500 }, { 64 * 1024, 500 } };
+	struct rig r;
+
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		rig_init(&r, kind ? SMTP_KIND_SUBMISSION : SMTP_KIND_RELAY);
+		rig_start(&r);
+		for (size_t i = 0; i < LEN(rows); i++) {
+			char *line = malloc(rows[i].octets);
+
+			memset(line, 'x', rows[i].octets);
+			memcpy(line, "NOOP ", 5);
+			memcpy(line + rows[i].octets - 2, "\r\n", 2);
+			assert_int_equal(talk_str(&r, str_n(line, rows[i].octets)), rows[i].code);
+			free(line);
+		}
+		assert_int_equal(talk_str(&r, (struct str){ "NOOP a\nb\r\n", 10 }), 500);
+		assert_int_equal(talk_str(&r, (struct str){ "NOOP a\rb\r\n", 10 }), 500);
+		assert_int_equal(talk_str(&r, (struct str){ "NOOP \0\r\n", 8 }), 500);
+		assert_int_equal(talk(&r, HELLO), 250);
+		rig_done(&r);
+	}
+}
+
+static void test_errors(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	for (unsigned i = 0; i < LIMIT_SMTP_ERRORS; i++)
+		assert_int_equal(talk(&r, "FOO\r\n"), 500);
+	assert_int_equal(talk(&r, "FOO\r\n"), 421);
+	assert_true(r.conn.closed);
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	for (unsigned i = 0; i < LIMIT_SMTP_COMMANDS; i++)
+		assert_int_equal(talk(&r, "NOOP\r\n"), 250);
+	assert_int_equal(talk(&r, "NOOP\r\n"), 421);
+	rig_done(&r);
+}
+
+static void test_recipients(void **state)
+{
+	struct rig r;
+	char       line[64];
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_RELAY); /* 1000 refused, then one good one */
+	rig_start(&r);
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_int_equal(talk(&r, FROM), 250);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(talk(&r, "RCPT TO:<nobody@demo.test>\r\n"), 550);
+	assert_int_equal(talk(&r, "DATA\r\n"), 503);
+	assert_int_equal(talk(&r, TO), 250);
+	assert_int_equal(talk(&r, "DATA\r\n"), 354);
+	assert_int_equal(talk(&r, MESSAGE), 250);
+	assert_str(buf_str(&r.ask.recipients), STR("alice@demo.test "));
+
+	assert_int_equal(talk(&r, FROM), 250); /* as many as may be, and a repeat that counts once */
+	for (unsigned i = 0; i < LIMIT_RCPTS; i++) {
+		snprintf(line, sizeof(line), "RCPT TO:<user%u@demo.test>\r\n", i);
+		assert_int_equal(talk(&r, line), 250);
+	}
+	assert_int_equal(talk(&r, TO), 452);
+	assert_int_equal(talk(&r, "DATA\r\n"), 354);
+	assert_int_equal(talk(&r, MESSAGE), 250);
+	assert_true(str_search(buf_str(&r.ask.content), STR(" for <")) < 0);
+
+	assert_int_equal(talk(&r, FROM), 250);
+	assert_int_equal(talk(&r, TO TO TO), 250);
+	assert_int_equal(talk(&r, "DATA\r\n"), 354);
+	assert_int_equal(talk(&r, MESSAGE), 250);
+	assert_str(buf_str(&r.ask.recipients), STR("alice@demo.test "));
+
+	assert_int_equal(talk(&r, FROM), 250); /* no end of trying */
+	for (unsigned i = 0; i < LIMIT_SMTP_RCPT_COMMANDS; i++)
+		assert_int_equal(talk(&r, "RCPT TO:<nobody@demo.test>\r\n"), 550);
+	assert_int_equal(talk(&r, TO), 421);
+	assert_true(r.conn.closed);
+	rig_done(&r);
+}
+
+/* Probes for an open relay, and what must not route (mta.md 5.24). */
+static void test_relay_probes(void **state)
+{
+	static const struct {
+		const char *to;
+		unsigned    code;
+	} rows[] = {
+		{ "alice@far.example", 550 },          { "bob%far.example@demo.test", 550 }, { "far.example!bob@demo.test", 550 },
+		{ "\"bob@far.example\"@demo.test", 550 }, { "bob@far.example@demo.test", 553 }, { "@demo.test:bob@far.example", 553 },
+		{ "alice@demo.test.", 553 },           { "ALICE@DEMO.TEST", 250 },            { "alice@[192.0.2.1]", 550 },
+		{ "alice@d\xc3\xa9mo.test", 553 },     { "Postmaster", 250 },                { "alice", 553 },
+		{ "\"\\alice\"@demo.test", 250 },        { "\"alice\"@demo.test", 250 },
+	};
+	struct rig r;
+	char       line[128];
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_int_equal(talk(&r, FROM), 250);
+	for (size_t i = 0; i < LEN(rows); i++) {
+		unsigned code;
+
+		snprintf(line, sizeof(line), "RCPT TO:<%s>\r\n", rows[i].to);
+		code = talk(&r, line);
+		if (code != rows[i].code)
+			print_error("%s: %u\n", rows[i].to, code);
+		assert_int_equal(code, rows[i].code);
+	}
+	rig_done(&r);
+}
+
+static void test_pipelining(void **state)
+{
+	static const char *const bad[] = {
+		"EHLO a.example\r\nMAIL FROM:<>\r\n",
+		"HELO a.example\r\nMAIL FROM:<>\r\n",
+		FROM TO "DATA\r\nSubject: x\r\n\r\n.\r\n",
+		FROM "DATA\r\nSubject: x\r\n", /* refused, and the data must not be read as commands */
+		"STARTTLS\r\nNOOP\r\n",
+		"STARTTLS\r\nNO",
+	};
+	struct rig r;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(bad); i++) {
+		rig_init(&r, SMTP_KIND_RELAY);
+		rig_start(&r);
+		assert_int_equal(talk(&r, HELLO), 250);
+		assert_int_equal(talk(&r, bad[i]), 554);
+		assert_true(r.conn.closed);
+		assert_int_equal(r.ask.submits, 0);
+		rig_done(&r);
+	}
+	rig_init(&r, SMTP_KIND_RELAY); /* after HELO nothing may be sent ahead */
+	rig_start(&r);
+	assert_int_equal(talk(&r, "HELO a.example\r\n"), 250);
+	assert_int_equal(talk(&r, FROM TO), 554);
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_RELAY); /* legal groups, RFC 2920 §4 */
+	rig_start(&r);
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_int_equal(talk(&r, FROM TO "RCPT TO:<bob@demo.test>\r\nDATA\r\n"), 354);
+	assert_int_equal(talk(&r, MESSAGE FROM TO "DATA\r\n"), 354);
+	assert_int_equal(talk(&r, MESSAGE "RSET\r\n" FROM TO "QUIT\r\n"), 221);
+	assert_int_equal(r.ask.submits, 2);
+	assert_true(r.conn.closed);
+	rig_done(&r);
+}
+
+static void test_ends(void **state)
+{
+	static const enum net_ev_kind kinds[] = { NET_EV_TIMEOUT, NET_EV_DRAIN };
+	struct rig                    r;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		for (unsigned way = 0; way < S_COUNT; way++) {
+			rig_init(&r, SMTP_KIND_RELAY);
+			rig_start(&r);
+			reach(&r, way, false);
+			buf_clear(&r.conn.out);
+			fake_event(&r.conn, kinds[i]);
+			assert_true(str_starts(buf_str(&r.conn.out), STR("421 4.")));
+			assert_true(r.conn.closed);
+			rig_done(&r);
+		}
+		rig_init(&r, SMTP_KIND_RELAY);
+		rig_start(&r);
+		rig_to_data(&r);
+		fake_feed(&r.conn, STR("Subject: half"));
+		fake_event(&r.conn, kinds[i]);
+		assert_true(r.conn.closed);
+		assert_int_equal(r.ask.submits, 0);
+		rig_done(&r);
+	}
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	rig_to_data(&r); /* the connection just goes */
+	fake_feed(&r.conn, STR("Subject: half\r\n"));
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	assert_int_equal(talk(&r, "POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO x\r\n"), 0);
+	assert_true(r.conn.closed);
+	rig_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_greeting),
+		cmocka_unit_test(test_ehlo),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_recipients),
+		cmocka_unit_test(test_relay_probes),
+		cmocka_unit_test(test_pipelining),
+		cmocka_unit_test(test_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
