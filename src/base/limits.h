@@ -23,7 +23,10 @@
 #define LIMIT_RCPTS          ((size_t)1000)       /* per transaction; RFC 5321 §4.5.3.1.8: min 100 */
 #define LIMIT_HOPS           ((unsigned)50)       /* Received fields, RFC 5321 §6.3 */
 #define LIMIT_SMTP_ERRORS    ((unsigned)20)       /* then 421 */
-#define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421 */
+#define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421; RCPT not counted */
+#define LIMIT_SMTP_RCPT_COMMANDS ((unsigned)5000) /* RCPT, refused ones too, without a message accepted, then 421 */
+#define LIMIT_SMTP_AUTH_FAILURES ((unsigned)5)    /* wrong passwords in one session, then 421 */
+#define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
 
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
 #define LIMIT_INLINE         ((size_t)256 * KIB)
