@@ -105,6 +105,16 @@ bool mime_field_find(struct str header, struct str name, struct mime_field *ret)
 	return false;
 }
 
+unsigned mime_received_count(struct str header)
+{
+	struct mime_field f;
+	unsigned          count = 0;
+
+	while (mime_field_next(&header, &f))
+		count += f.name.n == 8 && str_ieq(f.name, STR("Received"));
+	return count;
+}
+
 struct str mime_unfold(struct arena *a, struct str value)
 {
 	char  *p;
