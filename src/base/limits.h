@@ -59,6 +59,11 @@
 #define LIMIT_USER           LIMIT_ADDRESS
 #define LIMIT_PASSWORD       ((size_t)1024)
 
+/* TLS */
+#define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
+#define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */
+#define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
+
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
