@@ -72,6 +72,7 @@
 /* Directory */
 #define LIMIT_ALIAS_TARGETS  ((size_t)1000)
 #define LIMIT_ALIAS_DEPTH    ((unsigned)20)
+#define LIMIT_ACCOUNT_BATCH  ((size_t)10000)      /* accounts made by one request */
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
 
 #endif

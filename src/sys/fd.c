@@ -79,9 +79,9 @@ enum status fd_set_cloexec(int fd, bool on)
 	return flag_set(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
-enum status fd_pair(int ret_fd[2], int octets)
+enum status fd_pair(int ret_fd[2], bool records, int octets)
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_fd) < 0)
+	if (socketpair(AF_UNIX, (records ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0, ret_fd) < 0)
 		return fd_status(errno);
 	for (int i = 0; i < 2; i++)
 		setsockopt(ret_fd[i], SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));

@@ -16,8 +16,8 @@ MUST_CHECK enum status fd_write(int fd, struct str s);
 MUST_CHECK enum status fd_set_nonblock(int fd, bool on);
 MUST_CHECK enum status fd_set_cloexec(int fd, bool on);
 
-/* A connected pair of stream sockets, close-on-exec, with send and receive buffers of about `octets`. */
-MUST_CHECK enum status fd_pair(int ret_fd[2], int octets);
+/* A connected pair of sockets, close-on-exec, with send buffers of about `octets`: a stream, or records (SOCK_SEQPACKET). */
+MUST_CHECK enum status fd_pair(int ret_fd[2], bool records, int octets);
 
 /* What errno means to a caller: ENOSPC, EDQUOT, EFBIG => ST_FULL; ENOENT => ST_NOT_FOUND; EEXIST => ST_EXISTS; EACCES,
  * EPERM, EROFS => ST_DENIED; EPIPE, ECONNRESET => ST_CLOSED; EAGAIN => ST_AGAIN; ETIMEDOUT => ST_TEMP; else ST_IO. */

@@ -1,0 +1,50 @@
+/* ipc/ipc_frame.h - one message on a stream socket, with descriptors beside it.
+ *
+ *   offset octets
+ *        0      4  length of the payload, at most LIMIT_IPC_FRAME
+ *        4      2  message, enum ipc_msg_id
+ *        6      1  version of the sender, IPC_VERSION
+ *        7      1  flags: 1 = reply; bits 4-5: descriptors
+ *        8      8  number of the request, chosen by the asker
+ *       16      4  status of a reply, enum status
+ *       20      -  payload, see ipc_codec.h
+ *
+ * Big-endian. Length, descriptors and flags are checked before anything is believed.
+ */
+#ifndef IPC_IPC_FRAME_H
+#define IPC_IPC_FRAME_H
+
+#include "ipc/ipc_codec.h"
+
+#define IPC_HEADER 20u
+
+struct ipc_frame {
+	uint32_t      type;
+	unsigned      version;
+	bool          reply;
+	uint64_t      number;
+	enum status   status;
+	struct str    payload; /* borrows from the reader until its next call */
+	struct ipc_fds fds;    /* the receiver's now */
+};
+
+/* Send one frame whole on a blocking socket; the caller serialises. `head` has IPC_HEADER octets of room before the payload:
+ * build it with ipc_frame_begin, encode, then send. ST_CLOSED, or ST_TEMP if the peer does not read for too long. */
+void ipc_frame_begin(struct buf *out);
+MUST_CHECK enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
+
+struct ipc_reader {
+	int            fd;
+	struct buf     in;
+	size_t         used; /* octets at the start that belong to frames already returned */
+	struct ipc_fds fds;  /* received, not yet claimed by a frame */
+};
+
+void ipc_reader_init(struct ipc_reader *r, int fd);
+void ipc_reader_done(struct ipc_reader *r); /* closes unclaimed descriptors, not the socket */
+/* Wait for the next frame. ST_CLOSED: the peer is gone; ST_CORRUPT: it does not speak the format. */
+MUST_CHECK enum status ipc_reader_next(struct ipc_reader *r, struct ipc_frame *ret);
+
+void ipc_fds_close(struct ipc_fds *fds);
+
+#endif

@@ -1,0 +1,42 @@
+/* ipc/ipc_graph.c - see ipc_graph.h. */
+#include "ipc/ipc_graph.h"
+
+#define CONTROL (1u << IPC_LANE_CONTROL)
+#define BULK    (1u << IPC_LANE_BULK)
+#define BUS     (1u << IPC_LANE_BUS)
+
+const struct ipc_edge ipc_edges[] = {
+	{ ROLE_CONTROL, ROLE_AUTH, CONTROL },
+	{ ROLE_CONTROL, ROLE_QUEUE, CONTROL },
+	{ ROLE_SMTP, ROLE_AUTH, CONTROL },
+	{ ROLE_SMTP, ROLE_QUEUE, CONTROL | BULK },
+	{ ROLE_QUEUE, ROLE_AUTH, CONTROL },
+	{ ROLE_QUEUE, ROLE_LOCAL, CONTROL | BULK },
+	{ ROLE_QUEUE, ROLE_REMOTE, CONTROL | BULK },
+	{ ROLE_REMOTE, ROLE_DNS, CONTROL },
+	{ ROLE_IMAP, ROLE_AUTH, CONTROL },
+	/* Announcements: nobody waits for them, so they are no questions. */
+	{ ROLE_LOCAL, ROLE_IMAP, BUS },
+	{ ROLE_IMAP, ROLE_IMAP, BUS },
+};
+const size_t ipc_edge_count = LEN(ipc_edges);
+
+static const char *const names[] = {
+	[ROLE_MASTER] = "master", [ROLE_CONTROL] = "control", [ROLE_DNS] = "dns",
+	[ROLE_AUTH] = "auth",     [ROLE_SMTP] = "smtp",       [ROLE_QUEUE] = "queue",
+	[ROLE_LOCAL] = "local",   [ROLE_REMOTE] = "remote",   [ROLE_IMAP] = "imap",
+};
+_Static_assert(LEN(names) == ROLE_COUNT, "a name per role");
+
+const char *role_name(enum role_id role)
+{
+	return (unsigned)role < LEN(names) ? names[role] : "?";
+}
+
+enum role_id role_find(struct str name)
+{
+	for (unsigned i = 0; i < LEN(names); i++)
+		if (str_eq(str_of(names[i]), name))
+			return (enum role_id)i;
+	return ROLE_COUNT;
+}

@@ -1,0 +1,97 @@
+/* ipc/ipc_link.h - inside of ipc: one end of one pair, and the process's table of them. Only ipc_*.c include this. */
+#ifndef IPC_IPC_LINK_H
+#define IPC_IPC_LINK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "ipc/ipc.h"
+#include "ipc/ipc_frame.h"
+
+#define IPC_POOLS 5 /* pool 0 is the reader thread */
+
+/* A question that waits for its answer: on the asker's stack (done == NULL) or on the heap. */
+struct ipc_wait {
+	enum ipc_msg_id id;
+	int64_t         deadline_ms; /* monotonic */
+	/* waiting thread */
+	pthread_cond_t cond;
+	bool           claimed, over; /* claimed: the reader is filling it in; over: done */
+	enum status    status;
+	struct arena  *arena;
+	void          *reply;
+	/* or callback */
+	ipc_done_fn *done;
+	void        *arg;
+};
+
+/* Counted: the table holds one reference, the reader thread one, each open request one. */
+struct ipc_link {
+	struct ipc     *ipc;
+	bool            asks; /* we ask the peer; else it asks us */
+	enum role_id    peer;
+	unsigned        instance;
+	enum ipc_lane   lane;
+	uint64_t        epoch;
+	int             fd;
+	_Atomic int     refs;
+	pthread_mutex_t lock;  /* waits, next_number, dead */
+	struct map      waits; /* number -> struct ipc_wait */
+	uint64_t        next_number;
+	bool            dead;
+	pthread_mutex_t write_lock; /* fd for writing, out */
+	struct buf      out;
+	_Atomic bool    bus_overrun;
+};
+
+struct ipc_task {
+	struct ipc_task    *next;
+	struct ipc_request *request;
+	ipc_handler_fn     *handler;
+};
+
+struct ipc_pool {
+	pthread_mutex_t   lock;
+	pthread_cond_t    cond;
+	struct ipc_task  *first, **last;
+	unsigned          threads, threads_max, idle, waiting, backlog;
+	void             *ctx;
+};
+
+struct ipc {
+	enum role_id          self;
+	unsigned              instance;
+	pthread_mutex_t       lock; /* links */
+	struct ipc_link      *links[2][ROLE_COUNT][ROLE_INSTANCES_MAX][IPC_LANE_COUNT]; /* [asks] */
+	_Atomic uint64_t      turn;
+	const struct ipc_row *rows[IPC_MSG_COUNT];
+	void                 *ctx;
+	struct ipc_pool       pools[IPC_POOLS];
+	ipc_bus_fn           *bus_fn;
+	void                 *bus_ctx;
+	void                (*bad_peer)(void *, enum role_id, unsigned);
+	void                 *bad_peer_ctx;
+	_Atomic bool          ticking;
+};
+
+void ipc_link_unref(struct ipc_link *l);
+/* End all waits with ST_TEMP; later sends fail. */
+void ipc_link_kill(struct ipc_link *l);
+/* A living link on which to ask, with a reference, or NULL. */
+struct ipc_link *ipc_link_find(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_lane lane);
+
+/* Encode and send; serialised. */
+enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, const struct ipc_shape *shape, const void *msg);
+
+void ipc_answer_arrived(struct ipc_link *l, struct ipc_frame *f);  /* ipc_call.c */
+void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f); /* ipc_serve.c */
+void ipc_waits_expire(struct ipc_link *l, int64_t now_ms, bool all);
+void ipc_bus_run(struct ipc_link *l);                              /* ipc_bus.c: reader thread of a bus lane */
+void ipc_bus_retry(struct ipc_link *l);
+void ipc_ticker_start(struct ipc *ipc);
+
+/* A detached thread with a small stack. */
+void ipc_thread(void *(*fn)(void *), void *arg);
+
+#endif

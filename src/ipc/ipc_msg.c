@@ -1,0 +1,356 @@
+/* ipc/ipc_msg.c - the shapes and the table of all messages; see ipc_msg.h. */
+#include "ipc/ipc_msg.h"
+
+#include "base/limits.h"
+#include "ipc/msg_auth.h"
+#include "ipc/msg_control.h"
+#include "ipc/msg_dns.h"
+#include "ipc/msg_local.h"
+#include "ipc/msg_queue.h"
+#include "ipc/msg_remote.h"
+
+#define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
+#define LIMIT_CODE   ((size_t)16)   /* enhanced status */
+
+/* ---- auth ---- */
+
+static const struct ipc_field auth_rcpt_request[] = {
+	IPC_STR(struct auth_rcpt_request, address, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_rcpt_reply[] = {
+	IPC_ENUM(struct auth_rcpt_reply, kind, AUTH_RCPT_LAST),
+};
+static const struct ipc_field auth_target[] = {
+	IPC_U64(struct auth_target, account),
+	IPC_STR(struct auth_target, address, LIMIT_ADDRESS),
+};
+static const struct ipc_shape auth_target_shape = IPC_SHAPE(auth_target, auth_target);
+static const struct ipc_field auth_resolve_request[] = {
+	IPC_STR(struct auth_resolve_request, address, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_resolve_reply[] = {
+	IPC_LIST(struct auth_resolve_reply, targets, target_count, LIMIT_ALIAS_TARGETS, &auth_target_shape),
+};
+static const struct ipc_field auth_login_request[] = {
+	IPC_ENUM(struct auth_login_request, protocol, AUTH_PROTOCOL_LAST),
+	IPC_STR(struct auth_login_request, user, LIMIT_USER),
+	IPC_SECRET(struct auth_login_request, password, LIMIT_PASSWORD),
+	IPC_STR(struct auth_login_request, peer, LIMIT_IP_TEXT),
+	IPC_BOOL(struct auth_login_request, tls),
+};
+static const struct ipc_field auth_login_reply[] = {
+	IPC_U64(struct auth_login_reply, account),
+	IPC_STR(struct auth_login_reply, address, LIMIT_ADDRESS),
+	IPC_SECRET(struct auth_login_reply, token, 64),
+};
+static const struct ipc_field auth_sender_request[] = {
+	IPC_U64(struct auth_sender_request, account),
+	IPC_STR(struct auth_sender_request, address, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_domain_request[] = {
+	IPC_STR(struct auth_domain_request, name, LIMIT_DOMAIN),
+};
+static const struct ipc_field auth_list_request[] = {
+	IPC_STR(struct auth_list_request, after, LIMIT_ADDRESS),
+	IPC_STR(struct auth_list_request, domain, LIMIT_DOMAIN),
+};
+static const struct ipc_field auth_domain[] = {
+	IPC_STR(struct auth_domain, name, LIMIT_DOMAIN),
+	IPC_U64(struct auth_domain, accounts),
+	IPC_U64(struct auth_domain, aliases),
+	IPC_I64(struct auth_domain, created_ms),
+};
+static const struct ipc_shape auth_domain_shape = IPC_SHAPE(auth_domain, auth_domain);
+static const struct ipc_field auth_domain_list_reply[] = {
+	IPC_LIST(struct auth_domain_list_reply, domains, domain_count, LIMIT_LIST_PAGE, &auth_domain_shape),
+	IPC_BOOL(struct auth_domain_list_reply, more),
+};
+static const struct ipc_field auth_name[] = {
+	IPC_STR(struct auth_name, address, LIMIT_ADDRESS),
+};
+static const struct ipc_shape auth_name_shape = IPC_SHAPE(auth_name, auth_name);
+static const struct ipc_field auth_account_add_request[] = {
+	IPC_LIST(struct auth_account_add_request, names, name_count, LIMIT_ACCOUNT_BATCH, &auth_name_shape),
+	IPC_SECRET(struct auth_account_add_request, password, LIMIT_PASSWORD),
+	IPC_U64(struct auth_account_add_request, quota_octets),
+};
+static const struct ipc_field auth_account_add_reply[] = {
+	IPC_U64(struct auth_account_add_reply, first_account),
+	IPC_U64(struct auth_account_add_reply, added),
+};
+static const struct ipc_field auth_account[] = {
+	IPC_U64(struct auth_account, account),
+	IPC_STR(struct auth_account, address, LIMIT_ADDRESS),
+	IPC_BOOL(struct auth_account, disabled),
+	IPC_BOOL(struct auth_account, removed),
+	IPC_U64(struct auth_account, quota_octets),
+	IPC_I64(struct auth_account, created_ms),
+};
+static const struct ipc_shape auth_account_shape = IPC_SHAPE(auth_account, auth_account);
+static const struct ipc_field auth_account_list_reply[] = {
+	IPC_LIST(struct auth_account_list_reply, accounts, account_count, LIMIT_LIST_PAGE, &auth_account_shape),
+	IPC_BOOL(struct auth_account_list_reply, more),
+};
+static const struct ipc_field auth_account_change_request[] = {
+	IPC_STR(struct auth_account_change_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_account_change_request, what, AUTH_CHANGE_LAST),
+	IPC_SECRET(struct auth_account_change_request, password, LIMIT_PASSWORD),
+	IPC_STR(struct auth_account_change_request, new_address, LIMIT_ADDRESS),
+	IPC_U64(struct auth_account_change_request, quota_octets),
+};
+static const struct ipc_field auth_account_remove_request[] = {
+	IPC_STR(struct auth_account_remove_request, address, LIMIT_ADDRESS),
+	IPC_BOOL(struct auth_account_remove_request, purge),
+};
+static const struct ipc_field auth_account_remove_reply[] = {
+	IPC_U64(struct auth_account_remove_reply, account),
+};
+static const struct ipc_field auth_alias[] = {
+	IPC_STR(struct auth_alias, from, LIMIT_ADDRESS),
+	IPC_LIST(struct auth_alias, to, to_count, LIMIT_ALIAS_TARGETS, &auth_name_shape),
+};
+static const struct ipc_shape auth_alias_shape = IPC_SHAPE(auth_alias, auth_alias);
+static const struct ipc_field auth_alias_remove_request[] = {
+	IPC_STR(struct auth_alias_remove_request, from, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_alias_list_reply[] = {
+	IPC_LIST(struct auth_alias_list_reply, aliases, alias_count, LIMIT_LIST_PAGE, &auth_alias_shape),
+	IPC_BOOL(struct auth_alias_list_reply, more),
+};
+
+/* ---- queue ---- */
+
+static const struct ipc_field queue_rcpt[] = {
+	IPC_STR(struct queue_rcpt, address, LIMIT_ADDRESS),
+};
+static const struct ipc_shape queue_rcpt_shape = IPC_SHAPE(queue_rcpt, queue_rcpt);
+static const struct ipc_field queue_submit_request[] = {
+	IPC_STR(struct queue_submit_request, txid, QUEUE_TXID),
+	IPC_STR(struct queue_submit_request, from, LIMIT_ADDRESS),
+	IPC_LIST(struct queue_submit_request, rcpts, rcpt_count, LIMIT_RCPTS, &queue_rcpt_shape),
+	IPC_U32(struct queue_submit_request, flags),
+	IPC_STR(struct queue_submit_request, session, LIMIT_SESSION_ID),
+	IPC_STR(struct queue_submit_request, peer, LIMIT_IP_TEXT),
+	IPC_U64(struct queue_submit_request, account),
+	IPC_I64(struct queue_submit_request, received_ms),
+	IPC_U64(struct queue_submit_request, size),
+	IPC_STR(struct queue_submit_request, content, LIMIT_INLINE),
+	IPC_FD(struct queue_submit_request, spool),
+};
+static const struct ipc_field queue_submit_reply[] = {
+	IPC_ENUM(struct queue_submit_reply, result, QUEUE_SUBMIT_LAST),
+	IPC_U64(struct queue_submit_reply, id),
+};
+static const struct ipc_field queue_known_request[] = {
+	IPC_STR(struct queue_known_request, txid, QUEUE_TXID),
+};
+static const struct ipc_field queue_known_reply[] = {
+	IPC_BOOL(struct queue_known_reply, known),
+	IPC_U64(struct queue_known_reply, id),
+};
+static const struct ipc_field queue_spool_reply[] = {
+	IPC_FD(struct queue_spool_reply, spool),
+};
+static const struct ipc_field queue_entry[] = {
+	IPC_U64(struct queue_entry, id),
+	IPC_ENUM(struct queue_entry, state, QUEUE_STATE_LAST),
+	IPC_STR(struct queue_entry, from, LIMIT_ADDRESS),
+	IPC_U64(struct queue_entry, size),
+	IPC_U64(struct queue_entry, rcpts_left),
+	IPC_I64(struct queue_entry, received_ms),
+	IPC_I64(struct queue_entry, next_ms),
+	IPC_STR(struct queue_entry, reason, LIMIT_REASON),
+};
+static const struct ipc_shape queue_entry_shape = IPC_SHAPE(queue_entry, queue_entry);
+static const struct ipc_field queue_list_request[] = {
+	IPC_U64(struct queue_list_request, after),
+	IPC_STR(struct queue_list_request, to, LIMIT_ADDRESS),
+	IPC_STR(struct queue_list_request, from, LIMIT_ADDRESS),
+};
+static const struct ipc_field queue_list_reply[] = {
+	IPC_LIST(struct queue_list_reply, entries, entry_count, LIMIT_LIST_PAGE, &queue_entry_shape),
+	IPC_BOOL(struct queue_list_reply, more),
+};
+static const struct ipc_field queue_show_rcpt[] = {
+	IPC_STR(struct queue_show_rcpt, address, LIMIT_ADDRESS),
+	IPC_STR(struct queue_show_rcpt, target, LIMIT_ADDRESS),
+	IPC_ENUM(struct queue_show_rcpt, state, QUEUE_RCPT_STATE_LAST),
+	IPC_U32(struct queue_show_rcpt, attempts),
+	IPC_I64(struct queue_show_rcpt, last_ms),
+	IPC_I64(struct queue_show_rcpt, next_ms),
+	IPC_STR(struct queue_show_rcpt, answer, LIMIT_REASON),
+};
+static const struct ipc_shape queue_show_rcpt_shape = IPC_SHAPE(queue_show_rcpt, queue_show_rcpt);
+/* The entry inside: its fields stand here again, at their offsets in the outer struct. */
+#define ENTRY(T, m, kind_macro, ...) kind_macro(struct T, entry.m, ##__VA_ARGS__)
+static const struct ipc_field queue_show_reply[] = {
+	ENTRY(queue_show_reply, id, IPC_U64),
+	ENTRY(queue_show_reply, state, IPC_ENUM, QUEUE_STATE_LAST),
+	ENTRY(queue_show_reply, from, IPC_STR, LIMIT_ADDRESS),
+	ENTRY(queue_show_reply, size, IPC_U64),
+	ENTRY(queue_show_reply, rcpts_left, IPC_U64),
+	ENTRY(queue_show_reply, received_ms, IPC_I64),
+	ENTRY(queue_show_reply, next_ms, IPC_I64),
+	ENTRY(queue_show_reply, reason, IPC_STR, LIMIT_REASON),
+	IPC_LIST(struct queue_show_reply, rcpts, rcpt_count, LIMIT_RCPTS, &queue_show_rcpt_shape),
+	IPC_STR(struct queue_show_reply, session, LIMIT_SESSION_ID),
+	IPC_STR(struct queue_show_reply, peer, LIMIT_IP_TEXT),
+};
+static const struct ipc_field queue_id_request[] = {
+	IPC_U64(struct queue_id_request, id),
+};
+static const struct ipc_field queue_count_reply[] = {
+	IPC_U64(struct queue_count_reply, count),
+};
+static const struct ipc_field queue_stats_reply[] = {
+	IPC_U64(struct queue_stats_reply, messages),  IPC_U64(struct queue_stats_reply, held),
+	IPC_U64(struct queue_stats_reply, in_flight), IPC_U64(struct queue_stats_reply, submitted),
+	IPC_U64(struct queue_stats_reply, delivered), IPC_U64(struct queue_stats_reply, bounced),
+	IPC_BOOL(struct queue_stats_reply, full),     IPC_BOOL(struct queue_stats_reply, suspect),
+};
+static const struct ipc_field queue_purge_request[] = {
+	IPC_U64(struct queue_purge_request, account),
+};
+
+/* ---- local, remote ---- */
+
+static const struct ipc_field local_deliver_request[] = {
+	IPC_U64(struct local_deliver_request, delivery),
+	IPC_U64(struct local_deliver_request, floor),
+	IPC_U64(struct local_deliver_request, account),
+	IPC_STR(struct local_deliver_request, address, LIMIT_ADDRESS),
+	IPC_STR(struct local_deliver_request, mailbox, LIMIT_MAILBOX_NAME),
+	IPC_STR(struct local_deliver_request, from, LIMIT_ADDRESS),
+	IPC_STR(struct local_deliver_request, rcpt, LIMIT_ADDRESS),
+	IPC_I64(struct local_deliver_request, received_ms),
+	IPC_U64(struct local_deliver_request, size),
+	IPC_STR(struct local_deliver_request, hash, LOCAL_HASH),
+	IPC_STR(struct local_deliver_request, content, LIMIT_INLINE),
+	IPC_FD(struct local_deliver_request, file),
+};
+static const struct ipc_field local_deliver_reply[] = {
+	IPC_ENUM(struct local_deliver_reply, result, LOCAL_RESULT_LAST),
+	IPC_STR(struct local_deliver_reply, code, LIMIT_CODE),
+	IPC_STR(struct local_deliver_reply, reason, LIMIT_REASON),
+};
+static const struct ipc_field local_purge_request[] = {
+	IPC_U64(struct local_purge_request, account),
+};
+static const struct ipc_field remote_rcpt[] = {
+	IPC_U32(struct remote_rcpt, index),
+	IPC_STR(struct remote_rcpt, address, LIMIT_ADDRESS),
+};
+static const struct ipc_shape remote_rcpt_shape = IPC_SHAPE(remote_rcpt, remote_rcpt);
+static const struct ipc_field remote_deliver_request[] = {
+	IPC_U64(struct remote_deliver_request, message),
+	IPC_STR(struct remote_deliver_request, domain, LIMIT_DOMAIN),
+	IPC_STR(struct remote_deliver_request, relay, LIMIT_DOMAIN + 16),
+	IPC_STR(struct remote_deliver_request, from, LIMIT_ADDRESS),
+	IPC_LIST(struct remote_deliver_request, rcpts, rcpt_count, LIMIT_RCPTS, &remote_rcpt_shape),
+	IPC_U32(struct remote_deliver_request, flags),
+	IPC_U64(struct remote_deliver_request, size),
+	IPC_STR(struct remote_deliver_request, content, LIMIT_INLINE),
+	IPC_FD(struct remote_deliver_request, file),
+};
+static const struct ipc_field remote_rcpt_result[] = {
+	IPC_U32(struct remote_rcpt_result, index),
+	IPC_ENUM(struct remote_rcpt_result, result, REMOTE_RESULT_LAST),
+	IPC_STR(struct remote_rcpt_result, code, LIMIT_CODE),
+	IPC_STR(struct remote_rcpt_result, answer, LIMIT_REASON),
+	IPC_STR(struct remote_rcpt_result, host, LIMIT_DOMAIN + LIMIT_IP_TEXT + 16),
+	IPC_STR(struct remote_rcpt_result, tls, 100),
+};
+static const struct ipc_shape remote_rcpt_result_shape = IPC_SHAPE(remote_rcpt_result, remote_rcpt_result);
+static const struct ipc_field remote_deliver_reply[] = {
+	IPC_LIST(struct remote_deliver_reply, results, result_count, LIMIT_RCPTS, &remote_rcpt_result_shape),
+};
+
+/* ---- dns, control ---- */
+
+static const struct ipc_field dns_lookup_request[] = {
+	IPC_STR(struct dns_lookup_request, name, LIMIT_DOMAIN + 1),
+	IPC_ENUM(struct dns_lookup_request, type, DNS_TYPE_LAST),
+};
+static const struct ipc_field dns_record[] = {
+	IPC_U32(struct dns_record, preference),
+	IPC_STR(struct dns_record, data, LIMIT_DNS_DATA),
+};
+static const struct ipc_shape dns_record_shape = IPC_SHAPE(dns_record, dns_record);
+static const struct ipc_field dns_lookup_reply[] = {
+	IPC_ENUM(struct dns_lookup_reply, rcode, DNS_RCODE_LAST),
+	IPC_ENUM(struct dns_lookup_reply, security, DNS_SECURITY_LAST),
+	IPC_U32(struct dns_lookup_reply, ttl_s),
+	IPC_LIST(struct dns_lookup_reply, records, record_count, LIMIT_DNS_RECORDS, &dns_record_shape),
+};
+static const struct ipc_field control_process[] = {
+	IPC_STR(struct control_process, role, 32),
+	IPC_U32(struct control_process, instance),
+	IPC_U32(struct control_process, pid),
+	IPC_U32(struct control_process, restarts),
+	IPC_BOOL(struct control_process, ready),
+	IPC_I64(struct control_process, started_ms),
+};
+static const struct ipc_shape control_process_shape = IPC_SHAPE(control_process, control_process);
+static const struct ipc_field control_status_reply[] = {
+	IPC_STR(struct control_status_reply, version, 64),
+	IPC_STR(struct control_status_reply, hostname, LIMIT_DOMAIN),
+	IPC_I64(struct control_status_reply, started_ms),
+	IPC_LIST(struct control_status_reply, processes, process_count, ROLE_COUNT * ROLE_INSTANCES_MAX,
+		 &control_process_shape),
+};
+
+/* ---- the table ---- */
+
+#define SHAPE(name)              { #name, sizeof(struct name), name, LEN(name) }
+#define EMPTY                    IPC_EMPTY
+#define ASK(id, text, role, ms, req, rep)                                                                              \
+	[id] = { text, role, IPC_LANE_CONTROL, ms, false, req, rep }
+#define ADMIN(id, text, role, ms, req, rep)                                                                            \
+	[id] = { text, role, IPC_LANE_CONTROL, ms, true, req, rep }
+#define BULK(id, text, role, ms, req, rep)                                                                             \
+	[id] = { text, role, IPC_LANE_BULK, ms, false, req, rep }
+
+#define SECONDS 1000u
+#define MINUTES (60u * SECONDS)
+
+const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
+	[IPC_NONE] = { .name = "none", .server = ROLE_COUNT, .request = EMPTY, .reply = EMPTY },
+
+	ASK(IPC_AUTH_RCPT, "auth_rcpt", ROLE_AUTH, 10 * SECONDS, SHAPE(auth_rcpt_request), SHAPE(auth_rcpt_reply)),
+	ASK(IPC_AUTH_RESOLVE, "auth_resolve", ROLE_AUTH, 10 * SECONDS, SHAPE(auth_resolve_request), SHAPE(auth_resolve_reply)),
+	ASK(IPC_AUTH_LOGIN, "auth_login", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_login_request), SHAPE(auth_login_reply)),
+	ASK(IPC_AUTH_SENDER, "auth_sender", ROLE_AUTH, 10 * SECONDS, SHAPE(auth_sender_request), EMPTY),
+
+	ADMIN(IPC_AUTH_DOMAIN_ADD, "auth_domain_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_request), EMPTY),
+	ADMIN(IPC_AUTH_DOMAIN_REMOVE, "auth_domain_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_request), EMPTY),
+	ADMIN(IPC_AUTH_DOMAIN_LIST, "auth_domain_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_list_request),
+	      SHAPE(auth_domain_list_reply)),
+	ADMIN(IPC_AUTH_ACCOUNT_ADD, "auth_account_add", ROLE_AUTH, 60 * SECONDS, SHAPE(auth_account_add_request),
+	      SHAPE(auth_account_add_reply)),
+	ADMIN(IPC_AUTH_ACCOUNT_LIST, "auth_account_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_list_request),
+	      SHAPE(auth_account_list_reply)),
+	ADMIN(IPC_AUTH_ACCOUNT_CHANGE, "auth_account_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_account_change_request), EMPTY),
+	ADMIN(IPC_AUTH_ACCOUNT_REMOVE, "auth_account_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_account_remove_request),
+	      SHAPE(auth_account_remove_reply)),
+	ADMIN(IPC_AUTH_ALIAS_ADD, "auth_alias_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias), EMPTY),
+	ADMIN(IPC_AUTH_ALIAS_REMOVE, "auth_alias_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias_remove_request), EMPTY),
+	ADMIN(IPC_AUTH_ALIAS_LIST, "auth_alias_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_list_request),
+	      SHAPE(auth_alias_list_reply)),
+
+	BULK(IPC_QUEUE_SUBMIT, "queue_submit", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_submit_request), SHAPE(queue_submit_reply)),
+	ASK(IPC_QUEUE_KNOWN, "queue_known", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_known_request), SHAPE(queue_known_reply)),
+	ASK(IPC_QUEUE_SPOOL, "queue_spool", ROLE_QUEUE, 10 * SECONDS, EMPTY, SHAPE(queue_spool_reply)),
+	ADMIN(IPC_QUEUE_LIST, "queue_list", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_list_request), SHAPE(queue_list_reply)),
+	ADMIN(IPC_QUEUE_SHOW, "queue_show", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_show_reply)),
+	ADMIN(IPC_QUEUE_RETRY, "queue_retry", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
+	ADMIN(IPC_QUEUE_REMOVE, "queue_remove", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
+	ADMIN(IPC_QUEUE_STATS, "queue_stats", ROLE_QUEUE, 30 * SECONDS, EMPTY, SHAPE(queue_stats_reply)),
+	ADMIN(IPC_QUEUE_PURGE_ACCOUNT, "queue_purge_account", ROLE_QUEUE, 2 * MINUTES, SHAPE(queue_purge_request), EMPTY),
+
+	BULK(IPC_LOCAL_DELIVER, "local_deliver", ROLE_LOCAL, 5 * MINUTES, SHAPE(local_deliver_request), SHAPE(local_deliver_reply)),
+	ASK(IPC_LOCAL_PURGE, "local_purge", ROLE_LOCAL, 60 * SECONDS, SHAPE(local_purge_request), EMPTY),
+	BULK(IPC_REMOTE_DELIVER, "remote_deliver", ROLE_REMOTE, 60 * MINUTES, SHAPE(remote_deliver_request),
+	     SHAPE(remote_deliver_reply)),
+	ASK(IPC_DNS_LOOKUP, "dns_lookup", ROLE_DNS, 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
+	ADMIN(IPC_CONTROL_STATUS, "control_status", ROLE_CONTROL, 10 * SECONDS, EMPTY, SHAPE(control_status_reply)),
+};

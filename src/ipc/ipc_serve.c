@@ -1,0 +1,149 @@
+/* ipc/ipc_serve.c - answering: rows, pools, ipc_reply; see ipc.h. */
+#include "ipc/ipc_link.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+/* What ipc_reply needs beside the public part; `public` comes first. */
+struct request {
+	struct ipc_request public;
+	struct ipc_link   *link;
+	uint64_t           number;
+};
+
+void ipc_serve(struct ipc *ipc, const struct ipc_row *rows, size_t count, void *ctx)
+{
+	for (size_t i = 0; i < count; i++) {
+		CHECK(rows[i].id < IPC_MSG_COUNT && ipc_msgs[rows[i].id].server == ipc->self && rows[i].pool < IPC_POOLS);
+		CHECK(!ipc->rows[rows[i].id] && (rows[i].pool == 0 || ipc->pools[rows[i].pool].threads_max > 0));
+		ipc->rows[rows[i].id] = &rows[i];
+	}
+	ipc->ctx = ctx;
+}
+
+void ipc_pool(struct ipc *ipc, unsigned n, unsigned threads, unsigned backlog)
+{
+	struct ipc_pool *p = &ipc->pools[n];
+
+	CHECK(n > 0 && n < IPC_POOLS && threads > 0);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->cond, NULL);
+	p->last = &p->first;
+	p->threads_max = threads;
+	p->backlog = backlog;
+}
+
+void ipc_reply(struct ipc_request *public, enum status status, const void *reply)
+{
+	struct request  *r = CONTAINER_OF(public, struct request, public);
+	struct ipc_link *l = r->link;
+	struct arena    *a = public->arena;
+	struct ipc_frame head = { .type = public->id, .reply = true, .number = r->number, .status = status };
+	enum status      st = ipc_link_send(l, &head, &ipc_msgs[public->id].reply, status == ST_OK ? reply : NULL);
+
+	if (st == ST_LIMIT) { /* a bug of the handler: the asker must not wait in vain */
+		log_error("answer over its limits", LOG_C("message", ipc_msgs[public->id].name));
+		head.status = ST_LIMIT;
+		if (ipc_link_send(l, &head, NULL, NULL) != ST_OK)
+			log_debug("answer lost", LOG_C("message", ipc_msgs[public->id].name));
+	}
+	arena_free(&a); /* r lives in it */
+	ipc_link_unref(l);
+}
+
+static void *pool_main(void *arg)
+{
+	struct ipc_pool *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		struct ipc_task *t;
+
+		p->idle++;
+		while (!p->first)
+			pthread_cond_wait(&p->cond, &p->lock);
+		p->idle--;
+		t = p->first;
+		p->first = t->next;
+		if (!p->first)
+			p->last = &p->first;
+		p->waiting--;
+		pthread_mutex_unlock(&p->lock);
+		t->handler(p->ctx, t->request); /* t lives in the request's arena, which the handler gives up */
+		pthread_mutex_lock(&p->lock);
+	}
+	return NULL;
+}
+
+static bool pool_put(struct ipc_pool *p, struct ipc_task *t)
+{
+	bool room, grow = false;
+
+	pthread_mutex_lock(&p->lock);
+	room = p->waiting < p->backlog || p->idle > p->waiting;
+	if (room) {
+		*p->last = t;
+		p->last = &t->next;
+		p->waiting++;
+		grow = p->idle < p->waiting && p->threads < p->threads_max;
+		p->threads += grow;
+		pthread_cond_signal(&p->cond);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (grow)
+		ipc_thread(pool_main, p);
+	return room;
+}
+
+static bool has_secret(const struct ipc_shape *shape)
+{
+	for (size_t i = 0; i < shape->count; i++)
+		if (shape->fields[i].secret)
+			return true;
+	return false;
+}
+
+static void dispatch(struct ipc *ipc, const struct ipc_row *row, struct ipc_request *r)
+{
+	struct ipc_task *t;
+
+	if (row->pool == 0) {
+		row->handler(ipc->ctx, r);
+		return;
+	}
+	t = ARENA_NEW(r->arena, struct ipc_task);
+	t->request = r;
+	t->handler = row->handler;
+	ipc->pools[row->pool].ctx = ipc->ctx;
+	if (!pool_put(&ipc->pools[row->pool], t))
+		ipc_reply(r, ST_BUSY, NULL);
+}
+
+void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f)
+{
+	const struct ipc_msg *m = &ipc_msgs[f->type];
+	const struct ipc_row *row = l->ipc->rows[f->type];
+	struct arena         *a = has_secret(&m->request) ? arena_new_secret(NULL) : arena_new(NULL);
+	struct request       *r = ARENA_NEW(a, struct request);
+	void                 *body = arena_alloc(a, m->request.size);
+	enum status           st = row ? ST_OK : ST_DENIED;
+
+	*r = (struct request){
+		.public = { .id = (enum ipc_msg_id)f->type, .asker = l->peer, .instance = l->instance, .body = body, .arena = a },
+		.link = l,
+		.number = f->number,
+	};
+	atomic_fetch_add(&l->refs, 1);
+	if (st == ST_OK && m->lane != l->lane)
+		st = ST_DENIED;
+	if (st == ST_OK)
+		st = ipc_decode(arena_dup(a, f->payload), &f->fds, &m->request, body, a, f->version);
+	if (st != ST_OK) {
+		log_error("request refused", LOG_C("message", m->name), LOG_C("peer", role_name(l->peer)), LOG_ST("status", st));
+		ipc_fds_close(&f->fds);
+		ipc_reply(&r->public, st, NULL);
+		return;
+	}
+	dispatch(l->ipc, row, &r->public);
+}

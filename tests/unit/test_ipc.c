@@ -1,0 +1,364 @@
+/* ipc/: codec, graph, calls, answers, lost channels, descriptors, bus. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/mman.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "ipc/ipc.h"
+#include "ipc/msg_auth.h"
+#include "ipc/msg_dns.h"
+#include "ipc/msg_local.h"
+#include "ipc/msg_queue.h"
+#include "sys/fd.h"
+
+/* ---- codec ---- */
+
+/* Fill any message with small values that differ from field to field. */
+static void fill(const struct ipc_shape *shape, char *msg, struct arena *a, unsigned *seed)
+{
+	memset(msg, 0, shape->size);
+	for (size_t i = 0; i < shape->count; i++) {
+		const struct ipc_field *f = &shape->fields[i];
+		uint64_t                v = ++*seed % 100 % (f->max == UINT64_MAX || f->max == 0 ? 100 : f->max + 1);
+		uint32_t                u32 = (uint32_t)v;
+		int                     none = -1;
+		struct str              s = str_first(STR("\0abc\xff\r\n"), f->max < 7 ? f->max : *seed % 8);
+		char                   *items;
+		size_t                  n = 2;
+
+		switch (f->kind) {
+		case IPC_KIND_BOOL: msg[f->offset] = v & 1; break;
+		case IPC_KIND_U32:
+		case IPC_KIND_ENUM: memcpy(msg + f->offset, &u32, 4); break;
+		case IPC_KIND_U64:
+		case IPC_KIND_I64:  memcpy(msg + f->offset, &v, 8); break;
+		case IPC_KIND_STR:  memcpy(msg + f->offset, &s, sizeof(s)); break;
+		case IPC_KIND_FD:   memcpy(msg + f->offset, &none, sizeof(none)); break;
+		case IPC_KIND_LIST:
+			items = arena_array(a, f->of->size, n);
+			for (size_t k = 0; k < n; k++)
+				fill(f->of, items + k * f->of->size, a, seed);
+			memcpy(msg + f->offset, &items, sizeof(items));
+			memcpy(msg + f->count_offset, &n, sizeof(n));
+			break;
+		}
+	}
+}
+
+static void check_shape(const struct ipc_shape *shape)
+{
+	struct arena *a = arena_new(NULL);
+	char         *msg = arena_alloc(a, shape->size), *back = arena_alloc(a, shape->size);
+	struct buf    wire, again, dump;
+	unsigned      seed = 3;
+	struct str    exact;
+
+	buf_init(&wire, MIB);
+	buf_init(&again, MIB);
+	buf_init(&dump, MIB);
+	fill(shape, msg, a, &seed);
+	assert_int_equal(ipc_encode(&wire, NULL, shape, msg, IPC_VERSION), ST_OK);
+	exact = unit_exact(buf_str(&wire));
+	assert_int_equal(ipc_decode(exact, NULL, shape, back, a, IPC_VERSION), ST_OK);
+	assert_int_equal(ipc_encode(&again, NULL, shape, back, IPC_VERSION), ST_OK);
+	assert_str(buf_str(&again), buf_str(&wire));
+	ipc_dump(&dump, shape, back);
+	unit_exact_free(exact);
+	/* Every shorter form, and one octet more, is refused. */
+	for (size_t n = 0; n < wire.n; n++) {
+		exact = unit_exact(str_first(buf_str(&wire), n));
+		assert_int_equal(ipc_decode(exact, NULL, shape, back, a, IPC_VERSION), ST_CORRUPT);
+		unit_exact_free(exact);
+	}
+	buf_add_char(&wire, 'x');
+	assert_int_equal(ipc_decode(buf_str(&wire), NULL, shape, back, a, IPC_VERSION), ST_CORRUPT);
+	buf_done(&wire);
+	buf_done(&again);
+	buf_done(&dump);
+	arena_free(&a);
+}
+
+static void test_codec_all(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < IPC_MSG_COUNT; i++) {
+		assert_non_null(ipc_msgs[i].name);
+		check_shape(&ipc_msgs[i].request);
+		check_shape(&ipc_msgs[i].reply);
+		assert_true(ipc_msgs[i].reply.size <= 512);
+	}
+}
+
+static void test_codec_hostile(void **state)
+{
+	struct arena              *a = arena_new(NULL);
+	struct auth_rcpt_reply     kind;
+	struct auth_resolve_reply  list;
+	struct auth_sender_request long_address = { .address = { NULL, LIMIT_ADDRESS + 1 } };
+	struct buf                 b;
+
+	(void)state;
+	assert_int_equal(ipc_decode(STR("\0\0\0\x04"), NULL, &ipc_msgs[IPC_AUTH_RCPT].reply, &kind, a, 1), ST_CORRUPT); /* enum */
+	assert_int_equal(ipc_decode(STR("\xff\xff\xff\xff"), NULL, &ipc_msgs[IPC_AUTH_RESOLVE].reply, &list, a, 1), ST_CORRUPT);
+	assert_int_equal(ipc_decode(STR("\0\0\0\x03"), NULL, &ipc_msgs[IPC_AUTH_RESOLVE].reply, &list, a, 1), ST_CORRUPT);
+	buf_init(&b, MIB);
+	assert_int_equal(ipc_encode(&b, NULL, &ipc_msgs[IPC_AUTH_SENDER].request, &long_address, 1), ST_LIMIT);
+	buf_done(&b);
+	arena_free(&a);
+}
+
+/* ---- graph ---- */
+
+static bool reaches(enum role_id from, enum role_id to, unsigned depth)
+{
+	for (size_t i = 0; depth > 0 && i < ipc_edge_count; i++)
+		if (ipc_edges[i].asker == from && (ipc_edges[i].lanes & ~(1u << IPC_LANE_BUS)) &&
+		    (ipc_edges[i].server == to || reaches(ipc_edges[i].server, to, depth - 1)))
+			return true;
+	return false;
+}
+
+static void test_graph_has_no_circle(void **state)
+{
+	(void)state;
+	for (unsigned r = 0; r < ROLE_COUNT; r++)
+		assert_false(reaches((enum role_id)r, (enum role_id)r, ROLE_COUNT));
+	for (unsigned i = 1; i < IPC_MSG_COUNT; i++) { /* each message can be asked on its lane by somebody */
+		bool found = ipc_msgs[i].server == ROLE_CONTROL;
+		for (size_t e = 0; e < ipc_edge_count; e++)
+			found |= ipc_edges[e].server == ipc_msgs[i].server && (ipc_edges[e].lanes & 1u << ipc_msgs[i].lane);
+		assert_true(found);
+	}
+}
+
+/* ---- calls: an smtp and an auth "process" in one ---- */
+
+struct pair {
+	struct ipc         *smtp, *queue;
+	int                 fd[2];
+	sem_t               hold;
+	struct ipc_request *held[2];
+	unsigned            held_count;
+	unsigned            spools;
+};
+
+static void on_known(void *ctx, struct ipc_request *r)
+{
+	const struct queue_known_request *q = r->body;
+	struct pair                      *p = ctx;
+	struct queue_known_reply          reply = { .known = true, .id = q->txid.n };
+
+	if (str_eq(q->txid, STR("hold"))) { /* answered later, or never */
+		p->held[p->held_count++] = r;
+		sem_post(&p->hold);
+		return;
+	}
+	ipc_reply(r, str_eq(q->txid, STR("no")) ? ST_NOT_FOUND : ST_OK, &reply);
+}
+
+static void on_spool(void *ctx, struct ipc_request *r)
+{
+	struct pair             *p = ctx;
+	struct queue_spool_reply reply = { .spool = memfd_create("spool", MFD_CLOEXEC) };
+
+	p->spools++;
+	ipc_reply(r, ST_OK, &reply);
+	close(reply.spool);
+}
+
+static const struct ipc_row queue_rows[] = {
+	{ IPC_QUEUE_KNOWN, on_known, 1 },
+	{ IPC_QUEUE_SPOOL, on_spool, 0 },
+};
+
+static void connect_pair(struct pair *p, uint64_t epoch)
+{
+	assert_int_equal(fd_pair(p->fd, false, 65536), ST_OK);
+	ipc_attach(p->smtp, true, ROLE_QUEUE, 0, IPC_LANE_CONTROL, epoch, p->fd[0]);
+	ipc_attach(p->queue, false, ROLE_SMTP, 0, IPC_LANE_CONTROL, epoch, p->fd[1]);
+}
+
+static struct pair *pair_new(void)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+
+	sem_init(&p->hold, 0, 0);
+	p->smtp = ipc_new(ROLE_SMTP, 0);
+	p->queue = ipc_new(ROLE_QUEUE, 0);
+	ipc_pool(p->queue, 1, 8, 100);
+	ipc_serve(p->queue, queue_rows, LEN(queue_rows), p);
+	connect_pair(p, 1);
+	return p;
+}
+
+static enum status ask(struct pair *p, struct str txid, struct queue_known_reply *reply)
+{
+	struct arena              *a = arena_new(NULL);
+	struct queue_known_request q = { .txid = txid };
+	enum status                st = ipc_call(p->smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_KNOWN, &q, a, reply);
+
+	arena_free(&a);
+	return st;
+}
+
+static void *ask_many(void *arg)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		struct queue_known_reply reply = { 0 };
+		struct str               txid = str_first(STR("0123456789abcdef"), i % 17);
+
+		assert_int_equal(ask(arg, txid, &reply), ST_OK);
+		assert_int_equal(reply.id, i % 17);
+	}
+	return NULL;
+}
+
+static void test_calls(void **state)
+{
+	struct pair             *p = pair_new();
+	struct queue_known_reply reply;
+	struct queue_spool_reply spool;
+	struct arena            *a = arena_new(NULL);
+	pthread_t                threads[8];
+
+	(void)state;
+	for (size_t i = 0; i < LEN(threads); i++)
+		pthread_create(&threads[i], NULL, ask_many, p);
+	for (size_t i = 0; i < LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(ask(p, STR("no"), &reply), ST_NOT_FOUND);
+	assert_int_equal(ask(p, STR("longer than sixteen octets"), &reply), ST_LIMIT);
+	assert_int_equal(ipc_call(p->smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_SPOOL, NULL, a, &spool), ST_OK);
+	assert_true(spool.spool >= 0 && fcntl(spool.spool, F_GETFD) == FD_CLOEXEC);
+	close(spool.spool);
+	/* Nobody serves this one; and it has no such lane. */
+	assert_int_equal(ipc_call(p->smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_STATS, NULL, a, &(struct queue_stats_reply){ 0 }), ST_DENIED);
+	assert_int_equal(ipc_call(p->smtp, ROLE_DNS, IPC_ANY, IPC_DNS_LOOKUP, &(struct dns_lookup_request){ .type = DNS_A }, a,
+				  &(struct dns_lookup_reply){ 0 }),
+			 ST_TEMP);
+	arena_free(&a);
+}
+
+static void *ask_hold(void *arg)
+{
+	struct queue_known_reply reply;
+
+	return (void *)(uintptr_t)ask(arg, STR("hold"), &reply);
+}
+
+static void count_done(void *arg, enum status st, const void *reply)
+{
+	assert_true(st == ST_OK || !reply);
+	((unsigned *)arg)[st == ST_OK] += 1;
+}
+
+static void test_lost_channel(void **state)
+{
+	struct pair             *p = pair_new();
+	pthread_t                thread;
+	void                    *st;
+	struct queue_known_reply reply;
+	unsigned                 done[2] = { 0, 0 };
+
+	(void)state;
+	pthread_create(&thread, NULL, ask_hold, p);
+	sem_wait(&p->hold);
+	ipc_start(p->smtp, ROLE_QUEUE, 7, IPC_QUEUE_KNOWN, &(struct queue_known_request){ .txid = STR("hold") }, count_done, done);
+	sem_wait(&p->hold);
+	connect_pair(p, 2); /* a new epoch: what was open on the old pair is lost */
+	pthread_join(thread, &st);
+	assert_int_equal((uintptr_t)st, ST_TEMP);
+	assert_int_equal(done[0], 1);
+	assert_int_equal(ask(p, STR("again"), &reply), ST_OK);
+	for (unsigned i = 0; i < 2; i++) /* late: goes nowhere */
+		ipc_reply(p->held[i], ST_OK, &(struct queue_known_reply){ .known = true });
+	ipc_detach(p->smtp, ROLE_QUEUE, 0);
+	assert_int_equal(ask(p, STR("gone"), &reply), ST_TEMP);
+	assert_int_equal(ipc_peers(p->smtp, ROLE_QUEUE), 0);
+}
+
+static sem_t bad_seen;
+
+static void on_bad(void *ctx, enum role_id peer, unsigned instance)
+{
+	assert_int_equal(peer, ROLE_SMTP);
+	assert_int_equal(instance, 3);
+	(void)ctx;
+	sem_post(&bad_seen);
+}
+
+static void test_bad_peer(void **state)
+{
+	struct ipc *queue = ipc_new(ROLE_QUEUE, 0);
+	int         fd[2];
+
+	(void)state;
+	sem_init(&bad_seen, 0, 0);
+	ipc_on_bad_peer(queue, on_bad, NULL);
+	assert_int_equal(fd_pair(fd, false, 65536), ST_OK);
+	ipc_attach(queue, false, ROLE_SMTP, 3, IPC_LANE_CONTROL, 1, fd[1]);
+	assert_int_equal(fd_write(fd[0], STR("\xff\xff\xff\xff this is no frame, and it is long enough")), ST_OK);
+	sem_wait(&bad_seen);
+	close(fd[0]);
+}
+
+/* ---- bus ---- */
+
+struct heard {
+	sem_t    sem;
+	uint64_t account;
+	unsigned all, one;
+};
+
+static void on_bus(void *ctx, uint64_t account, uint32_t kinds, uint64_t modseq)
+{
+	struct heard *h = ctx;
+
+	(void)kinds;
+	(void)modseq;
+	h->account = account;
+	if (account == IPC_BUS_ALL)
+		h->all++;
+	else
+		h->one++;
+	sem_post(&h->sem);
+}
+
+static void test_bus(void **state)
+{
+	struct ipc  *local = ipc_new(ROLE_LOCAL, 0), *imap = ipc_new(ROLE_IMAP, 0);
+	struct heard h = { .account = 0 };
+	int          fd[2];
+
+	(void)state;
+	sem_init(&h.sem, 0, 0);
+	ipc_bus_listen(imap, on_bus, &h);
+	assert_int_equal(fd_pair(fd, true, 4096), ST_OK);
+	ipc_attach(local, true, ROLE_IMAP, 0, IPC_LANE_BUS, 1, fd[0]);
+	/* Nobody reads yet: the pair fills, the rest becomes "all". */
+	for (uint64_t i = 1; i <= 5000; i++)
+		ipc_bus_send(local, i, 1, i);
+	ipc_attach(imap, false, ROLE_LOCAL, 0, IPC_LANE_BUS, 1, fd[1]);
+	while (h.all < 2) /* one for the start of the pair, one for the overrun */
+		sem_wait(&h.sem);
+	assert_true(h.one < 5000);
+	ipc_bus_send(local, 42, 1, 9);
+	while (h.account != 42)
+		sem_wait(&h.sem);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_codec_all), cmocka_unit_test(test_codec_hostile), cmocka_unit_test(test_graph_has_no_circle),
+		cmocka_unit_test(test_calls),     cmocka_unit_test(test_lost_channel),  cmocka_unit_test(test_bad_peer),
+		cmocka_unit_test(test_bus),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
