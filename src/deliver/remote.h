@@ -32,24 +32,25 @@ struct remote_timeouts {
 	unsigned block_ms;    /* §4.5.3.2.5: 3 minutes */
 	unsigned dot_ms;      /* §4.5.3.2.6: 10 minutes */
 	unsigned quit_ms;
-	unsigned total_ms;    /* the whole delivery up to the final dot; the wait for its reply is not cut short by it */
+	unsigned total_ms; /* the whole delivery up to the final dot; the wait for its reply is not cut short by it */
 };
 extern const struct remote_timeouts remote_timeouts_default;
 
 struct remote_settings {
-	struct str             hostname;  /* ours: EHLO, and how a loop is seen */
-	unsigned               port;      /* of hosts found by MX or address: 25 */
-	struct str             relay;     /* "host:port" for requests that name no relay; "" for none */
-	bool                   no_tls;    /* never STARTTLS */
-	bool                   lab;       /* loopback and our own addresses are allowed */
-	const struct str      *own;       /* addresses we listen on, as text */
+	struct str             hostname; /* ours: EHLO, and how a loop is seen */
+	unsigned               port;     /* of hosts found by MX or address: 25 */
+	struct str             relay;    /* "host:port" for requests that name no relay; "" for none */
+	bool                   no_tls;   /* never STARTTLS */
+	bool                   lab;      /* loopback and our own addresses are allowed */
+	const struct str      *own;      /* addresses we listen on, as text */
 	size_t                 own_count;
 	struct remote_timeouts timeouts;
 };
 
 /* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, or ST_TEMP. From any thread. */
 struct remote_resolver {
-	enum status (*lookup)(void *ctx, struct str name, enum dns_type type, struct arena *a, struct dns_lookup_reply *ret);
+	enum status (*lookup)(void *ctx, struct str name, enum dns_type type, struct arena *a,
+			      struct dns_lookup_reply *ret);
 	void *ctx;
 };
 
@@ -58,7 +59,8 @@ struct remote {
 	struct remote_resolver resolver;
 };
 
-/* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`. */
+/* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`.
+ */
 void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
 		    struct remote_deliver_reply *ret);
 

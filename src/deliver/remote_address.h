@@ -2,8 +2,8 @@
  *
  * Without the setting `lab` a stranger's MX record cannot make us talk to ourselves or to services that trust this
  * host: refused are loopback, unspecified, multicast, broadcast, reserved and link-local addresses (the last hold
- * the metadata services of hosting providers), IPv4 ones also in their IPv6 forms, and those we listen on. Private networks are
- * allowed: mail inside them is ordinary.
+ * the metadata services of hosting providers), IPv4 ones also in their IPv6 forms, and those we listen on. Private
+ * networks are allowed: mail inside them is ordinary.
  */
 #ifndef DELIVER_REMOTE_ADDRESS_H
 #define DELIVER_REMOTE_ADDRESS_H
@@ -31,6 +31,7 @@ enum remote_address_use {
 	REMOTE_ADDRESS_SELF,    /* loopback, unspecified, or one of ours */
 	REMOTE_ADDRESS_REFUSED, /* another one that no mail goes to */
 };
-enum remote_address_use remote_address_use(const struct remote_settings *settings, const struct remote_address *address);
+enum remote_address_use remote_address_use(const struct remote_settings *settings,
+					   const struct remote_address  *address);
 
 #endif

@@ -8,7 +8,8 @@ struct header_scan {
 	bool line_start, ended;
 };
 
-enum status remote_content_read(const struct remote_content *c, uint64_t offset, char space[REMOTE_CHUNK], struct str *ret)
+enum status remote_content_read(const struct remote_content *c, uint64_t offset, char space[REMOTE_CHUNK],
+				struct str *ret)
 {
 	size_t      n = (size_t)MIN(c->size - offset, (uint64_t)REMOTE_CHUNK), got = 0;
 	enum status st;
@@ -45,7 +46,9 @@ enum status remote_content_open(struct remote_content *c, const struct remote_de
 	char               space[REMOTE_CHUNK];
 	struct str         chunk;
 
-	*c = (struct remote_content){ .memory = q->content, .fd = q->file, .size = q->file < 0 ? q->content.n : q->size };
+	*c = (struct remote_content){ .memory = q->content,
+				      .fd = q->file,
+				      .size = q->file < 0 ? q->content.n : q->size };
 	for (uint64_t at = 0; at < c->size; at += chunk.n) {
 		enum status st = remote_content_read(c, at, space, &chunk);
 

@@ -14,7 +14,8 @@ struct remote_content {
 	bool       eight_bit, eight_bit_header; /* octets over 127 anywhere; in the header */
 };
 
-/* Look at `q`'s content; reads all of it once. ST_OK; ST_IO or ST_CORRUPT (shorter than q->size) when the file fails. */
+/* Look at `q`'s content; reads all of it once. ST_OK; ST_IO or ST_CORRUPT (shorter than q->size) when the file fails.
+ */
 MUST_CHECK enum status remote_content_open(struct remote_content *c, const struct remote_deliver_request *q);
 
 /* The octets from `offset` on, at most REMOTE_CHUNK, fewer only at the end; `space` is room for them, which *ret may

@@ -1,5 +1,4 @@
 /* deliver/remote_deliver.c - one message to one next hop; the contract is in remote.h. */
-#include "base/log.h"
 #include "deliver/remote.h"
 #include "deliver/remote_result.h"
 #include "deliver/remote_route.h"
@@ -8,17 +7,17 @@
 #include "sys/clock.h"
 
 const struct remote_timeouts remote_timeouts_default = {
-	.connect_ms  = 30 * 1000,
+	.connect_ms = 30 * 1000,
 	.greeting_ms = 300 * 1000,
-	.hello_ms    = 300 * 1000,
-	.tls_ms      = 60 * 1000,
-	.mail_ms     = 300 * 1000,
-	.rcpt_ms     = 300 * 1000,
-	.data_ms     = 120 * 1000,
-	.block_ms    = 180 * 1000,
-	.dot_ms      = 600 * 1000,
-	.quit_ms     = 5 * 1000,
-	.total_ms    = 1800 * 1000,
+	.hello_ms = 300 * 1000,
+	.tls_ms = 60 * 1000,
+	.mail_ms = 300 * 1000,
+	.rcpt_ms = 300 * 1000,
+	.data_ms = 120 * 1000,
+	.block_ms = 180 * 1000,
+	.dot_ms = 600 * 1000,
+	.quit_ms = 5 * 1000,
+	.total_ms = 1800 * 1000,
 };
 
 struct delivery {
@@ -56,7 +55,8 @@ static bool address_writable(struct str address)
 static void check_addresses(struct delivery *d)
 {
 	static const struct remote_outcome bad_from = { REMOTE_REFUSED, STR("5.1.7"), STR("Malformed sender address") };
-	static const struct remote_outcome bad_rcpt = { REMOTE_REFUSED, STR("5.1.3"), STR("Malformed recipient address") };
+	static const struct remote_outcome bad_rcpt = { REMOTE_REFUSED, STR("5.1.3"),
+							STR("Malformed recipient address") };
 
 	d->utf8_address = !str_is_ascii(d->q->from);
 	for (size_t i = 0; i < d->q->rcpt_count; i++) {
@@ -74,10 +74,13 @@ static void check_addresses(struct delivery *d)
 /* What this peer cannot take, told without sending it. Another host of the domain may be able to. */
 static bool peer_unfit(const struct delivery *d, const struct smtp_caps *caps, struct remote_outcome *ret_why)
 {
-	static const struct remote_outcome too_big = { REMOTE_REFUSED, STR("5.3.4"), STR("Message is larger than the host takes") };
-	static const struct remote_outcome no_8bit = { REMOTE_REFUSED, STR("5.6.3"), STR("Host does not take 8-bit content") };
+	static const struct remote_outcome too_big = { REMOTE_REFUSED, STR("5.3.4"),
+						       STR("Message is larger than the host takes") };
+	static const struct remote_outcome no_8bit = { REMOTE_REFUSED, STR("5.6.3"),
+						       STR("Host does not take 8-bit content") };
 	static const struct remote_outcome no_utf8 = {
-		REMOTE_REFUSED, STR("5.6.7"), STR("Host does not take internationalised addresses or headers (SMTPUTF8)")
+		REMOTE_REFUSED, STR("5.6.7"),
+		STR("Host does not take internationalised addresses or headers (SMTPUTF8)")
 	};
 	bool utf8 = d->utf8_address || ((d->q->flags & QUEUE_FLAG_SMTPUTF8) && d->content.eight_bit_header);
 
@@ -105,7 +108,7 @@ static void try_target(struct delivery *d, const struct remote_target *target)
 		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, false, &why);
 	}
 	d->results.host = s.host;
-	d->results.tls  = s.tls;
+	d->results.tls = s.tls;
 	if (opened == REMOTE_OPEN_READY)
 		d->sessions++;
 	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &s.caps, &why))
@@ -124,13 +127,14 @@ static void try_hosts(struct delivery *d)
 		remote_results_note_all(&d->results, why);
 		return;
 	}
-	while (remote_results_open(&d->results) && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms) {
+	while (remote_results_open(&d->results) && d->sessions < LIMIT_REMOTE_SESSIONS &&
+	       clock_mono_ms() < d->deadline_ms) {
 		const struct remote_target *target = remote_route_next(&d->route);
 
-		if (!target) {
+		if (!target && (d->route.failed || d->route.target_count == 0))
 			remote_results_finish(&d->results, remote_route_why(&d->route));
+		if (!target)
 			return;
-		}
 		try_target(d, target);
 	}
 }
@@ -138,15 +142,16 @@ static void try_hosts(struct delivery *d)
 void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
 		    struct remote_deliver_reply *ret)
 {
-	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"), STR("Content cannot be read here") };
-	struct delivery                    d          = { .remote = remote, .q = q, .arena = a };
+	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"),
+							  STR("Content cannot be read here") };
+	struct delivery                    d = { .remote = remote, .q = q, .arena = a };
 
 	d.deadline_ms = clock_mono_ms() + remote->settings.timeouts.total_ms;
 	remote_results_init(&d.results, a, q);
 	check_addresses(&d);
 	if (remote_content_open(&d.content, q) != ST_OK)
 		remote_results_note_all(&d.results, unreadable);
-	else
+	else if (remote_results_open(&d.results))
 		try_hosts(&d);
 	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count };
 }

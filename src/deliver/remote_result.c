@@ -4,30 +4,30 @@
 void remote_results_init(struct remote_results *r, struct arena *a, const struct remote_deliver_request *q)
 {
 	*r = (struct remote_results){
-		.items  = ARENA_ARRAY(a, struct remote_rcpt_result, q->rcpt_count),
+		.items = ARENA_ARRAY(a, struct remote_rcpt_result, q->rcpt_count),
 		.states = ARENA_ARRAY(a, struct remote_rcpt_state, q->rcpt_count),
-		.count  = q->rcpt_count,
-		.host   = STR(""),
-		.tls    = STR(""),
+		.count = q->rcpt_count,
+		.host = STR(""),
+		.tls = STR(""),
 	};
 	for (size_t i = 0; i < q->rcpt_count; i++)
 		r->items[i] = (struct remote_rcpt_result){
-			.index  = q->rcpts[i].index,
+			.index = q->rcpts[i].index,
 			.result = REMOTE_DEFERRED,
-			.code   = STR("4.4.0"),
+			.code = STR("4.4.0"),
 			.answer = STR("Not tried"),
-			.host   = STR(""),
-			.tls    = STR(""),
+			.host = STR(""),
+			.tls = STR(""),
 		};
 }
 
 static void set(struct remote_results *r, size_t i, struct remote_outcome o)
 {
 	r->items[i].result = o.result;
-	r->items[i].code   = o.code;
+	r->items[i].code = o.code;
 	r->items[i].answer = o.answer;
-	r->items[i].host   = r->host;
-	r->items[i].tls    = r->tls;
+	r->items[i].host = r->host;
+	r->items[i].tls = r->tls;
 	r->states[i].tried = true;
 }
 

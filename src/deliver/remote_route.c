@@ -8,16 +8,20 @@
 #define HOST_NAME_MAX_OCTETS ((size_t)253) /* RFC 1035 §2.3.4, without length octets */
 
 static const struct remote_outcome dns_failed = { REMOTE_DEFERRED, STR("4.4.3"), STR("DNS gave no answer for now") };
-static const struct remote_outcome null_mx    = { REMOTE_REFUSED, STR("5.1.10"), STR("The domain accepts no mail (null MX)") };
-static const struct remote_outcome no_domain  = { REMOTE_REFUSED, STR("5.1.2"), STR("The domain does not exist") };
-static const struct remote_outcome no_host    = { REMOTE_REFUSED, STR("5.4.4"), STR("The domain has no mail host with an address") };
-static const struct remote_outcome loop       = { REMOTE_REFUSED, STR("5.4.6"), STR("Mail for the domain loops back to this host") };
-static const struct remote_outcome unusable   = {
-	  REMOTE_REFUSED, STR("5.4.4"), STR("The mail hosts of the domain have no address that mail may be sent to")
+static const struct remote_outcome null_mx = { REMOTE_REFUSED, STR("5.1.10"),
+					       STR("The domain accepts no mail (null MX)") };
+static const struct remote_outcome no_domain = { REMOTE_REFUSED, STR("5.1.2"), STR("The domain does not exist") };
+static const struct remote_outcome no_host = { REMOTE_REFUSED, STR("5.4.4"),
+					       STR("The domain has no mail host with an address") };
+static const struct remote_outcome loop = { REMOTE_REFUSED, STR("5.4.6"),
+					    STR("Mail for the domain loops back to this host") };
+static const struct remote_outcome unusable = {
+	REMOTE_REFUSED, STR("5.4.4"), STR("The mail hosts of the domain have no address that mail may be sent to")
 };
-static const struct remote_outcome bad_relay   = { REMOTE_DEFERRED, STR("4.3.5"), STR("The relay setting is not HOST:PORT") };
+static const struct remote_outcome bad_relay = { REMOTE_DEFERRED, STR("4.3.5"),
+						 STR("The relay setting is not HOST:PORT") };
 static const struct remote_outcome bad_literal = { REMOTE_REFUSED, STR("5.1.2"), STR("Malformed address literal") };
-static const struct remote_outcome exhausted   = { REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
+static const struct remote_outcome exhausted = { REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
 
 static struct str without_dot(struct str name)
 {
@@ -65,9 +69,11 @@ static enum status lookup(struct remote_route *r, struct str name, enum dns_type
 
 /* ---- hosts to addresses ---- */
 
-static enum remote_address_use address_add(struct remote_route *r, struct str host, const struct remote_address *address)
+static enum remote_address_use address_add(struct remote_route *r, struct str host,
+					   const struct remote_address *address)
 {
-	enum remote_address_use use = r->filter ? remote_address_use(&r->remote->settings, address) : REMOTE_ADDRESS_FINE;
+	enum remote_address_use use =
+		r->filter ? remote_address_use(&r->remote->settings, address) : REMOTE_ADDRESS_FINE;
 
 	if (use != REMOTE_ADDRESS_FINE)
 		r->unusable = true;
@@ -98,8 +104,8 @@ static bool host_resolve(struct remote_route *r, struct str host)
 		if (i / 2 >= f->record_count || !remote_address_parse(f->records[i / 2].data, r->port, &address))
 			continue;
 		switch (added < LIMIT_REMOTE_PER_HOST ? address_add(r, host, &address) : REMOTE_ADDRESS_REFUSED) {
-		case REMOTE_ADDRESS_FINE:    added++; break;
-		case REMOTE_ADDRESS_SELF:    return false;
+		case REMOTE_ADDRESS_FINE: added++; break;
+		case REMOTE_ADDRESS_SELF: return false;
 		case REMOTE_ADDRESS_REFUSED: break;
 		}
 	}
@@ -110,15 +116,15 @@ static bool host_resolve(struct remote_route *r, struct str host)
 static void group_resolve(struct remote_route *r)
 {
 	uint32_t preference = r->mx[r->mx_at].preference;
-	size_t   before     = r->target_count;
+	size_t   before = r->target_count;
 
 	for (; r->mx_at < r->mx_count && r->mx[r->mx_at].preference == preference; r->mx_at++) {
 		struct str host = r->mx[r->mx_at].host;
 
 		if (r->filter && (is_self(r, host) || !host_resolve(r, host))) {
-			r->self         = true;
+			r->self = true;
 			r->target_count = before;
-			r->mx_at        = r->mx_count;
+			r->mx_at = r->mx_count;
 			return;
 		}
 		if (!r->filter)
@@ -140,7 +146,7 @@ static int mx_order(const void *pa, const void *pb)
 /* Keep the best hosts. *ret_null: there was a record for ".", RFC 7505 §3. */
 static void mx_take(struct remote_route *r, const struct dns_lookup_reply *reply, bool *ret_null)
 {
-	struct remote_mx *all   = ARENA_ARRAY(r->arena, struct remote_mx, reply->record_count);
+	struct remote_mx *all = ARENA_ARRAY(r->arena, struct remote_mx, reply->record_count);
 	size_t            count = 0;
 
 	for (size_t i = 0; i < reply->record_count; i++) {
@@ -175,7 +181,7 @@ static bool open_domain(struct remote_route *r, struct str domain, struct remote
 	}
 	if (reply.record_count == 0) {
 		r->mx[r->mx_count++] = (struct remote_mx){ domain, 0, 0 };
-		r->implicit          = true;
+		r->implicit = true;
 		return true;
 	}
 	mx_take(r, &reply, &null);
@@ -216,8 +222,8 @@ static bool open_literal(struct remote_route *r, struct str literal, struct remo
 		return false;
 	}
 	switch (address_add(r, literal, &address)) {
-	case REMOTE_ADDRESS_FINE:    return true;
-	case REMOTE_ADDRESS_SELF:    *ret_why = loop; return false;
+	case REMOTE_ADDRESS_FINE: return true;
+	case REMOTE_ADDRESS_SELF: *ret_why = loop; return false;
 	case REMOTE_ADDRESS_REFUSED: *ret_why = unusable; return false;
 	}
 	return false;
@@ -228,7 +234,9 @@ bool remote_route_open(struct remote_route *route, const struct remote *remote, 
 {
 	struct str relay = q->relay.n > 0 ? q->relay : remote->settings.relay;
 
-	*route = (struct remote_route){ .remote = remote, .arena = a, .port = remote->settings.port, .filter = relay.n == 0 };
+	*route = (struct remote_route){
+		.remote = remote, .arena = a, .port = remote->settings.port, .filter = relay.n == 0
+	};
 	if (relay.n > 0)
 		return open_relay(route, relay, ret_why);
 	if (q->domain.n > 0 && q->domain.p[0] == '[')

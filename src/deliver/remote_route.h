@@ -2,14 +2,14 @@
  *
  *   relay "host:port"    that host, no MX, no filter: the administrator named it
  *   "[192.0.2.1]"        that address
- *   domain, MX records   hosts by preference, equal ones shuffled; their addresses, IPv6 and IPv4 by turns   RFC 5321 §5.1
- *   domain without MX    the domain's own addresses ("implicit MX"), also if MX says NXDOMAIN but A or AAAA exist
+ *   domain, MX records   hosts by preference, equal ones shuffled; their addresses, IPv6 and IPv4 by turns   RFC 5321
+ * §5.1 domain without MX    the domain's own addresses ("implicit MX"), also if MX says NXDOMAIN but A or AAAA exist
  *   null MX              refused, RFC 7505
  *
  * If a host of some preference is ourselves (its name, or an address we listen on or loopback), it and all hosts that
  * are no better are left out, so that mail never circles between backup hosts, RFC 5321 §5.1. Names that are no host
- * names (IP addresses, say) and addresses that the filter refuses are passed over. An MX name that is a CNAME is followed by the
- * resolver: against RFC 2181 §10.3, as everybody does.
+ * names (IP addresses, say) and addresses that the filter refuses are passed over. An MX name that is a CNAME is
+ * followed by the resolver: against RFC 2181 §10.3, as everybody does.
  *
  * Hosts are resolved when their turn comes, one preference at a time. A lookup that fails (timeout, SERVFAIL, bogus)
  * can only lead to a deferral, never to a refusal.
@@ -41,12 +41,12 @@ struct remote_route {
 	struct remote_target targets[LIMIT_REMOTE_ADDRESSES];
 	size_t               target_count, target_at;
 	unsigned             port;
-	bool                 filter;     /* address filter and loop check apply */
-	bool                 implicit;   /* no MX: the domain is its own host */
-	bool                 failed;     /* a lookup gave no answer */
-	bool                 self;       /* we are among the hosts */
-	bool                 unusable;   /* something was passed over */
-	bool                 no_domain;  /* the domain does not exist */
+	bool                 filter;    /* address filter and loop check apply */
+	bool                 implicit;  /* no MX: the domain is its own host */
+	bool                 failed;    /* a lookup gave no answer */
+	bool                 self;      /* we are among the hosts */
+	bool                 unusable;  /* something was passed over */
+	bool                 no_domain; /* the domain does not exist */
 };
 
 /* Look the next hop up. False: there is nowhere to go, *ret_why says why. `a` keeps what the route needs. */

@@ -5,10 +5,11 @@
 #include "sys/fd.h"
 
 /* One event per delivery: how many recipients ended how, and the first answer that is not a success. */
-static void log_delivery(const struct remote_deliver_request *q, const struct remote_deliver_reply *reply, int64_t began_ms)
+static void log_delivery(const struct remote_deliver_request *q, const struct remote_deliver_reply *reply,
+			 int64_t began_ms)
 {
 	size_t                           counts[REMOTE_RESULT_LAST + 1] = { 0 };
-	const struct remote_rcpt_result *told                           = NULL;
+	const struct remote_rcpt_result *told = NULL;
 
 	for (size_t i = 0; i < reply->result_count; i++) {
 		const struct remote_rcpt_result *r = &reply->results[i];
@@ -19,7 +20,8 @@ static void log_delivery(const struct remote_deliver_request *q, const struct re
 	}
 	if (!told)
 		return;
-	log_info("remote delivery", LOG_U64("message", q->message), LOG_STR("domain", q->relay.n > 0 ? q->relay : q->domain),
+	log_info("remote delivery", LOG_U64("message", q->message),
+		 LOG_STR("domain", q->relay.n > 0 ? q->relay : q->domain),
 		 LOG_U64("delivered", counts[REMOTE_DELIVERED]), LOG_U64("deferred", counts[REMOTE_DEFERRED]),
 		 LOG_U64("refused", counts[REMOTE_REFUSED]), LOG_STR("host", told->host), LOG_STR("tls", told->tls),
 		 LOG_STR("answer", told->answer), LOG_U64("ms", clock_mono_ms() - began_ms));
@@ -27,8 +29,8 @@ static void log_delivery(const struct remote_deliver_request *q, const struct re
 
 static void handle_deliver(void *ctx, struct ipc_request *r)
 {
-	const struct remote_deliver_request *q        = r->body;
-	int                                  file     = q->file;
+	const struct remote_deliver_request *q = r->body;
+	int                                  file = q->file;
 	int64_t                              began_ms = clock_mono_ms();
 	struct remote_deliver_reply          reply;
 

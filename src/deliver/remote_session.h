@@ -3,12 +3,13 @@
  *   CONNECT --220--> GREETED --EHLO 250--> READY               EHLO 5xx: HELO 250 --> READY, nothing is offered
  *                    READY, STARTTLS offered --220--> handshake --> EHLO 250 --> READY in TLS
  *
- * TLS is opportunistic: any certificate, and without the offer, or with STARTTLS refused, it goes on in clear. If the handshake
- * fails the caller may connect again with `tls` false. What was learnt in clear (the offers) is forgotten when TLS is up;
- * octets that came with the 220 to STARTTLS end the session (command injection, CVE-2011-0411 and its kind).
+ * TLS is opportunistic: any certificate, and without the offer, or with STARTTLS refused, it goes on in clear. If the
+ * handshake fails the caller may connect again with `tls` false. What was learnt in clear (the offers) is forgotten
+ * when TLS is up; octets that came with the 220 to STARTTLS end the session (command injection, CVE-2011-0411 and its
+ * kind).
  *
- * Every wait ends at the step's timeout or the delivery's deadline, whichever is first; a reply as a whole has its step's time, so that one sent
- * octet by octet does not last longer.
+ * Every wait ends at the step's timeout or the delivery's deadline, whichever is first; a reply as a whole has its
+ * step's time, so that one sent octet by octet does not last longer.
  */
 #ifndef DELIVER_REMOTE_SESSION_H
 #define DELIVER_REMOTE_SESSION_H

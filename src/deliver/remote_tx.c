@@ -31,7 +31,8 @@ static void tx_fail(struct tx *t, struct remote_outcome o)
 	}
 }
 
-/* The connection ended before the final dot: nobody got it, those without an answer are as undecided as those with a 250. */
+/* The connection ended before the final dot: nobody got it, those without an answer are as undecided as those with a
+ * 250. */
 static void tx_lost(struct tx *t, struct remote_outcome o)
 {
 	for (size_t i = 0; i < t->count; i++)
@@ -51,7 +52,7 @@ static void tx_final(struct tx *t, struct remote_outcome o)
 static void write_mail(struct tx *t)
 {
 	const struct smtp_caps *caps = &t->s->caps;
-	struct buf             *out  = &t->s->out;
+	struct buf             *out = &t->s->out;
 
 	buf_addf(out, "MAIL FROM:<%.*s>", STR_FMT(t->q->from));
 	if (caps->offered & SMTP_CAP_SIZE)
@@ -97,7 +98,8 @@ static bool step_mail(struct tx *t)
 	return !t->s->dead;
 }
 
-/* RFC 5321 §4.5.3.1.10: 552 once meant "too many recipients" and is then a deferral; a mailbox that is full says 5.2.2. */
+/* RFC 5321 §4.5.3.1.10: 552 once meant "too many recipients" and is then a deferral; a mailbox that is full says 5.2.2.
+ */
 static bool too_many_rcpts(const struct smtp_reply_in *reply)
 {
 	return reply->code == 552 && (reply->enhanced[0] == '\0' || str_starts(str_of(reply->enhanced), STR("5.5.3")));
@@ -136,6 +138,8 @@ static bool step_data(struct tx *t)
 		return false;
 	if (t->s->reply.code == 354)
 		return true;
+	if (!t->mail_ok)
+		return false; /* it is about MAIL, as for RCPT */
 	o = remote_session_failure(t->s);
 	tx_fail(t, o);
 	return false;
@@ -157,9 +161,10 @@ static void content_failed(struct tx *t, struct remote_outcome o)
 
 static bool send_content(struct tx *t)
 {
-	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"), STR("Content cannot be read here") };
-	const unsigned                     block_ms   = t->s->remote->settings.timeouts.block_ms;
-	struct smtp_stuff                  stuff      = { 0 };
+	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"),
+							  STR("Content cannot be read here") };
+	const unsigned                     block_ms = t->s->remote->settings.timeouts.block_ms;
+	struct smtp_stuff                  stuff = { 0 };
 	struct remote_outcome              o;
 	struct str                         chunk;
 	char                               space[REMOTE_CHUNK];
@@ -171,7 +176,8 @@ static bool send_content(struct tx *t)
 			return false;
 		}
 		if (!smtp_stuff_add(&stuff, &t->s->out, chunk) ||
-		    !remote_session_send(t->s, "content", remote_session_timeout(t->s, block_ms), &o)) {
+		    (t->s->out.n >= REMOTE_CHUNK &&
+		     !remote_session_send(t->s, "content", remote_session_timeout(t->s, block_ms), &o))) {
 			content_failed(t, o);
 			return false;
 		}
@@ -190,7 +196,8 @@ static void step_content(struct tx *t)
 
 	if (t->accepted_count == 0 && !smtp_stuff_end(&(struct smtp_stuff){ 0 }, &t->s->out))
 		return;
-	if (t->accepted_count == 0 ? !exchange(t, "end of data", t->s->remote->settings.timeouts.data_ms) : !send_content(t))
+	if (t->accepted_count == 0 ? !exchange(t, "end of data", t->s->remote->settings.timeouts.data_ms)
+				   : !send_content(t))
 		return;
 	t->ended = true;
 	if (t->accepted_count == 0)
@@ -249,7 +256,8 @@ static bool reset(struct remote_session *s, struct remote_outcome *ret_why)
 	unsigned timeout_ms = remote_session_timeout(s, s->remote->settings.timeouts.mail_ms);
 
 	buf_add(&s->out, STR("RSET\r\n"));
-	if (!remote_session_send(s, "RSET", timeout_ms, ret_why) || !remote_session_reply(s, "RSET", timeout_ms, ret_why))
+	if (!remote_session_send(s, "RSET", timeout_ms, ret_why) ||
+	    !remote_session_reply(s, "RSET", timeout_ms, ret_why))
 		return false;
 	if (s->reply.code == 250)
 		return true;
@@ -257,10 +265,11 @@ static bool reset(struct remote_session *s, struct remote_outcome *ret_why)
 	return false;
 }
 
-void remote_tx_all(struct remote_session *s, const struct remote_deliver_request *q, const struct remote_content *content,
-		   struct remote_results *r)
+void remote_tx_all(struct remote_session *s, const struct remote_deliver_request *q,
+		   const struct remote_content *content, struct remote_results *r)
 {
-	struct remote_outcome why = { REMOTE_DEFERRED, STR("4.4.2"), STR("Connection ended before the recipient's turn") };
+	struct remote_outcome why = { REMOTE_DEFERRED, STR("4.4.2"),
+				      STR("Connection ended before the recipient's turn") };
 	bool                  clean = true;
 
 	for (size_t at = 0; at < r->count;) {

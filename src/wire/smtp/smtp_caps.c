@@ -5,10 +5,8 @@ static const struct {
 	struct str    keyword;
 	enum smtp_cap bit;
 } caps[] = {
-	{ STR("STARTTLS"), SMTP_CAP_STARTTLS },
-	{ STR("PIPELINING"), SMTP_CAP_PIPELINING },
-	{ STR("SIZE"), SMTP_CAP_SIZE },
-	{ STR("8BITMIME"), SMTP_CAP_8BITMIME },
+	{ STR("STARTTLS"), SMTP_CAP_STARTTLS }, { STR("PIPELINING"), SMTP_CAP_PIPELINING },
+	{ STR("SIZE"), SMTP_CAP_SIZE },         { STR("8BITMIME"), SMTP_CAP_8BITMIME },
 	{ STR("SMTPUTF8"), SMTP_CAP_SMTPUTF8 },
 };
 

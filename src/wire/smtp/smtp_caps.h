@@ -11,12 +11,12 @@
 
 #include "base/str.h"
 
-enum smtp_cap { /* bit mask */
-	SMTP_CAP_STARTTLS   = 1u << 0, /* RFC 3207 */
-	SMTP_CAP_PIPELINING = 1u << 1, /* RFC 2920 */
-	SMTP_CAP_SIZE       = 1u << 2, /* RFC 1870 */
-	SMTP_CAP_8BITMIME   = 1u << 3, /* RFC 6152 */
-	SMTP_CAP_SMTPUTF8   = 1u << 4, /* RFC 6531 */
+enum smtp_cap {                                /* bit mask */
+		SMTP_CAP_STARTTLS = 1u << 0,   /* RFC 3207 */
+		SMTP_CAP_PIPELINING = 1u << 1, /* RFC 2920 */
+		SMTP_CAP_SIZE = 1u << 2,       /* RFC 1870 */
+		SMTP_CAP_8BITMIME = 1u << 3,   /* RFC 6152 */
+		SMTP_CAP_SMTPUTF8 = 1u << 4,   /* RFC 6531 */
 };
 
 struct smtp_caps {

@@ -35,7 +35,8 @@ enum smtp_reply_err smtp_reply_line_parse(struct str line, struct smtp_reply_lin
 {
 	struct smtp_reply_line l = { .last = true };
 
-	if (line.n < 3 || line.p[0] < '2' || line.p[0] > '5' || !ascii_is_digit(line.p[1]) || !ascii_is_digit(line.p[2]))
+	if (line.n < 3 || line.p[0] < '2' || line.p[0] > '5' || !ascii_is_digit(line.p[1]) ||
+	    !ascii_is_digit(line.p[2]))
 		return SMTP_REPLY_SYNTAX;
 	l.code = (unsigned)((line.p[0] - '0') * 100 + (line.p[1] - '0') * 10 + (line.p[2] - '0'));
 	l.text = str_from(line, 3);

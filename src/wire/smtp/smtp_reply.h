@@ -49,12 +49,12 @@ void smtp_reply_begin(struct smtp_reply_in *r, struct buf *text);
 /* Add a line; not after an error or when done. */
 MUST_CHECK enum smtp_reply_err smtp_reply_add(struct smtp_reply_in *r, struct str line);
 
-/* If s starts with a status code of class `reply_class` ('2', '4', '5') that ends at a space or the end, take it (and the
- * spaces) off. */
+/* If s starts with a status code of class `reply_class` ('2', '4', '5') that ends at a space or the end, take it (and
+ * the spaces) off. */
 bool smtp_enhanced_take(struct str *s, char reply_class, struct str *ret_code);
 
-/* Append `text` as one line fit for logs and DSNs: line ends become spaces, other control characters and octets that are
- * not UTF-8 become "?". At most max_octets are added, a UTF-8 character is not cut. */
+/* Append `text` as one line fit for logs and DSNs: line ends become spaces, other control characters and octets that
+ * are not UTF-8 become "?". At most max_octets are added, a UTF-8 character is not cut. */
 void smtp_reply_print(struct buf *out, struct str text, size_t max_octets);
 
 #endif

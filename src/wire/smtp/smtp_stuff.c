@@ -44,7 +44,7 @@ bool smtp_stuff_add(struct smtp_stuff *s, struct buf *out, struct str in)
 			buf_add_char(out, '.');
 		buf_add(out, str_first(in, n));
 		s->middle = true;
-		in        = str_from(in, n);
+		in = str_from(in, n);
 	}
 	return !out->over;
 }

@@ -4,7 +4,8 @@
  * before the dots are looked at, so that no receiver, whatever it takes for a line end, sees the end of the data early.
  * NUL is dropped: it may not be sent, and a receiver that drops it itself would see CRLF.CRLF in CRLF NUL.CRLF.
  *
- * Pure: any split of the input gives the same output. Tests: tests/unit/test_smtp_stuff.c, tests/fuzz/fuzz_smtp_stuff.c.
+ * Pure: any split of the input gives the same output. Tests: tests/unit/test_smtp_stuff.c,
+ * tests/fuzz/fuzz_smtp_stuff.c.
  */
 #ifndef WIRE_SMTP_SMTP_STUFF_H
 #define WIRE_SMTP_SMTP_STUFF_H
