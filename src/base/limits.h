@@ -70,6 +70,14 @@
 #define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */
 #define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
 
+/* Sending out */
+#define LIMIT_REMOTE_HOSTS     ((size_t)10)       /* MX hosts looked at for one next hop */
+#define LIMIT_REMOTE_ADDRESSES ((size_t)20)       /* addresses tried in one delivery */
+#define LIMIT_REMOTE_PER_HOST  ((size_t)4)        /* of them, of one host */
+#define LIMIT_REMOTE_SESSIONS  ((unsigned)5)      /* of them, that answered EHLO */
+#define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
+#define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
+
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */

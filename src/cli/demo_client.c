@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "net/net_tls.h"
 #include "sys/clock.h"
-#include "wire/text/base64.h"
+#include "wire/text/text_base64.h"
 
 #define STEP_MS  20000
 #define LINE_MAX_OCTETS ((size_t)8192)
@@ -106,7 +106,7 @@ static enum status sign_in(struct dialogue *d, const struct demo_mail *m)
 
 	CHECK(n > 0 && (size_t)n < sizeof(plain));
 	buf_init(&encoded, 1000);
-	base64_encode(str_n(plain, (size_t)n), &encoded);
+	text_base64_encode(str_n(plain, (size_t)n), &encoded);
 	snprintf(line, sizeof(line), "AUTH PLAIN %.*s", STR_FMT(buf_str(&encoded)));
 	buf_done(&encoded);
 	st = ask(d, "AUTH", "235", line);
