@@ -31,6 +31,7 @@ static void smuggle(struct str marker, bool normalise, size_t cut)
 	static const struct str tail = RAW("MAIL FROM:<evil@far.example>\r\nRCPT TO:<bob@demo.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n");
 	struct buf data;
 	struct rig r;
+	bool       taken;
 
 	buf_init(&data, KIB);
 	buf_add(&data, STR("Subject: hi\r\n\r\ntext"));
@@ -46,9 +47,10 @@ static void smuggle(struct str marker, bool normalise, size_t cut)
 	fake_feed(&r.conn, str_from(buf_str(&data), cut));
 	/* One reply, about one message: the commands inside never ran. */
 	assert_true(str_find(buf_str(&r.conn.out), '\n') == (ptrdiff_t)r.conn.out.n - 1);
-	assert_true(str_starts(buf_str(&r.conn.out), normalise ? STR("250 ") : STR("554 5.6.0 ")));
-	assert_int_equal(r.ask.submits, normalise);
-	if (normalise) {
+	taken = normalise && str_find(marker, '\0') < 0;
+	assert_true(str_starts(buf_str(&r.conn.out), taken ? STR("250 ") : STR("554 5.6.0 ")));
+	assert_int_equal(r.ask.submits, taken);
+	if (taken) {
 		struct str c = content_of(&r);
 
 		assert_str(buf_str(&r.ask.from), STR("x@far.example"));
