@@ -63,6 +63,10 @@
 #define LIMIT_REMOTE_SESSIONS  ((unsigned)5)      /* of them, that answered EHLO */
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
+/* TLS */
+#define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
+#define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */
+#define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
 
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)

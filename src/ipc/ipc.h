@@ -68,6 +68,11 @@ struct ipc_row {
 /* `reply` is a struct of the reply shape (NULL if empty or status != ST_OK). Frees r with its arena. */
 void ipc_reply(struct ipc_request *r, enum status status, const void *reply);
 
+/* Run one handler in this process, without any channel: for commands while no server runs. `rows` and `ctx` as for ipc_serve. The
+ * request goes through encoder and decoder as it would between processes. ST_NOT_FOUND-like statuses are the handler's. */
+MUST_CHECK enum status ipc_local(const struct ipc_row *rows, size_t count, void *ctx, enum ipc_msg_id id, const void *request,
+				 struct arena *a, void *ret_reply);
+
 /* ---- setting up (role runtime) ---- */
 
 struct ipc *ipc_new(enum role_id self, unsigned instance);

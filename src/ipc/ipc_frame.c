@@ -9,8 +9,8 @@
 #include "base/limits.h"
 #include "sys/fd.h"
 
-#define READ_OCTETS   (64 * KIB) /* asked for at once */
-#define KEEP_OCTETS   (64 * KIB) /* input buffer kept between frames */
+#define READ_OCTETS   (160 * KIB) /* asked for at once; holds the largest packet of role_msg */
+#define KEEP_OCTETS   (160 * KIB) /* input buffer kept between frames */
 #define SEND_STALL_MS 30000      /* a peer that reads nothing for so long counts as lost */
 
 void ipc_frame_begin(struct buf *out)
@@ -139,9 +139,9 @@ static enum status read_more(struct ipc_reader *r)
 	ssize_t       got;
 
 	CHECK(room);
-	got = recvmsg(r->fd, &msg, MSG_CMSG_CLOEXEC);
+	got = recvmsg(r->fd, &msg, MSG_CMSG_CLOEXEC | r->flags);
 	if (got < 0)
-		return errno == EINTR ? ST_OK : ST_CLOSED;
+		return errno == EINTR ? ST_OK : errno == EAGAIN ? ST_AGAIN : ST_CLOSED;
 	take_fds(r, &msg);
 	if (got == 0)
 		return ST_CLOSED;

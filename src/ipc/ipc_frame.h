@@ -28,13 +28,14 @@ struct ipc_frame {
 	struct ipc_fds fds;    /* the receiver's now */
 };
 
-/* Send one frame whole on a blocking socket; the caller serialises. `head` has IPC_HEADER octets of room before the payload:
- * build it with ipc_frame_begin, encode, then send. ST_CLOSED, or ST_TEMP if the peer does not read for too long. */
+/* Send one frame whole; the caller serialises. Build it with ipc_frame_begin, encode the payload behind, then send. ST_CLOSED,
+ * ST_LIMIT, or ST_TEMP if the peer reads nothing for 30 s. */
 void ipc_frame_begin(struct buf *out);
 MUST_CHECK enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
 
 struct ipc_reader {
 	int            fd;
+	int            flags; /* for recvmsg: MSG_DONTWAIT makes next() answer ST_AGAIN instead of waiting */
 	struct buf     in;
 	size_t         used; /* octets at the start that belong to frames already returned */
 	struct ipc_fds fds;  /* received, not yet claimed by a frame */

@@ -1,14 +1,25 @@
 /* ipc/ipc_serve.c - answering: rows, pools, ipc_reply; see ipc.h. */
 #include "ipc/ipc_link.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 
-/* What ipc_reply needs beside the public part; `public` comes first. */
+/* Who waits for an answer in this process, see ipc_local. */
+struct local {
+	sem_t         done;
+	enum status   status;
+	struct arena *arena;
+	void         *reply;
+};
+
+/* What ipc_reply needs beside the public part. */
 struct request {
 	struct ipc_request public;
-	struct ipc_link   *link;
+	struct ipc_link   *link;  /* where the answer goes, or NULL: */
+	struct local      *local;
 	uint64_t           number;
 };
 
@@ -34,9 +45,67 @@ void ipc_pool(struct ipc *ipc, unsigned n, unsigned threads, unsigned backlog)
 	p->backlog = backlog;
 }
 
+/* Copy a message by encoding and decoding it, so that the copy shares nothing. */
+static enum status copy(const struct ipc_shape *shape, const void *from, struct arena *a, void *ret)
+{
+	struct ipc_fds fds = { .n = 0 };
+	struct buf     wire;
+	enum status    st;
+
+	buf_init(&wire, LIMIT_IPC_FRAME);
+	st = ipc_encode(&wire, &fds, shape, from, IPC_VERSION);
+	if (st == ST_OK)
+		st = ipc_decode(arena_dup(a, buf_str(&wire)), &fds, shape, ret, a, IPC_VERSION);
+	buf_done(&wire);
+	return st;
+}
+
+static void reply_local(struct request *r, enum status status, const void *reply)
+{
+	struct local *l = r->local;
+	struct arena *a = r->public.arena;
+
+	l->status = status == ST_OK && l->reply ? copy(&ipc_msgs[r->public.id].reply, reply ? reply : "", l->arena, l->reply) : status;
+	arena_free(&a);
+	sem_post(&l->done);
+}
+
+enum status ipc_local(const struct ipc_row *rows, size_t count, void *ctx, enum ipc_msg_id id, const void *request, struct arena *a,
+		      void *ret_reply)
+{
+	struct arena   *own = arena_new_secret(NULL);
+	struct request *r = ARENA_NEW(own, struct request);
+	void           *body = arena_alloc(own, ipc_msgs[id].request.size);
+	struct local    local = { .arena = a, .reply = ret_reply, .status = ST_DENIED };
+	enum status     st = request ? copy(&ipc_msgs[id].request, request, own, body) : ST_OK;
+
+	*r = (struct request){ .public = { .id = id, .asker = ROLE_CONTROL, .body = body, .arena = own }, .local = &local };
+	if (st != ST_OK) {
+		arena_free(&own);
+		return st;
+	}
+	sem_init(&local.done, 0, 0);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].id == id) {
+			rows[i].handler(ctx, &r->public);
+			while (sem_wait(&local.done) < 0)
+				continue; /* interrupted */
+			sem_destroy(&local.done);
+			return local.status;
+		}
+	arena_free(&own);
+	sem_destroy(&local.done);
+	return ST_DENIED;
+}
+
 void ipc_reply(struct ipc_request *public, enum status status, const void *reply)
 {
 	struct request  *r = CONTAINER_OF(public, struct request, public);
+
+	if (!r->link) {
+		reply_local(r, status, reply);
+		return;
+	}
 	struct ipc_link *l = r->link;
 	struct arena    *a = public->arena;
 	struct ipc_frame head = { .type = public->id, .reply = true, .number = r->number, .status = status };

@@ -1,0 +1,206 @@
+/* role/role_control.c - control.sock: administrators' commands, passed on to the role that answers them.
+ *
+ * A connection speaks the frames of ipc/ipc_frame.h. A request is taken if its row in ipc_msgs says `admin`; everything in it is
+ * checked by decoding it here, then again by the role that answers. Who may: root, the user the server was started by (the owner of the data
+ * directory), and whoever the socket's file mode lets in, by peer credentials of the kernel.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "ipc/ipc_frame.h"
+#include "role/role.h"
+#include "sys/fd.h"
+#include "sys/sandbox.h"
+
+#define CONNECTIONS_MAX 32
+#define IDLE_S          60 /* a connection that says nothing for so long is closed */
+
+struct control {
+	struct role                *role;
+	pthread_mutex_t             lock;
+	unsigned                    connections;
+	struct arena               *arena; /* of `all` */
+	struct control_status_reply all;
+};
+
+struct session {
+	struct control *control;
+	int             fd;
+};
+
+static enum status answer(int fd, const struct ipc_frame *request, enum status st, const void *reply)
+{
+	struct ipc_fds   fds = { .n = 0 };
+	struct ipc_frame head = { .type = request->type, .reply = true, .number = request->number, .status = st };
+	struct buf       out;
+
+	buf_init(&out, LIMIT_IPC_FRAME + IPC_HEADER);
+	ipc_frame_begin(&out);
+	if (st == ST_OK && ipc_encode(&out, &fds, &ipc_msgs[request->type].reply, reply, IPC_VERSION) != ST_OK) {
+		ipc_frame_begin(&out);
+		head.status = ST_LIMIT;
+	}
+	st = ipc_frame_send(fd, &out, &head, NULL);
+	buf_done(&out);
+	return st;
+}
+
+static void status_fill(struct control *c, struct control_status_reply *ret)
+{
+	*ret = c->all;
+	ret->version = STR(POSTRIDER_VERSION);
+	ret->hostname = c->role->config->hostname;
+	ret->started_ms = c->role->started_ms;
+}
+
+/* Status is ours; everything else is asked of the role that the table names. */
+static enum status carry_out(struct control *c, int fd, const struct ipc_frame *f)
+{
+	const struct ipc_msg *m = &ipc_msgs[f->type];
+	struct arena         *a = arena_new_secret(NULL);
+	void                 *request = arena_alloc(a, m->request.size), *reply = arena_alloc(a, m->reply.size);
+	enum status           st = ipc_decode(f->payload, NULL, &m->request, request, a, f->version);
+
+	if (st != ST_OK) {
+		st = answer(fd, f, ST_INVALID, NULL);
+	} else if (f->type == IPC_CONTROL_STATUS) {
+		pthread_mutex_lock(&c->lock);
+		status_fill(c, reply);
+		st = answer(fd, f, ST_OK, reply);
+		pthread_mutex_unlock(&c->lock);
+	} else {
+		st = ipc_call(c->role->ipc, m->server, IPC_ANY, (enum ipc_msg_id)f->type, request, a, reply);
+		log_info("command", LOG_C("command", m->name), LOG_ST("status", st));
+		st = answer(fd, f, st, reply);
+	}
+	arena_free(&a);
+	return st;
+}
+
+static void *session_main(void *arg)
+{
+	struct session   s = *(struct session *)arg;
+	struct ipc_reader in;
+	struct ipc_frame  f;
+
+	free(arg);
+	ipc_reader_init(&in, s.fd);
+	while (ipc_reader_next(&in, &f) == ST_OK) {
+		bool known = f.type > IPC_NONE && f.type < IPC_MSG_COUNT && ipc_msgs[f.type].admin && !f.reply && f.fds.n == 0;
+
+		ipc_fds_close(&f.fds);
+		if (!known || carry_out(s.control, s.fd, &f) != ST_OK)
+			break;
+	}
+	ipc_reader_done(&in);
+	close(s.fd);
+	pthread_mutex_lock(&s.control->lock);
+	s.control->connections--;
+	pthread_mutex_unlock(&s.control->lock);
+	return NULL;
+}
+
+static bool thread_start(void *(*fn)(void *), void *arg)
+{
+	pthread_t      thread;
+	pthread_attr_t attr;
+	bool           ok;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	ok = pthread_create(&thread, &attr, fn, arg) == 0;
+	pthread_attr_destroy(&attr);
+	return ok;
+}
+
+static void accepted(struct control *c, int fd)
+{
+	const struct timeval idle = { .tv_sec = IDLE_S };
+	struct ucred         who;
+	socklen_t            n = sizeof(who);
+	struct session      *s;
+	bool                 room;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0) {
+		close(fd);
+		return;
+	}
+	pthread_mutex_lock(&c->lock);
+	room = c->connections < CONNECTIONS_MAX;
+	c->connections += room;
+	pthread_mutex_unlock(&c->lock);
+	log_debug("administrator connected", LOG_U64("uid", who.uid), LOG_U64("pid", who.pid));
+	s = room ? malloc(sizeof(*s)) : NULL;
+	if (s) {
+		*s = (struct session){ c, fd };
+		if (thread_start(session_main, s))
+			return;
+		free(s);
+	}
+	close(fd); /* the command line says "try later" */
+	if (room) {
+		pthread_mutex_lock(&c->lock);
+		c->connections--;
+		pthread_mutex_unlock(&c->lock);
+	}
+}
+
+static void *accept_main(void *arg)
+{
+	struct control *c = arg;
+
+	for (;;) {
+		int fd = accept4(c->role->listeners[0].fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			accepted(c, fd);
+		else
+			usleep(10000); /* no descriptors: somebody has to leave first */
+	}
+	return NULL;
+}
+
+static bool start(struct role *r, const char **ret_why)
+{
+	struct control *c = ARENA_NEW(r->arena, struct control);
+
+	c->role = r;
+	pthread_mutex_init(&c->lock, NULL);
+	r->self = c;
+	if (r->listener_count == 1 && thread_start(accept_main, c))
+		return true;
+	*ret_why = "no control socket";
+	return false;
+}
+
+/* A deep copy: the message's arena is the runtime's. */
+static void processes(struct role *r, const struct control_status_reply *all)
+{
+	struct control         *c = r->self;
+	struct arena           *a = arena_new(NULL);
+	struct control_process *copy = ARENA_ARRAY(a, struct control_process, all->process_count);
+
+	for (size_t i = 0; i < all->process_count; i++) {
+		copy[i] = all->processes[i];
+		copy[i].role = arena_dup(a, copy[i].role);
+	}
+	pthread_mutex_lock(&c->lock);
+	arena_free(&c->arena);
+	c->arena = a;
+	c->all = (struct control_status_reply){ .processes = copy, .process_count = all->process_count };
+	pthread_mutex_unlock(&c->lock);
+}
+
+const struct role_def role_control = {
+	.id = ROLE_CONTROL,
+	.needs = SANDBOX_ACCEPT,
+	.listeners = 1u << LISTEN_KINDS,
+	.user = "control",
+	.start = start,
+	.processes = processes,
+};

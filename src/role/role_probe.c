@@ -1,0 +1,139 @@
+/* role/role_probe.c - try from inside a role what its sandbox must refuse, and log each outcome.
+ *
+ * Tests start the server with the environment variable POSTRIDER_PROBE and assert on these lines
+ * (tests/sandbox). "refused" is what they want to see.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "role/role.h"
+#include "sys/sandbox.h"
+
+static bool opens(const char *path, int flags)
+{
+	int fd = open(path, flags, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool try_read_file(const struct role *r) { (void)r; return opens("/etc/passwd", O_RDONLY); }
+static bool try_read_proc(const struct role *r) { (void)r; return opens("/proc/self/mem", O_RDWR); }
+static bool try_write_file(const struct role *r) { (void)r; return opens("/tmp/postrider-probe", O_WRONLY | O_CREAT); }
+static bool try_read_data(const struct role *r)
+{
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%.*s/format", STR_FMT(r->config->data));
+	return opens(path, O_RDONLY);
+}
+
+static bool makes(int family, int type)
+{
+	int fd = socket(family, type, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool try_socket_inet(const struct role *r) { (void)r; return makes(AF_INET, SOCK_STREAM); }
+static bool try_socket_unix(const struct role *r) { (void)r; return makes(AF_UNIX, SOCK_STREAM); }
+static bool try_socket_netlink(const struct role *r) { (void)r; return makes(AF_NETLINK, SOCK_RAW); }
+static bool try_socketpair(const struct role *r)
+{
+	int fd[2];
+
+	(void)r;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
+		return false;
+	close(fd[0]);
+	close(fd[1]);
+	return true;
+}
+
+/* An accepted socket must not become a way out: connect() on one that we have. */
+static bool try_reconnect(const struct role *r)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int                fd = r->listener_count ? r->listeners[0].fd : 3;
+
+	return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 || errno != EPERM;
+}
+static bool try_listen(const struct role *r) { return listen(r->listener_count ? r->listeners[0].fd : 3, 1) == 0; }
+
+static bool try_exec(const struct role *r)
+{
+	char *argv[] = { NULL };
+
+	(void)r;
+	execve("/bin/true", argv, argv);
+	return errno != EPERM; /* still here; anything but the filter's answer counts as a hole */
+}
+static bool try_fork(const struct role *r)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	(void)r;
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+static bool try_ptrace(const struct role *r) { (void)r; return ptrace(PTRACE_ATTACH, getppid(), 0, 0) == 0 || errno != EPERM; }
+static bool try_dumpable(const struct role *r) { (void)r; return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0; }
+static bool try_setuid(const struct role *r) { (void)r; return setresuid(0, 0, 0) == 0; }
+static bool try_kill(const struct role *r) { (void)r; return kill(getppid(), 0) == 0; }
+static bool try_io_uring(const struct role *r)
+{
+	(void)r;
+	return syscall(SYS_io_uring_setup, 1, NULL) >= 0 || errno != EPERM;
+}
+static bool try_map_executable(const struct role *r)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)r;
+	if (p != MAP_FAILED)
+		munmap(p, 4096);
+	return p != MAP_FAILED;
+}
+
+static const struct {
+	const char *name;
+	bool      (*attempt)(const struct role *r); /* true: it worked */
+	unsigned    allowed_needs;                  /* roles with one of these may */
+} probes[] = {
+	{ "read_file", try_read_file, 0 },           { "read_proc", try_read_proc, 0 },
+	{ "write_file", try_write_file, 0 },         { "read_data", try_read_data, 0 },
+	{ "socket_inet", try_socket_inet, SANDBOX_OUT }, { "socket_unix", try_socket_unix, 0 },
+	{ "socket_netlink", try_socket_netlink, 0 }, { "socketpair", try_socketpair, 0 },
+	{ "reconnect", try_reconnect, SANDBOX_OUT }, { "listen", try_listen, 0 },
+	{ "exec", try_exec, 0 },                     { "fork", try_fork, 0 },
+	{ "ptrace", try_ptrace, 0 },                 { "dumpable", try_dumpable, 0 },
+	{ "setuid", try_setuid, 0 },                 { "kill", try_kill, 0 },
+	{ "io_uring", try_io_uring, 0 },             { "map_executable", try_map_executable, 0 },
+};
+
+void role_probe(const struct role *r)
+{
+	for (size_t i = 0; i < LEN(probes); i++) {
+		bool worked = probes[i].attempt(r), allowed = (probes[i].allowed_needs & r->def->needs) != 0;
+
+		log_info("probe", LOG_C("name", probes[i].name), LOG_C("result", worked ? "worked" : "refused"),
+			 LOG_C("expected", allowed ? "any" : "refused"));
+	}
+	log_info("probe over", LOG_U64("uid", getuid()), LOG_U64("abi", sandbox_landlock_abi()), LOG_U64("tried", LEN(probes)));
+}

@@ -1,0 +1,131 @@
+/* sys/sandbox.c - see sandbox.h. */
+#include "sys/sandbox.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "sys/landlock.h"
+
+/* Every role: memory, threads, time, descriptors it has, waiting. */
+static const int calls_base[] = {
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(pwrite64),
+	SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(lseek), SCMP_SYS(fstat),
+	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(shutdown),
+	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6),
+	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),
+	SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(pipe2),
+	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
+	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(get_robust_list), SCMP_SYS(rseq), SCMP_SYS(membarrier),
+	SCMP_SYS(set_tid_address), SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(restart_syscall),
+	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
+	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday),
+	SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
+	SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getrusage), SCMP_SYS(getcpu),
+};
+
+static const int calls_files[] = {
+	SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
+	SCMP_SYS(unlinkat), SCMP_SYS(mkdirat), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(linkat),
+	SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+	SCMP_SYS(sync_file_range), SCMP_SYS(syncfs), SCMP_SYS(copy_file_range), SCMP_SYS(fstatfs), SCMP_SYS(fchmod),
+	SCMP_SYS(fadvise64), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(sendfile), SCMP_SYS(flock), SCMP_SYS(umask),
+};
+
+static const int calls_accept[] = { SCMP_SYS(accept4), SCMP_SYS(accept) };
+
+static const int calls_out[] = { SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg) };
+
+#ifdef POSTRIDER_SANITIZED
+/* What the sanitizers' runtime asks for beside, to print a report; none opens or reaches anything. */
+static const int calls_sanitizer[] = {
+	SCMP_SYS(getppid), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(rt_sigpending), SCMP_SYS(mincore), SCMP_SYS(msync),
+	SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler), SCMP_SYS(getresuid), SCMP_SYS(getresgid),
+};
+#endif
+
+static bool allow(scmp_filter_ctx f, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0) < 0)
+			return false;
+	return true;
+}
+
+static bool allow_if(scmp_filter_ctx f, int call, struct scmp_arg_cmp cmp)
+{
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, call, 1, &cmp) >= 0;
+}
+
+/* Memory never becomes executable, new tasks are threads of this process, signals go to itself (abort), prctl only names
+ * threads and memory, and sockets are only of the internet kinds. */
+static bool allow_checked(scmp_filter_ctx f, unsigned needs)
+{
+	const scmp_datum_t thread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
+
+	if (!allow_if(f, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) ||
+	    !allow_if(f, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) ||
+	    !allow_if(f, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) ||
+	    !allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) ||
+	    !allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA)) ||
+	    !allow_if(f, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread)) ||
+	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) < 0)
+		return false;
+	return !(needs & SANDBOX_OUT) || (allow_if(f, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET)) &&
+					  allow_if(f, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6)));
+}
+
+static bool seccomp_enter(unsigned needs)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	bool            ok;
+
+	if (!f)
+		return false;
+	ok = allow(f, calls_base, LEN(calls_base)) && allow_checked(f, needs) &&
+	     (!(needs & SANDBOX_FILES) || allow(f, calls_files, LEN(calls_files))) &&
+	     (!(needs & SANDBOX_ACCEPT) || allow(f, calls_accept, LEN(calls_accept))) &&
+	     (!(needs & SANDBOX_OUT) || allow(f, calls_out, LEN(calls_out)));
+#ifdef POSTRIDER_SANITIZED
+	ok = ok && allow(f, calls_sanitizer, LEN(calls_sanitizer));
+#endif
+	ok = ok && seccomp_load(f) == 0;
+	seccomp_release(f);
+	return ok;
+}
+
+unsigned sandbox_landlock_abi(void)
+{
+	return landlock_abi();
+}
+
+enum status sandbox_enter(const struct sandbox *s, const char **ret_why)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0) {
+		*ret_why = "no_new_privs, undumpable";
+		return ST_DENIED;
+	}
+	if (s->landlock && !landlock_enter(s->roots, s->root_count, s->needs & SANDBOX_OUT, s->landlock_max)) {
+		*ret_why = "Landlock is not offered by this kernel or refused (setting sandbox.landlock runs without it)";
+		return ST_DENIED;
+	}
+	if (!s->landlock)
+		log_warn("running without Landlock, as the setting sandbox.landlock says");
+	if (!seccomp_enter(s->needs)) {
+		*ret_why = "seccomp filter refused";
+		return ST_DENIED;
+	}
+	return ST_OK;
+}
