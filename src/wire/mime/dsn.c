@@ -77,11 +77,12 @@ static struct str diagnostic_of(const struct writer *w, struct str text)
 {
 	struct str copy = arena_dup(w->a, str_first(text, LIMIT_SMTP_REPLY));
 	char      *p = arena_alloc(w->a, copy.n);
+	bool       keep = w->utf8 && str_is_utf8(copy);
 
 	for (size_t i = 0; i < copy.n; i++) {
 		unsigned char c = (unsigned char)copy.p[i];
 
-		p[i] = c < 32 || c == 127 ? ' ' : c > 127 && !(w->utf8 && str_is_utf8(copy)) ? '?' : (char)c;
+		p[i] = c < 32 || c == 127 ? ' ' : c > 127 && !keep ? '?' : (char)c;
 	}
 	return (struct str){ p, copy.n };
 }
