@@ -5,14 +5,14 @@
  *   dash-boundary     = "--" boundary
  *
  * States, for the part that the line belongs to (`cur`):
- *   HEADER  up to an empty line; then the body begins, or the header of the message inside, at the same depth of delimiters
- *   BODY    leaf: octets; multipart: preamble or epilogue
- * A line that is a delimiter of an open multipart ends all parts inside of it, in either state. The innermost open one is
- * asked first. After its closing delimiter a multipart is not open any more, and the rest is its epilogue.
+ *   HEADER  up to an empty line; then the body begins, or the header of the message inside, at the same depth of
+ * delimiters BODY    leaf: octets; multipart: preamble or epilogue A line that is a delimiter of an open multipart ends
+ * all parts inside of it, in either state. The innermost open one is asked first. After its closing delimiter a
+ * multipart is not open any more, and the rest is its epilogue.
  *
  * A boundary may be followed by blanks. Other text behind it makes the line no less a delimiter (RFC 2046 §5.1.1), but
- * some programs disagree, so MIME_FLAG_BAD_BOUNDARY is set, and a boundary that fits the whole line goes before one that
- * fits its beginning.
+ * some programs disagree, so MIME_FLAG_BAD_BOUNDARY is set, and a boundary that fits the whole line goes before one
+ * that fits its beginning.
  */
 #include "wire/mime/mime.h"
 
