@@ -2,7 +2,7 @@
 #include "queue/queue.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/limits.h"
 #include "base/log.h"

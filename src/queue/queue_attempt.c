@@ -84,7 +84,6 @@ static void resolve_done(void *arg, enum status st, const void *reply)
 	default:
 		r->code = STR("4.3.0");
 		r->answer = STR("The directory does not answer");
-		atomic_store(&job->msg->stalled, true);
 	}
 	job_end(job);
 }
@@ -112,7 +111,8 @@ static void no_answer(struct queue_job *job, enum status st, bool sent)
 	struct queue_msg *m = job->msg;
 	bool              lost = sent && st == ST_TEMP;
 
-	atomic_store(lost ? &m->lost : &m->stalled, true);
+	if (lost)
+		atomic_store(&m->lost, true);
 	for (struct queue_to *to = job->to; to; to = to->next) {
 		to->outcome = lost ? QUEUE_OUT_LOST : QUEUE_OUT_NONE;
 		to->code = STR("4.3.0");

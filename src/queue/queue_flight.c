@@ -17,7 +17,7 @@ void queue_flight_done(struct queue_flight *f)
 	pthread_mutex_destroy(&f->lock);
 }
 
-static uint16_t *bucket(struct queue_flight *f, const struct queue_job *job)
+static unsigned *bucket(struct queue_flight *f, const struct queue_job *job)
 {
 	return &f->keys[job->key % QUEUE_FLIGHT_KEYS];
 }

@@ -69,7 +69,7 @@ static struct str original(struct queue_msg *m)
 	return str_n(head, n);
 }
 
-static void write_report(struct queue_msg *m, struct queue_msg *n, struct dsn *d)
+static void write_report(struct queue_msg *n, struct dsn *d)
 {
 	struct buf out;
 	unsigned   need;
@@ -127,7 +127,7 @@ struct queue_msg *queue_notice_new(struct queue_msg *m)
 		.content_max = RETURN_MAX,
 		.utf8 = (m->flags & QUEUE_FLAG_SMTPUTF8) != 0,
 	};
-	write_report(m, n, &d);
+	write_report(n, &d);
 	n->id = n->base = queue_id_next(q);
 	n->entered = queue_now(q);
 	n->received_ms = q->o.wall_ms();
