@@ -91,11 +91,11 @@ bool imap_append_begin(struct imap_session *s, const struct imap_literal *l, enu
 	struct str          text;
 
 	/* The text will grow, and move, by the rest of the line. */
-	if (s->state == IMAP_NOT_AUTH || !str_isearch(str_first(buf_str(&s->text), IMAP_TAG_MAX + 10), STR(" APPEND ")))
+	if (s->state == IMAP_NOT_AUTH || !imap_command_parse(buf_str(&s->text), s->arena, &c) ||
+	    !str_ieq(c.name, STR("APPEND")) || c.uid || !c.args)
 		return false;
-	text = arena_dup(s->arena, buf_str(&s->text));
-	if (!imap_command_parse(text, s->arena, &c) || !str_ieq(c.name, STR("APPEND")) || c.uid || !c.args)
-		return false;
+	text = arena_dup(s->arena, c.x.in);
+	c.x.in = text;
 	switch (imap_lex_append(&c.x, &p)) {
 	case IMAP_APPEND_MORE: return false;
 	case IMAP_APPEND_BAD: *ret = imap_cmd_append(s, &c); return true;
@@ -121,12 +121,11 @@ struct net_sink imap_append_sink(struct imap_session *s)
 bool imap_append_data(struct imap_session *s, bool refused)
 {
 	enum status failed = s->upload->failed;
-	struct str  tag;
+	struct str  rest;
 
 	if (!refused)
 		return true;
-	str_cut(buf_str(&s->text), ' ', &tag, &(struct str){ 0 });
-	s->tag = tag;
+	str_cut(buf_str(&s->text), ' ', &s->tag, &rest);
 	imap_append_done(s);
 	imap_failed(s, failed == ST_OK ? ST_TEMP : failed);
 	return false;

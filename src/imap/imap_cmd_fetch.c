@@ -150,17 +150,12 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	row_items_put(f, row, &sep);
 	fact_items_put(f, e, &sep);
 	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
-		size_t start = s->out.n;
-
 		item_put(s, &sep, "");
 		switch (imap_put_section(s, x, e)) {
 		case IMAP_CONTENT_OK: break;
 		case IMAP_CONTENT_CUT: return false;
-		case IMAP_CONTENT_GONE:
-			s->out.n = start;
+		case IMAP_CONTENT_GONE: /* the rest of the message may still be had */
 			f->gone = true;
-			/* What stands before is right and the client may have it; NIL says that this is not. */
-			imap_put(s, start > 0 && s->out.p[start - 1] == '(' ? STR("") : STR(" "));
 			imap_put(s, x->name);
 			imap_put(s, STR(" NIL"));
 		}
