@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "net/net_tls.h"
+#include "sys/random.h"
 
 #define KEEPALIVE_IDLE_S 300 /* an idle peer that vanished is noticed in 300 + 5 * 60 s */
 #define KEEPALIVE_STEP_S 60
@@ -64,9 +65,7 @@ struct net *net_new(const struct net_limits *limits)
 	cond_init(&net->pool_empty);
 	map_init(&net->sources);
 	/* Session ids are counted on from a random start, so those of several processes differ. */
-	CHECK(RAND_bytes(octets, sizeof(octets)) == 1);
-	memcpy(&id, octets, sizeof(id));
-	atomic_init(&net->next_id, id);
+	atomic_init(&net->next_id, random_u64());
 	return net;
 }
 
@@ -307,7 +306,7 @@ static void post_all(struct net *net, uint32_t reason, bool cut)
 
 void net_drain(struct net *net, unsigned grace_ms)
 {
-	int64_t         end = net_now_ms() + grace_ms;
+	int64_t         end = clock_mono_ms() + grace_ms;
 	struct timespec ts = { .tv_sec = end / 1000, .tv_nsec = end % 1000 * 1000000 };
 
 	listeners_close(net);

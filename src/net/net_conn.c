@@ -202,7 +202,7 @@ static int64_t unit_deadline(struct net_conn *c)
 		return c->idle_until;
 	net_limits_get(c->net, &limits);
 	if (c->unit_from == 0)
-		c->unit_from = c->progress_at = net_now_ms();
+		c->unit_from = c->progress_at = clock_mono_ms();
 	if (c->unit.want.kind != NET_WANT_LINE)
 		return data_deadline(c, &limits);
 	unit_ms = c->unit.want.unit_ms ? c->unit.want.unit_ms : limits.unit_ms;
@@ -220,7 +220,7 @@ static bool timed_out(struct net_conn *c)
 	if (!(c->flags & NET_TIMER))
 		return false;
 	c->flags &= ~NET_TIMER;
-	return net_now_ms() >= deadline_of(c);
+	return clock_mono_ms() >= deadline_of(c);
 }
 
 /* ---- ends ---- */
@@ -247,7 +247,7 @@ static enum step linger(struct net_conn *c)
 		return hang_up(c);
 	c->state = NET_STATE_LINGER;
 	c->want_mask = SYS_READY_IN;
-	c->idle_until = net_now_ms() + NET_LINGER_MS;
+	c->idle_until = clock_mono_ms() + NET_LINGER_MS;
 	return STEP_AGAIN;
 }
 
@@ -281,7 +281,7 @@ static void tls_start(struct net_conn *c)
 
 	net_limits_get(c->net, &limits);
 	net_tls_conn_begin(c);
-	c->idle_until = limits.handshake_ms ? net_now_ms() + limits.handshake_ms : NET_NEVER;
+	c->idle_until = limits.handshake_ms ? clock_mono_ms() + limits.handshake_ms : NET_NEVER;
 	c->state = NET_STATE_HANDSHAKE;
 }
 
@@ -314,7 +314,7 @@ static enum step wanted(struct net_conn *c, const struct net_want *want)
 	case NET_WANT_WAKE:  break;
 	}
 	net_unit_begin(&c->unit, want, c->listener->proto->strict_eol);
-	now = net_now_ms();
+	now = clock_mono_ms();
 	c->unit_from = c->progress_at = 0;
 	c->idle_until = want->timeout_ms ? now + want->timeout_ms : NET_NEVER;
 	c->state = NET_STATE_WAIT;
@@ -388,7 +388,7 @@ static enum step read_more(struct net_conn *c)
 	if (!asked && !c->unit.begun)
 		c->skip_reads = st == ST_AGAIN ? SKIP_READS : 0;
 	switch (st) {
-	case ST_OK:    c->progress_at = c->unit_from ? net_now_ms() : 0; return STEP_AGAIN;
+	case ST_OK:    c->progress_at = c->unit_from ? clock_mono_ms() : 0; return STEP_AGAIN;
 	case ST_AGAIN: return STEP_WAIT;
 	case ST_LIMIT: return no_memory(c);
 	default:       return hang_up(c);

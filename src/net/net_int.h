@@ -19,6 +19,7 @@
 
 #include "base/map.h"
 #include "net/net.h"
+#include "sys/clock.h"
 #include "sys/ready.h"
 #include "wire/smtp/smtp_data.h"
 
@@ -256,7 +257,6 @@ void net_pool_stop(struct net *net);
 
 /* ---- net_poll.c ---- */
 
-int64_t net_now_ms(void);
 /* See to it that the deadline of c, just stored, is noticed. */
 void net_timer_set(struct net_conn *c);
 void net_timer_remove(struct net_conn *c);

@@ -48,7 +48,7 @@ static bool too_slow(const struct net_conn *c, const struct flush *f, int64_t no
 static bool wait_writable(struct net_conn *c, struct flush *f)
 {
 	struct pollfd p = { .fd = c->fd, .events = c->want_mask == SYS_READY_IN ? POLLIN : POLLOUT };
-	int64_t       now = net_now_ms();
+	int64_t       now = clock_mono_ms();
 	int           timeout = -1;
 
 	if (f->from == 0) {
@@ -74,7 +74,7 @@ static void send_all(struct net_conn *c, struct str octets)
 			octets = str_from(octets, n);
 			f.sent += n;
 			if (f.from)
-				f.progress = net_now_ms();
+				f.progress = clock_mono_ms();
 		} else if (st != ST_AGAIN || !wait_writable(c, &f)) {
 			c->broken = true;
 		}

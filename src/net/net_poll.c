@@ -1,4 +1,4 @@
-/* net/net_poll.c - the clock and the timers.
+/* net/net_poll.c - the timers.
  *
  * A heap of connections by the time at which to look at them. It is lazy: a deadline that moves later (every command of a busy
  * session moves it) only stores the new value; the look at the old time puts the connection back at the new one.
@@ -7,15 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-int64_t net_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- the heap; all with timer_lock ---- */
 

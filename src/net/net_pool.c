@@ -231,7 +231,7 @@ static void *keeper_main(void *arg)
 
 	pthread_mutex_lock(&net->timer_lock);
 	while (!atomic_load(&net->stop)) {
-		int64_t now = net_now_ms(), next = net_timer_run(net, now);
+		int64_t now = clock_mono_ms(), next = net_timer_run(net, now);
 		bool    starved = atomic_load(&net->waiting) == 0, resume = false;
 
 		if (atomic_load(&net->paused) == 0) {
