@@ -23,7 +23,10 @@
 #define LIMIT_RCPTS          ((size_t)1000)       /* per transaction; RFC 5321 §4.5.3.1.8: min 100 */
 #define LIMIT_HOPS           ((unsigned)50)       /* Received fields, RFC 5321 §6.3 */
 #define LIMIT_SMTP_ERRORS    ((unsigned)20)       /* then 421 */
-#define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421 */
+#define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421; RCPT not counted */
+#define LIMIT_SMTP_RCPT_COMMANDS ((unsigned)5000) /* RCPT, refused ones too, without a message accepted, then 421 */
+#define LIMIT_SMTP_AUTH_FAILURES ((unsigned)5)    /* wrong passwords in one session, then 421 */
+#define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
 
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
 #define LIMIT_INLINE         ((size_t)256 * KIB)
@@ -55,6 +58,17 @@
 /* Sign-in */
 #define LIMIT_USER           LIMIT_ADDRESS
 #define LIMIT_PASSWORD       ((size_t)1024)
+#define LIMIT_PASSWORD_HASH  ((size_t)512)        /* stored or imported, with its prefix */
+#define LIMIT_HASH_THREADS   ((unsigned)64)       /* passwords hashed at once */
+#define LIMIT_HASH_QUEUE     ((unsigned)256)      /* sign-ins that wait for it */
+#define LIMIT_HASH_SHARE     ((unsigned)16)       /* of them, per source network */
+#define LIMIT_SIGNIN_FREE    ((unsigned)5)        /* failures per source and account before they have to wait */
+#define LIMIT_SIGNIN_WAIT    ((int64_t)900 * 1000) /* the longest such wait, ms */
+
+/* TLS */
+#define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
+#define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */
+#define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
 
 /* Sending out */
 #define LIMIT_REMOTE_HOSTS     ((size_t)10)       /* MX hosts looked at for one next hop */
@@ -63,10 +77,6 @@
 #define LIMIT_REMOTE_SESSIONS  ((unsigned)5)      /* of them, that answered EHLO */
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
-/* TLS */
-#define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
-#define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */
-#define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
 
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
@@ -78,5 +88,7 @@
 #define LIMIT_ALIAS_DEPTH    ((unsigned)20)
 #define LIMIT_ACCOUNT_BATCH  ((size_t)10000)      /* accounts made by one request */
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
+#define LIMIT_LIST_OCTETS    ((size_t)512 * KIB)  /* in one answer of a listing, about */
+#define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 
 #endif

@@ -52,11 +52,18 @@ MUST_CHECK enum status db_begin_write(struct db *db); /* ST_TEMP: lock not had i
 MUST_CHECK enum status db_begin_read(struct db *db);  /* one consistent snapshot over several statements */
 MUST_CHECK enum status db_commit(struct db *db);      /* either kind; on failure it was rolled back */
 void db_rollback(struct db *db);                      /* nothing happens if none is open */
+/* Commit the open write transaction, sync, and begin the next one, all without letting another writer in between. On failure no
+ * transaction is open. */
+MUST_CHECK enum status db_flush(struct db *db);
 
 /* Make all commits of this file so far durable: fdatasync of its log. ST_SUSPECT when it failed: the file is marked. */
 MUST_CHECK enum status db_sync(struct db *db);
 /* The log's descriptor-independent number: grows with every commit, so "is anything unsynced" can be asked. */
 uint64_t db_commits(const struct db *db);
+/* Is anything in this file not yet durable, whoever committed it. One pread. */
+bool db_unsynced(const struct db *db);
+/* Something else made durable what was committed when db_commits() said `commits` (a syncfs that began after that). */
+MUST_CHECK enum status db_synced(struct db *db, uint64_t commits);
 /* Mark by hand (a syncfs over many files failed). */
 void db_mark_suspect(const char *path);
 bool db_is_suspect(const char *path);

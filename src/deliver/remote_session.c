@@ -58,18 +58,18 @@ static enum status reply_read(struct remote_session *s, unsigned timeout_ms)
 {
 	int64_t end = clock_mono_ms() + timeout_ms;
 
-	smtp_reply_begin(&s->reply, &s->text);
+	smtp_answer_begin(&s->reply, &s->text);
 	while (!s->reply.done) {
 		int64_t     left = end - clock_mono_ms();
 		enum status st = left > 0 ? net_stream_line(s->stream, &s->line, (unsigned)left) : ST_TEMP;
 
 		if (st != ST_OK)
 			return st;
-		switch (smtp_reply_add(&s->reply, buf_str(&s->line))) {
-		case SMTP_REPLY_OK: break;
-		case SMTP_REPLY_SYNTAX:
-		case SMTP_REPLY_CODE: return ST_CORRUPT;
-		case SMTP_REPLY_LIMIT: return ST_LIMIT;
+		switch (smtp_answer_add(&s->reply, buf_str(&s->line))) {
+		case SMTP_ANSWER_OK: break;
+		case SMTP_ANSWER_SYNTAX:
+		case SMTP_ANSWER_CODE: return ST_CORRUPT;
+		case SMTP_ANSWER_LIMIT: return ST_LIMIT;
 		}
 	}
 	return ST_OK;
@@ -97,7 +97,7 @@ static struct remote_outcome reply_outcome(struct remote_session *s, enum remote
 		buf_addf(&answer, "%s ", s->reply.enhanced);
 		o.code = arena_dup(s->arena, str_of(s->reply.enhanced));
 	}
-	smtp_reply_print(&answer, buf_str(&s->text), LIMIT_REMOTE_ANSWER - answer.n);
+	smtp_answer_print(&answer, buf_str(&s->text), LIMIT_REMOTE_ANSWER - answer.n);
 	o.answer = arena_dup(s->arena, str_trim(buf_str(&answer)));
 	buf_done(&answer);
 	return o;

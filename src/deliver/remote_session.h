@@ -19,7 +19,7 @@
 #include "deliver/remote_route.h"
 #include "net/net_tls.h"
 #include "wire/smtp/smtp_caps.h"
-#include "wire/smtp/smtp_reply.h"
+#include "wire/smtp/smtp_answer.h"
 
 struct remote_session {
 	const struct remote *remote;
@@ -27,7 +27,7 @@ struct remote_session {
 	int64_t              deadline_ms; /* monotonic */
 	struct net_stream   *stream;
 	struct buf           line, text, out;
-	struct smtp_reply_in reply; /* the last one */
+	struct smtp_answer_in reply; /* the last one */
 	struct smtp_caps     caps;
 	struct str           host, tls; /* as in struct remote_rcpt_result */
 	bool                 dead;      /* nothing more can be said on this connection */

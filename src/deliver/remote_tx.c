@@ -100,7 +100,7 @@ static bool step_mail(struct tx *t)
 
 /* RFC 5321 §4.5.3.1.10: 552 once meant "too many recipients" and is then a deferral; a mailbox that is full says 5.2.2.
  */
-static bool too_many_rcpts(const struct smtp_reply_in *reply)
+static bool too_many_rcpts(const struct smtp_answer_in *reply)
 {
 	return reply->code == 552 && (reply->enhanced[0] == '\0' || str_starts(str_of(reply->enhanced), STR("5.5.3")));
 }

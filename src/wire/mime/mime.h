@@ -85,6 +85,8 @@ bool mime_field_next(struct str *rest, struct mime_field *ret);
 bool mime_field_find(struct str header, struct str name, struct mime_field *ret);
 /* Value without folding and outer white space. */
 struct str mime_unfold(struct arena *a, struct str value);
+/* Received fields of a header block (or of a whole message): hops so far, RFC 5321 §6.3. */
+unsigned mime_received_count(struct str header);
 
 /* For sorting and threading. */
 struct mime_summary {

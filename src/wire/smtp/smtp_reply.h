@@ -1,60 +1,26 @@
-/* wire/smtp/smtp_reply.h - replies of an SMTP server, as its client reads them.
+/* wire/smtp/smtp_reply.h - replies of the server.
  *
- * Grammar, RFC 5321 §4.2 and RFC 2034 §4, RFC 3463 §2:
- *   Reply-line  = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
- *   Reply-code  = %x32-35 2DIGIT
- *   textstring  = [ status-code SP ] text
- *   status-code = class "." 1*3DIGIT "." 1*3DIGIT       ; class equals the first digit of Reply-code
+ * Grammar, RFC 5321 §4.2 and RFC 2034 §4:
+ *   Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
+ *   textstring begins with the enhanced status code (RFC 3463), where the reply has one
  *
- * A status code of another class than its reply ("550 2.1.5 ...") is no status code: it stays part of the text.
- *
- * Pure: no I/O, no clock; allocates only in the caller's buffer.
- * Tests: tests/unit/test_smtp_reply.c, tests/fuzz/fuzz_smtp_reply.c.
+ * Pure, no allocation. Tests: tests/unit/test_smtp_wire.c.
  */
 #ifndef WIRE_SMTP_SMTP_REPLY_H
 #define WIRE_SMTP_SMTP_REPLY_H
 
-#include "base/buf.h"
+#include "base/str.h"
 
-#define SMTP_ENHANCED_MAX ((size_t)9) /* "5.123.123" */
+#define SMTP_REPLY_LINE ((size_t)512) /* RFC 5321 §4.5.3.1.5, with CRLF */
 
-enum smtp_reply_err {
-	SMTP_REPLY_OK,
-	SMTP_REPLY_SYNTAX, /* not the grammar above */
-	SMTP_REPLY_CODE,   /* a continuation line with another code than the first */
-	SMTP_REPLY_LIMIT,  /* more text than the buffer may hold */
+struct smtp_reply {
+	unsigned    code;
+	const char *enhanced; /* "2.1.0"; NULL: none (greeting, EHLO, 334, 354) */
+	const char *text;     /* constant text: nothing a peer sent */
 };
 
-/* Slices borrow from the line. */
-struct smtp_reply_line {
-	unsigned   code;     /* 200..599 */
-	bool       last;     /* no "-" after the code */
-	struct str enhanced; /* "5.1.1", or empty */
-	struct str text;     /* what follows */
-};
-
-/* Parse one line without its CRLF. *ret is written only when SMTP_REPLY_OK is returned. */
-MUST_CHECK enum smtp_reply_err smtp_reply_line_parse(struct str line, struct smtp_reply_line *ret);
-
-/* A whole reply, put together from lines. */
-struct smtp_reply_in {
-	struct buf *text;                            /* the caller's: the texts, an LF between two lines */
-	char        enhanced[SMTP_ENHANCED_MAX + 1]; /* of the first line that has one; "" for none */
-	unsigned    code;                            /* 0 before the first line */
-	bool        done;                            /* the last line was added */
-};
-
-/* Begin: clears *text, whose maximum bounds the reply. */
-void smtp_reply_begin(struct smtp_reply_in *r, struct buf *text);
-/* Add a line; not after an error or when done. */
-MUST_CHECK enum smtp_reply_err smtp_reply_add(struct smtp_reply_in *r, struct str line);
-
-/* If s starts with a status code of class `reply_class` ('2', '4', '5') that ends at a space or the end, take it (and
- * the spaces) off. */
-bool smtp_enhanced_take(struct str *s, char reply_class, struct str *ret_code);
-
-/* Append `text` as one line fit for logs and DSNs: line ends become spaces, other control characters and octets that
- * are not UTF-8 become "?". At most max_octets are added, a UTF-8 character is not cut. */
-void smtp_reply_print(struct buf *out, struct str text, size_t max_octets);
+/* One line into `out` (SMTP_REPLY_LINE octets); returns it. `last`: no line follows. Text that is too long is cut; control and
+ * 8-bit octets in it become "?", so no text can begin a line of its own. */
+struct str smtp_reply_line(char *out, unsigned code, const char *enhanced, struct str text, bool last);
 
 #endif

@@ -1,51 +1,51 @@
-/* wire/smtp/smtp_reply.h, wire/smtp/smtp_caps.h. RFC 5321 §4.2, RFC 2034 §4, RFC 1870 §4. */
+/* wire/smtp/smtp_answer.h, wire/smtp/smtp_caps.h. RFC 5321 §4.2, RFC 2034 §4, RFC 1870 §4. */
 #include "unit.h"
 
 #include "wire/smtp/smtp_caps.h"
-#include "wire/smtp/smtp_reply.h"
+#include "wire/smtp/smtp_answer.h"
 
 static void test_line(void **state)
 {
 	static const struct {
 		struct str          line;
-		enum smtp_reply_err err;
+		enum smtp_answer_err err;
 		unsigned            code;
 		bool                last;
 		struct str          enhanced, text;
 	} cases[] = {
-		{ STR("250 OK"), SMTP_REPLY_OK, 250, true, STR(""), STR("OK") },
-		{ STR("250"), SMTP_REPLY_OK, 250, true, STR(""), STR("") },
-		{ STR("250 "), SMTP_REPLY_OK, 250, true, STR(""), STR("") },
-		{ STR("250-"), SMTP_REPLY_OK, 250, false, STR(""), STR("") },
-		{ STR("550-5.1.1 No"), SMTP_REPLY_OK, 550, false, STR("5.1.1"), STR("No") },
-		{ STR("550 5.1.1"), SMTP_REPLY_OK, 550, true, STR("5.1.1"), STR("") },
-		{ STR("550 5.123.123 x"), SMTP_REPLY_OK, 550, true, STR("5.123.123"), STR("x") },
-		{ STR("550 5.1234.1 x"), SMTP_REPLY_OK, 550, true, STR(""), STR("5.1234.1 x") },
-		{ STR("550 5.1.1x"), SMTP_REPLY_OK, 550, true, STR(""), STR("5.1.1x") },
-		{ STR("550 5.1."), SMTP_REPLY_OK, 550, true, STR(""), STR("5.1.") },
-		{ STR("550 5.1"), SMTP_REPLY_OK, 550, true, STR(""), STR("5.1") },
-		{ STR("550 2.1.5 fine"), SMTP_REPLY_OK, 550, true, STR(""),
+		{ STR("250 OK"), SMTP_ANSWER_OK, 250, true, STR(""), STR("OK") },
+		{ STR("250"), SMTP_ANSWER_OK, 250, true, STR(""), STR("") },
+		{ STR("250 "), SMTP_ANSWER_OK, 250, true, STR(""), STR("") },
+		{ STR("250-"), SMTP_ANSWER_OK, 250, false, STR(""), STR("") },
+		{ STR("550-5.1.1 No"), SMTP_ANSWER_OK, 550, false, STR("5.1.1"), STR("No") },
+		{ STR("550 5.1.1"), SMTP_ANSWER_OK, 550, true, STR("5.1.1"), STR("") },
+		{ STR("550 5.123.123 x"), SMTP_ANSWER_OK, 550, true, STR("5.123.123"), STR("x") },
+		{ STR("550 5.1234.1 x"), SMTP_ANSWER_OK, 550, true, STR(""), STR("5.1234.1 x") },
+		{ STR("550 5.1.1x"), SMTP_ANSWER_OK, 550, true, STR(""), STR("5.1.1x") },
+		{ STR("550 5.1."), SMTP_ANSWER_OK, 550, true, STR(""), STR("5.1.") },
+		{ STR("550 5.1"), SMTP_ANSWER_OK, 550, true, STR(""), STR("5.1") },
+		{ STR("550 2.1.5 fine"), SMTP_ANSWER_OK, 550, true, STR(""),
 		  STR("2.1.5 fine") }, /* class of another reply */
-		{ STR("450 5.7.1 x"), SMTP_REPLY_OK, 450, true, STR(""), STR("5.7.1 x") },
-		{ STR("354 3.0.0 go"), SMTP_REPLY_OK, 354, true, STR("3.0.0"), STR("go") },
-		{ STR("5.7.2"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") }, /* CVE-2026-43964's shape */
-		{ STR(""), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR("25"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR("150 x"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR("650 x"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR("2x0 x"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR("250_x"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR("2500 x"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR(" 250 x"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
-		{ STR("HTTP/1.1 400"), SMTP_REPLY_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("450 5.7.1 x"), SMTP_ANSWER_OK, 450, true, STR(""), STR("5.7.1 x") },
+		{ STR("354 3.0.0 go"), SMTP_ANSWER_OK, 354, true, STR("3.0.0"), STR("go") },
+		{ STR("5.7.2"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") }, /* CVE-2026-43964's shape */
+		{ STR(""), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("25"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("150 x"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("650 x"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("2x0 x"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("250_x"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("2500 x"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR(" 250 x"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
+		{ STR("HTTP/1.1 400"), SMTP_ANSWER_SYNTAX, 0, false, STR(""), STR("") },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < LEN(cases); i++) {
 		struct str             line = unit_exact(cases[i].line);
-		struct smtp_reply_line l = { 0 };
+		struct smtp_answer_line l = { 0 };
 
-		assert_int_equal(smtp_reply_line_parse(line, &l), cases[i].err);
+		assert_int_equal(smtp_answer_line_parse(line, &l), cases[i].err);
 		assert_int_equal(l.code, cases[i].code);
 		assert_int_equal(l.last, cases[i].last);
 		assert_str(l.enhanced, cases[i].enhanced);
@@ -55,17 +55,17 @@ static void test_line(void **state)
 }
 
 /* Feed lines separated by "|"; the result of the last one. */
-static enum smtp_reply_err add_all(struct smtp_reply_in *r, struct buf *text, struct str lines)
+static enum smtp_answer_err add_all(struct smtp_answer_in *r, struct buf *text, struct str lines)
 {
-	enum smtp_reply_err err = SMTP_REPLY_OK;
+	enum smtp_answer_err err = SMTP_ANSWER_OK;
 
-	smtp_reply_begin(r, text);
-	while (lines.n > 0 && err == SMTP_REPLY_OK) {
+	smtp_answer_begin(r, text);
+	while (lines.n > 0 && err == SMTP_ANSWER_OK) {
 		struct str line, exact;
 
 		str_cut(lines, '|', &line, &lines);
 		exact = unit_exact(line);
-		err = smtp_reply_add(r, exact);
+		err = smtp_answer_add(r, exact);
 		unit_exact_free(exact);
 	}
 	return err;
@@ -75,21 +75,21 @@ static void test_whole(void **state)
 {
 	static const struct {
 		struct str          lines;
-		enum smtp_reply_err err;
+		enum smtp_answer_err err;
 		bool                done;
 		unsigned            code;
 		struct str          enhanced, text;
 	} cases[] = {
-		{ STR("220 mx hi"), SMTP_REPLY_OK, true, 220, STR(""), STR("mx hi") },
-		{ STR("550-5.1.1 a|550-5.1.1 b|550 5.1.1 c"), SMTP_REPLY_OK, true, 550, STR("5.1.1"), STR("a\nb\nc") },
-		{ STR("550-a|550 5.7.1 b"), SMTP_REPLY_OK, true, 550, STR("5.7.1"), STR("a\nb") },
-		{ STR("250-a|250-b"), SMTP_REPLY_OK, false, 250, STR(""), STR("a\nb") },
-		{ STR("250-a|550 b"), SMTP_REPLY_CODE, false, 250, STR(""), STR("a") },
-		{ STR("250-a|junk"), SMTP_REPLY_SYNTAX, false, 250, STR(""), STR("a") },
-		{ STR("250-0123456789|250-0123456789|250 0123456789"), SMTP_REPLY_LIMIT, false, 250, STR(""),
+		{ STR("220 mx hi"), SMTP_ANSWER_OK, true, 220, STR(""), STR("mx hi") },
+		{ STR("550-5.1.1 a|550-5.1.1 b|550 5.1.1 c"), SMTP_ANSWER_OK, true, 550, STR("5.1.1"), STR("a\nb\nc") },
+		{ STR("550-a|550 5.7.1 b"), SMTP_ANSWER_OK, true, 550, STR("5.7.1"), STR("a\nb") },
+		{ STR("250-a|250-b"), SMTP_ANSWER_OK, false, 250, STR(""), STR("a\nb") },
+		{ STR("250-a|550 b"), SMTP_ANSWER_CODE, false, 250, STR(""), STR("a") },
+		{ STR("250-a|junk"), SMTP_ANSWER_SYNTAX, false, 250, STR(""), STR("a") },
+		{ STR("250-0123456789|250-0123456789|250 0123456789"), SMTP_ANSWER_LIMIT, false, 250, STR(""),
 		  STR("0123456789\n0123456789\n") },
 	};
-	struct smtp_reply_in r;
+	struct smtp_answer_in r;
 	struct buf           text;
 
 	(void)state;
@@ -128,7 +128,7 @@ static void test_print(void **state)
 		struct buf out;
 
 		buf_init(&out, 1000);
-		smtp_reply_print(&out, in, cases[i].max);
+		smtp_answer_print(&out, in, cases[i].max);
 		assert_str(buf_str(&out), cases[i].want);
 		buf_done(&out);
 		unit_exact_free(in);

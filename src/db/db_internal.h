@@ -1,0 +1,57 @@
+/* db/db_internal.h - the handle, as db*.c see it. */
+#ifndef DB_DB_INTERNAL_H
+#define DB_DB_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "db/db.h"
+#include "db/db_file.h"
+
+#define DB_STMTS_MAX   128 /* places; a power of two. Past half of it all are dropped before the next transaction */
+#define DB_LOCK_MS     10000
+#define DB_CACHE_KIB   256
+#define DB_CHECKPOINT  1000
+
+struct db_stmt {
+	sqlite3_stmt *stmt;
+	const char   *text;
+	struct db    *db;
+};
+
+enum db_txn { DB_TXN_NONE, DB_TXN_READ, DB_TXN_WRITE };
+
+struct db {
+	sqlite3          *sql;
+	struct db_file   *file;
+	struct db_options options;
+	enum db_txn       txn;
+	struct db_header  header;     /* during a write transaction: what the lock file says */
+	uint64_t          generation; /* of the file when it was opened */
+	unsigned          frames;     /* length of the log, set by each commit that wrote */
+	struct db_stmt   *stmts[DB_STMTS_MAX];
+	unsigned          stmt_count;
+};
+
+/* What SQLite's result means to a caller. A failed sync marks the file suspect on the way. */
+enum status db_result(struct db *db, int rc);
+/* Run static SQL without result rows outside of the cache of statements. */
+enum status db_exec(struct db *db, const char *sql);
+void db_stmts_drop(struct db *db);
+
+/* Bring the lock file up to this boot; the writer lock is held, no transaction is open. */
+MUST_CHECK enum status db_boot(struct db *db);
+/* Copy the log into the database, both synced; the writer lock is held. */
+MUST_CHECK enum status db_checkpoint(struct db *db, bool wait);
+/* Sync the log whatever the lock file says. */
+MUST_CHECK enum status db_sync_log(struct db *db);
+/* Octets `offset`.. of the database (log = false) or its log. */
+MUST_CHECK enum status db_raw_read(struct db *db, bool log, void *p, size_t n, uint64_t offset);
+
+/* Open the SQLite handle and set it up; no schema, no lock. */
+MUST_CHECK enum status db_connect(const char *path, bool create, unsigned cache_kib, sqlite3 **ret);
+
+/* If a repair was interrupted after its copy was complete, finish it. The writer lock is held, no handle is open here. */
+MUST_CHECK enum status db_repair_finish(struct db_file *f);
+void db_suspect_mark(struct db_file *f);
+
+#endif

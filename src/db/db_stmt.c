@@ -1,0 +1,149 @@
+/* db/db_stmt.c - prepared statements: a table per handle, by the address of the text. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/db_internal.h"
+
+static unsigned place_of(const char *text)
+{
+	return (unsigned)(((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15)) >> 57) & (DB_STMTS_MAX - 1);
+}
+
+static void stmt_free(struct db_stmt *s)
+{
+	sqlite3_finalize(s->stmt);
+	free(s);
+}
+
+void db_stmts_drop(struct db *db)
+{
+	for (unsigned i = 0; i < DB_STMTS_MAX; i++) {
+		if (db->stmts[i])
+			stmt_free(db->stmts[i]);
+		db->stmts[i] = NULL;
+	}
+	db->stmt_count = 0;
+}
+
+static void put(struct db *db, struct db_stmt *s)
+{
+	unsigned at = place_of(s->text);
+
+	while (db->stmts[at])
+		at = (at + 1) % DB_STMTS_MAX;
+	db->stmts[at] = s;
+	db->stmt_count++;
+}
+
+struct db_stmt *db_sql(struct db *db, const char *text)
+{
+	struct db_stmt *s;
+	int             rc;
+
+	for (unsigned at = place_of(text); (s = db->stmts[at]) != NULL; at = (at + 1) % DB_STMTS_MAX) {
+		if (s->text == text) {
+			sqlite3_reset(s->stmt);
+			return s;
+		}
+	}
+	CHECK(db->stmt_count < DB_STMTS_MAX - 1);
+	s = calloc(1, sizeof(*s));
+	CHECK(s);
+	s->text = text;
+	s->db = db;
+	rc = sqlite3_prepare_v3(db->sql, text, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, NULL);
+	/* The schema cannot be read (damaged, out of space): every step will say so. Otherwise the text is wrong. */
+	if (rc != SQLITE_OK) {
+		enum status st = db_result(db, rc);
+
+		log_debug("statement not prepared", LOG_ST("status", st));
+	}
+	put(db, s);
+	return s;
+}
+
+void db_bind_u64(struct db_stmt *s, int at, uint64_t v)
+{
+	sqlite3_bind_int64(s->stmt, at, (sqlite3_int64)v);
+}
+
+void db_bind_i64(struct db_stmt *s, int at, int64_t v)
+{
+	sqlite3_bind_int64(s->stmt, at, v);
+}
+
+void db_bind_str(struct db_stmt *s, int at, struct str v)
+{
+	sqlite3_bind_text64(s->stmt, at, v.p ? v.p : "", v.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void db_bind_blob(struct db_stmt *s, int at, struct str v)
+{
+	sqlite3_bind_blob64(s->stmt, at, v.p ? v.p : "", v.n, SQLITE_STATIC);
+}
+
+void db_bind_null(struct db_stmt *s, int at)
+{
+	sqlite3_bind_null(s->stmt, at);
+}
+
+enum status db_step(struct db_stmt *s)
+{
+	int rc;
+
+	if (!s->stmt) { /* could not be prepared: try again now */
+		rc = sqlite3_prepare_v3(s->db->sql, s->text, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt, NULL);
+		if (rc != SQLITE_OK)
+			return db_result(s->db, rc);
+		return ST_TEMP; /* its parameters were lost */
+	}
+	rc = sqlite3_step(s->stmt);
+	return rc == SQLITE_ROW ? ST_OK : rc == SQLITE_DONE ? ST_NOT_FOUND : db_result(s->db, rc);
+}
+
+uint64_t db_u64(struct db_stmt *s, int column)
+{
+	return (uint64_t)sqlite3_column_int64(s->stmt, column);
+}
+
+int64_t db_i64(struct db_stmt *s, int column)
+{
+	return sqlite3_column_int64(s->stmt, column);
+}
+
+struct str db_str(struct db_stmt *s, int column)
+{
+	const void *p = sqlite3_column_blob(s->stmt, column);
+
+	return str_n(p, (size_t)sqlite3_column_bytes(s->stmt, column));
+}
+
+bool db_null(struct db_stmt *s, int column)
+{
+	return sqlite3_column_type(s->stmt, column) == SQLITE_NULL;
+}
+
+void db_done(struct db_stmt *s)
+{
+	sqlite3_reset(s->stmt);
+}
+
+enum status db_run(struct db_stmt *s)
+{
+	enum status st = db_step(s);
+
+	db_done(s);
+	CHECK(st != ST_OK); /* a row: then it is no db_run statement */
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+uint64_t db_changed(struct db *db)
+{
+	return (uint64_t)sqlite3_changes64(db->sql);
+}
+
+uint64_t db_last_id(struct db *db)
+{
+	return (uint64_t)sqlite3_last_insert_rowid(db->sql);
+}

@@ -1,0 +1,93 @@
+/* store/store.h - accounts: opening and giving back, settling, space, checking and repair.
+ *
+ * The rest of the interface: store_mailbox.h (mailboxes, keywords), store_message.h (append, deliver, copy, move, expunge,
+ * flags, views, changes, facts, content).
+ *
+ * An account is the directory <shard>/<id>/ below the accounts directory: mail.db, content/ (messages over LIMIT_INLINE).
+ * A command opens the account, works, and closes it before it waits for anything: `struct store_account` is a database handle
+ * that comes from an LRU and goes back to it. A handle belongs to one thread between open and close; any number may be open on
+ * one account, in any number of threads and processes.
+ *
+ * Durability (docs/formats/durability.md). append, copy, move, expunge and everything of mailboxes are on stable storage when
+ * they return ST_OK. store_deliver is not: local settles it (store_settle_all). store_flags may be shown at once. Before a session
+ * shows anything it read, it calls store_settle: nothing new is shown before it is on disk.
+ *
+ * Statuses, for every function: ST_TEMP lock not had in time, or the account was just repaired (try the command again);
+ * ST_SUSPECT writes are refused until store_repair; ST_FULL below the watermark or no space; ST_CORRUPT this account's database
+ * or content is damaged (others are not); ST_VERSION written by a newer program; ST_IO. Others are named at the function.
+ * A function that does not return ST_OK has changed nothing, and has written none of its outputs.
+ *
+ * Everything is thread-safe except a single struct store_account.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/status.h"
+
+struct store;
+struct store_account;
+
+struct store_options {
+	size_t   memory;            /* octets of idle handles kept; 0: 16 MiB */
+	unsigned handles;           /* open handles kept idle at most (4 descriptors each); 0: 128 */
+	unsigned lock_ms;           /* wait for an account's writer lock; 0: 10 s */
+	unsigned watermark_percent; /* free space below which only what must go on goes on; 0: 5 */
+	uint64_t watermark_octets;  /* at least this much; 0: 200 MiB. UINT64_MAX: always below (tests) */
+	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
+};
+
+/* `accounts_fd`: the accounts directory, kept open by the caller for as long as the store lives. db_init() first.
+ * `options` may be NULL. One store per process (the directory is known to the database layer as "accounts"). */
+MUST_CHECK enum status store_new(int accounts_fd, const struct store_options *options, struct store **ret);
+void store_free(struct store **s); /* all accounts must be closed */
+
+/* Open for one command. The account's directory is created at first use, with INBOX, Drafts, Sent, Trash, Junk, Archive. */
+MUST_CHECK enum status store_open(struct store *s, uint64_t account, struct store_account **ret);
+void store_close(struct store_account **a); /* rolls back what is open; NULL inside is fine. For CLEANUP(store_close) */
+
+struct store_info {
+	uint64_t modseq;   /* the account's clock: its last change */
+	uint64_t floor;    /* changes up to here are no longer listed, see store_changes */
+	uint64_t messages, size; /* of all mailboxes; size counts each message, as quota does */
+};
+MUST_CHECK enum status store_info(struct store_account *a, struct store_info *ret);
+uint64_t store_account_id(const struct store_account *a);
+
+/* ---- settling ---- */
+
+/* Make everything that this account's database holds durable, if anything is not yet. Cheap when nothing is (one pread). */
+MUST_CHECK enum status store_settle(struct store_account *a);
+bool store_unsettled(struct store_account *a);
+
+struct store_settled {
+	uint64_t    account;
+	enum status status; /* ST_OK: every delivery committed before the call is durable; ST_SUSPECT: none since the last time is */
+	uint64_t    modseq; /* last one committed by this process, for the bus */
+};
+/* Settle all accounts that this process has committed to since the last call. The list (in `a`) has every such account. */
+void store_settle_all(struct store *s, struct arena *a, struct store_settled **ret, size_t *ret_count);
+/* Is there anything for it to do. */
+bool store_dirty(struct store *s);
+
+/* ---- space ---- */
+
+/* Free space is below the watermark: MAIL gets 452, APPEND NO [OVERQUOTA]. Looks at most once a second. */
+bool store_full(struct store *s);
+
+/* ---- upkeep ---- */
+
+/* Remove the account's directory and all in it. ST_OK also when there is none. */
+MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
+/* Remove orphans of content/ (older than an hour unless `all`) and expunged messages past their retention. */
+MUST_CHECK enum status store_clean(struct store_account *a, bool all);
+/* Copy a suspect account's database without the refused part, and let it be written again. */
+MUST_CHECK enum status store_repair(struct store *s, uint64_t account);
+bool store_is_suspect(struct store *s, uint64_t account);
+
+/* Check the numbered invariants of docs/formats/account.md; `found` is called for each break. *ret_breaks counts them. */
+typedef void store_found_fn(void *arg, const char *invariant, struct str text);
+MUST_CHECK enum status store_check(struct store_account *a, store_found_fn *found, void *arg, uint64_t *ret_breaks);
+
+#endif

@@ -1,0 +1,147 @@
+/* store/store_internal.h - the open account, its transaction, and the helpers that the store's files share. */
+#ifndef STORE_STORE_INTERNAL_H
+#define STORE_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "db/db.h"
+#include "store/store.h"
+#include "store/store_mailbox.h"
+#include "store/store_message.h"
+#include "sys/boot.h"
+
+#define STORE_PATH_MAX     200
+#define STORE_HASH         32u  /* SHA-256 */
+#define STORE_RESERVE      1000 /* modseqs reserved durably at a time */
+#define STORE_CHANGES_KEEP 32768
+#define STORE_CHANGES_SLACK 1024 /* trimmed this many at a time */
+#define STORE_GAPS_MAX     64
+#define STORE_RELEASE_MAX  200 /* expunged messages released by one transaction */
+
+extern const struct db_schema store_schema;
+
+struct store {
+	int                  fd; /* the accounts directory */
+	struct store_options options;
+	pthread_mutex_t      lock; /* of everything below */
+	struct map           idle;   /* account -> its first idle handle (by `sibling`) */
+	struct store_account *newest, *oldest;
+	size_t               idle_memory;
+	unsigned             idle_count, open_count;
+	struct map           dirty;  /* account -> struct dirty: committed here and not yet settled */
+	int64_t              space_at_ms; /* when free space was last looked at */
+	bool                 space_low;
+};
+
+/* The account row: read at the start of a write transaction, written at its end. */
+struct account_state {
+	uint64_t       modseq, ceiling;
+	struct boot_id boot;
+	uint64_t       floor, changes; /* changes: rows in the change table, about */
+	uint64_t       released;       /* expunged messages with gone <= this have given up their email */
+	uint64_t       next_id;        /* for mailboxes, emails, contents: never used again */
+	uint64_t       uidvalidity;
+	uint64_t       messages, size;
+};
+
+enum change_kind { CHANGE_MAILBOX = 1, CHANGE_MESSAGE = 2, CHANGE_SUBSCRIPTION = 3, CHANGE_KEYWORD = 4 }; /* stored */
+enum change_op { CHANGE_CREATED = 1, CHANGE_UPDATED = 2, CHANGE_REMOVED = 3 };                          /* stored */
+
+struct store_account {
+	struct store        *store;
+	uint64_t             id;
+	struct db           *db;
+	size_t               memory;
+	bool                 writing;
+	bool                 clock_moved;      /* this transaction has its modseq */
+	struct account_state state;            /* valid while writing */
+	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
+	struct store_account *newer, *older;   /* idle: the LRU */
+	struct store_account *sibling;         /* idle: the next of the same account */
+};
+
+/* ---- store.c ---- */
+void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /* below the accounts directory */
+void store_mark_dirty(struct store_account *a);
+
+/* ---- store_txn.c ---- */
+/* Begin a write transaction and read the account row. must_go_on: also below the watermark. */
+MUST_CHECK enum status store_txn_begin(struct store_account *a, bool must_go_on);
+/* Begin one, or end with the status it was given: st == ST_OK commits; `durable` syncs too. Returns the outcome. */
+MUST_CHECK enum status store_txn_end(struct store_account *a, enum status st, bool durable);
+/* This transaction's modseq: the clock moves at the first call. */
+uint64_t store_txn_modseq(struct store_account *a);
+uint64_t store_txn_id(struct store_account *a);
+MUST_CHECK enum status store_txn_change(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
+					const uint32_t *uids, size_t uid_count);
+/* Is `modseq` one that was given out and is surely part of today's history. Any open transaction, or none. */
+MUST_CHECK enum status store_modseq_known(struct store_account *a, uint64_t modseq, bool *ret_known);
+MUST_CHECK enum status store_state_read(struct store_account *a, struct account_state *ret);
+
+/* Uids as ranges: varints of (first - last before), (count - 1). */
+void store_ranges_write(const uint32_t *uids, size_t count, struct buf *out);
+bool store_ranges_next(struct str *in, uint32_t *last, struct store_range *ret);
+void store_varint_write(struct buf *out, uint64_t v);
+bool store_varint_read(struct str *in, uint64_t *ret);
+
+/* ---- store_mailbox.c: inside a transaction ---- */
+MUST_CHECK enum status store_mailbox_row(struct store_account *a, uint64_t id, struct store_mailbox *ret); /* without name */
+MUST_CHECK enum status store_mailbox_row_write(struct store_account *a, const struct store_mailbox *m);    /* counters */
+MUST_CHECK enum status store_mailbox_row_find(struct store_account *a, struct str name, uint64_t *ret_id);
+MUST_CHECK enum status store_mailbox_row_make(struct store_account *a, struct str name, enum store_special special,
+					      uint64_t *ret_id); /* with parents */
+MUST_CHECK enum status store_defaults_make(struct store_account *a);
+/* A normalised name: INBOX in capitals as the first level, without a final "/". ST_INVALID. Lives in `arena` or in name. */
+MUST_CHECK enum status store_name_normal(struct str name, struct arena *arena, struct str *ret);
+uint32_t store_mailbox_recent_from(struct store_account *a, uint64_t id); /* uids from here on are recent; 0: error */
+
+/* ---- store_keyword.c ---- */
+/* Bits of the names; `make` those that are missing, otherwise leave them out. ST_INVALID, ST_LIMIT. */
+MUST_CHECK enum status store_keyword_bits(struct store_account *a, const struct str *names, size_t count, bool make,
+					  struct store_keywords *ret, bool *ret_new);
+
+/* ---- store_upload.c ---- */
+struct store_bytes { /* content ready to be stored: hashed; a large one in a finished, synced file */
+	struct str content;  /* in memory, or the mapped file */
+	bool       mapped;
+	char       temp[STORE_PATH_MAX]; /* path of the file, "" if none */
+	uint8_t    hash[STORE_HASH];
+};
+MUST_CHECK enum status store_bytes_of(struct store_upload *u, struct store_bytes *ret);
+void store_bytes_done(struct store_bytes *b); /* unmaps; the upload keeps and removes its file */
+void store_content_path(uint64_t account, struct str hash, char ret[STORE_PATH_MAX]);
+/* All content, written to an upload: prefix, then memory or file, whose hash is checked. */
+MUST_CHECK enum status store_upload_delivery(struct store *s, uint64_t account, const struct store_delivery *d,
+					     struct store_upload **ret);
+
+/* ---- store_email.c ---- */
+struct store_facts_row { /* what the email row holds */
+	struct store_email e;
+	struct str         parts; /* encoded */
+};
+void store_email_facts(struct str content, struct arena *arena, struct store_facts_row *ret);
+MUST_CHECK bool store_parts_read(struct str blob, struct arena *arena, struct store_email *e);
+
+/* ---- store_append.c: inside a transaction ---- */
+/* Content, once, and a new email of it with `refs` messages. */
+MUST_CHECK enum status store_email_insert(struct store_account *a, const struct store_bytes *b, const struct store_facts_row *f,
+					  uint64_t refs, uint64_t *ret_id);
+/* row: all but uid, modseq, created; the mailbox's counters change in *m. recent_from comes from the mailbox row */
+MUST_CHECK enum status store_message_insert(struct store_account *a, struct store_mailbox *m, struct store_row *row, int64_t now_ms);
+MUST_CHECK enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by); /* drops it at 0 */
+
+/* ---- store_view.c ---- */
+#define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms"
+void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those columns */
+
+/* ---- store_expunge.c: inside a transaction ---- */
+/* Remove one message (as read) into the expunged table; counters change in *m. */
+MUST_CHECK enum status store_message_remove(struct store_account *a, struct store_mailbox *m, uint32_t recent_from,
+					    const struct store_row *row, int64_t now_ms);
+/* Let expunged messages past their retention give up their emails. */
+MUST_CHECK enum status store_release(struct store_account *a);
+/* After a sync: remove files of contents that have no row. */
+MUST_CHECK enum status store_sweep(struct store_account *a, int64_t older_ms);
+
+#endif

@@ -1,0 +1,53 @@
+/* store/store_schema.c - mail.db. Columns, meaning and invariants: docs/formats/account.md.
+ *
+ * Tables of small rows are clustered by their key. email and content have large rows: as clustered tables their inner pages would hold
+ * four rows each, so here their id is the row number; the statements still name the account, and are the same for both engines.
+ */
+#include "store/store_internal.h"
+
+static const char step1[] =
+	"CREATE TABLE account ("
+	" account INTEGER PRIMARY KEY, modseq INTEGER NOT NULL, ceiling INTEGER NOT NULL, boot_hi INTEGER NOT NULL,"
+	" boot_lo INTEGER NOT NULL, floor INTEGER NOT NULL, changes INTEGER NOT NULL, released INTEGER NOT NULL,"
+	" next_id INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, messages INTEGER NOT NULL, size INTEGER NOT NULL);"
+	"CREATE TABLE mailbox ("
+	" account INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL, special INTEGER NOT NULL,"
+	" uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL, messages INTEGER NOT NULL, unseen INTEGER NOT NULL,"
+	" deleted INTEGER NOT NULL, recent INTEGER NOT NULL, recent_from INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" deleted_size INTEGER NOT NULL, modseq INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;"
+	"CREATE UNIQUE INDEX mailbox_name ON mailbox (account, name);"
+	"CREATE TABLE subscription ("
+	" account INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, name)) WITHOUT ROWID;"
+	"CREATE TABLE keyword ("
+	" account INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (account, number)) WITHOUT ROWID;"
+	"CREATE TABLE message ("
+	" account INTEGER NOT NULL, mailbox INTEGER NOT NULL, uid INTEGER NOT NULL, flags INTEGER NOT NULL,"
+	" kw0 INTEGER NOT NULL, kw1 INTEGER NOT NULL, modseq INTEGER NOT NULL, created INTEGER NOT NULL,"
+	" email INTEGER NOT NULL, size INTEGER NOT NULL, internal_ms INTEGER NOT NULL, saved_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (account, mailbox, uid)) WITHOUT ROWID;"
+	"CREATE TABLE expunged ("
+	" account INTEGER NOT NULL, gone INTEGER NOT NULL, mailbox INTEGER NOT NULL, uid INTEGER NOT NULL,"
+	" flags INTEGER NOT NULL, kw0 INTEGER NOT NULL, kw1 INTEGER NOT NULL, modseq INTEGER NOT NULL,"
+	" created INTEGER NOT NULL, email INTEGER NOT NULL, size INTEGER NOT NULL, internal_ms INTEGER NOT NULL,"
+	" saved_ms INTEGER NOT NULL, gone_ms INTEGER NOT NULL, PRIMARY KEY (account, gone, mailbox, uid)) WITHOUT ROWID;"
+	"CREATE TABLE email ("
+	" id INTEGER PRIMARY KEY, account INTEGER NOT NULL, content INTEGER NOT NULL, refs INTEGER NOT NULL,"
+	" size INTEGER NOT NULL, header_n INTEGER NOT NULL, mime_flags INTEGER NOT NULL, date_ms INTEGER,"
+	" subject TEXT NOT NULL, from_text TEXT NOT NULL, to_text TEXT NOT NULL, cc_text TEXT NOT NULL,"
+	" message_id TEXT NOT NULL, in_reply_to TEXT NOT NULL, reference_ids TEXT NOT NULL,"
+	" envelope BLOB NOT NULL, body BLOB NOT NULL, structure BLOB NOT NULL, parts BLOB NOT NULL);"
+	"CREATE TABLE content ("
+	" id INTEGER PRIMARY KEY, account INTEGER NOT NULL, hash BLOB NOT NULL, size INTEGER NOT NULL,"
+	" refs INTEGER NOT NULL, data BLOB);" /* NULL: in the file content/<hash> */
+	"CREATE UNIQUE INDEX content_hash ON content (account, hash);"
+	"CREATE TABLE change ("
+	" account INTEGER NOT NULL, modseq INTEGER NOT NULL, kind INTEGER NOT NULL, object INTEGER NOT NULL,"
+	" op INTEGER NOT NULL, uids BLOB NOT NULL, PRIMARY KEY (account, modseq, kind, object, op)) WITHOUT ROWID;"
+	"CREATE TABLE gap ("
+	" account INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, PRIMARY KEY (account, low)) WITHOUT ROWID;"
+	"CREATE TABLE delivery ("
+	" account INTEGER NOT NULL, id INTEGER NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
+
+static const char *const steps[] = { step1 };
+
+const struct db_schema store_schema = { steps, LEN(steps) };

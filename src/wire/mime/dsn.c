@@ -1,0 +1,221 @@
+/* wire/mime/dsn.c - see dsn.h.
+ *
+ *   delivery-status-content = per-message-fields 1*( CRLF per-recipient-fields )          RFC 3464 §2.1
+ *
+ * International form, RFC 6533 §3-§5: message/global-delivery-status, the address type "utf-8", and message/global or
+ * message/global-headers for the original, all 8bit.
+ */
+#include "wire/mime/dsn.h"
+
+#include "base/limits.h"
+#include "wire/mime/dsn_text.h"
+#include "wire/mime/mime.h"
+#include "wire/mime/mime_build.h"
+
+struct writer {
+	const struct dsn *d;
+	bool              utf8;
+	struct arena     *a;
+	struct buf       *out;
+};
+
+static bool status_valid(struct str s)
+{
+	struct str klass, rest, subject, detail;
+	uint32_t   v;
+
+	return str_cut(s, '.', &klass, &rest) && str_cut(rest, '.', &subject, &detail) && klass.n == 1 &&
+	       str_find(STR("245"), klass.p[0]) >= 0 && subject.n <= 3 && detail.n <= 3 && str_to_u32(subject, &v) &&
+	       str_to_u32(detail, &v);
+}
+
+/* RFC 3464 §2.3.4: the class must agree with the action. */
+static struct str status_of(const struct dsn_rcpt *r)
+{
+	static const struct str standard[] = { [DSN_FAILED] = STR("5.0.0"),    [DSN_DELAYED] = STR("4.0.0"),
+					       [DSN_DELIVERED] = STR("2.0.0"), [DSN_RELAYED] = STR("2.0.0"),
+					       [DSN_EXPANDED] = STR("2.0.0") };
+	struct str s = standard[r->action];
+
+	/* A message that was given up after delays fails with the 4.x.x of its last attempt. */
+	if (status_valid(r->status) &&
+	    (r->status.p[0] == s.p[0] || (r->action == DSN_FAILED && r->status.p[0] == '4')))
+		return r->status;
+	return s;
+}
+
+static struct str action_name(enum dsn_action action)
+{
+	static const struct str names[] = { [DSN_FAILED] = STR("failed"),
+					    [DSN_DELAYED] = STR("delayed"),
+					    [DSN_DELIVERED] = STR("delivered"),
+					    [DSN_RELAYED] = STR("relayed"),
+					    [DSN_EXPANDED] = STR("expanded") };
+
+	return names[action];
+}
+
+/* "name: type; value" */
+static void typed_field(const struct writer *w, struct str name, struct str type, struct str value)
+{
+	mime_build_field(name, arena_printf(w->a, "%.*s; %.*s", STR_FMT(type), STR_FMT(value)), w->out);
+}
+
+static void address_field(const struct writer *w, struct str name, struct str address)
+{
+	typed_field(w, name, str_is_ascii(address) ? STR("rfc822") : STR("utf-8"), address);
+}
+
+static void time_field(const struct writer *w, struct str name, int64_t ms)
+{
+	if (ms != DSN_NO_TIME)
+		mime_build_date(name, (struct text_date){ ms, 0 }, w->out);
+}
+
+/* Diagnostic texts are ASCII in the plain form (RFC 3464 §2.1.1, "text" of RFC 822), with "?" for what is not. */
+static struct str diagnostic_of(const struct writer *w, struct str text)
+{
+	struct str copy = arena_dup(w->a, str_first(text, LIMIT_SMTP_REPLY));
+	char      *p = arena_alloc(w->a, copy.n);
+
+	for (size_t i = 0; i < copy.n; i++) {
+		unsigned char c = (unsigned char)copy.p[i];
+
+		p[i] = c < 32 || c == 127 ? ' ' : c > 127 && !(w->utf8 && str_is_utf8(copy)) ? '?' : (char)c;
+	}
+	return (struct str){ p, copy.n };
+}
+
+/* "mx.example.org [192.0.2.1]:25" is a host name to the reader, but the field takes the name alone. */
+static struct str host_of(struct str mta)
+{
+	struct str host, rest;
+
+	str_cut(mta, ' ', &host, &rest);
+	return host;
+}
+
+static void rcpt_fields(const struct writer *w, const struct dsn_rcpt *r)
+{
+	struct str type, address;
+
+	buf_add(w->out, STR("\r\n"));
+	if (str_cut(r->original, ';', &type, &address) && type.n > 0 && address.n > 0)
+		typed_field(w, STR("Original-Recipient"), str_trim(type), str_trim(address));
+	address_field(w, STR("Final-Recipient"), r->final);
+	mime_build_field(STR("Action"), action_name(r->action), w->out);
+	mime_build_field(STR("Status"), status_of(r), w->out);
+	if (r->remote_mta.n)
+		typed_field(w, STR("Remote-MTA"), STR("dns"), host_of(r->remote_mta));
+	if (r->diagnostic.n)
+		typed_field(w, STR("Diagnostic-Code"), r->remote_mta.n ? STR("smtp") : STR("x-postrider"),
+			    diagnostic_of(w, r->diagnostic));
+	time_field(w, STR("Last-Attempt-Date"), r->last_attempt_ms);
+	if (r->action == DSN_DELAYED)
+		time_field(w, STR("Will-Retry-Until"), r->retry_until_ms);
+}
+
+static void status_part(const struct writer *w)
+{
+	const struct dsn *d = w->d;
+
+	mime_build_part(d->boundary, w->utf8 ? STR("message/global-delivery-status") : STR("message/delivery-status"),
+			w->utf8 ? STR("8bit") : STR("7bit"), w->out);
+	if (d->envelope_id.n)
+		mime_build_field(STR("Original-Envelope-Id"), d->envelope_id, w->out);
+	typed_field(w, STR("Reporting-MTA"), STR("dns"), d->reporting_mta);
+	time_field(w, STR("Arrival-Date"), d->arrival_ms);
+	for (size_t i = 0; i < d->rcpt_count; i++)
+		rcpt_fields(w, &d->rcpts[i]);
+}
+
+/* The header with its last line end, without the empty line; at most LIMIT_HEADER_BLOCK, cut between lines. */
+static struct str header_of(struct str content)
+{
+	struct str        rest = content, header = str_first(content, 0);
+	struct mime_field f;
+
+	while (mime_field_next(&rest, &f) && content.n - rest.n <= LIMIT_HEADER_BLOCK)
+		header = str_first(content, content.n - rest.n);
+	return header;
+}
+
+/* Returns whether the part is 8bit. */
+static bool original_part(const struct writer *w, struct str header)
+{
+	const struct dsn *d = w->d;
+	bool              whole = !d->header_only && d->content.n <= d->content_max && d->content.n > 0;
+	struct str        content = whole ? d->content : header;
+	bool              eight = !str_is_ascii(content);
+	struct str        type = whole ? STR("message/rfc822") : STR("text/rfc822-headers");
+
+	if (w->utf8)
+		type = whole ? STR("message/global") : STR("message/global-headers");
+	mime_build_part(d->boundary, type, eight ? STR("8bit") : STR("7bit"), w->out);
+	buf_add(w->out, content);
+	return eight;
+}
+
+static void own_header(const struct writer *w, struct str header)
+{
+	const struct dsn *d = w->d;
+	struct mime_field f;
+
+	mime_build_mailbox(STR("From"), STR("Mail Delivery System"), d->from, w->utf8, w->out);
+	mime_build_mailbox(STR("To"), STR(""), d->to, w->utf8, w->out);
+	mime_build_field(STR("Subject"), dsn_text_subject(dsn_text_action(d)), w->out);
+	mime_build_date(STR("Date"), (struct text_date){ d->date_ms, 0 }, w->out);
+	mime_build_field(STR("Message-ID"), arena_printf(w->a, "<%.*s>", STR_FMT(d->message_id)), w->out);
+	if (mime_field_find(header, STR("Message-ID"), &f) && f.value.n < LIMIT_SMTP_LINE && str_is_ascii(f.value)) {
+		struct str id = mime_unfold(w->a, f.value);
+
+		mime_build_field(STR("In-Reply-To"), id, w->out);
+		mime_build_field(STR("References"), id, w->out);
+	}
+	mime_build_field(STR("Auto-Submitted"), STR("auto-replied"), w->out); /* RFC 3834 §5 */
+	mime_build_field(STR("MIME-Version"), STR("1.0"), w->out);
+	mime_build_field(STR("Content-Type"),
+			 arena_printf(w->a, "multipart/report; report-type=%s; boundary=\"%.*s\"",
+				      w->utf8 ? "global-delivery-status" : "delivery-status", STR_FMT(d->boundary)),
+			 w->out);
+}
+
+static struct str subject_of(const struct writer *w, struct str header)
+{
+	struct mime_field f;
+
+	if (!mime_field_find(header, STR("Subject"), &f) || f.value.n > LIMIT_SMTP_LINE)
+		return STR_NONE;
+	return mime_decode_words(w->a, mime_unfold(w->a, f.value));
+}
+
+static bool any_utf8(const struct dsn *d)
+{
+	bool ascii = str_is_ascii(d->to) && str_is_ascii(d->from);
+
+	for (size_t i = 0; i < d->rcpt_count; i++)
+		ascii = ascii && str_is_ascii(d->rcpts[i].final) && str_is_ascii(d->rcpts[i].original);
+	return !ascii;
+}
+
+unsigned dsn_write(const struct dsn *d, struct buf *out)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct writer w = { d, d->utf8 || any_utf8(d), a, out };
+	struct str    header = header_of(d->content);
+	struct buf    text;
+	bool          eight;
+
+	own_header(&w, header);
+	buf_init(&text, out->max);
+	dsn_text_write(d, subject_of(&w, header), &text);
+	out->over = out->over || text.over;
+	eight = !str_is_ascii(buf_str(&text));
+	mime_build_part(d->boundary, STR("text/plain; charset=utf-8"), eight ? STR("8bit") : STR("7bit"), out);
+	buf_add(out, buf_str(&text));
+	buf_done(&text);
+	status_part(&w);
+	eight = original_part(&w, header) || eight || w.utf8;
+	mime_build_end(d->boundary, out);
+	return (eight ? DSN_NEED_8BIT : 0) | (w.utf8 ? DSN_NEED_SMTPUTF8 : 0);
+}
