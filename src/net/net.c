@@ -114,6 +114,23 @@ void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ct
 	pthread_mutex_unlock(&l->lock);
 }
 
+void net_set_tls(struct net *net, struct net_tls *tls)
+{
+	pthread_mutex_lock(&net->list_lock);
+	for (struct net_listener *l = net->listeners; l; l = l->next) {
+		struct net_tls *old = NULL;
+
+		pthread_mutex_lock(&l->lock);
+		if (l->tls && tls) {
+			old = l->tls;
+			l->tls = net_tls_ref(tls);
+		}
+		pthread_mutex_unlock(&l->lock);
+		net_tls_free(&old);
+	}
+	pthread_mutex_unlock(&net->list_lock);
+}
+
 void net_run(struct net *net)
 {
 	net_pool_start(net);

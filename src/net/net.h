@@ -152,6 +152,8 @@ struct net *net_new(const struct net_limits *limits);
 /* Accept on a listening descriptor (taken over). tls: NULL for none; implicit: handshake first. Before or after net_run. */
 void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ctx, struct net_tls *tls, bool implicit);
 void net_set_limits(struct net *net, const struct net_limits *limits); /* reload */
+/* Another certificate for all listeners that have one; for handshakes from now on. */
+void net_set_tls(struct net *net, struct net_tls *tls);
 /* Start the threads; returns at once. */
 void net_run(struct net *net);
 /* Stop accepting, give every session NET_EV_DRAIN between its units, close what is left after grace_ms. Returns when all

@@ -90,7 +90,7 @@ struct net_listener {
 	struct net             *net;
 	const struct net_proto *proto;
 	void                   *ctx;
-	struct net_tls         *tls;
+	struct net_tls *_Atomic tls; /* replaced with lock */
 	bool                    implicit;
 	pthread_mutex_t         lock;
 	int                     fd; /* -1: closed. lock */
