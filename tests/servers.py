@@ -387,7 +387,7 @@ class Reference(Server):
         subprocess.run(["/usr/sbin/postmap", "-c", "/etc/postfix", f"texthash:{d}/postfix/etc/boxes"], capture_output=True)
         extra = f"maillog_file = {d}/postfix.log\nmaillog_file_prefixes = {d}\n" if self.logged else ""
         if self.delivery == "hold":
-            extra += "smtpd_end_of_data_restrictions = static:HOLD\n"
+            extra += "smtpd_end_of_data_restrictions = check_client_access static:HOLD\n"
         values = dict(d=d, domain=DOMAIN, cert=self.cert, key=self.key, extra=extra, base=self.base, **self.ports,
                       sasl="yes" if self.delivery == "lmtp" else "no", mailbox_maps=f"texthash:{d}/postfix/etc/boxes",
                       transport=f"lmtp:unix:{d}/dovecot/lmtp" if self.delivery == "lmtp" else "discard:")

@@ -268,6 +268,13 @@ bool db_unsynced(const struct db *db)
 	return db_header_read(db->file, &h) != ST_OK || !db_header_current(&h) || h.begun != h.synced.commit;
 }
 
+bool db_stale(const struct db *db)
+{
+	struct db_header h;
+
+	return db_header_read(db->file, &h) == ST_OK && h.generation != db->generation;
+}
+
 uint64_t db_commits(const struct db *db)
 {
 	struct db_header h;
