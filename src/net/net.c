@@ -103,6 +103,7 @@ void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ct
 	l->proto = proto;
 	l->ctx = ctx;
 	l->tls = tls ? net_tls_ref(tls) : NULL;
+	l->has_tls = tls != NULL;
 	l->implicit = implicit;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_mutex_lock(&net->list_lock);
@@ -121,7 +122,7 @@ void net_set_tls(struct net *net, struct net_tls *tls)
 		struct net_tls *old = NULL;
 
 		pthread_mutex_lock(&l->lock);
-		if (l->tls && tls) {
+		if (l->has_tls && tls) {
 			old = l->tls;
 			l->tls = net_tls_ref(tls);
 		}

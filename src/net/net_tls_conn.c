@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "net/net_int.h"
+#include "net/net_tls.h"
 #include "net/net_tls_int.h"
 
 /* ---- a BIO with send and recv: OpenSSL's own uses write, which may raise SIGPIPE ---- */
