@@ -125,7 +125,7 @@ static enum status steps_run(struct db *db, unsigned from)
 static enum status schema_make(struct db *db)
 {
 	char        text[64];
-	int64_t     version;
+	int64_t     version = 0;
 	enum status st = version_read(db, &version);
 
 	if (st != ST_OK || version == (int64_t)db->options.schema->count)
