@@ -200,9 +200,11 @@ static enum status open_file(struct db *db)
 		st = open_locked(db, true);
 	if (st == ST_OK)
 		st = db_header_read(db->file, &h);
+	if (st != ST_OK)
+		return st;
 	db->generation = h.generation;
 	sqlite3_wal_hook(db->sql, hook, db);
-	return st;
+	return ST_OK;
 }
 
 static struct db_options options_filled(const struct db_options *given)
