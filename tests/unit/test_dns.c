@@ -7,9 +7,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dns/dns.h"
+#include "sys/sandbox.h"
 
 /* ---- the server ---- */
 
@@ -156,7 +158,7 @@ static void *server_main(void *arg)
 }
 
 /* UDP and TCP on one free port above 10000. */
-static void server_start(struct server *s)
+static void server_bind(struct server *s)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t          len = sizeof(at);
@@ -177,6 +179,12 @@ static void server_start(struct server *s)
 	assert_int_equal(listen(s->tcp, 8), 0);
 	assert_int_equal(pipe(s->stop), 0);
 	s->port = ntohs(at.sin_port);
+}
+
+static void server_start(struct server *s)
+{
+	if (s->port == 0)
+		server_bind(s);
 	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
 }
 
@@ -388,6 +396,44 @@ static void test_bogus(void **state)
 	server_stop(&s);
 }
 
+/* Open outside, look up inside. Ends the process: 0 if the answer came. */
+static void sandboxed(const struct server *s)
+{
+	struct sandbox  box = { .needs = SANDBOX_OUT, .landlock = sandbox_landlock_abi() > 0 };
+	struct wait     w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+	struct question q[2];
+	struct dns     *dns = NULL;
+	const char     *why = "";
+	char            forward[64];
+
+	snprintf(forward, sizeof(forward), "127.0.0.1@%u", s->port);
+	if (dns_open(&(struct dns_options){ .forward = str_of(forward) }, &dns, &why) != ST_OK || sandbox_enter(&box, &why) != ST_OK)
+		_exit(2);
+	dns_start(dns);
+	ask(dns, &q[0], &w, "ok.demo.test", DNS_A);
+	ask(dns, &q[1], &w, "big.demo.test", DNS_A); /* by TCP */
+	await(&w);
+	_exit(strcmp(q[0].got, "ok insecure 0:192.0.2.1") != 0 || strcmp(q[1].got, "ok insecure 0:192.0.2.2") != 0);
+}
+
+static void test_sandbox(void **state)
+{
+	struct server s = { 0 };
+	pid_t         child;
+	int           status = -1;
+
+	(void)state;
+	server_bind(&s);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		sandboxed(&s);
+	server_start(&s);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	server_stop(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_bogus),
+		cmocka_unit_test(test_sandbox),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
