@@ -356,10 +356,10 @@ service auth {{
   }}
 }}
 service stats {{
-  client_limit = 30000
+  client_limit = 20000
 }}
 service anvil {{
-  client_limit = 30000
+  client_limit = 20000
 }}
 {extra}
 """
@@ -368,10 +368,11 @@ service anvil {{
 class Reference(Server):
     """Postfix with Dovecot behind it (delivery: lmtp), or alone (discard, hold)."""
 
-    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, hashed=False):
+    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False):
         super().__init__(directory, accounts)
         self.name = "postfix" if delivery != "lmtp" else "postfix+dovecot"
         self.delivery, self.hibernate, self.format, self.logged = delivery, hibernate, mail_format, log
+        self.own_uids = own_uids  # an inotify instance each, of which a user may have few
         self.dovecot = None
 
     def configure(self):
@@ -381,7 +382,7 @@ class Reference(Server):
         for sub in ("postfix/etc", "postfix/queue", "postfix/data", "dovecot/run", "dovecot/state", "mail"):
             os.makedirs(os.path.join(d, sub))
         shutil.chown(os.path.join(d, "postfix/data"), "postfix", "postfix")
-        shutil.chown(os.path.join(d, "mail"), "nobody", "nogroup")
+        os.chmod(os.path.join(d, "mail"), 0o1777)
         with open(os.path.join(d, "postfix/etc/boxes"), "w") as f:
             f.writelines(f"{a} {a}\n" for a, _, _ in self.accounts)
         subprocess.run(["/usr/sbin/postmap", "-c", "/etc/postfix", f"texthash:{d}/postfix/etc/boxes"], capture_output=True)
@@ -402,7 +403,9 @@ class Reference(Server):
         with open(os.path.join(d, "dovecot/dovecot.conf"), "w") as f:
             f.write(DOVECOT_CONF.format(**values))
         with open(os.path.join(d, "dovecot/users"), "w") as f:
-            f.writelines(f"{u}:{{PLAIN}}{p}::::{d}/mail/{u.split('@')[0]}::\n" for _, u, p in self.accounts)
+            for i, (_, u, p) in enumerate(self.accounts):
+                uid = str(100000 + i) if self.own_uids else ""
+                f.write(f"{u}:{{PLAIN}}{p}:{uid}:{uid}::{d}/mail/{u.split('@')[0]}::\n")
 
     def start(self):
         self.configure()

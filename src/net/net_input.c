@@ -220,3 +220,11 @@ bool net_input_pending(struct net_conn *c)
 {
 	return c->in.n > c->in.at || (c->ssl && net_tls_conn_pending(c));
 }
+
+bool net_input_arrived(struct net_conn *c)
+{
+	/* The end of the peer's input, or an error, is met again by the next read. */
+	if (!net_input_pending(c) && !c->ssl)
+		(void)!net_input_fill(c);
+	return net_input_pending(c);
+}

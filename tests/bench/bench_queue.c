@@ -182,7 +182,8 @@ int main(int argc, char **argv)
 	run.content = str_n(content, octets);
 	log_set_level(LOG_LEVEL_WARN);
 	db_init();
-	(void)disk_remove_dir(AT_FDCWD, dir);
+	if (disk_exists(AT_FDCWD, dir) && disk_remove_dir(AT_FDCWD, dir) != ST_OK)
+		return 1;
 	if (disk_make_dir(AT_FDCWD, dir) != ST_OK || disk_open(AT_FDCWD, dir, DISK_READ, &o.dir) != ST_OK ||
 	    db_root("queue", o.dir) != ST_OK || queue_open(&o, &run.q) != ST_OK)
 		return 1;
