@@ -19,10 +19,11 @@ static uint64_t apply(enum imap_store_op op, uint64_t was, uint64_t mask)
 }
 
 /* Is the row what the client believes after its own .SILENT change? */
-static bool is_believed(const struct store_row *told, const struct store_row *now, const struct imap_store *p,
-			const struct store_keywords *k)
+static bool is_believed(const struct imap_box *box, const struct store_row *told, const struct store_row *now,
+			const struct imap_store *p, const struct store_keywords *k)
 {
-	return told->modseq != UINT64_MAX &&
+	/* A view that was loaded for this command may hold more than the client was told. */
+	return ((told->flags & IMAP_ROW_TOLD) || told->modseq <= box->modseq) &&
 	       apply(p->op, told->flags & STORE_FLAGS, p->flags.mask) == (now->flags & STORE_FLAGS) &&
 	       apply(p->op, told->keywords.bits[0], k->bits[0]) == now->keywords.bits[0] &&
 	       apply(p->op, told->keywords.bits[1], k->bits[1]) == now->keywords.bits[1];
@@ -44,7 +45,7 @@ static void rows_changed(struct imap_session *s, const struct store_flagged *f, 
 		if (at == s->box.view.count || s->box.view.rows[at].uid != now->uid)
 			continue;
 		told = &s->box.view.rows[at];
-		known = tell || is_believed(told, now, p, &k);
+		known = tell || is_believed(&s->box, told, now, p, &k);
 		if (!known) {
 			told->flags &= (uint16_t)~IMAP_ROW_TOLD;
 			told->modseq = UINT64_MAX; /* what the client believes is no row of ours: the sync tells it in any case */
