@@ -14,11 +14,9 @@ struct queue_txid {
 	uint32_t next; /* slot + 1 of the next in the chain */
 };
 
-void queue_txids_init(struct queue_txids *t, size_t max)
+void queue_txids_init(struct queue_txids *t)
 {
-	*t = (struct queue_txids){ .max = CAP_FIRST, .seed = random_u64() };
-	while (t->max < max)
-		t->max *= 2;
+	*t = (struct queue_txids){ .seed = random_u64() };
 }
 
 void queue_txids_done(struct queue_txids *t)
@@ -91,10 +89,8 @@ void queue_txids_add(struct queue_txids *t, struct str txid, uint64_t message)
 	struct queue_txid *e;
 
 	CHECK(txid.n == QUEUE_TXID_OCTETS);
-	if (t->next - t->first == t->cap && t->cap < t->max)
-		grow(t);
 	if (t->next - t->first == t->cap)
-		queue_txids_trim(t, 1);
+		grow(t);
 	e = &t->ring[t->next & (t->cap - 1)];
 	memcpy(e->txid, txid.p, QUEUE_TXID_OCTETS);
 	e->message = message;
@@ -111,4 +107,9 @@ void queue_txids_trim(struct queue_txids *t, uint64_t count)
 {
 	for (; count > 0 && t->first < t->next; count--)
 		unlink_from(t, t->first++);
+}
+
+uint64_t queue_txids_count(const struct queue_txids *t)
+{
+	return t->next - t->first;
 }

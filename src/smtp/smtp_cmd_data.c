@@ -62,7 +62,7 @@ enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg)
 /* From memory into a spool file of queue's. The header must be looked at before: afterwards nothing can be put into it. */
 static const struct smtp_reply *spill(struct smtp_session *s)
 {
-	const struct smtp_reply *refusal = smtp_message_check(s);
+	const struct smtp_reply *refusal = s->tx.header_done ? NULL : smtp_message_check(s, false);
 	enum status              st;
 	int                      fd = -1;
 
@@ -74,27 +74,34 @@ static const struct smtp_reply *spill(struct smtp_session *s)
 	return st == ST_OK ? NULL : st == ST_FULL ? &no_space : &no_spool;
 }
 
-/* NULL: the octets were taken. */
-static const struct smtp_reply *take(struct smtp_session *s, struct str octets)
+/* NULL: the octets were taken. They must fit where they go: smtp_content_room, or the spool file. */
+static const struct smtp_reply *keep(struct smtp_content *c, struct str octets)
 {
-	struct smtp_content     *c = &s->tx.content;
-	const struct smtp_reply *refusal;
-	enum status              st;
+	enum status st;
 
-	if (octets.n > s->set->message_octets || c->peer_octets > s->set->message_octets - octets.n)
-		return &too_big;
-	c->peer_octets += octets.n;
-	if (c->spool < 0 && !smtp_content_fits(c, octets.n)) {
-		refusal = spill(s);
-		if (refusal)
-			return refusal;
-	}
-	/* SIZE= may have lied: double what was reserved, as far as memory goes. */
+	/* SIZE= may have lied, or was missing: double what was reserved. */
 	if (c->spool < 0 && c->memory.n + octets.n > c->reserved &&
 	    !smtp_content_reserve(c, MAX((uint64_t)c->reserved * 2, c->memory.n + octets.n)))
 		return &no_memory;
 	st = smtp_content_add(c, octets);
 	return st == ST_OK ? NULL : st == ST_FULL ? &no_space : &no_spool;
+}
+
+static const struct smtp_reply *take(struct smtp_session *s, struct str octets)
+{
+	struct smtp_content     *c = &s->tx.content;
+	const struct smtp_reply *refusal = NULL;
+
+	if (octets.n > s->set->message_octets || c->peer_octets > s->set->message_octets - octets.n)
+		return &too_big;
+	c->peer_octets += octets.n;
+	while (octets.n > 0 && !refusal) {
+		size_t n = c->spool < 0 ? MIN(octets.n, smtp_content_room(c)) : octets.n;
+
+		refusal = n > 0 ? keep(c, str_first(octets, n)) : spill(s);
+		octets = str_from(octets, n);
+	}
+	return refusal;
 }
 
 bool smtp_data_write(void *ctx, struct str octets)
@@ -129,7 +136,7 @@ enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol)
 
 	s->octets += s->tx.content.peer_octets;
 	if (!refusal && !s->tx.header_done)
-		refusal = smtp_message_check(s);
+		refusal = smtp_message_check(s, true);
 	if (!refusal && s->tx.content.spool < 0 && s->tx.content.memory.n > LIMIT_INLINE)
 		refusal = spill(s);
 	return refusal ? refuse(s, refusal) : smtp_submit(s);

@@ -38,9 +38,9 @@ bool smtp_content_reserve(struct smtp_content *c, uint64_t octets)
 	return true;
 }
 
-bool smtp_content_fits(const struct smtp_content *c, size_t octets)
+size_t smtp_content_room(const struct smtp_content *c)
 {
-	return octets <= LIMIT_INLINE && c->memory.n <= LIMIT_INLINE - octets;
+	return LIMIT_INLINE - MIN(c->memory.n, LIMIT_INLINE);
 }
 
 static bool has_eight_bit(struct str s)

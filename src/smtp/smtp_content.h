@@ -25,10 +25,10 @@ void smtp_content_done(struct smtp_content *c);
 
 /* Reserve room for `octets` in memory in all; LIMIT_INLINE at most counts. false: the process is full. */
 MUST_CHECK bool smtp_content_reserve(struct smtp_content *c, uint64_t octets);
-/* Append in memory, or to the spool file. Memory must be reserved (smtp_content_fits). ST_OK, or what fd_write says. */
+/* Append in memory (at most smtp_content_room), or to the spool file. ST_OK, or what fd_write says. */
 MUST_CHECK enum status smtp_content_add(struct smtp_content *c, struct str octets);
-/* The octets may be added in memory. */
-bool smtp_content_fits(const struct smtp_content *c, size_t octets);
+/* Octets that may still be added in memory; 0: it is time to spill. */
+size_t smtp_content_room(const struct smtp_content *c);
 /* From now on into `fd` (taken over), beginning with what is in memory, whose room is given back. */
 MUST_CHECK enum status smtp_content_spill(struct smtp_content *c, int fd);
 

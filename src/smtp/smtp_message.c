@@ -109,7 +109,7 @@ static void complete(struct smtp_session *s, const struct header *h)
 	CHECK(buf_insert(message, h->end, buf_str(&b)));
 }
 
-const struct smtp_reply *smtp_message_check(struct smtp_session *s)
+const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all)
 {
 	static const struct smtp_reply loop = { 554, "5.4.6", "Too many hops: this message is going in circles" };
 	static const struct smtp_reply header_big = { 552, "5.3.4", "Header too big" };
@@ -124,8 +124,7 @@ const struct smtp_reply *smtp_message_check(struct smtp_session *s)
 		return &loop;
 	if (s->env->kind != SMTP_KIND_SUBMISSION)
 		return NULL;
-	/* The data goes on behind what is in memory: the header's end was not seen. */
-	if (h.end == message.n && message.n + LIMIT_SMTP_FIXUP > LIMIT_INLINE)
+	if (h.end == message.n && !all) /* it goes on behind what is looked at */
 		return &header_big;
 	refusal = author_check(s, &h);
 	if (!refusal && (!h.date || !h.message_id))

@@ -150,9 +150,9 @@ enum smtp_next smtp_auth_line(struct smtp_session *s, struct str line, bool too_
 /* net's sink for the content of the transaction; ctx is the session. */
 bool smtp_data_write(void *ctx, struct str octets);
 enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol);
-/* Look at the header in tx.content.memory once: loop, and on submission complete it (RFC 6409 §8) and check whose it is. NULL: fine;
- * else the refusal. */
-const struct smtp_reply *smtp_message_check(struct smtp_session *s);
+/* Look at the header in tx.content.memory once: loop, and on submission complete it (RFC 6409 §8) and check whose it is. all: the
+ * whole message is there. NULL: fine; else the refusal. */
+const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all);
 /* Hand the message to queue and answer. */
 enum smtp_next smtp_submit(struct smtp_session *s);
 

@@ -80,7 +80,7 @@ static bool step_dot(struct net_conn *c)
 	handle(c, &(struct net_ev){ .kind = NET_EV_DATA,
 				    .data_n = c->data_n,
 				    .refused = c->data_refused,
-				    .bare_eol = !c->want.normalise && (c->data.bare_cr || c->data.bare_lf || c->data.nul) });
+				    .bare_eol = c->data.nul || (!c->want.normalise && (c->data.bare_cr || c->data.bare_lf)) });
 	return true;
 }
 

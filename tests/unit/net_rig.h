@@ -31,6 +31,7 @@ struct rig {
 	uint16_t         port, tls_port;
 	bool             normalise;
 	unsigned         timeout_ms;
+	_Atomic unsigned told; /* if not 0, "woken" says it */
 	pthread_mutex_t  lock;
 	pthread_cond_t   changed;
 	bool             gate;
@@ -183,7 +184,12 @@ static struct net_want rig_handle(void *session, const struct net_ev *ev)
 		buf_clear(&s->data);
 		break;
 	case NET_EV_TLS:  break;
-	case NET_EV_WAKE: net_write(c, STR("woken\r\n")); break;
+	case NET_EV_WAKE:
+		if (s->rig->told)
+			net_printf(c, "woken %u\r\n", atomic_load(&s->rig->told));
+		else
+			net_write(c, STR("woken\r\n"));
+		break;
 	case NET_EV_TIMEOUT:
 		net_write(c, STR("timeout\r\n"));
 		return rig_want(s, NET_WANT_CLOSE, 0);

@@ -284,6 +284,37 @@ static void test_injection(void **state)
 	rig_done(&rig);
 }
 
+/* After a reload new connections get the new certificate, live ones go on. */
+static void test_replace(void **state)
+{
+	struct made        other = make("DNS:three.example", &ca, false);
+	struct net_tls    *tls = server(), *fresh = NULL;
+	struct net_stream *s, *old;
+	struct rig         rig;
+	const char        *why;
+
+	(void)state;
+	assert_int_equal(net_tls_trust(str_of(ca.cert_pem), &why), ST_OK);
+	rig_new(&rig, &no_limits, tls);
+	old = implicit(&rig);
+	assert_int_equal(net_tls_server(str_of(other.cert_pem), str_of(other.key_pem), &fresh, &why), ST_OK);
+	net_tls_replace(tls, &fresh);
+	assert_null(fresh);
+	s = net_stream_new(rig_connect(rig.tls_port));
+	assert_int_equal(net_stream_tls(s, "three.example", true, 5000, &why), ST_OK);
+	hear(s, "hello");
+	net_stream_free(&s);
+	s = net_stream_new(rig_connect(rig.tls_port));
+	assert_int_equal(net_stream_tls(s, "two.example", true, 5000, &why), ST_DENIED);
+	net_stream_free(&s);
+	say(old, "ECHO x\r\n");
+	hear(old, "=x");
+	net_stream_free(&old);
+	net_tls_free(&tls);
+	rig_done(&rig);
+	made_free(&other);
+}
+
 /* Versions: 1.2 and 1.3 work, 1.1 does not; a session comes back by its ticket. */
 static void test_versions(void **state)
 {
@@ -486,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_bad_pem),   cmocka_unit_test(test_stream),   cmocka_unit_test(test_stream_limits),
 		cmocka_unit_test(test_starttls),  cmocka_unit_test(test_injection), cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_handshake_deadline), cmocka_unit_test(test_bulk), cmocka_unit_test(test_smuggling),
+		cmocka_unit_test(test_replace),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
