@@ -105,6 +105,7 @@ def make_certificate(directory):
 
 class Server:
     name = "?"
+    poll_s = 0.02  # how often it is asked whether its queue is empty
 
     def __init__(self, directory, accounts=8):
         self.dir = directory
@@ -133,7 +134,7 @@ class Server:
         while not self.drained():
             if time.monotonic() > limit:
                 raise Failed(f"{self.name}: queue not empty after {seconds} s")
-            time.sleep(0.02)
+            time.sleep(self.poll_s)
 
 
 # ---- Postrider ----
@@ -149,6 +150,7 @@ def postrider_binary():
 
 class Postrider(Server):
     name = "postrider"
+    poll_s = 0.1  # each time is a process
 
     def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None):
         super().__init__(directory, accounts)
@@ -186,11 +188,10 @@ class Postrider(Server):
         done = subprocess.run([self.binary, *args, "--config", config, "--json"], capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f"postrider {' '.join(args)}: exit {done.returncode}: {done.stderr}")
-        return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+        return json.loads(done.stdout)
 
     def drained(self):
-        objects = self.command("queue", "list")
-        return not any(o.get("entries") or o.get("id") for o in objects)
+        return self.command("status")["queue"]["messages"] == 0
 
     def problems(self):
         with open(self.log_path, errors="replace") as f:
@@ -415,7 +416,10 @@ class Reference(Server):
             if self.delivery == "lmtp":
                 self.dovecot = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", f"{d}/dovecot/dovecot.conf"], stdout=log, stderr=log)
                 wait_port(self.ports["imaps"], self.dovecot)
-            self.process = subprocess.Popen(["/usr/sbin/postfix", "-c", f"{d}/postfix/etc", "start-fg"], stdout=log, stderr=log)
+            subprocess.run(["/usr/sbin/postfix", "-c", f"{d}/postfix/etc", "check"], stdout=log, stderr=log)  # makes the queue
+            # `postfix start-fg` would leave a shell between us and the master, which does not pass a signal on.
+            self.process = subprocess.Popen(["/usr/lib/postfix/sbin/master", "-s", "-c", f"{d}/postfix/etc"], stdout=log, stderr=log,
+                                            env=dict(os.environ, MAIL_CONFIG=f"{d}/postfix/etc"))
             wait_port(self.ports["smtp"], self.process)
         except Failed as e:
             self.stop()
