@@ -107,13 +107,13 @@ class Server:
     name = "?"
     poll_s = 0.02  # how often it is asked whether its queue is empty
 
-    def __init__(self, directory, accounts=8):
+    def __init__(self, directory, accounts=8, domain=DOMAIN):
         self.dir = directory
         self.base = free_port_base()
         self.ports = {n: self.base + p for n, p in
                       dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993).items()}
-        self.domain = DOMAIN
-        self.accounts = [(f"{account_name(i)}@{DOMAIN}", f"{account_name(i)}@{DOMAIN}", PASSWORD) for i in range(accounts)]
+        self.domain = domain
+        self.accounts = [(f"{account_name(i)}@{domain}", f"{account_name(i)}@{domain}", PASSWORD) for i in range(accounts)]
         self.process = None
 
     def __enter__(self):
@@ -369,8 +369,8 @@ service anvil {{
 class Reference(Server):
     """Postfix with Dovecot behind it (delivery: lmtp), or alone (discard, hold)."""
 
-    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False):
-        super().__init__(directory, accounts)
+    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False, domain=DOMAIN):
+        super().__init__(directory, accounts, domain)
         self.name = "postfix" if delivery != "lmtp" else "postfix+dovecot"
         self.delivery, self.hibernate, self.format, self.logged = delivery, hibernate, mail_format, log
         self.own_uids = own_uids  # an inotify instance each, of which a user may have few
@@ -390,7 +390,7 @@ class Reference(Server):
         extra = f"maillog_file = {d}/postfix.log\nmaillog_file_prefixes = {d}\n" if self.logged else ""
         if self.delivery == "hold":
             extra += "smtpd_end_of_data_restrictions = check_client_access static:HOLD\n"
-        values = dict(d=d, domain=DOMAIN, cert=self.cert, key=self.key, extra=extra, base=self.base, **self.ports,
+        values = dict(d=d, domain=self.domain, cert=self.cert, key=self.key, extra=extra, base=self.base, **self.ports,
                       sasl="yes" if self.delivery == "lmtp" else "no", mailbox_maps=f"texthash:{d}/postfix/etc/boxes",
                       transport=f"lmtp:unix:{d}/dovecot/lmtp" if self.delivery == "lmtp" else "discard:")
         with open(os.path.join(d, "postfix/etc/main.cf"), "w") as f:
