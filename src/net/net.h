@@ -101,6 +101,9 @@ enum status net_flush(struct net_conn *c);
 
 /* More input has arrived already: the peer pipelines (a reply may wait for more). */
 bool net_input_pending(struct net_conn *c);
+/* The same, after looking at the socket too (one system call; in clear only): has the peer talked before its turn? It may move the
+ * input, so ev.line is gone then. */
+bool net_input_arrived(struct net_conn *c);
 
 struct net_info {
 	char        peer[64];      /* address as text, no port; "::ffff:" mapped ones as IPv4 */

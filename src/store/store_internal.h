@@ -91,6 +91,7 @@ MUST_CHECK enum status store_mailbox_row_write(struct store_account *a, const st
 MUST_CHECK enum status store_mailbox_row_find(struct store_account *a, struct str name, uint64_t *ret_id);
 MUST_CHECK enum status store_mailbox_row_make(struct store_account *a, struct str name, enum store_special special,
 					      uint64_t *ret_id); /* with parents */
+MUST_CHECK enum status store_mailbox_parents_make(struct store_account *a, struct str name);
 MUST_CHECK enum status store_defaults_make(struct store_account *a);
 /* A normalised name: INBOX in capitals as the first level, without a final "/". ST_INVALID. Lives in `arena` or in name. */
 MUST_CHECK enum status store_name_normal(struct str name, struct arena *arena, struct str *ret);
@@ -102,16 +103,19 @@ MUST_CHECK enum status store_keyword_bits(struct store_account *a, const struct 
 					  struct store_keywords *ret, bool *ret_new);
 
 /* ---- store_upload.c ---- */
-struct store_bytes { /* content ready to be stored: hashed; a large one in a finished, synced file */
-	struct str content;  /* in memory, or the mapped file */
+struct store_bytes { /* content ready to be stored: hashed; a large one in a synced file */
+	struct str content; /* in memory, or the mapped file */
 	bool       mapped;
 	char       temp[STORE_PATH_MAX]; /* path of the file, "" if none */
 	uint8_t    hash[STORE_HASH];
 };
-MUST_CHECK enum status store_bytes_of(struct store_upload *u, struct store_bytes *ret);
+/* Borrow from the upload, or from the octets (those are at most LIMIT_INLINE). ST_INVALID: empty. */
+MUST_CHECK enum status store_bytes_upload(struct store_upload *u, struct store_bytes *ret);
+MUST_CHECK enum status store_bytes_memory(struct str content, struct store_bytes *ret);
 void store_bytes_done(struct store_bytes *b); /* unmaps; the upload keeps and removes its file */
+void store_hash(struct str s, uint8_t ret[STORE_HASH]);
 void store_content_path(uint64_t account, struct str hash, char ret[STORE_PATH_MAX]);
-/* All content, written to an upload: prefix, then memory or file, whose hash is checked. */
+/* A delivery's prefix and content as an upload; checks size and hash of what was given. */
 MUST_CHECK enum status store_upload_delivery(struct store *s, uint64_t account, const struct store_delivery *d,
 					     struct store_upload **ret);
 
@@ -132,13 +136,18 @@ MUST_CHECK enum status store_message_insert(struct store_account *a, struct stor
 MUST_CHECK enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by); /* drops it at 0 */
 
 /* ---- store_view.c ---- */
-#define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms"
+#define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"
 void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those columns */
+/* Rows of a set, in whatever transaction is open. */
+MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max,
+				       struct arena *arena, struct store_row **ret, size_t *ret_count);
 
 /* ---- store_expunge.c: inside a transaction ---- */
 /* Remove one message (as read) into the expunged table; counters change in *m. */
 MUST_CHECK enum status store_message_remove(struct store_account *a, struct store_mailbox *m, uint32_t recent_from,
 					    const struct store_row *row, int64_t now_ms);
+/* All messages of `mailbox` to the end of `target`. */
+MUST_CHECK enum status store_move_inside(struct store_account *a, uint64_t mailbox, uint64_t target, struct arena *arena);
 /* Let expunged messages past their retention give up their emails. */
 MUST_CHECK enum status store_release(struct store_account *a);
 /* After a sync: remove files of contents that have no row. */
