@@ -79,8 +79,6 @@ static const struct {
 	{ "do-not-query-localhost:", "no" },
 	{ "unblock-lan-zones:", "yes" },
 	{ "insecure-lan-zones:", "yes" },
-	{ "local-zone:", "test. nodefault" },
-	{ "local-zone:", "home.arpa. nodefault" },
 };
 
 static bool option(struct dns *dns, const char *name, const char *value)
@@ -137,6 +135,15 @@ static enum status forward_set(struct dns *dns, struct str forward)
 	return ST_OK;
 }
 
+/* Makes the settings final now, not at the first lookup: keys are parsed, hints loaded. Of the zones that libunbound answers by itself
+ * a resolver nearby may know two. */
+static bool zones_set(struct dns *dns, bool forward)
+{
+	return ub_ctx_zone_add(dns->ub, "localhost.", "static") == 0 &&
+	       (!forward ||
+		(ub_ctx_zone_remove(dns->ub, "test.") == 0 && ub_ctx_zone_remove(dns->ub, "home.arpa.") == 0));
+}
+
 static enum status prepare(struct dns *dns, const struct dns_options *o, const char **ret_why)
 {
 	const char *anchors = o->anchor_file != NULL ? o->anchor_file : o->forward.n == 0 ? DNS_ROOT_KEY : NULL;
@@ -160,8 +167,7 @@ static enum status prepare(struct dns *dns, const struct dns_options *o, const c
 		*ret_why = "DNSSEC trust anchors cannot be read (package dns-root-data)";
 		return st;
 	}
-	/* Makes the settings final now: keys parsed, hints loaded. The zone itself is answered in dns_local() before. */
-	if (ub_ctx_zone_add(dns->ub, "localhost.", "static") != 0) {
+	if (!zones_set(dns, o->forward.n > 0)) {
 		*ret_why = "libunbound refuses its settings";
 		return ST_IO;
 	}

@@ -6,6 +6,7 @@
 #define DNS_DNS_ANSWER_H
 
 #include "base/arena.h"
+#include "base/status.h"
 #include "ipc/msg_dns.h"
 
 /* One record's data in wire format (RFC 1035 §3.3, RFC 3596, RFC 6698 §2.1) without compression. False: malformed, or over

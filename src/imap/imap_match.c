@@ -9,6 +9,7 @@
 #include "wire/imap/imap_date.h"
 #include "wire/mime/mime.h"
 #include "wire/text/text_charset.h"
+#include "wire/text/text_date.h"
 #include "wire/text/text_fold.h"
 
 void imap_match_init(struct imap_match *m, struct imap_session *s)
@@ -235,15 +236,28 @@ static bool keyword_match(struct imap_match *m, const struct imap_key *k, const 
 	return false;
 }
 
+static bool day_match(const struct imap_key *k, int32_t day)
+{
+	return k->kind == IMAP_KEY_SENTBEFORE ? day < k->day : k->kind == IMAP_KEY_SENTON ? day == k->day : day >= k->day;
+}
+
+/* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored instant tells
+ * it to a day or so; only near the day asked for is the field itself read. */
 static bool sent_match(struct imap_match *m, const struct imap_key *k, const struct store_row *row)
 {
-	int64_t date = email(m, row)->date_ms;
-	int32_t day;
+	int64_t           ms = email(m, row)->date_ms;
+	struct mime_field f;
+	struct text_date  d;
+	int32_t           day;
 
-	if (date == INT64_MIN)
+	if (ms == INT64_MIN)
 		return false;
-	day = imap_day_of(date, 0);
-	return k->kind == IMAP_KEY_SENTBEFORE ? day < k->day : k->kind == IMAP_KEY_SENTON ? day == k->day : day >= k->day;
+	day = imap_day_of(ms, 0);
+	if (day < k->day - 1 || day > k->day + 1)
+		return day_match(k, day);
+	if (mime_field_find(header(m, row), STR("Date"), &f) && text_date_parse(f.value, &d))
+		day = imap_day_of(d.ms, d.zone_minutes);
+	return day_match(k, day);
 }
 
 static bool key_match(struct imap_match *m, const struct imap_key *k, uint32_t place)

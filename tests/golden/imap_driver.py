@@ -110,24 +110,22 @@ class Player:
             self.connections[number].tls()
 
     def step(self, line):
-        m = re.match(r"(C|S|S-|C~)(\d*): ?(.*)|C(\d*)<(\w+)", line)
+        m = re.match(r"(?P<who>C|S)(?P<number>\d*)(?P<how>[-~]?): ?(?P<text>.*)|C(?P<from>\d*)<(?P<message>\w+)", line)
         if line.startswith("@"):
             self.directive(line[1:].split())
         elif not m:
             raise Mismatch("not a transcript line")
-        elif m.group(5):
-            self.connections[m.group(4)].send(self.messages[m.group(5)] + b"\r\n")
-        elif m.group(1) == "C":
-            self.connections[m.group(2)].send(unescape(self.fill(m.group(3))) + b"\r\n")
-        elif m.group(1) == "C~":
-            self.connections[m.group(2)].send(unescape(self.fill(m.group(3))))
-        elif m.group(1) == "S":
-            got = self.connections[m.group(2)].line()
-            if not pattern(self.fill(m.group(3))).match(got):
-                raise Mismatch("got %r" % got)
-        else:
-            while not re.search(self.fill(m.group(3)).encode(), self.connections[m.group(2)].line()):
+        elif m["message"]:
+            self.connections[m["from"]].send(self.messages[m["message"]] + b"\r\n")
+        elif m["who"] == "C":
+            self.connections[m["number"]].send(unescape(self.fill(m["text"])) + (b"" if m["how"] else b"\r\n"))
+        elif m["how"]:
+            while not re.search(self.fill(m["text"]).encode(), self.connections[m["number"]].line()):
                 pass
+        else:
+            got = self.connections[m["number"]].line()
+            if not pattern(self.fill(m["text"])).match(got):
+                raise Mismatch("got %r" % got)
 
     def play(self, path):
         message = None

@@ -86,6 +86,10 @@ static void test_header(void **state)
 	add_times(&b, STR("=?utf-8?q?=C3=A9?=\r\n "), 500000);
 	buf_add(&b, STR("\r\n\r\nx"));
 	assert_true(run(buf_str(&b), &parts) & MIME_FLAG_LIMIT);
+	buf_clear(&b); /* encoded words that never end */
+	buf_add(&b, STR("Subject: "));
+	add_times(&b, STR("=?a?q?x"), 140000);
+	run(buf_str(&b), &parts);
 	buf_clear(&b); /* a header without an end */
 	add_times(&b, STR("no field "), 1000000);
 	run(buf_str(&b), &parts);
