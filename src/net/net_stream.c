@@ -266,7 +266,7 @@ static bool set_name(SSL *ssl, const char *name, bool verify)
 {
 	bool address = is_address(name);
 
-	if (!address && SSL_set_tlsext_host_name(ssl, name) != 1)
+	if (!address && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) != 1)
 		return false;
 	if (!verify)
 		return true;
@@ -312,7 +312,6 @@ enum status net_stream_tls(struct net_stream *s, const char *server_name, bool v
 	}
 	ctx = ctx_get(&trusted);
 	s->ssl = net_tls_bio_new(ctx, s->fd);
-	SSL_CTX_free(ctx);
 	SSL_set_verify(s->ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	if (!verify)
 		SSL_set_security_level(s->ssl, 0);

@@ -141,7 +141,7 @@ uint64_t store_txn_id(struct store_account *a)
 enum status store_txn_change(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
 			     const uint32_t *uids, size_t uid_count)
 {
-	struct db_stmt *s = db_sql(a->db, "INSERT OR REPLACE INTO change VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+	struct db_stmt *s = db_sql(a->db, "INSERT INTO change VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
 	struct buf      ranges;
 	enum status     st;
 
