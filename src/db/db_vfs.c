@@ -1,6 +1,8 @@
 /* db/db_vfs.c - SQLite's system calls, mapped below the known directories; see db_vfs.h. */
 #include "db/db_vfs.h"
 
+#include "base/str.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -216,10 +216,6 @@ MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
 /* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the session must end. */
 MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
 
-struct imap_store;
-/* Rows after a change of flags, by our own STORE `p` or, if NULL, by reading; told to the client if `tell`. */
-void imap_rows_changed(struct imap_session *s, const struct store_flagged *f, const struct imap_store *p, bool uid, bool tell);
-
 /* ---- content (imap_content.c) ---- */
 
 struct imap_section;

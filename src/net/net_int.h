@@ -196,7 +196,8 @@ struct net {
 	pthread_cond_t        pool_empty;
 	struct net_worker    *workers;
 	_Atomic unsigned      threads, waiting, busy;
-	bool                  running;
+	bool                  running, has_gone;
+	pthread_t             gone; /* pool_lock: the worker that left last, to be joined */
 	pthread_t             keeper;
 };
 

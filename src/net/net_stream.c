@@ -312,7 +312,6 @@ enum status net_stream_tls(struct net_stream *s, const char *server_name, bool v
 	}
 	ctx = ctx_get(&trusted);
 	s->ssl = net_tls_bio_new(ctx, s->fd);
-	SSL_CTX_free(ctx);
 	SSL_set_verify(s->ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	if (!verify)
 		SSL_set_security_level(s->ssl, 0);

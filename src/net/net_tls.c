@@ -29,9 +29,9 @@ struct ticket_key {
 
 struct net_tls {
 	_Atomic unsigned  refs;
+	pthread_mutex_t   lock;                 /* the rest */
 	SSL_CTX          *ctx[LIMIT_TLS_CERTS]; /* [0] when no name matches */
-	_Atomic unsigned  count;
-	pthread_mutex_t   lock; /* the ticket keys */
+	unsigned          count;
 	struct ticket_key now, before;
 };
 
@@ -144,16 +144,19 @@ static int on_servername(SSL *ssl, int *alert, void *arg)
 {
 	struct net_tls *tls = arg;
 	const char     *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	unsigned        count = atomic_load(&tls->count);
+	int             ret = SSL_TLSEXT_ERR_NOACK;
 
 	(void)alert;
-	for (unsigned i = 0; name && i < count; i++) {
+	pthread_mutex_lock(&tls->lock);
+	for (unsigned i = 0; name && i < tls->count; i++) {
 		if (!ctx_has_name(tls->ctx[i], name))
 			continue;
 		SSL_set_SSL_CTX(ssl, tls->ctx[i]);
-		return SSL_TLSEXT_ERR_OK;
+		ret = SSL_TLSEXT_ERR_OK;
+		break;
 	}
-	return SSL_TLSEXT_ERR_NOACK;
+	pthread_mutex_unlock(&tls->lock);
+	return ret;
 }
 
 /* ---- certificates ---- */
@@ -209,6 +212,13 @@ static const char *load_key(SSL_CTX *ctx, struct str pem)
 	return why;
 }
 
+/* What the context's callbacks get. */
+static void ctx_adopt(SSL_CTX *ctx, struct net_tls *tls)
+{
+	SSL_CTX_set_app_data(ctx, tls);
+	SSL_CTX_set_tlsext_servername_arg(ctx, tls);
+}
+
 static enum status ctx_make(struct net_tls *tls, struct str cert_pem, struct str key_pem, SSL_CTX **ret, const char **ret_why)
 {
 	SSL_CTX    *ctx = SSL_CTX_new(TLS_server_method());
@@ -218,11 +228,10 @@ static enum status ctx_make(struct net_tls *tls, struct str cert_pem, struct str
 	net_tls_ctx_common(ctx);
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_num_tickets(ctx, 1);
-	SSL_CTX_set_app_data(ctx, tls);
+	ctx_adopt(ctx, tls);
 	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"net", 3);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_servername);
-	SSL_CTX_set_tlsext_servername_arg(ctx, tls);
 	why = cert_pem.n > LIMIT_TLS_PEM || key_pem.n > LIMIT_TLS_PEM ? "the PEM text is too long" : load_chain(ctx, cert_pem);
 	why = why ? why : load_key(ctx, key_pem);
 	ERR_clear_error();
@@ -237,17 +246,22 @@ static enum status ctx_make(struct net_tls *tls, struct str cert_pem, struct str
 
 enum status net_tls_server_add(struct net_tls *tls, struct str cert_pem, struct str key_pem, const char **ret_why)
 {
-	unsigned    n = atomic_load(&tls->count);
-	enum status st;
+	SSL_CTX    *ctx = NULL;
+	enum status st = ctx_make(tls, cert_pem, key_pem, &ctx, ret_why);
 
-	if (n == LIMIT_TLS_CERTS) {
-		*ret_why = "too many certificates";
-		return ST_LIMIT;
+	if (st != ST_OK)
+		return st;
+	pthread_mutex_lock(&tls->lock);
+	if (tls->count < LIMIT_TLS_CERTS) {
+		tls->ctx[tls->count++] = ctx;
+		ctx = NULL;
 	}
-	st = ctx_make(tls, cert_pem, key_pem, &tls->ctx[n], ret_why);
-	if (st == ST_OK)
-		atomic_store(&tls->count, n + 1);
-	return st;
+	pthread_mutex_unlock(&tls->lock);
+	if (!ctx)
+		return ST_OK;
+	SSL_CTX_free(ctx);
+	*ret_why = "too many certificates";
+	return ST_LIMIT;
 }
 
 enum status net_tls_server(struct str cert_pem, struct str key_pem, struct net_tls **ret, const char **ret_why)
@@ -268,7 +282,34 @@ enum status net_tls_server(struct str cert_pem, struct str key_pem, struct net_t
 
 SSL_CTX *net_tls_ctx(struct net_tls *tls)
 {
-	return tls->ctx[0];
+	SSL_CTX *ctx;
+
+	pthread_mutex_lock(&tls->lock);
+	ctx = tls->ctx[0];
+	SSL_CTX_up_ref(ctx);
+	pthread_mutex_unlock(&tls->lock);
+	return ctx;
+}
+
+void net_tls_replace(struct net_tls *tls, struct net_tls **fresh)
+{
+	struct net_tls *from = *fresh;
+	unsigned        count;
+
+	CHECK(atomic_load(&from->refs) == 1); /* so nobody uses its contexts yet */
+	for (unsigned i = 0; i < from->count; i++)
+		ctx_adopt(from->ctx[i], tls);
+	pthread_mutex_lock(&tls->lock);
+	for (unsigned i = 0; i < MAX(tls->count, from->count); i++) {
+		SSL_CTX *old = tls->ctx[i];
+		tls->ctx[i] = from->ctx[i];
+		from->ctx[i] = old;
+	}
+	count = tls->count;
+	tls->count = from->count;
+	from->count = count;
+	pthread_mutex_unlock(&tls->lock);
+	net_tls_free(fresh); /* live TLS objects hold the old contexts, and those still point to `tls` */
 }
 
 struct net_tls *net_tls_ref(struct net_tls *tls)

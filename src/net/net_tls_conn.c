@@ -66,6 +66,7 @@ SSL *net_tls_bio_new(SSL_CTX *ctx, int fd)
 	SSL *ssl = SSL_new(ctx);
 	BIO *bio;
 
+	SSL_CTX_free(ctx); /* ssl holds its own */
 	pthread_once(&method_once, method_make);
 	bio = BIO_new(method);
 	CHECK(ssl && bio);

@@ -12,7 +12,7 @@
 #define ROOT              "accounts"
 #define SPACE_LOOK_MS     1000
 #define SETTLE_FS_AT      24 /* dirty accounts from which on one sync of the file system is cheaper */
-#define ACCOUNT_CACHE_KIB 64
+#define ACCOUNT_CACHE_KIB 128
 #define ACCOUNT_LOG_PAGES 500
 
 struct dirty {

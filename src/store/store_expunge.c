@@ -12,27 +12,10 @@
 
 #define RETENTION_FULL_MS INT64_C(600000) /* below the watermark nothing is kept longer */
 
-enum status store_message_remove(struct store_account *a, struct store_mailbox *m, uint32_t recent_from,
-				 const struct store_row *row, int64_t now_ms)
-{
-	struct db_stmt *s = db_sql(a->db, "INSERT INTO expunged SELECT account, ?4, mailbox, uid, flags, kw0, kw1, modseq, created,"
-					  " email, size, internal_ms, zone, saved_ms, ?5 FROM message"
-					  " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3");
-	enum status     st;
+/* ---- expunge ---- */
 
-	m->modseq = store_txn_modseq(a);
-	db_bind_u64(s, 1, a->id);
-	db_bind_u64(s, 2, m->id);
-	db_bind_u64(s, 3, row->uid);
-	db_bind_u64(s, 4, m->modseq);
-	db_bind_i64(s, 5, now_ms);
-	st = db_run(s);
-	if (st != ST_OK)
-		return st;
-	s = db_sql(a->db, "DELETE FROM message WHERE account = ?1 AND mailbox = ?2 AND uid = ?3");
-	db_bind_u64(s, 1, a->id);
-	db_bind_u64(s, 2, m->id);
-	db_bind_u64(s, 3, row->uid);
+static void count_removed(struct store_account *a, struct store_mailbox *m, uint32_t recent_from, const struct store_row *row)
+{
 	m->messages--;
 	m->recent -= row->uid >= recent_from;
 	m->size -= row->size;
@@ -41,25 +24,61 @@ enum status store_message_remove(struct store_account *a, struct store_mailbox *
 	m->deleted_size -= row->flags & STORE_DELETED ? row->size : 0;
 	a->state.messages--;
 	a->state.size -= row->size;
+}
+
+/* All messages of the range go to the expunged table. */
+static enum status run_remove(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last)
+{
+	struct db_stmt *s = db_sql(a->db, "INSERT INTO expunged SELECT account, ?5, mailbox, uid, flags, kw0, kw1, modseq, created,"
+					  " email, size, internal_ms, zone, saved_ms, ?6 FROM message"
+					  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, first);
+	db_bind_u64(s, 4, last);
+	db_bind_u64(s, 5, store_txn_modseq(a));
+	db_bind_i64(s, 6, clock_wall_ms());
+	st = db_run(s);
+	if (st != ST_OK)
+		return st;
+	s = db_sql(a->db, "DELETE FROM message WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, first);
+	db_bind_u64(s, 4, last);
 	return db_run(s);
 }
 
-/* ---- expunge ---- */
-
-static enum status remove_rows(struct store_account *a, struct store_mailbox *m, const struct store_row *rows, size_t count,
-			       uint32_t *uids)
+/* Remove those of `rows` that are to go; ret_uids has room for all. */
+static enum status remove_rows(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_row *rows,
+			       size_t count, bool deleted_only, uint32_t *ret_uids, size_t *ret_count)
 {
-	uint32_t    recent_from = store_mailbox_recent_from(a, m->id);
-	int64_t     now_ms = clock_wall_ms();
-	enum status st = recent_from > 0 ? ST_OK : ST_CORRUPT;
+	uint32_t           recent_from = store_mailbox_recent_from(a, m->id);
+	struct store_run   run = { .set = set };
+	struct store_range done;
+	size_t             n = 0;
+	enum status        st = recent_from > 0 ? ST_OK : ST_CORRUPT;
 
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
-		st = store_message_remove(a, m, recent_from, &rows[i], now_ms);
-		uids[i] = rows[i].uid;
+		bool goes = !deleted_only || (rows[i].flags & STORE_DELETED);
+
+		if (goes) {
+			count_removed(a, m, recent_from, &rows[i]);
+			ret_uids[n++] = rows[i].uid;
+		}
+		if (store_run_add(&run, rows[i].uid, goes, &done))
+			st = run_remove(a, m->id, done.first, done.last);
 	}
-	if (st == ST_OK && count > 0)
-		st = store_mailbox_row_write(a, m);
-	return st == ST_OK && count > 0 ? store_txn_change(a, CHANGE_MESSAGE, m->id, CHANGE_REMOVED, uids, count) : st;
+	if (st == ST_OK && store_run_end(&run, &done))
+		st = run_remove(a, m->id, done.first, done.last);
+	*ret_count = n;
+	if (st != ST_OK || n == 0)
+		return st;
+	m->modseq = store_txn_modseq(a);
+	st = store_mailbox_row_write(a, m);
+	return st == ST_OK ? store_txn_change(a, CHANGE_MESSAGE, m->id, CHANGE_REMOVED, ret_uids, n) : st;
 }
 
 static enum status expunge(struct store_account *a, uint64_t mailbox, struct store_set set, bool deleted_only, struct arena *arena,
@@ -67,20 +86,15 @@ static enum status expunge(struct store_account *a, uint64_t mailbox, struct sto
 {
 	struct store_mailbox m;
 	struct store_row    *rows = NULL;
-	size_t               n = 0, kept = 0;
+	size_t               n = 0;
 	enum status          st = store_mailbox_row(a, mailbox, &m);
 
 	if (st == ST_OK && !(deleted_only && m.deleted == 0))
 		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
 	if (st != ST_OK)
 		return st;
-	for (size_t i = 0; i < n; i++) {
-		if (!deleted_only || (rows[i].flags & STORE_DELETED))
-			rows[kept++] = rows[i];
-	}
-	ret->uids = ARENA_ARRAY(arena, uint32_t, kept);
-	ret->count = kept;
-	st = remove_rows(a, &m, rows, kept, ret->uids);
+	ret->uids = ARENA_ARRAY(arena, uint32_t, n);
+	st = remove_rows(a, &m, set, rows, n, deleted_only, ret->uids, &ret->count);
 	ret->modseq = a->state.modseq;
 	return st == ST_OK ? store_release(a) : st;
 }
@@ -146,7 +160,7 @@ static enum status copy(struct store_account *a, uint64_t mailbox, struct store_
 		uids = ARENA_ARRAY(arena, uint32_t, n);
 		if (target == mailbox)
 			from = to;
-		st = remove_rows(a, &from, rows, n, uids);
+		st = remove_rows(a, &from, set, rows, n, false, uids, &n);
 	}
 	ret->modseq = a->state.modseq;
 	return st == ST_OK ? store_release(a) : st;

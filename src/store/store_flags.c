@@ -38,45 +38,63 @@ static void count(struct store_mailbox *m, const struct store_row *row, int sign
 	m->deleted_size += row->flags & STORE_DELETED ? by * row->size : 0;
 }
 
-static enum status row_update(struct store_account *a, uint64_t mailbox, const struct store_row *row)
+/* Rows first..last are all changed, and nothing else lies between them. The same as changed(), in SQL. */
+static enum status run_update(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last,
+			      const struct store_flag_change *c, struct store_keywords kw)
 {
-	struct db_stmt *s = db_sql(a->db, "UPDATE message SET flags = ?4, kw0 = ?5, kw1 = ?6, modseq = ?7"
-					  " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3");
+	struct db_stmt *s;
 
+	switch (c->op) {
+	case STORE_FLAGS_ADD:
+		s = db_sql(a->db, "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
+				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+		break;
+	case STORE_FLAGS_REMOVE:
+		s = db_sql(a->db, "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
+				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+		break;
+	default:
+		s = db_sql(a->db, "UPDATE message SET flags = ?5, kw0 = ?6, kw1 = ?7, modseq = ?8"
+				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+		break;
+	}
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);
-	db_bind_u64(s, 3, row->uid);
-	db_bind_u64(s, 4, row->flags);
-	db_bind_u64(s, 5, row->keywords.bits[0]);
-	db_bind_u64(s, 6, row->keywords.bits[1]);
-	db_bind_u64(s, 7, row->modseq);
+	db_bind_u64(s, 3, first);
+	db_bind_u64(s, 4, last);
+	db_bind_u64(s, 5, c->flags);
+	db_bind_u64(s, 6, kw.bits[0]);
+	db_bind_u64(s, 7, kw.bits[1]);
+	db_bind_u64(s, 8, store_txn_modseq(a));
 	return db_run(s);
 }
 
-/* rows is narrowed to those that meet the condition. */
-static enum status apply(struct store_account *a, struct store_mailbox *m, const struct store_flag_change *c,
+/* f->rows is narrowed to those that meet the condition. */
+static enum status apply(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_flag_change *c,
 			 struct store_keywords kw, uint32_t *uids, struct store_flagged *f, size_t n)
 {
-	enum status st = ST_OK;
+	struct store_run run = { .set = set };
+	struct store_range done;
+	enum status      st = ST_OK;
 
 	for (size_t i = 0; i < n && st == ST_OK; i++) {
-		struct store_row *row = &f->rows[i], after;
+		struct store_row *row = &f->rows[i], after = changed(row, c, kw);
+		bool              met = row->modseq <= c->unchanged_since, changes = met && !same(row, &after);
 
-		if (row->modseq > c->unchanged_since) {
-			f->modified[f->modified_count++] = row->uid;
-			continue;
-		}
-		after = changed(row, c, kw);
-		if (!same(row, &after)) {
+		if (changes) {
 			after.modseq = store_txn_modseq(a);
 			count(m, row, -1);
 			count(m, &after, 1);
 			uids[f->changed++] = row->uid;
-			st = row_update(a, m->id, &after);
 		}
-		f->rows[f->row_count++] = after;
+		if (store_run_add(&run, row->uid, changes, &done))
+			st = run_update(a, m->id, done.first, done.last, c, kw);
+		if (met)
+			f->rows[f->row_count++] = after;
+		else
+			f->modified[f->modified_count++] = row->uid;
 	}
-	return st;
+	return st == ST_OK && store_run_end(&run, &done) ? run_update(a, m->id, done.first, done.last, c, kw) : st;
 }
 
 static enum status flags(struct store_account *a, uint64_t mailbox, struct store_set set, const struct store_flag_change *c,
@@ -96,7 +114,7 @@ static enum status flags(struct store_account *a, uint64_t mailbox, struct store
 		return st;
 	uids = ARENA_ARRAY(arena, uint32_t, n);
 	f->modified = ARENA_ARRAY(arena, uint32_t, c->unchanged_since == UINT64_MAX ? 0 : n);
-	st = apply(a, &m, c, kw, uids, f, n);
+	st = apply(a, &m, set, c, kw, uids, f, n);
 	if (st == ST_OK && f->changed > 0) {
 		m.modseq = store_txn_modseq(a);
 		st = store_mailbox_row_write(a, &m);

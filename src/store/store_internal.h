@@ -85,6 +85,16 @@ bool store_ranges_next(struct str *in, uint32_t *last, struct store_range *ret);
 void store_varint_write(struct buf *out, uint64_t v);
 bool store_varint_read(struct str *in, uint64_t *ret);
 
+/* Rows of a set, taken in order, as runs without another message in between: each run is written by one statement. */
+struct store_run {
+	struct store_set   set;
+	size_t             at;  /* range of the set that the last row was in */
+	struct store_range run; /* first 0: empty */
+};
+/* The next row of the set, which belongs to the run or ends it. True: *ret_done is a finished run to write. */
+bool store_run_add(struct store_run *r, uint32_t uid, bool belongs, struct store_range *ret_done);
+bool store_run_end(struct store_run *r, struct store_range *ret_done);
+
 /* ---- store_mailbox.c: inside a transaction ---- */
 MUST_CHECK enum status store_mailbox_row(struct store_account *a, uint64_t id, struct store_mailbox *ret); /* without name */
 MUST_CHECK enum status store_mailbox_row_write(struct store_account *a, const struct store_mailbox *m);    /* counters */
@@ -143,9 +153,6 @@ MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox
 				       struct arena *arena, struct store_row **ret, size_t *ret_count);
 
 /* ---- store_expunge.c: inside a transaction ---- */
-/* Remove one message (as read) into the expunged table; counters change in *m. */
-MUST_CHECK enum status store_message_remove(struct store_account *a, struct store_mailbox *m, uint32_t recent_from,
-					    const struct store_row *row, int64_t now_ms);
 /* All messages of `mailbox` to the end of `target`. */
 MUST_CHECK enum status store_move_inside(struct store_account *a, uint64_t mailbox, uint64_t target, struct arena *arena);
 /* Let expunged messages past their retention give up their emails. */

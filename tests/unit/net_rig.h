@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ struct rig {
 	uint16_t         port, tls_port;
 	bool             normalise;
 	unsigned         timeout_ms;
+	_Atomic unsigned told; /* if not 0, "woken" says it */
 	pthread_mutex_t  lock;
 	pthread_cond_t   changed;
 	bool             gate;
@@ -183,7 +185,12 @@ static struct net_want rig_handle(void *session, const struct net_ev *ev)
 		buf_clear(&s->data);
 		break;
 	case NET_EV_TLS:  break;
-	case NET_EV_WAKE: net_write(c, STR("woken\r\n")); break;
+	case NET_EV_WAKE:
+		if (s->rig->told)
+			net_printf(c, "woken %u\r\n", atomic_load(&s->rig->told));
+		else
+			net_write(c, STR("woken\r\n"));
+		break;
 	case NET_EV_TIMEOUT:
 		net_write(c, STR("timeout\r\n"));
 		return rig_want(s, NET_WANT_CLOSE, 0);
@@ -271,6 +278,7 @@ static inline int rig_connect(uint16_t port)
 
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	return fd;
 }
 

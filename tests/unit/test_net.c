@@ -105,6 +105,64 @@ static void test_wake(void **state)
 	rig_done(&rig);
 }
 
+/* Several threads count up and wake; some wakes give one event, but the last count is always told, while the peer talks too. */
+struct waker {
+	struct rig      *rig;
+	struct net_conn *c;
+};
+
+static void *waker_main(void *arg)
+{
+	struct waker *w = arg;
+
+	for (int i = 0; i < 2000; i++) {
+		atomic_fetch_add(&w->rig->told, 1);
+		net_wake(w->c);
+	}
+	return NULL;
+}
+
+static void test_no_wake_is_lost(void **state)
+{
+	enum { N = 4 };
+	struct rig       rig;
+	struct waker     w;
+	pthread_t        threads[N];
+	char             buf[64];
+	struct str       line;
+	bool             last_told = false;
+	int              fd;
+
+	(void)state;
+	rig_new(&rig, &no_limits, NULL);
+	fd = rig_connect(rig.port);
+	rig_expect(fd, "hello\r\n");
+	rig_send(fd, STR("IDLE\r\n"));
+	rig_expect(fd, "idle\r\n");
+	w = (struct waker){ &rig, rig_take_last(&rig) };
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, waker_main, &w), 0);
+	for (unsigned i = 0, echoes = 0; i < 500 || echoes < 500;) {
+		if (i < 500 && i++ < 500)
+			rig_send(fd, STR("ECHO x\r\n"));
+		line = rig_line_in(fd, buf, sizeof(buf));
+		assert_true(str_starts(line, STR("woken ")) || str_eq(line, STR("=x\r\n")));
+		echoes += line.p[0] == '=';
+		last_told = last_told || str_eq(line, STR("woken 8000\r\n"));
+	}
+	for (unsigned i = 0; i < N; i++)
+		pthread_join(threads[i], NULL);
+	rig_send(fd, STR("ECHO end\r\n")); /* not after it: what the last wake has to tell may come before or behind */
+	for (bool end = false, all = false; !end || !all;) { /* hangs here if the last one is lost */
+		line = rig_line_in(fd, buf, sizeof(buf));
+		all = all || last_told || str_eq(line, STR("woken 8000\r\n"));
+		end = end || str_eq(line, STR("=end\r\n"));
+	}
+	net_unref(&w.c);
+	close(fd);
+	rig_done(&rig);
+}
+
 /* The shorter timeout comes first; the line's own starts with its first octet. */
 static void test_timeouts(void **state)
 {
@@ -405,6 +463,53 @@ static void test_cut(void **state)
 		close(fd[i]);
 }
 
+static int dual_listener(uint16_t *ret_port)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT };
+	socklen_t           n = sizeof(a);
+	int                 zero = 0, fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	if (bind(fd, (struct sockaddr *)&a, n) < 0 || listen(fd, 10) < 0) {
+		close(fd);
+		return -1;
+	}
+	getsockname(fd, (struct sockaddr *)&a, &n);
+	*ret_port = ntohs(a.sin6_port);
+	return fd;
+}
+
+/* An IPv4 peer on an IPv6 listener is an IPv4 peer; an IPv6 one is itself. */
+static void test_addresses(void **state)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct rig          rig;
+	uint16_t            port = 0;
+	int                 fd, listener = dual_listener(&port);
+
+	(void)state;
+	if (listener < 0)
+		skip();
+	rig_new(&rig, &no_limits, NULL);
+	net_listen(rig.net, listener, &rig_proto, &rig, NULL, false);
+	fd = rig_connect(port);
+	rig_expect(fd, "hello\r\n");
+	rig_send(fd, STR("INFO\r\n"));
+	rig_expect(fd, "clear 127.0.0.1\r\n");
+	close(fd);
+	six.sin6_port = htons(port);
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(fd, (struct sockaddr *)&six, sizeof(six)) == 0) {
+		rig_expect(fd, "hello\r\n");
+		rig_send(fd, STR("INFO\r\n"));
+		rig_expect(fd, "clear ::1\r\n");
+	}
+	close(fd);
+	rig_done(&rig);
+}
+
 /* Threads that wake, talk and hang up at random: nothing is lost, nothing is used after its end. */
 struct stress {
 	struct rig *rig;
@@ -472,7 +577,7 @@ int main(void)
 		cmocka_unit_test(test_timeouts),    cmocka_unit_test(test_per_address), cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_growth),      cmocka_unit_test(test_share),       cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_descriptors), cmocka_unit_test(test_drain),       cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_stress),
+		cmocka_unit_test(test_stress),      cmocka_unit_test(test_addresses),   cmocka_unit_test(test_no_wake_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
