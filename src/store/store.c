@@ -172,7 +172,7 @@ static enum status dirs_make(struct store *s, uint64_t account)
 static enum status first_look(struct store_account *a)
 {
 	struct account_state t;
-	struct boot_id       boot = boot_id();
+	struct boot_id       boot = store_epoch(a);
 	enum status          st = store_state_read(a, &t);
 	bool                 there = st == ST_OK;
 
