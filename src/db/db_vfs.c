@@ -1,8 +1,6 @@
 /* db/db_vfs.c - SQLite's system calls, mapped below the known directories; see db_vfs.h. */
 #include "db/db_vfs.h"
 
-#include "base/str.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/str.h"
 
 static struct {
 	pthread_mutex_t lock;
