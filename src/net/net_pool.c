@@ -67,19 +67,28 @@ static void worker_unlink(struct net_worker *w)
 	atomic_fetch_sub(&w->net->threads, 1);
 }
 
-/* A spare thread may go, but `cpus` of them stay. */
+/* A spare thread may go, but `cpus` of them stay. Who leaves joins the one that left before; net_pool_stop joins the last. So no
+ * thread is still cleaning up (OpenSSL does, per thread) when net_free has returned. */
 static bool worker_leave(struct net_worker *w)
 {
 	struct net *net = w->net;
-	bool        leave;
+	pthread_t   before = 0;
+	bool        leave, join = false;
 
 	pthread_mutex_lock(&net->pool_lock);
 	leave = atomic_load(&net->stop) || atomic_load(&net->threads) > net->cpus;
-	if (leave)
+	if (leave) {
 		worker_unlink(w);
-	if (leave && atomic_load(&net->threads) == 0)
-		pthread_cond_broadcast(&net->pool_empty);
+		join = net->has_gone;
+		before = net->gone;
+		net->has_gone = true;
+		net->gone = pthread_self();
+		if (atomic_load(&net->threads) == 0)
+			pthread_cond_broadcast(&net->pool_empty);
+	}
 	pthread_mutex_unlock(&net->pool_lock);
+	if (join)
+		pthread_join(before, NULL);
 	return leave;
 }
 
@@ -163,7 +172,6 @@ static bool worker_new(struct net *net)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, NET_STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	err = pthread_create(&thread, &attr, worker_main, w);
 	pthread_attr_destroy(&attr);
 	if (err == 0)
@@ -298,5 +306,7 @@ void net_pool_stop(struct net *net)
 		pthread_cond_timedwait(&net->pool_empty, &net->pool_lock, &ts);
 	}
 	pthread_mutex_unlock(&net->pool_lock);
-	net->running = false;
+	if (net->has_gone)
+		pthread_join(net->gone, NULL);
+	net->running = net->has_gone = false;
 }

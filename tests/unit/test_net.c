@@ -486,7 +486,7 @@ static void test_addresses(void **state)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	struct rig          rig;
-	uint16_t            port;
+	uint16_t            port = 0;
 	int                 fd, listener = dual_listener(&port);
 
 	(void)state;

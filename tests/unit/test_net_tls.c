@@ -1,8 +1,7 @@
 /* net/net_tls.h: TLS as server (by the rig's protocol) and as client; SMTP smuggling and STARTTLS injection over both. */
 #include "net_rig.h"
 
-#include <sys/ioctl.h>
-#include <linux/sockios.h>
+#include <sched.h>
 
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -460,20 +459,9 @@ static void check_one(struct net_stream *s, size_t i, bool normalise)
 	buf_done(&line);
 }
 
-/* Until all that was sent has arrived: SIOCOUTQ counts what is not acknowledged. So the parts mostly are read apart (how a split is
- * framed is proved in test_net_frame). */
-static void let_arrive(int fd)
-{
-	int left = 1;
-
-	while (ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0)
-		sched_yield();
-}
-
 static void smuggle(struct rig *rig, bool tls)
 {
-	int                fd = rig_connect(tls ? rig->tls_port : rig->port);
-	struct net_stream *s = net_stream_new(fd);
+	struct net_stream *s = net_stream_new(rig_connect(tls ? rig->tls_port : rig->port));
 	const char        *why;
 
 	if (tls)
@@ -485,7 +473,7 @@ static void smuggle(struct rig *rig, bool tls)
 		for (size_t split = 0; split <= in.n; split++) {
 			say(s, "DATA\r\n");
 			assert_int_equal(net_stream_write(s, str_first(in, split), 5000), ST_OK);
-			let_arrive(fd);
+			sched_yield(); /* so the parts mostly are read apart; test_net_frame proves how a split is framed */
 			assert_int_equal(net_stream_write(s, str_from(in, split), 5000), ST_OK);
 			check_one(s, i, rig->normalise);
 		}
