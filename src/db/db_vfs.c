@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 static struct {
 	pthread_mutex_t lock;
 	unsigned        count; /* grows only */
@@ -29,8 +31,7 @@ enum status db_vfs_root(const char *name, int fd)
 			st = ST_OK;
 		}
 	}
-	if (st != ST_OK && vfs.count < DB_ROOTS_MAX && strlen(name) < sizeof(vfs.roots[0].name)) {
-		strcpy(vfs.roots[vfs.count].name, name);
+	if (st != ST_OK && vfs.count < DB_ROOTS_MAX && str_to_c(str_of(name), vfs.roots[vfs.count].name, sizeof(vfs.roots[0].name))) {
 		vfs.roots[vfs.count++].fd = fd;
 		st = ST_OK;
 	}

@@ -266,7 +266,7 @@ static bool set_name(SSL *ssl, const char *name, bool verify)
 {
 	bool address = is_address(name);
 
-	if (!address && SSL_set_tlsext_host_name(ssl, name) != 1)
+	if (!address && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) != 1)
 		return false;
 	if (!verify)
 		return true;

@@ -18,8 +18,9 @@
 #define NAME_TRIES 100
 
 struct job {
-	struct job         *next;
-	struct ipc_request *r;
+	struct job            *next;
+	struct ipc_request    *r;
+	struct queue_arriving *a;
 };
 
 struct queue_copier {
@@ -175,7 +176,7 @@ static void *copier_main(void *arg)
 			c->last = &c->first;
 		c->waiting--;
 		pthread_mutex_unlock(&c->lock);
-		queue_submit_large(c->q, job->r);
+		queue_submit_large(c->q, job->r, job->a);
 		pthread_mutex_lock(&c->lock);
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -214,17 +215,18 @@ void queue_copier_stop(struct queue *q)
 	q->copier = NULL;
 }
 
-bool queue_copier_put(struct queue *q, struct ipc_request *r)
+bool queue_copier_put(struct queue *q, struct ipc_request *r, struct queue_arriving *a)
 {
 	struct queue_copier *c = q->copier;
 	struct job          *job = ARENA_NEW(r->arena, struct job);
 	bool                 room;
 
 	if (!c) { /* turns in the calling thread */
-		queue_submit_large(q, r);
+		queue_submit_large(q, r, a);
 		return true;
 	}
 	job->r = r;
+	job->a = a;
 	pthread_mutex_lock(&c->lock);
 	room = c->waiting < BACKLOG && !c->stop;
 	if (room) {
