@@ -31,7 +31,7 @@ struct store {
 	unsigned             idle_count, open_count;
 	struct map           dirty;  /* account -> struct dirty: committed here and not yet settled */
 	int64_t              space_at_ms; /* when free space was last looked at */
-	bool                 space_low;
+	bool                 space_low, reserved;
 };
 
 /* The account row: read at the start of a write transaction, written at its end. */
@@ -54,6 +54,7 @@ struct store_account {
 	struct db           *db;
 	size_t               memory;
 	bool                 writing;
+	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
 	struct account_state state;            /* valid while writing */
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
@@ -64,6 +65,10 @@ struct store_account {
 /* ---- store.c ---- */
 void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /* below the accounts directory */
 void store_mark_dirty(struct store_account *a);
+
+/* ---- store_space.c ---- */
+/* A thing that must go on met a full disk: give up the reserve. True: try again. */
+bool store_reserve_give(struct store *s);
 
 /* ---- store_txn.c ---- */
 /* Which time it is in which nothing that was committed has been lost: boot id and repairs. */
