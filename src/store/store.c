@@ -463,5 +463,5 @@ enum status store_clean(struct store_account *a, bool all)
 	if (st != ST_OK)
 		return st;
 	st = store_txn_end(a, store_release(a), true);
-	return st == ST_OK ? store_sweep(a, all ? 0 : INT64_C(3600000)) : st;
+	return st == ST_OK ? store_sweep(a, all ? 0 : STORE_UPLOAD_MS) : st;
 }

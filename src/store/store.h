@@ -84,7 +84,8 @@ bool store_full(struct store *s);
 
 /* Remove the account's directory and all in it. ST_OK also when there is none. */
 MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
-/* Remove orphans of content/ (older than an hour unless `all`) and expunged messages past their retention. */
+/* Remove orphans of content/ (uploads that have not grown for an hour; `all`: every upload, when nobody has the account open) and
+ * the content of expunged messages past their retention. */
 MUST_CHECK enum status store_clean(struct store_account *a, bool all);
 /* Copy a suspect account's database without the refused part, and let it be written again. */
 MUST_CHECK enum status store_repair(struct store *s, uint64_t account);

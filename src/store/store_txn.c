@@ -5,6 +5,7 @@
  * which is synced first. When the epoch (boot of the machine, and repairs of this database) differs from the one in the row, all up to
  * the ceiling may have been shown: the clock goes past it, and (low, ceiling] is recorded as a gap of which nothing is known.
  */
+#include "base/log.h"
 #include "store/store_internal.h"
 
 #include "sys/clock.h"
@@ -211,7 +212,12 @@ enum status store_txn_end(struct store_account *a, enum status st, bool durable)
 	if (st == ST_FULL && a->must_go_on && store_reserve_give(a->store))
 		return ST_TEMP;
 	if (st == ST_OK && durable)
-		return db_sync(a->db);
+		st = db_sync(a->db);
+	/* What it leaves behind when it fails is swept another time. */
+	if (st == ST_OK && durable && a->files_freed && store_sweep(a, STORE_UPLOAD_MS) != ST_OK)
+		log_debug("content not swept", LOG_U64("account", a->id));
+	if (st == ST_OK && durable)
+		return ST_OK;
 	if (st == ST_OK && a->clock_moved)
 		store_mark_dirty(a);
 	return st;
