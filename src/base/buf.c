@@ -81,6 +81,22 @@ bool buf_add(struct buf *b, struct str s)
 	return true;
 }
 
+bool buf_insert(struct buf *b, size_t at, struct str s)
+{
+	char *p;
+
+	CHECK(at <= b->n);
+	if (s.n == 0)
+		return !b->over;
+	p = buf_room(b, s.n);
+	if (!p)
+		return false;
+	memmove(b->p + at + s.n, b->p + at, b->n - at);
+	memcpy(b->p + at, s.p, s.n);
+	b->n += s.n;
+	return true;
+}
+
 bool buf_add_char(struct buf *b, char c)
 {
 	return buf_add(b, (struct str){ &c, 1 });

@@ -30,6 +30,9 @@ bool buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Big-endian fixed-width numbers, for binary formats. */
 bool buf_add_be(struct buf *b, uint64_t v, unsigned octets);
 
+/* Put s before the octet at position `at` (at most n). */
+bool buf_insert(struct buf *b, size_t at, struct str s);
+
 /* Room for n more octets: write there, then buf_commit(what was written). NULL: over. */
 char *buf_room(struct buf *b, size_t n);
 void  buf_commit(struct buf *b, size_t n);

@@ -23,7 +23,10 @@
 #define LIMIT_RCPTS          ((size_t)1000)       /* per transaction; RFC 5321 §4.5.3.1.8: min 100 */
 #define LIMIT_HOPS           ((unsigned)50)       /* Received fields, RFC 5321 §6.3 */
 #define LIMIT_SMTP_ERRORS    ((unsigned)20)       /* then 421 */
-#define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421 */
+#define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421; RCPT not counted */
+#define LIMIT_SMTP_RCPT_COMMANDS ((unsigned)5000) /* RCPT, refused ones too, without a message accepted, then 421 */
+#define LIMIT_SMTP_AUTH_FAILURES ((unsigned)5)    /* wrong passwords in one session, then 421 */
+#define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
 
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
 #define LIMIT_INLINE         ((size_t)256 * KIB)
@@ -45,6 +48,8 @@
 #define LIMIT_IMAP_LITERALS  ((unsigned)64)       /* per command */
 #define LIMIT_IMAP_DEPTH     ((unsigned)32)       /* nested parentheses and search keys */
 #define LIMIT_IMAP_SET       ((size_t)20000)      /* ranges in one sequence set */
+#define LIMIT_IMAP_SEARCH    ((size_t)16 * MIB)   /* of a message's content, looked at by SEARCH BODY and TEXT */
+#define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */
 #define LIMIT_MAILBOX_NAME   ((size_t)1000)       /* UTF-8 */
 #define LIMIT_MAILBOX_DEPTH  ((unsigned)50)
@@ -55,16 +60,40 @@
 /* Sign-in */
 #define LIMIT_USER           LIMIT_ADDRESS
 #define LIMIT_PASSWORD       ((size_t)1024)
+#define LIMIT_PASSWORD_HASH  ((size_t)512)        /* stored or imported, with its prefix */
+#define LIMIT_HASH_THREADS   ((unsigned)64)       /* passwords hashed at once */
+#define LIMIT_HASH_QUEUE     ((unsigned)256)      /* sign-ins that wait for it */
+#define LIMIT_HASH_SHARE     ((unsigned)16)       /* of them, per source network */
+#define LIMIT_SIGNIN_FREE    ((unsigned)5)        /* failures per source and account before they have to wait */
+#define LIMIT_SIGNIN_WAIT    ((int64_t)900 * 1000) /* the longest such wait, ms */
+
+/* TLS */
+#define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
+#define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */
+#define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
+
+/* Sending out */
+#define LIMIT_REMOTE_HOSTS     ((size_t)10)       /* MX hosts looked at for one next hop */
+#define LIMIT_REMOTE_ADDRESSES ((size_t)20)       /* addresses tried in one delivery */
+#define LIMIT_REMOTE_PER_HOST  ((size_t)4)        /* of them, of one host */
+#define LIMIT_REMOTE_SESSIONS  ((unsigned)5)      /* of them, that answered EHLO */
+#define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
+#define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
 #define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open */
 
+/* DNS (what one answer may hold: ipc/msg_dns.h) */
+#define LIMIT_DNS_PENDING    ((unsigned)4000)     /* lookups at once */
+
 /* Directory */
 #define LIMIT_ALIAS_TARGETS  ((size_t)1000)
 #define LIMIT_ALIAS_DEPTH    ((unsigned)20)
 #define LIMIT_ACCOUNT_BATCH  ((size_t)10000)      /* accounts made by one request */
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
+#define LIMIT_LIST_OCTETS    ((size_t)512 * KIB)  /* in one answer of a listing, about */
+#define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 
 #endif

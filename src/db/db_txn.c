@@ -42,7 +42,7 @@ enum status db_result(struct db *db, int rc)
 	case SQLITE_AUTH:       break;
 	default:
 		log_error("statement refused", LOG_I64("code", rc), LOG_C("text", db->sql ? sqlite3_errmsg(db->sql) : ""));
-		CHECK(!"a statement is wrong");
+		BUG("a statement is wrong");
 	}
 	if ((rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC) && db->file) {
 		db_suspect_mark(db->file);

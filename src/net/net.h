@@ -42,7 +42,7 @@ enum net_want_kind {
 	NET_WANT_BYTES, /* exactly n octets into the sink: NET_EV_DATA */
 	NET_WANT_DOT,   /* SMTP DATA up to CRLF.CRLF, dot-unstuffed, into the sink: NET_EV_DATA (wire/smtp/smtp_data.h) */
 	NET_WANT_TLS,   /* flush, then TLS handshake as the server: NET_EV_TLS. Pending plaintext closes the connection */
-	NET_WANT_WAKE,  /* nothing from the peer is wanted (its octets stay unread): NET_EV_WAKE */
+	NET_WANT_WAKE,  /* nothing from the peer is wanted (its octets and its end stay unread): NET_EV_WAKE */
 	NET_WANT_CLOSE, /* flush and close */
 };
 
@@ -50,9 +50,10 @@ struct net_want {
 	enum net_want_kind kind;
 	size_t             n;          /* LINE: longest line without CRLF; BYTES: how many */
 	struct net_sink    sink;       /* BYTES, DOT */
-	bool               normalise;  /* DOT: a bare CR or LF becomes CRLF first; else the unit ends with bare_eol set */
-	unsigned           timeout_ms; /* idle: until the unit's first octet, then NET_EV_TIMEOUT */
-	unsigned           unit_ms;    /* LINE: from its first octet to its end; 0: the net's default */
+	bool               normalise;  /* DOT: a bare CR or LF becomes CRLF; else the event has bare_eol set. See smtp_data.h */
+	unsigned           timeout_ms; /* idle: until the unit's first octet, and between reads of BYTES and DOT; then
+	                             * NET_EV_TIMEOUT. 0: no limit */
+	unsigned           unit_ms;    /* LINE: from its first octet to its end, then NET_EV_TIMEOUT; 0: the net's default */
 };
 
 /* ---- what a handler is told ---- */
@@ -61,13 +62,15 @@ enum net_ev_kind {
 	NET_EV_START,    /* first call: send the greeting (TLS is up already on an implicit-TLS listener) */
 	NET_EV_LINE,     /* ev.line: without its CRLF, valid until the handler returns */
 	NET_EV_LONG,     /* the line was longer than wanted; it was read to its end and dropped */
-	NET_EV_BARE_EOL, /* LINE: the line held a bare CR, LF or a NUL (only if proto->strict_eol) */
+	NET_EV_BARE_EOL, /* LINE: the line held a bare CR, LF or a NUL, and is dropped (only if proto->strict_eol). A bare LF gives
+	                  * it at once, and so does each line end behind it up to the next CRLF: a count of errors ends the peer */
 	NET_EV_DATA,     /* BYTES or DOT is complete: ev.data_n octets went through the sink; see refused, bare_eol */
 	NET_EV_TLS,      /* handshake done (if it fails the connection just ends) */
 	NET_EV_WAKE,     /* net_wake() was called (several calls may give one event). Delivered while waiting for a LINE
 	                  * only before its first octet */
 	NET_EV_TIMEOUT,  /* nothing came in time: say goodbye and return CLOSE */
-	NET_EV_DRAIN,    /* the process wants to end: between units; say goodbye (421, BYE) and return CLOSE */
+	NET_EV_DRAIN,    /* the process wants to end: while waiting for a LINE that has not begun, or a WAKE; once. Say goodbye
+	                  * (421, BYE) and return CLOSE */
 };
 
 struct net_ev {
@@ -75,7 +78,7 @@ struct net_ev {
 	struct str       line;
 	uint64_t         data_n;
 	bool             refused;  /* the sink refused */
-	bool             bare_eol; /* DOT, not normalised: a bare CR or LF (or NUL) was inside; the data was read to its true end */
+	bool             bare_eol; /* DOT: a NUL or, not normalised, a bare CR or LF was inside; the data was read to its true end */
 };
 
 struct net_proto {
@@ -91,7 +94,8 @@ struct net_proto {
 
 /* ---- inside a handler ---- */
 
-/* Append to the output. Sent when the handler returns, at net_flush, or when 32 KiB wait; then it may block for a slow reader
+/* Append to the output. Sent when the handler has returned and no further whole unit is there (so pipelined replies go together), at
+ * net_flush (before long work), or when 32 KiB wait; then it may block for a slow reader
  * up to limits.write_stall_ms without progress, and below limits.write_rate octets/s. Errors stick: after one, output is dropped and
  * the connection ends when the handler returns. */
 void net_write(struct net_conn *c, struct str octets);
@@ -101,6 +105,9 @@ enum status net_flush(struct net_conn *c);
 
 /* More input has arrived already: the peer pipelines (a reply may wait for more). */
 bool net_input_pending(struct net_conn *c);
+/* The same, after looking at the socket too (one system call; in clear only): has the peer talked before its turn? It may move the
+ * input, so ev.line is gone then. */
+bool net_input_arrived(struct net_conn *c);
 
 struct net_info {
 	char        peer[64];      /* address as text, no port; "::ffff:" mapped ones as IPv4 */
@@ -111,7 +118,7 @@ struct net_info {
 	bool        loopback;
 };
 const struct net_info *net_info(const struct net_conn *c);
-/* Lives as long as the connection. Empty until something is allocated. */
+/* Lives until after proto->close. Empty until something is allocated. */
 struct arena *net_arena(struct net_conn *c);
 /* After sign-in: lifts the per-network share of threads and the pre-login deadlines. */
 void net_trust(struct net_conn *c);
@@ -148,10 +155,13 @@ struct net_limits { /* 0: no limit */
 	bool     exempt_loopback;      /* --lab: per-address, per-network and rate limits skip loopback */
 };
 
+/* NULL: no descriptors left. Before the sandbox or in it; net_run and later need no more than threads. */
 struct net *net_new(const struct net_limits *limits);
 /* Accept on a listening descriptor (taken over). tls: NULL for none; implicit: handshake first. Before or after net_run. */
 void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ctx, struct net_tls *tls, bool implicit);
 void net_set_limits(struct net *net, const struct net_limits *limits); /* reload */
+/* Another certificate for all listeners that have one; for handshakes from now on. */
+void net_set_tls(struct net *net, struct net_tls *tls);
 /* Start the threads; returns at once. */
 void net_run(struct net *net);
 /* Stop accepting, give every session NET_EV_DRAIN between its units, close what is left after grace_ms. Returns when all

@@ -477,7 +477,7 @@ static void loop(struct master *m)
 				polls[n++] = (struct pollfd){ .fd = m->processes[i].fd, .events = POLLIN };
 			}
 		if (poll(polls, n, timeout) < 0 && errno != EINTR)
-			CHECK(!"poll");
+			BUG("poll");
 		for (unsigned i = 1; i < n; i++)
 			if (polls[i].revents)
 				hear(m, of[i]);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -89,4 +90,21 @@ enum status spawn_self(const struct spawn *s, pid_t *ret_pid)
 		child(s, self, environment);
 	*ret_pid = pid;
 	return ST_OK;
+}
+
+enum status spawn_run(const char *path, const char *const *argv)
+{
+	int   how;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return fd_status(errno);
+	if (pid == 0) {
+		execv(path, (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &how, 0) < 0)
+		if (errno != EINTR)
+			return fd_status(errno);
+	return WIFEXITED(how) && WEXITSTATUS(how) == 0 ? ST_OK : ST_IO;
 }

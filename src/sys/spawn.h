@@ -25,4 +25,7 @@ MUST_CHECK enum status spawn_user(const char *name, uid_t *ret_uid, gid_t *ret_g
 /* Become that user for good (no supplementary groups). */
 MUST_CHECK enum status spawn_become(uid_t uid, gid_t gid);
 
+/* Run another program and wait for it: ST_OK if it exits 0. Output goes where ours goes. */
+MUST_CHECK enum status spawn_run(const char *path, const char *const *argv);
+
 #endif

@@ -1,0 +1,120 @@
+/* cli/cli.h - the command line: one table of commands, one contract of exit codes and --json.
+ *
+ * Every command takes --config FILE and --json (an object with "v":1) and has --help with examples. Exit codes are a stable
+ * contract: tests and packagers rely on them.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "ipc/ipc_msg.h"
+#include "role/config.h"
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_NOT_FOUND = 3,
+	CLI_EXISTS = 4,
+	CLI_DENIED = 5,
+	CLI_NO_SERVER = 69, /* EX_UNAVAILABLE */
+	CLI_TRY_LATER = 75, /* EX_TEMPFAIL */
+};
+
+#define CLI_CONFIG_PATH "/etc/postrider/postrider.conf"
+#define CLI_ARGS_MAX    1000u
+
+struct cli {
+	const struct cli_command *command;
+	struct arena             *arena;
+	const char               *config_path;
+	bool                      json;
+	const char               *args[CLI_ARGS_MAX]; /* without options */
+	unsigned                  arg_count;
+	struct {
+		const char *name, *value;
+	} options[32];
+	unsigned      option_count;
+	struct config config; /* loaded by cli_config */
+	bool          config_loaded;
+};
+
+/* One row per command: "account add". `options`: names, NULL-ended; a name that ends in "=" takes a value. */
+struct cli_command {
+	const char *group, *name; /* name NULL: the group is the command */
+	int       (*run)(struct cli *c);
+	unsigned    args_min, args_max;
+	const char *usage;   /* arguments and options, as shown */
+	const char *summary; /* one line */
+	const char *examples;
+	const char *options[8];
+	bool        hidden;
+};
+
+extern const struct cli_command cli_commands[];
+extern const size_t             cli_command_count;
+
+/* Value of an option, "" for one without, NULL if it was not given. */
+const char *cli_option(const struct cli *c, const char *name);
+
+/* Load the configuration; prints the errors and returns an exit code other than CLI_OK on failure. */
+MUST_CHECK int cli_config(struct cli *c);
+
+/* Ask auth, queue or control: the running server through control.sock, or, when there is none, the role's own code in this process, as the
+ * role's user and under the data directory's lock. `subject` is what a failure is said about. CLI_OK, or an exit code with the reason
+ * printed. A command may ask several times, but only one role. */
+MUST_CHECK int cli_ask(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_reply, const char *subject);
+/* Only the running server; ST_CLOSED when there is none. Prints nothing. */
+MUST_CHECK enum status cli_ask_server(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_reply);
+
+/* Exit code of a status, and the message for people on stderr: "postrider: SUBJECT: why". */
+int cli_fail(const struct cli *c, enum status st, const char *subject);
+/* A message of our own, as printf; returns `code`. With --json the text is in an object on stdout too. */
+int cli_error(const struct cli *c, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Print {"v":1, ...} on stdout and free it. */
+int cli_print_json(json_t *object);
+json_t *cli_json_str(struct str s); /* octets that are no UTF-8 become U+FFFD */
+
+/* "2026-11-21 07:31:37" in UTC; "-" for 0. */
+struct str cli_time(struct arena *a, int64_t ms);
+/* "12.3 MB". */
+struct str cli_size(struct arena *a, uint64_t octets);
+/* "512M" and the like. */
+MUST_CHECK bool cli_parse_size(const char *text, uint64_t *ret);
+/* With --password-stdin the first line of standard input, else asked twice on the terminal. Empty is refused. */
+MUST_CHECK int cli_password(struct cli *c, struct str *ret);
+
+/* The commands; each group has a file of its own. */
+int cmd_serve(struct cli *c);
+int cmd_stop(struct cli *c);
+int cmd_reload(struct cli *c);
+int cmd_status(struct cli *c);
+int cmd_demo(struct cli *c);
+int cmd_setup(struct cli *c);
+int cmd_config_check(struct cli *c);
+int cmd_config_show(struct cli *c);
+int cmd_domain_add(struct cli *c);
+int cmd_domain_list(struct cli *c);
+int cmd_domain_remove(struct cli *c);
+int cmd_account_add(struct cli *c);
+int cmd_account_list(struct cli *c);
+int cmd_account_rename(struct cli *c);
+int cmd_account_password(struct cli *c);
+int cmd_account_quota(struct cli *c);
+int cmd_account_disable(struct cli *c);
+int cmd_account_enable(struct cli *c);
+int cmd_account_remove(struct cli *c);
+int cmd_alias_add(struct cli *c);
+int cmd_alias_list(struct cli *c);
+int cmd_alias_remove(struct cli *c);
+int cmd_queue_list(struct cli *c);
+int cmd_queue_show(struct cli *c);
+int cmd_queue_retry(struct cli *c);
+int cmd_queue_remove(struct cli *c);
+int cmd_role(struct cli *c);
+
+#endif

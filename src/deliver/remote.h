@@ -1,0 +1,74 @@
+/* deliver/remote.h - sending mail to other hosts: the logic of the remote role.
+ *
+ * remote_deliver() takes one message for one next hop, blocks, and says for each recipient: delivered, deferred or
+ * refused, with the peer's words. It is called from many threads at once; `struct remote` is only read.
+ *
+ *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
+ *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
+ *   remote_tx        MAIL, RCPT, DATA; results per recipient                           RFC 5321 §3.3, RFC 2920
+ *
+ * What is never done: a bounce because something here or in DNS failed (that is a deferral), and a delivery that is
+ * reported as failed after the peer's 250, except when its reply to the final dot is lost (RFC 1047).
+ *
+ * The process must ignore SIGPIPE.
+ */
+#ifndef DELIVER_REMOTE_H
+#define DELIVER_REMOTE_H
+
+#include "ipc/ipc.h"
+#include "ipc/msg_dns.h"
+#include "ipc/msg_queue.h"
+#include "ipc/msg_remote.h"
+
+/* Each is the longest wait for one step, RFC 5321 §4.5.3.2. */
+struct remote_timeouts {
+	unsigned connect_ms;  /* TCP, one address */
+	unsigned greeting_ms; /* §4.5.3.2.1: 5 minutes */
+	unsigned hello_ms;    /* EHLO, HELO, STARTTLS */
+	unsigned tls_ms;      /* handshake */
+	unsigned mail_ms;     /* §4.5.3.2.2: 5 minutes */
+	unsigned rcpt_ms;     /* §4.5.3.2.3: 5 minutes */
+	unsigned data_ms;     /* §4.5.3.2.4: 2 minutes */
+	unsigned block_ms;    /* §4.5.3.2.5: 3 minutes */
+	unsigned dot_ms;      /* §4.5.3.2.6: 10 minutes */
+	unsigned quit_ms;
+	unsigned total_ms; /* the whole delivery up to the final dot; the wait for its reply is not cut short by it */
+};
+extern const struct remote_timeouts remote_timeouts_default;
+
+struct remote_settings {
+	struct str             hostname; /* ours: EHLO, and how a loop is seen */
+	unsigned               port;     /* of hosts found by MX or address: 25 */
+	struct str             relay;    /* "host:port" for requests that name no relay; "" for none */
+	bool                   no_tls;   /* never STARTTLS */
+	bool                   lab;      /* loopback and our own addresses are allowed */
+	const struct str      *own;      /* addresses we listen on, as text */
+	size_t                 own_count;
+	struct remote_timeouts timeouts;
+};
+
+/* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, or ST_TEMP. From any thread. */
+struct remote_resolver {
+	enum status (*lookup)(void *ctx, struct str name, enum dns_type type, struct arena *a,
+			      struct dns_lookup_reply *ret);
+	void *ctx;
+};
+
+struct remote {
+	struct remote_settings settings;
+	struct remote_resolver resolver;
+};
+
+/* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`.
+ */
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
+		    struct remote_deliver_reply *ret);
+
+/* Handlers, with a `struct remote *` as ctx; pool 1. */
+extern const struct ipc_row deliver_remote_rows[];
+extern const size_t         deliver_remote_row_count;
+
+/* The resolver that asks the dns role. */
+struct remote_resolver remote_resolver_ipc(struct ipc *ipc);
+
+#endif

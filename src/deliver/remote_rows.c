@@ -1,0 +1,58 @@
+/* deliver/remote_rows.c - the remote role's messages. */
+#include "base/log.h"
+#include "deliver/remote.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+
+/* One event per delivery: how many recipients ended how, and the first answer that is not a success. */
+static void log_delivery(const struct remote_deliver_request *q, const struct remote_deliver_reply *reply,
+			 int64_t began_ms)
+{
+	size_t                           counts[REMOTE_RESULT_LAST + 1] = { 0 };
+	const struct remote_rcpt_result *told = NULL;
+
+	for (size_t i = 0; i < reply->result_count; i++) {
+		const struct remote_rcpt_result *r = &reply->results[i];
+
+		counts[r->result]++;
+		if (!told || (told->result == REMOTE_DELIVERED && r->result != REMOTE_DELIVERED))
+			told = r;
+	}
+	if (!told)
+		return;
+	log_info("remote delivery", LOG_U64("message", q->message),
+		 LOG_STR("domain", q->relay.n > 0 ? q->relay : q->domain),
+		 LOG_U64("delivered", counts[REMOTE_DELIVERED]), LOG_U64("deferred", counts[REMOTE_DEFERRED]),
+		 LOG_U64("refused", counts[REMOTE_REFUSED]), LOG_STR("host", told->host), LOG_STR("tls", told->tls),
+		 LOG_STR("answer", told->answer), LOG_U64("ms", clock_mono_ms() - began_ms));
+}
+
+static void handle_deliver(void *ctx, struct ipc_request *r)
+{
+	const struct remote_deliver_request *q = r->body;
+	int                                  file = q->file;
+	int64_t                              began_ms = clock_mono_ms();
+	struct remote_deliver_reply          reply;
+
+	remote_deliver(ctx, q, r->arena, &reply);
+	fd_close(&file);
+	log_delivery(q, &reply, began_ms);
+	ipc_reply(r, ST_OK, &reply);
+}
+
+const struct ipc_row deliver_remote_rows[] = {
+	{ IPC_REMOTE_DELIVER, handle_deliver, 1 },
+};
+const size_t deliver_remote_row_count = LEN(deliver_remote_rows);
+
+static enum status lookup(void *ctx, struct str name, enum dns_type type, struct arena *a, struct dns_lookup_reply *ret)
+{
+	const struct dns_lookup_request q = { .name = name, .type = type };
+
+	return ipc_call(ctx, ROLE_DNS, IPC_ANY, IPC_DNS_LOOKUP, &q, a, ret);
+}
+
+struct remote_resolver remote_resolver_ipc(struct ipc *ipc)
+{
+	return (struct remote_resolver){ lookup, ipc };
+}

@@ -1,0 +1,312 @@
+/* deliver/remote_session.c - the diagram is in remote_session.h. */
+#include "deliver/remote_session.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+
+#define OUT_MAX (128 * KIB) /* one pipelined group: LIMIT_REMOTE_RCPTS addresses */
+#define WRITE_MAX (8 * KIB)
+
+static const struct remote_outcome tls_injected = { REMOTE_DEFERRED, STR("4.7.0"),
+						    STR("Data before the TLS handshake") };
+static const struct remote_outcome tls_failed = { REMOTE_DEFERRED, STR("4.7.5"), STR("TLS handshake failed") };
+static const struct remote_outcome loop = { REMOTE_REFUSED, STR("5.4.6"),
+					    STR("The mail host calls itself by our name: loop") };
+
+/* ---- waiting, sending, reading ---- */
+
+unsigned remote_session_timeout(const struct remote_session *s, unsigned step_ms)
+{
+	int64_t left = s->deadline_ms - clock_mono_ms();
+
+	return left <= 0 ? 1 : (unsigned)MIN(left, (int64_t)step_ms);
+}
+
+static struct remote_outcome transport_outcome(struct remote_session *s, const char *step, enum status st)
+{
+	const char *text = "Connection lost";
+	struct str  code = STR("4.4.2");
+
+	if (st == ST_TEMP) {
+		text = "Timed out";
+	} else if (st == ST_CORRUPT || st == ST_LIMIT) {
+		text = st == ST_LIMIT ? "Reply too long" : "Malformed reply";
+		code = STR("4.5.0");
+	}
+	s->dead = true;
+	return (struct remote_outcome){ REMOTE_DEFERRED, code, arena_printf(s->arena, "%s (%s)", text, step) };
+}
+
+/* In pieces: net_stream_write() waits anew after each progress, so the deadline is looked at between two of them. */
+bool remote_session_send(struct remote_session *s, const char *step, unsigned step_ms, struct remote_outcome *ret_why)
+{
+	struct str  left = buf_str(&s->out);
+	enum status st   = s->out.over ? ST_LIMIT : ST_OK;
+
+	while (st == ST_OK && left.n > 0) {
+		struct str piece = str_first(left, WRITE_MAX);
+
+		st   = net_stream_write(s->stream, piece, remote_session_timeout(s, step_ms));
+		left = str_from(left, piece.n);
+	}
+	buf_clear(&s->out);
+	if (st != ST_OK)
+		*ret_why = transport_outcome(s, step, st == ST_TEMP ? ST_TEMP : ST_CLOSED);
+	return st == ST_OK;
+}
+
+static enum status reply_read(struct remote_session *s, unsigned timeout_ms)
+{
+	int64_t end = clock_mono_ms() + timeout_ms;
+
+	smtp_answer_begin(&s->reply, &s->text);
+	while (!s->reply.done) {
+		int64_t     left = end - clock_mono_ms();
+		enum status st = left > 0 ? net_stream_line(s->stream, &s->line, (unsigned)left) : ST_TEMP;
+
+		if (st != ST_OK)
+			return st;
+		switch (smtp_answer_add(&s->reply, buf_str(&s->line))) {
+		case SMTP_ANSWER_OK: break;
+		case SMTP_ANSWER_SYNTAX:
+		case SMTP_ANSWER_CODE: return ST_CORRUPT;
+		case SMTP_ANSWER_LIMIT: return ST_LIMIT;
+		}
+	}
+	return ST_OK;
+}
+
+bool remote_session_reply(struct remote_session *s, const char *step, unsigned timeout_ms,
+			  struct remote_outcome *ret_why)
+{
+	enum status st = reply_read(s, timeout_ms);
+
+	if (st != ST_OK)
+		*ret_why = transport_outcome(s, step, st);
+	return st == ST_OK;
+}
+
+/* "550 5.1.1 No such user", and its status code or `none`. */
+static struct remote_outcome reply_outcome(struct remote_session *s, enum remote_result result, struct str none)
+{
+	struct remote_outcome o = { result, none, STR_NONE };
+	struct buf            answer;
+
+	buf_init(&answer, LIMIT_REMOTE_ANSWER);
+	buf_addf(&answer, "%u ", s->reply.code);
+	if (s->reply.enhanced[0] != '\0') {
+		buf_addf(&answer, "%s ", s->reply.enhanced);
+		o.code = arena_dup(s->arena, str_of(s->reply.enhanced));
+	}
+	smtp_answer_print(&answer, buf_str(&s->text), LIMIT_REMOTE_ANSWER - answer.n);
+	o.answer = arena_dup(s->arena, str_trim(buf_str(&answer)));
+	buf_done(&answer);
+	return o;
+}
+
+struct remote_outcome remote_session_success(struct remote_session *s)
+{
+	return reply_outcome(s, REMOTE_DELIVERED, STR("2.0.0"));
+}
+
+struct remote_outcome remote_session_failure(struct remote_session *s)
+{
+	struct remote_outcome o;
+
+	switch (s->reply.code / 100) {
+	case 5: return reply_outcome(s, REMOTE_REFUSED, STR("5.0.0"));
+	case 4: s->dead = s->reply.code == 421; return reply_outcome(s, REMOTE_DEFERRED, STR("4.0.0"));
+	default: /* a reply that this step does not have, RFC 5321 §4.3.2 */
+		s->dead = true;
+		o = reply_outcome(s, REMOTE_DEFERRED, STR_NONE);
+		o.code = STR("4.5.0");
+		return o;
+	}
+}
+
+/* ---- connection ---- */
+
+static enum status wait_connected(int fd, unsigned timeout_ms, int *ret_errno)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int64_t       end = clock_mono_ms() + timeout_ms;
+	socklen_t     n = sizeof(*ret_errno);
+	int           got;
+
+	do {
+		got = poll(&p, 1, (int)MAX(end - clock_mono_ms(), (int64_t)0));
+	} while (got < 0 && errno == EINTR);
+	if (got == 0) {
+		*ret_errno = ETIMEDOUT;
+		return ST_TEMP;
+	}
+	if (got < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, ret_errno, &n) != 0)
+		*ret_errno = errno;
+	return *ret_errno == 0 ? ST_OK : ST_TEMP;
+}
+
+/* A connected socket that does not block, or -1. */
+static int connect_to(const struct remote_target *t, unsigned timeout_ms, int *ret_errno)
+{
+	int fd = socket(t->address.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+
+	*ret_errno = 0;
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&t->address.sa, t->address.sa_n) == 0)
+		return fd;
+	*ret_errno = errno;
+	if (fd >= 0 && *ret_errno == EINPROGRESS && wait_connected(fd, timeout_ms, ret_errno) == ST_OK)
+		return fd;
+	fd_close(&fd);
+	return -1;
+}
+
+static bool session_connect(struct remote_session *s, const struct remote_target *t, struct remote_outcome *ret_why)
+{
+	const int on = 1;
+	int       err, fd = connect_to(t, remote_session_timeout(s, s->remote->settings.timeouts.connect_ms), &err);
+
+	s->host = arena_printf(s->arena, "%.*s [%s]:%u", STR_FMT(t->host), t->address.text, t->port);
+	if (fd < 0) {
+		*ret_why =
+			(struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"),
+						 arena_printf(s->arena, "Cannot connect (%s)", log_errno_name(err)) };
+		s->dead = true;
+		return false;
+	}
+	/* A step's octets are written at once, so nothing is gained by waiting for more. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	s->stream = net_stream_new(fd);
+	return true;
+}
+
+/* ---- hello ---- */
+
+static bool command(struct remote_session *s, const char *step, struct str param, unsigned timeout_ms,
+		    struct remote_outcome *ret_why)
+{
+	buf_addf(&s->out, param.n > 0 ? "%s %.*s\r\n" : "%s\r\n", step, STR_FMT(param));
+	return remote_session_send(s, step, timeout_ms, ret_why) &&
+	       remote_session_reply(s, step, remote_session_timeout(s, timeout_ms), ret_why);
+}
+
+/* The peer's name is the first word of its greeting and of its reply to EHLO. */
+static bool is_loop(struct remote_session *s, struct remote_outcome *ret_why)
+{
+	struct smtp_caps caps;
+
+	smtp_caps_parse(buf_str(&s->text), &caps);
+	if (!str_ieq(caps.name, s->remote->settings.hostname))
+		return false;
+	*ret_why = loop;
+	return true;
+}
+
+static bool greeting(struct remote_session *s, struct remote_outcome *ret_why)
+{
+	const struct remote_timeouts *t = &s->remote->settings.timeouts;
+
+	if (!remote_session_reply(s, "greeting", remote_session_timeout(s, t->greeting_ms), ret_why))
+		return false;
+	if (s->reply.code == 220)
+		return !is_loop(s, ret_why);
+	*ret_why = remote_session_failure(s);
+	return false;
+}
+
+static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
+{
+	const struct remote_settings *set = &s->remote->settings;
+
+	s->caps = (struct smtp_caps){ 0 };
+	if (!command(s, "EHLO", set->hostname, set->timeouts.hello_ms, ret_why))
+		return false;
+	if (s->reply.code == 250) {
+		smtp_caps_parse(buf_str(&s->text), &s->caps);
+		s->caps.name = STR_NONE; /* the text is overwritten by the next reply */
+		return !is_loop(s, ret_why);
+	}
+	/* RFC 5321 §3.2: a server that does not know EHLO gets HELO. */
+	if (s->reply.code / 100 == 5) {
+		if (!command(s, "HELO", set->hostname, set->timeouts.hello_ms, ret_why))
+			return false;
+		if (s->reply.code == 250)
+			return !is_loop(s, ret_why);
+	}
+	*ret_why = remote_session_failure(s);
+	return false;
+}
+
+/* READY if the peer declines TLS; the session in clear goes on. */
+static enum remote_open start_tls(struct remote_session *s, const struct remote_target *target,
+				  struct remote_outcome *ret_why)
+{
+	const struct remote_timeouts *t = &s->remote->settings.timeouts;
+	const char                   *detail = "";
+	char                          name[LIMIT_DOMAIN + 1];
+
+	if (!command(s, "STARTTLS", STR_NONE, t->hello_ms, ret_why))
+		return REMOTE_OPEN_FAILED;
+	if (s->reply.code != 220 && s->reply.code != 421 && s->reply.code >= 400)
+		return REMOTE_OPEN_READY;
+	if (s->reply.code != 220) {
+		*ret_why = remote_session_failure(s);
+		return REMOTE_OPEN_FAILED;
+	}
+	if (net_stream_pending(s->stream)) {
+		s->dead = true;
+		*ret_why = tls_injected;
+		return REMOTE_OPEN_FAILED;
+	}
+	/* RFC 6066 §3: no literal addresses in SNI. */
+	if (!str_to_c(str_eq(target->host, str_of(target->address.text)) ? STR("") : target->host, name, sizeof(name)))
+		name[0] = '\0';
+	if (net_stream_tls(s->stream, name[0] == '\0' || name[0] == '[' ? NULL : name, false,
+			   remote_session_timeout(s, t->tls_ms), &detail) != ST_OK) {
+		s->dead = true;
+		*ret_why = tls_failed;
+		return REMOTE_OPEN_TLS_FAILED;
+	}
+	s->tls = arena_printf(s->arena, "%s %s", net_stream_tls_version(s->stream), net_stream_tls_cipher(s->stream));
+	return hello(s, ret_why) ? REMOTE_OPEN_READY : REMOTE_OPEN_FAILED;
+}
+
+enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
+				     int64_t deadline_ms, const struct remote_target *target, bool tls,
+				     struct remote_outcome *ret_why)
+{
+	*s = (struct remote_session){
+		.remote = remote,
+		.arena = a,
+		.deadline_ms = deadline_ms,
+		.host = STR(""),
+		.tls = STR(""),
+	};
+	buf_init(&s->line, LIMIT_SMTP_REPLY);
+	buf_init(&s->text, LIMIT_SMTP_REPLY);
+	buf_init(&s->out, OUT_MAX);
+	if (!session_connect(s, target, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
+		return REMOTE_OPEN_FAILED;
+	if (!tls || !(s->caps.offered & SMTP_CAP_STARTTLS))
+		return REMOTE_OPEN_READY;
+	return start_tls(s, target, ret_why);
+}
+
+void remote_session_close(struct remote_session *s)
+{
+	struct remote_outcome ignored;
+
+	/* RFC 5321 §4.1.1.10: QUIT and its reply; what the reply says changes nothing any more. */
+	if (s->stream && !s->dead)
+		(void)command(s, "QUIT", STR_NONE, s->remote->settings.timeouts.quit_ms, &ignored);
+	net_stream_free(&s->stream);
+	buf_done(&s->line);
+	buf_done(&s->text);
+	buf_done(&s->out);
+}

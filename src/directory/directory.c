@@ -1,0 +1,235 @@
+/* directory/directory.c - open, load, close; see directory.h. */
+#include "directory/directory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "directory/directory_int.h"
+#include "directory/lane.h"
+#include "directory/throttle.h"
+#include "directory/verified.h"
+#include "sys/clock.h"
+#include "sys/random.h"
+
+#define RETENTION_MS ((int64_t)30 * 24 * 3600 * 1000)
+
+/* AUTOINCREMENT: an id is never given to a second account, whose mail would then meet the first one's. */
+static const char *const steps[] = {
+	"CREATE TABLE domain ("
+	" name TEXT PRIMARY KEY NOT NULL,"
+	" created_ms INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE TABLE account ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" address TEXT NOT NULL UNIQUE,"
+	" domain TEXT NOT NULL,"
+	" hash TEXT NOT NULL,"
+	" quota_octets INTEGER NOT NULL,"
+	" disabled INTEGER NOT NULL,"
+	" removed_ms INTEGER NOT NULL,"
+	" created_ms INTEGER NOT NULL"
+	");"
+	"CREATE INDEX account_domain ON account (domain, address);"
+	"CREATE TABLE alias ("
+	" name TEXT NOT NULL,"
+	" position INTEGER NOT NULL,"
+	" domain TEXT NOT NULL,"
+	" target TEXT NOT NULL,"
+	" PRIMARY KEY (name, position)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX alias_target ON alias (target);",
+};
+static const struct db_schema schema = { steps, LEN(steps) };
+
+int64_t dir_mono_ms(const struct directory *d)
+{
+	return d->options.mono_ms();
+}
+
+int64_t dir_wall_ms(const struct directory *d)
+{
+	return d->options.wall_ms();
+}
+
+enum status dir_commit(struct directory *d, enum status st)
+{
+	if (st != ST_OK) {
+		db_rollback(d->db);
+		return st;
+	}
+	st = db_commit(d->db);
+	return st == ST_OK ? db_sync(d->db) : st;
+}
+
+/* The row's end is the loop's end; anything else is a failure. */
+static enum status rows_end(struct db_stmt *s, enum status st)
+{
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status load_domains(struct directory *d)
+{
+	struct db_stmt *s = db_sql(d->db, "SELECT name, created_ms FROM domain");
+	enum status     st;
+
+	while ((st = db_step(s)) == ST_OK)
+		dir_domain_put(d, db_str(s, 0), db_i64(s, 1));
+	return rows_end(s, st);
+}
+
+static enum status load_accounts(struct directory *d)
+{
+	struct db_stmt *s = db_sql(
+		d->db, "SELECT id, address, domain, hash, quota_octets, disabled, removed_ms, created_ms FROM account");
+	enum status st;
+
+	while ((st = db_step(s)) == ST_OK) {
+		struct dir_account row = {
+			.id = db_u64(s, 0),
+			.address = db_str(s, 1),
+			.domain = map_find(&d->domains, db_str(s, 2)),
+			.hash = db_str(s, 3),
+			.quota_octets = db_u64(s, 4),
+			.disabled = db_u64(s, 5) != 0,
+			.removed_ms = db_i64(s, 6),
+			.created_ms = db_i64(s, 7),
+		};
+
+		if (row.domain == NULL || row.address.n == 0) {
+			st = ST_CORRUPT;
+			break;
+		}
+		dir_account_put(d, &row);
+	}
+	return rows_end(s, st);
+}
+
+/* The rows of one alias follow each other. */
+static enum status load_aliases(struct directory *d)
+{
+	struct arena   *a = arena_new(NULL);
+	struct str     *to = ARENA_ARRAY(a, struct str, LIMIT_ALIAS_TARGETS), name = STR_NONE;
+	struct db_stmt *s = db_sql(d->db, "SELECT name, domain, target FROM alias ORDER BY name, position");
+	struct arena   *texts = arena_new(a);
+	size_t          count = 0;
+	enum status     st;
+
+	do {
+		st = db_step(s);
+		if (count > 0 && (st != ST_OK || !str_eq(db_str(s, 0), name))) {
+			struct dir_domain *dom =
+				map_find(&d->domains, str_from(name, (size_t)str_rfind(name, '@') + 1));
+
+			if (dom == NULL) {
+				st = ST_CORRUPT;
+				break;
+			}
+			dir_alias_put(d, dir_alias_new(name, to, count, dom));
+			arena_reset(texts);
+			count = 0;
+		}
+		if (st == ST_OK && count == LIMIT_ALIAS_TARGETS)
+			st = ST_CORRUPT;
+		if (st == ST_OK && count == 0)
+			name = arena_dup(texts, db_str(s, 0));
+		if (st == ST_OK)
+			to[count++] = arena_dup(texts, db_str(s, 2));
+	} while (st == ST_OK);
+	arena_free(&a);
+	return rows_end(s, st);
+}
+
+static enum status load(struct directory *d)
+{
+	enum status st = load_domains(d);
+
+	if (st == ST_OK)
+		st = load_accounts(d);
+	if (st == ST_OK)
+		st = load_aliases(d);
+	return st;
+}
+
+static void options_set(struct directory *d, const struct directory_options *options)
+{
+	struct directory_options *o = &d->options;
+
+	*o = *options;
+	if (o->path == NULL)
+		o->path = "auth/directory.db";
+	if (o->separator == '\0')
+		o->separator = '+';
+	if (o->hash_threads == 0)
+		o->hash_threads = 2;
+	if (o->retention_ms == 0)
+		o->retention_ms = RETENTION_MS;
+	if (o->mono_ms == NULL)
+		o->mono_ms = clock_mono_ms;
+	if (o->wall_ms == NULL)
+		o->wall_ms = clock_wall_ms;
+	d->cost = (struct password_cost){ o->hash_ops, o->hash_memory_octets };
+}
+
+/* A change waits for the questions that are being answered, not for those that come after it. */
+static void lock_init(struct directory *d)
+{
+	pthread_rwlockattr_t attr;
+
+	CHECK(pthread_rwlockattr_init(&attr) == 0 &&
+	      pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0 &&
+	      pthread_rwlock_init(&d->lock, &attr) == 0);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+enum status directory_open(const struct directory_options *options, struct directory **ret)
+{
+	struct directory *d = calloc(1, sizeof(*d));
+	enum status       st;
+
+	CHECK(d != NULL && pthread_mutex_init(&d->admin, NULL) == 0);
+	lock_init(d);
+	options_set(d, options);
+	dir_mem_init(d);
+	random_octets(d->token_key, sizeof(d->token_key));
+	st = password_init();
+	if (st == ST_OK)
+		st = password_hash(&d->cost, STR("nobody"), &d->nobody);
+	if (st == ST_OK)
+		st = db_open(d->options.path, &(struct db_options){ .schema = &schema, .create = d->options.create },
+			     &d->db);
+	if (st == ST_OK)
+		st = load(d);
+	if (st != ST_OK) {
+		log_error("directory not opened", LOG_C("path", d->options.path), LOG_ST("status", st));
+		directory_close(&d);
+		return st;
+	}
+	d->throttle = throttle_new();
+	d->verified = verified_new();
+	d->lane = lane_new(MIN(d->options.hash_threads, LIMIT_HASH_THREADS), LIMIT_HASH_QUEUE, LIMIT_HASH_SHARE);
+	*ret = d;
+	return ST_OK;
+}
+
+void directory_close(struct directory **dp)
+{
+	struct directory *d = *dp;
+
+	if (d == NULL)
+		return;
+	lane_free(&d->lane);
+	if (d->throttle != NULL)
+		throttle_free(&d->throttle);
+	if (d->verified != NULL)
+		verified_free(&d->verified);
+	if (d->db != NULL)
+		db_close(&d->db);
+	dir_mem_done(d);
+	pthread_rwlock_destroy(&d->lock);
+	pthread_mutex_destroy(&d->admin);
+	memset(d->token_key, 0, sizeof(d->token_key));
+	free(d);
+	*dp = NULL;
+}

@@ -1,0 +1,206 @@
+/* directory/directory_alias.c - add, remove and list aliases; see directory.h. */
+#include "base/log.h"
+#include "directory/directory_int.h"
+
+/* The canonical name of an alias, and its domain: "@domain", or an address of ours. Holds `admin`. */
+static enum status alias_name(struct directory *d, struct str from, struct arena *a, struct str *ret_name,
+			      struct dir_domain **ret_domain)
+{
+	struct address_canon canon;
+	struct dir_domain   *dom;
+	struct str           domain = from;
+
+	if (str_skip_char(&domain, '@')) {
+		if (address_domain(domain, &canon) != ADDRESS_OK)
+			return ST_INVALID;
+		dom = map_find(&d->domains, address_text(&canon));
+		*ret_name = arena_printf(a, "@%.*s", STR_FMT(address_text(&canon)));
+	} else {
+		if (dir_canon(d, from, &canon, &dom) != ADDRESS_OK)
+			return ST_INVALID;
+		*ret_name = arena_dup(a, address_text(&canon));
+	}
+	*ret_domain = dom;
+	return dom != NULL ? ST_OK : ST_NOT_FOUND;
+}
+
+/* Canonical, each once. */
+static enum status alias_targets(struct directory *d, const struct auth_alias *q, struct arena *a, struct str *ret,
+				 size_t *ret_count)
+{
+	struct map  seen;
+	size_t      count = 0;
+	enum status st = ST_OK;
+
+	map_init(&seen);
+	for (size_t i = 0; i < q->to_count && st == ST_OK; i++) {
+		struct address_canon canon;
+		struct dir_domain   *dom;
+
+		if (dir_canon(d, q->to[i].address, &canon, &dom) != ADDRESS_OK)
+			st = ST_INVALID;
+		else if (map_put(&seen, address_text(&canon), ret) == NULL)
+			ret[count++] = arena_dup(a, address_text(&canon));
+	}
+	map_done(&seen);
+	*ret_count = count;
+	return st;
+}
+
+static enum status alias_may(struct directory *d, struct dir_alias *al)
+{
+	bool keeps_copy = false;
+
+	for (size_t i = 0; i < al->count; i++)
+		keeps_copy |= str_eq(al->to[i], al->from);
+	if (map_find(&d->aliases, al->from) != NULL)
+		return ST_EXISTS;
+	if (dir_account_in_use(map_find(&d->accounts, al->from)) && !keeps_copy) {
+		log_info("alias not added: there is an account of this name, which must be among the targets",
+			 LOG_STR("from", al->from));
+		return ST_EXISTS;
+	}
+	return dir_alias_check(d, al);
+}
+
+static enum status alias_insert(struct directory *d, const struct dir_alias *al)
+{
+	enum status st = db_begin_write(d->db);
+
+	if (st != ST_OK)
+		return st;
+	for (size_t i = 0; i < al->count && st == ST_OK; i++) {
+		struct db_stmt *s =
+			db_sql(d->db, "INSERT INTO alias (name, position, domain, target) VALUES (?1, ?2, ?3, ?4)");
+
+		db_bind_str(s, 1, al->from);
+		db_bind_u64(s, 2, i);
+		db_bind_str(s, 3, al->domain->name);
+		db_bind_str(s, 4, al->to[i]);
+		st = db_run(s);
+	}
+	return dir_commit(d, st);
+}
+
+static enum status alias_add(struct directory *d, const struct auth_alias *q, struct arena *a)
+{
+	struct str        *to = ARENA_ARRAY(a, struct str, q->to_count), name;
+	struct dir_domain *dom;
+	struct dir_alias  *al;
+	size_t             count;
+	enum status        st = alias_name(d, q->from, a, &name, &dom);
+
+	if (st == ST_OK)
+		st = alias_targets(d, q, a, to, &count);
+	if (st != ST_OK)
+		return st;
+	al = dir_alias_new(name, to, count, dom);
+	st = alias_may(d, al);
+	if (st == ST_OK)
+		st = alias_insert(d, al);
+	if (st != ST_OK) {
+		dir_alias_free(al);
+		return st;
+	}
+	pthread_rwlock_wrlock(&d->lock);
+	dir_alias_put(d, al);
+	pthread_rwlock_unlock(&d->lock);
+	return ST_OK;
+}
+
+enum status directory_alias_add(struct directory *d, const struct auth_alias *q)
+{
+	struct arena *a;
+	enum status   st;
+
+	if (q->to_count == 0 || q->to_count > LIMIT_ALIAS_TARGETS)
+		return ST_INVALID;
+	a = arena_new(NULL);
+	pthread_mutex_lock(&d->admin);
+	st = alias_add(d, q, a);
+	pthread_mutex_unlock(&d->admin);
+	arena_free(&a);
+	return st;
+}
+
+static enum status alias_delete(struct directory *d, struct dir_alias *al)
+{
+	enum status     st;
+	struct db_stmt *s;
+
+	if (al == NULL)
+		return ST_NOT_FOUND;
+	st = db_begin_write(d->db);
+	if (st != ST_OK)
+		return st;
+	s = db_sql(d->db, "DELETE FROM alias WHERE name = ?1");
+	db_bind_str(s, 1, al->from);
+	st = dir_commit(d, db_run(s));
+	if (st == ST_OK) {
+		pthread_rwlock_wrlock(&d->lock);
+		dir_alias_drop(d, al);
+		pthread_rwlock_unlock(&d->lock);
+	}
+	return st;
+}
+
+enum status directory_alias_remove(struct directory *d, const struct auth_alias_remove_request *q)
+{
+	struct arena      *a = arena_new(NULL);
+	struct dir_domain *dom;
+	struct str         name;
+	enum status        st;
+
+	pthread_mutex_lock(&d->admin);
+	st = alias_name(d, q->from, a, &name, &dom);
+	if (st == ST_OK)
+		st = alias_delete(d, map_find(&d->aliases, name));
+	pthread_mutex_unlock(&d->admin);
+	arena_free(&a);
+	return st;
+}
+
+/* Octets of the row in an answer, about. */
+static size_t row_add(struct arena *a, const struct dir_alias *al, struct auth_alias *ret)
+{
+	size_t octets = al->from.n;
+
+	*ret = (struct auth_alias){ arena_dup(a, al->from), ARENA_ARRAY(a, struct auth_name, al->count), al->count };
+	for (size_t i = 0; i < al->count; i++) {
+		ret->to[i].address = arena_dup(a, al->to[i]);
+		octets += al->to[i].n + 8;
+	}
+	return octets;
+}
+
+enum status directory_alias_list(struct directory *d, const struct auth_list_request *q, struct arena *a,
+				 struct auth_alias_list_reply *ret)
+{
+	struct auth_alias_list_reply r = { .aliases = ARENA_ARRAY(a, struct auth_alias, LIMIT_LIST_PAGE) };
+	struct address_canon         domain = { 0 };
+	struct db_stmt              *s;
+	size_t                       octets = 0;
+	enum status                  st;
+
+	if (q->domain.n > 0 && address_domain(q->domain, &domain) != ADDRESS_OK)
+		return ST_INVALID;
+	pthread_mutex_lock(&d->admin);
+	s = db_sql(
+		d->db,
+		"SELECT name FROM alias WHERE name > ?1 AND position = 0 AND (?2 = '' OR domain = ?2) ORDER BY name");
+	db_bind_str(s, 1, q->after);
+	db_bind_str(s, 2, address_text(&domain));
+	while ((st = db_step(s)) == ST_OK && r.alias_count < LIMIT_LIST_PAGE && octets < LIMIT_LIST_OCTETS) {
+		struct dir_alias *al = map_find(&d->aliases, db_str(s, 0));
+
+		if (al != NULL) /* else committed, but never confirmed: see dir_commit */
+			octets += row_add(a, al, &r.aliases[r.alias_count++]);
+	}
+	db_done(s);
+	pthread_mutex_unlock(&d->admin);
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return st;
+	r.more = st == ST_OK;
+	*ret = r;
+	return ST_OK;
+}

@@ -1,0 +1,116 @@
+/* directory/directory_domain.c - add, remove and list domains; see directory.h. */
+#include "base/log.h"
+#include "directory/directory_int.h"
+
+static enum status domain_insert(struct directory *d, struct str name, int64_t now_ms)
+{
+	struct db_stmt *s;
+	enum status     st = db_begin_write(d->db);
+
+	if (st != ST_OK)
+		return st;
+	s = db_sql(d->db, "INSERT INTO domain (name, created_ms) VALUES (?1, ?2)");
+	db_bind_str(s, 1, name);
+	db_bind_i64(s, 2, now_ms);
+	return dir_commit(d, db_run(s));
+}
+
+enum status directory_domain_add(struct directory *d, const struct auth_domain_request *q)
+{
+	struct address_canon name;
+	int64_t              now_ms = dir_wall_ms(d);
+	enum status          st;
+
+	if (address_domain(q->name, &name) != ADDRESS_OK)
+		return ST_INVALID;
+	pthread_mutex_lock(&d->admin);
+	st = map_find(&d->domains, address_text(&name)) != NULL ? ST_EXISTS
+								: domain_insert(d, address_text(&name), now_ms);
+	if (st == ST_OK) {
+		pthread_rwlock_wrlock(&d->lock);
+		dir_domain_put(d, address_text(&name), now_ms);
+		pthread_rwlock_unlock(&d->lock);
+	}
+	pthread_mutex_unlock(&d->admin);
+	return st;
+}
+
+static enum status domain_delete(struct directory *d, struct str name)
+{
+	struct db_stmt *s;
+	enum status     st = db_begin_write(d->db);
+
+	if (st != ST_OK)
+		return st;
+	s = db_sql(d->db, "DELETE FROM alias WHERE domain = ?1");
+	db_bind_str(s, 1, name);
+	st = db_run(s);
+	if (st == ST_OK) {
+		s = db_sql(d->db, "DELETE FROM domain WHERE name = ?1");
+		db_bind_str(s, 1, name);
+		st = db_run(s);
+	}
+	return dir_commit(d, st);
+}
+
+static enum status domain_remove(struct directory *d, struct dir_domain *dom)
+{
+	enum status st;
+
+	if (dom == NULL)
+		return ST_NOT_FOUND;
+	if (dom->rows > 0) {
+		log_info("domain not removed: it has accounts; removed ones count until they are purged",
+			 LOG_STR("domain", dom->name), LOG_U64("accounts", dom->accounts),
+			 LOG_U64("removed", dom->rows - dom->accounts));
+		return ST_DENIED;
+	}
+	st = domain_delete(d, dom->name);
+	if (st != ST_OK)
+		return st;
+	pthread_rwlock_wrlock(&d->lock);
+	dir_domain_drop(d, dom);
+	pthread_rwlock_unlock(&d->lock);
+	return ST_OK;
+}
+
+enum status directory_domain_remove(struct directory *d, const struct auth_domain_request *q)
+{
+	struct address_canon name;
+	enum status          st;
+
+	if (address_domain(q->name, &name) != ADDRESS_OK)
+		return ST_INVALID;
+	pthread_mutex_lock(&d->admin);
+	st = domain_remove(d, map_find(&d->domains, address_text(&name)));
+	pthread_mutex_unlock(&d->admin);
+	return st;
+}
+
+enum status directory_domain_list(struct directory *d, const struct auth_list_request *q, struct arena *a,
+				  struct auth_domain_list_reply *ret)
+{
+	struct auth_domain_list_reply r = { .domains = ARENA_ARRAY(a, struct auth_domain, LIMIT_LIST_PAGE) };
+	struct db_stmt               *s;
+	enum status                   st;
+
+	pthread_mutex_lock(&d->admin);
+	s = db_sql(d->db, "SELECT name, created_ms FROM domain WHERE name > ?1 ORDER BY name");
+	db_bind_str(s, 1, q->after);
+	while ((st = db_step(s)) == ST_OK && r.domain_count < LIMIT_LIST_PAGE) {
+		struct dir_domain  *dom = map_find(&d->domains, db_str(s, 0));
+		struct auth_domain *row = &r.domains[r.domain_count];
+
+		if (dom == NULL) /* committed, but never confirmed: see dir_commit */
+			continue;
+		*row = (struct auth_domain){ arena_dup(a, dom->name), dom->accounts, dom->aliases, dom->created_ms };
+		r.domain_count++;
+	}
+	db_done(s);
+	pthread_mutex_unlock(&d->admin);
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return st;
+	r.more = st == ST_OK;
+	*ret = r;
+	return ST_OK;
+}

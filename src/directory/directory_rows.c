@@ -1,0 +1,121 @@
+/* directory/directory_rows.c - see directory_rows.h. */
+#include "directory/directory_rows.h"
+
+static void on_rcpt(void *ctx, struct ipc_request *r)
+{
+	const struct auth_rcpt_request *q = r->body;
+	struct auth_rcpt_reply          reply = { 0 };
+	enum status                     st = directory_rcpt(ctx, q->address, &reply.kind);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_resolve(void *ctx, struct ipc_request *r)
+{
+	const struct auth_resolve_request *q = r->body;
+	struct auth_resolve_reply          reply = { 0 };
+	enum status                        st = directory_resolve(ctx, q->address, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_sender(void *ctx, struct ipc_request *r)
+{
+	const struct auth_sender_request *q = r->body;
+	enum status                       st = directory_sender(ctx, q->account, q->address);
+
+	ipc_reply(r, st, NULL);
+}
+
+static void login_done(void *arg, enum status st, const struct auth_login_reply *reply)
+{
+	ipc_reply(arg, st, reply);
+}
+
+static void on_login(void *ctx, struct ipc_request *r)
+{
+	directory_login_start(ctx, r->body, login_done, r);
+}
+
+static void on_domain_add(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_domain_add(ctx, r->body), NULL);
+}
+
+static void on_domain_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_domain_remove(ctx, r->body), NULL);
+}
+
+static void on_domain_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_domain_list_reply reply = { 0 };
+	enum status                   st = directory_domain_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_account_add(void *ctx, struct ipc_request *r)
+{
+	struct auth_account_add_reply reply = { 0 };
+	enum status                   st = directory_account_add(ctx, r->body, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_account_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_account_list_reply reply = { 0 };
+	enum status                    st = directory_account_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_account_change(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_account_change(ctx, r->body), NULL);
+}
+
+static void on_account_remove(void *ctx, struct ipc_request *r)
+{
+	struct auth_account_remove_reply reply = { 0 };
+	enum status                      st = directory_account_remove(ctx, r->body, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_alias_add(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_alias_add(ctx, r->body), NULL);
+}
+
+static void on_alias_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_alias_remove(ctx, r->body), NULL);
+}
+
+static void on_alias_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_alias_list_reply reply = { 0 };
+	enum status                  st = directory_alias_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+const struct ipc_row directory_rows[] = {
+	{ IPC_AUTH_RCPT, on_rcpt, 0 },
+	{ IPC_AUTH_RESOLVE, on_resolve, 0 },
+	{ IPC_AUTH_LOGIN, on_login, 0 },
+	{ IPC_AUTH_SENDER, on_sender, 0 },
+	{ IPC_AUTH_DOMAIN_ADD, on_domain_add, DIRECTORY_POOL },
+	{ IPC_AUTH_DOMAIN_REMOVE, on_domain_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_DOMAIN_LIST, on_domain_list, DIRECTORY_POOL },
+	{ IPC_AUTH_ACCOUNT_ADD, on_account_add, DIRECTORY_POOL },
+	{ IPC_AUTH_ACCOUNT_LIST, on_account_list, DIRECTORY_POOL },
+	{ IPC_AUTH_ACCOUNT_CHANGE, on_account_change, DIRECTORY_POOL },
+	{ IPC_AUTH_ACCOUNT_REMOVE, on_account_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_ALIAS_ADD, on_alias_add, DIRECTORY_POOL },
+	{ IPC_AUTH_ALIAS_REMOVE, on_alias_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_ALIAS_LIST, on_alias_list, DIRECTORY_POOL },
+};
+const size_t directory_row_count = LEN(directory_rows);

@@ -1,0 +1,150 @@
+/* imap/imap_cmd_select.c - SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3.1, RFC 9051 §6.3.2, §6.4.1, §6.4.2).
+ *
+ *   AUTH, SELECTED --SELECT, EXAMINE--> SELECTED               refused: AUTH, whatever was selected is left
+ *
+ * The numbers come from one row of the mailbox table. The list of messages is loaded for [UNSEEN] only while that is cheap;
+ * without the code the client may assume nothing (RFC 3501 §6.3.1).
+ */
+#include "imap/imap_session.h"
+
+#define UNSEEN_CHEAP 5000u /* messages */
+
+/* The mailbox and the moment at which it was like that. */
+static enum status look(struct imap_session *s, struct str name, struct store_mailbox *ret, uint64_t *ret_modseq)
+{
+	struct store_account *a;
+	struct store_info     info;
+	enum status           st = imap_account(s, &a);
+
+	if (st == ST_OK)
+		st = store_info(a, &info);
+	if (st == ST_OK)
+		st = store_mailbox_find(a, name, s->arena, ret);
+	/* The row is as it was at info.modseq, unless it has changed since: then it is as of its own change. */
+	if (st == ST_OK)
+		*ret_modseq = MAX(info.modseq, ret->modseq);
+	return st;
+}
+
+static enum status recent_set(struct imap_session *s, const struct store_mailbox *m)
+{
+	struct imap_box *b = &s->box;
+	uint32_t         first, uidnext;
+	enum status      st;
+
+	if (m->recent == 0)
+		return ST_OK;
+	if (b->read_only) {
+		/* Somebody else's to take; they are the last ones. */
+		st = imap_view(s);
+		if (st == ST_OK && m->recent <= b->view.count)
+			imap_recent_add(b, b->view.rows[b->view.count - m->recent].uid, m->uidnext - 1);
+	} else {
+		st = store_recent_claim(s->account, b->id, &first, &uidnext);
+		if (st == ST_OK)
+			imap_recent_add(b, first, uidnext - 1);
+	}
+	b->recents = (uint32_t)m->recent;
+	/* \Recent is worth no failed SELECT: with the disk full nobody can claim anything. */
+	return st == ST_FULL || st == ST_SUSPECT ? ST_OK : st;
+}
+
+static void unseen_tell(struct imap_session *s, const struct store_mailbox *m)
+{
+	if (m->unseen == 0 || m->messages > UNSEEN_CHEAP || imap_view(s) != ST_OK)
+		return;
+	for (size_t i = 0; i < s->box.view.count; i++) {
+		if (!(s->box.view.rows[i].flags & STORE_SEEN)) {
+			imap_putf(s, "* OK [UNSEEN %zu] The first that is not seen\r\n", i + 1);
+			return;
+		}
+	}
+}
+
+static enum status open_box(struct imap_session *s, struct str name, bool read_only)
+{
+	struct store_mailbox m;
+	uint64_t             modseq;
+	enum status          st = look(s, name, &m, &modseq);
+
+	if (st == ST_OK)
+		st = store_settle(s->account);
+	if (st != ST_OK)
+		return st;
+	s->box = (struct imap_box){
+		.id = m.id,
+		.modseq = modseq,
+		.uidvalidity = m.uidvalidity,
+		.uidnext = m.uidnext,
+		.exists = (uint32_t)m.messages,
+		.read_only = read_only,
+	};
+	imap_enter(s, IMAP_SELECTED);
+	st = recent_set(s, &m);
+	if (st == ST_OK)
+		st = imap_put_flags_lines(s, true);
+	if (st != ST_OK)
+		return st;
+	imap_putf(s, "* %u EXISTS\r\n* %u RECENT\r\n", s->box.exists, s->box.recents);
+	unseen_tell(s, &m);
+	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m.uidvalidity, m.uidnext);
+	return ST_OK;
+}
+
+static enum imap_next select_box(struct imap_session *s, struct imap_command *c, bool read_only)
+{
+	struct str  name;
+	enum status st;
+
+	/* RFC 9051 §6.3.2: a SELECT that fails leaves nothing selected either. A name that cannot be read does not begin one. */
+	if (!imap_name_take(s, &c->x, &name))
+		return IMAP_NEXT_REPLY;
+	if (!imap_lex_end(&c->x))
+		return imap_bad(s, "Syntax: SELECT mailbox");
+	imap_enter(s, IMAP_AUTH);
+	st = open_box(s, name, read_only);
+	if (st != ST_OK) {
+		imap_enter(s, IMAP_AUTH);
+		return imap_failed(s, st);
+	}
+	return read_only ? imap_ok(s, "[READ-ONLY] Examined") : imap_ok(s, "[READ-WRITE] Selected");
+}
+
+enum imap_next imap_cmd_select(struct imap_session *s, struct imap_command *c)
+{
+	return select_box(s, c, false);
+}
+
+enum imap_next imap_cmd_examine(struct imap_session *s, struct imap_command *c)
+{
+	return select_box(s, c, true);
+}
+
+/* Without telling of expunges, so no sync (IMAP_CMD_QUIET). */
+enum imap_next imap_cmd_close(struct imap_session *s, struct imap_command *c)
+{
+	struct store_account *a;
+	struct store_expunged gone;
+	enum status           st = ST_OK;
+
+	(void)c;
+	if (!s->box.read_only) {
+		st = imap_account(s, &a);
+		if (st == ST_OK)
+			st = store_expunge(a, s->box.id, STORE_SET_ALL, true, s->arena, &gone);
+		if (st == ST_OK && gone.count > 0)
+			imap_changed(s, gone.modseq);
+	}
+	imap_enter(s, IMAP_AUTH);
+	/* RFC 9051 §6.4.1 knows no NO; a mailbox that is gone has nothing left to expunge. */
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return imap_ok(s, "Closed, but messages with \\Deleted are still there");
+	return imap_ok(s, "Closed");
+}
+
+enum imap_next imap_cmd_unselect(struct imap_session *s, struct imap_command *c)
+{
+	(void)c;
+	imap_enter(s, IMAP_AUTH);
+	return imap_ok(s, "Left");
+}

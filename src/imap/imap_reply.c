@@ -1,0 +1,143 @@
+/* imap/imap_reply.c - answers, output, and the account's handle: rule 1 of imap_session.h lives here. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "imap/imap_session.h"
+#include "wire/imap/imap_name.h"
+
+#define SPILL (64 * KIB) /* output that is worth a write */
+
+PRINTF_LIKE(3, 0)
+static enum imap_next reply(struct imap_session *s, enum imap_reply_kind kind, const char *fmt, va_list va)
+{
+	char text[600];
+	int  n = vsnprintf(text, sizeof(text), fmt, va);
+
+	/* Longer ones (COPYUID of a scattered set) are made in the arena by their handler and set s->reply themselves. */
+	CHECK(n >= 0 && (size_t)n < sizeof(text));
+	s->reply.kind = kind;
+	s->reply.text = arena_dup(s->arena, str_n(text, (size_t)n));
+	return IMAP_NEXT_REPLY;
+}
+
+#define REPLY(name, kind)                                                                                              \
+	enum imap_next name(struct imap_session *s, const char *fmt, ...)                                              \
+	{                                                                                                              \
+		va_list        va;                                                                                     \
+		enum imap_next next;                                                                                   \
+		va_start(va, fmt);                                                                                     \
+		next = reply(s, kind, fmt, va);                                                                        \
+		va_end(va);                                                                                            \
+		return next;                                                                                           \
+	}
+REPLY(imap_ok, IMAP_REPLY_OK)
+REPLY(imap_no, IMAP_REPLY_NO)
+REPLY(imap_bad, IMAP_REPLY_BAD)
+
+/* Response codes: RFC 5530, RFC 9051 §7.1. */
+static const char *const of_status[ST_COUNT] = {
+	[ST_AGAIN] = "[UNAVAILABLE] Try again later",
+	[ST_NOT_FOUND] = "[NONEXISTENT] No such mailbox",
+	[ST_EXISTS] = "[ALREADYEXISTS] There is one of that name already",
+	[ST_DENIED] = "[CANNOT] Not allowed",
+	[ST_LIMIT] = "[LIMIT] A limit was reached",
+	[ST_TEMP] = "[UNAVAILABLE] Try again later",
+	[ST_IO] = "[SERVERBUG] Storage failed",
+	[ST_CORRUPT] = "[CORRUPTION] Stored data is damaged",
+	[ST_FULL] = "[OVERQUOTA] No space left",
+	[ST_SUSPECT] = "[UNAVAILABLE] The account is under repair",
+	[ST_VERSION] = "[UNAVAILABLE] Stored by a newer program",
+	[ST_INVALID] = "[CANNOT] Not a legal value",
+	[ST_CLOSED] = "[UNAVAILABLE] Try again later",
+	[ST_BUSY] = "[INUSE] Held by somebody else",
+};
+
+enum imap_next imap_failed(struct imap_session *s, enum status st)
+{
+	CHECK(st != ST_OK && st < ST_COUNT && of_status[st]);
+	return imap_no(s, "%s", of_status[st]);
+}
+
+enum imap_next imap_bad_name(struct imap_session *s, bool too_long)
+{
+	return too_long ? imap_no(s, "[LIMIT] The mailbox name is too long or too deep") :
+			  imap_no(s, "[CANNOT] Not a legal mailbox name");
+}
+
+/* ---- output ---- */
+
+void imap_put(struct imap_session *s, struct str text)
+{
+	if (!buf_add(&s->out, text))
+		s->broken = true;
+}
+
+void imap_putf(struct imap_session *s, const char *fmt, ...)
+{
+	char    text[600];
+	va_list va;
+	int     n;
+
+	va_start(va, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, va);
+	va_end(va);
+	CHECK(n >= 0 && (size_t)n < sizeof(text));
+	imap_put(s, str_n(text, (size_t)n));
+}
+
+void imap_flush(struct imap_session *s)
+{
+	if (s->out.n == 0)
+		return;
+	/* The client may read slowly: nothing of the store is held meanwhile. */
+	imap_account_back(s);
+	net_write(s->conn, buf_str(&s->out));
+	buf_clear(&s->out);
+}
+
+bool imap_spill(struct imap_session *s)
+{
+	if (s->out.n < SPILL)
+		return !s->broken;
+	imap_flush(s);
+	if (net_flush(s->conn) != ST_OK)
+		s->broken = true;
+	return !s->broken;
+}
+
+/* ---- the account ---- */
+
+enum status imap_account(struct imap_session *s, struct store_account **ret)
+{
+	enum status st = s->account ? ST_OK : store_open(s->env->store, s->account_id, &s->account);
+
+	if (st == ST_OK)
+		*ret = s->account;
+	return st;
+}
+
+void imap_account_back(struct imap_session *s)
+{
+	store_close(&s->account);
+}
+
+void imap_changed(struct imap_session *s, uint64_t modseq)
+{
+	s->env->ask->changed(s->env->ask_ctx, s->account_id, modseq);
+}
+
+bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret)
+{
+	struct str wire;
+
+	if (!imap_lex_astring(x, &wire)) {
+		imap_bad(s, "Expected a mailbox name");
+		return false;
+	}
+	switch (imap_name_parse(wire, false, s->arena, ret)) {
+	case IMAP_NAME_OK: return true;
+	case IMAP_NAME_BAD: imap_bad_name(s, false); return false;
+	case IMAP_NAME_LONG: imap_bad_name(s, true); return false;
+	}
+	return false;
+}

@@ -1,0 +1,254 @@
+/* imap/imap_session.h - one session, as its handlers see it. Inside imap/ only.
+ *
+ *   NOT_AUTH --LOGIN, AUTHENTICATE--> AUTH --SELECT, EXAMINE--> SELECTED --CLOSE, UNSELECT, failed SELECT--> AUTH
+ *   any --LOGOUT, drain, time-out, too many errors--> closed                                (RFC 9051 §3)
+ *
+ * What may be trusted: `account_id` in AUTH and SELECTED; `box` in SELECTED only. imap_enter() is the one way from state to state.
+ *
+ * Three rules hold everywhere:
+ *   1. No database handle while waiting for the client. imap_account() opens the account for as long as needed; all output goes to
+ *      s->out by the imap_put functions, and imap_spill() gives the account back before it writes to the connection.
+ *   2. A handler returns what its tagged answer is (imap_ok, imap_no, ...); the dispatcher first tells what changed in the mailbox
+ *      (imap_sync.c), then sends it.
+ *   3. What the client knows of a mailbox is a function of (mailbox, modseq): box.view is a cache of it, dropped when the session waits.
+ */
+#ifndef IMAP_IMAP_SESSION_H
+#define IMAP_IMAP_SESSION_H
+
+#include "imap/imap.h"
+#include "store/store_message.h"
+#include "wire/imap/imap_command.h"
+
+enum imap_state { IMAP_NOT_AUTH, IMAP_AUTH, IMAP_SELECTED, IMAP_STATE_COUNT };
+
+/* What the connection is waiting for. */
+enum imap_mode {
+	IMAP_MODE_COMMAND,      /* a command, or more of one: `text` is what came so far */
+	IMAP_MODE_LITERAL,      /* octets of a literal into `text` */
+	IMAP_MODE_DROP,         /* octets of a literal that was refused */
+	IMAP_MODE_SKIP,         /* the rest of the refused command; s->reply is its answer */
+	IMAP_MODE_APPEND,       /* octets of a message */
+	IMAP_MODE_APPEND_END,   /* the rest of the line behind them */
+	IMAP_MODE_AUTHENTICATE, /* the client's answer to a challenge */
+	IMAP_MODE_IDLE,         /* DONE */
+};
+
+enum imap_next { /* what a handler returns */
+	IMAP_NEXT_REPLY, /* s->reply is the tagged answer */
+	IMAP_NEXT_WAIT,  /* s->mode was changed, no answer yet */
+	IMAP_NEXT_TLS,   /* answer, then TLS */
+	IMAP_NEXT_CLOSE, /* answer if there is one, then close */
+};
+
+enum imap_reply_kind { IMAP_REPLY_NONE, IMAP_REPLY_OK, IMAP_REPLY_NO, IMAP_REPLY_BAD };
+struct imap_reply {
+	enum imap_reply_kind kind;
+	struct str           text; /* with its response code; borrowed or in s->arena */
+};
+
+#define IMAP_RECENT_RANGES 4u
+
+/* The selected mailbox, as far as the client was told. */
+struct imap_box {
+	uint64_t          id, modseq;
+	uint32_t          uidvalidity;
+	uint32_t          uidnext; /* every message told is below it */
+	uint32_t          exists;
+	uint32_t          recents;  /* told messages that are \Recent here */
+	uint32_t          keywords; /* in the FLAGS line */
+	bool              read_only;
+	unsigned          recent_count;
+	struct imap_range recent[IMAP_RECENT_RANGES]; /* UIDs that are \Recent here; the oldest range is forgotten first */
+	bool              loaded;
+	struct store_view view; /* if loaded: box.exists rows */
+	struct arena     *names_arena;
+	struct str       *names; /* if loaded: keywords by number */
+	size_t            name_count;
+};
+/* In view.rows[].flags, beside enum store_flag: the client has seen the row as it is, though its modseq is above box.modseq. */
+#define IMAP_ROW_TOLD (1u << 15)
+
+struct imap_upload; /* imap_cmd_append.c */
+
+struct imap_session {
+	struct net_conn            *conn;
+	const struct net_info      *info;
+	const struct imap_env      *env;
+	const struct imap_settings *set;
+	enum imap_state             state;
+	enum imap_mode              mode;
+	unsigned                    errors, auth_failures; /* BAD in a row; refused sign-ins */
+	uint64_t                    account_id;
+	struct store_account       *account; /* open inside a handler only */
+	struct arena               *arena;   /* of the command */
+	struct arena               *secret;  /* of a sign-in: wiping */
+	struct buf                  text;    /* the command so far, literals in place */
+	size_t                      held;    /* octets of it counted by net_memory_take */
+	unsigned                    literals;
+	struct buf                  out;
+	struct imap_reply           reply;
+	struct str                  tag;
+	struct imap_box             box;
+	struct imap_upload         *upload;
+	struct imap_watch           watch;
+	bool                        broken; /* the answer cannot be completed: close without another word */
+	uint64_t                    commands;
+	const char                 *end; /* why it ended, for the log */
+};
+
+void imap_enter(struct imap_session *s, enum imap_state state); /* leaves the mailbox unless to SELECTED */
+
+/* ---- commands (imap_table.c) ---- */
+
+#define IMAP_IN(state)  (1u << (state))
+#define IMAP_IN_ANY     (IMAP_IN(IMAP_NOT_AUTH) | IMAP_IN(IMAP_AUTH) | IMAP_IN(IMAP_SELECTED))
+#define IMAP_IN_LOGGED  (IMAP_IN(IMAP_AUTH) | IMAP_IN(IMAP_SELECTED))
+#define IMAP_IN_BOX     IMAP_IN(IMAP_SELECTED)
+
+enum imap_args { IMAP_ARGS_NONE, IMAP_ARGS_SOME, IMAP_ARGS_MAYBE };
+enum imap_command_flag {
+	IMAP_CMD_UID        = 1u << 0, /* has a UID form */
+	IMAP_CMD_NUMBERS    = 1u << 1, /* without UID: EXPUNGE may not be told during it (RFC 9051 §7.5.1) */
+	IMAP_CMD_QUIET      = 1u << 2, /* nothing of the mailbox is told with its answer */
+	IMAP_CMD_WRITES     = 1u << 3, /* refused on a mailbox opened by EXAMINE */
+};
+struct imap_row {
+	struct str     name;
+	enum imap_next (*handler)(struct imap_session *s, struct imap_command *c);
+	unsigned       states;
+	enum imap_args args;
+	unsigned       flags;
+	const char    *rfc;
+};
+const struct imap_row *imap_row_find(struct str name);
+
+/* One whole command in `text` (valid during the call): check, run, answer. */
+enum imap_next imap_dispatch(struct imap_session *s, struct str text);
+/* End the command at hand: tell changes, send the tagged answer, free what was the command's. */
+void imap_finish(struct imap_session *s, bool expunge);
+void imap_capability_put(struct imap_session *s);
+
+enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_noop(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_logout(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_id(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_enable(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_namespace(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_starttls(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_login(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_authenticate(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_select(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_examine(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_close(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_unselect(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_rename(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_subscribe(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_unsubscribe(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_copy(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_search(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c);
+
+/* ---- answers (imap_reply.c) ---- */
+
+enum imap_next imap_ok(struct imap_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+enum imap_next imap_no(struct imap_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+enum imap_next imap_bad(struct imap_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The one table from status to answer. */
+enum imap_next imap_failed(struct imap_session *s, enum status st);
+/* A name that imap_name_parse refused. */
+enum imap_next imap_bad_name(struct imap_session *s, bool too_long);
+
+/* Append to the output; it is sent by imap_spill when much is there, and at the end of the handler. */
+void imap_put(struct imap_session *s, struct str text);
+void imap_putf(struct imap_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Between two lines or pieces: write out if much waits. false: the client is gone, stop. */
+bool imap_spill(struct imap_session *s);
+void imap_flush(struct imap_session *s); /* write out all there is */
+
+/* ---- the account ---- */
+
+/* The open account; opens it if it is not. */
+MUST_CHECK enum status imap_account(struct imap_session *s, struct store_account **ret);
+void imap_account_back(struct imap_session *s);
+/* After a commit of ours. */
+void imap_changed(struct imap_session *s, uint64_t modseq);
+/* A mailbox name argument behind the space; false: the answer is set. */
+MUST_CHECK bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret);
+
+/* ---- the selected mailbox (imap_box.c, imap_sync.c) ---- */
+
+/* Add new messages behind the last one. */
+void imap_view_append(struct imap_box *b, const struct store_row *rows, size_t count);
+/* Load the view if it is not. ST_LIMIT: it can no longer be known what the client was told. */
+MUST_CHECK enum status imap_view(struct imap_session *s);
+void imap_view_drop(struct imap_session *s);
+void imap_box_done(struct imap_session *s);
+
+/* The first row with a uid of at least `uid`. */
+size_t imap_row_from(const struct imap_box *b, uint32_t uid);
+/* A message set of the client as ranges of places in view.rows, ascending (first and last inclusive, from 0). False: the answer is set. */
+MUST_CHECK bool imap_places(struct imap_session *s, struct imap_command *c, const struct imap_set *set, struct imap_set *ret);
+/* The same places as UIDs for the store. */
+struct store_set imap_uids(struct imap_session *s, const struct imap_set *places);
+
+bool     imap_is_recent(const struct imap_box *b, uint32_t uid);
+void     imap_recent_add(struct imap_box *b, uint32_t first, uint32_t last);
+uint32_t imap_recent_count(const struct imap_box *b); /* of the view, which is loaded */
+
+/* "FLAGS (...)" of a row. */
+void imap_put_row_flags(struct imap_session *s, const struct store_row *row);
+/* Untagged FLAGS and PERMANENTFLAGS, with the account's keywords. */
+MUST_CHECK enum status imap_put_flags_lines(struct imap_session *s, bool permanent);
+
+/* The same, if the account has keywords that the client was not told of. */
+MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
+
+/* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the session must end. */
+MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
+
+/* ---- content (imap_content.c) ---- */
+
+struct imap_section;
+enum imap_content {
+	IMAP_CONTENT_OK,
+	IMAP_CONTENT_GONE, /* nothing was put: the message cannot be read */
+	IMAP_CONTENT_CUT,  /* failed behind the announced length: s->broken is set */
+};
+/* " name literal": one BODY[...] or RFC822... of the message; `e` has its facts (PARTS if the section has a part). */
+enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section, const struct store_email *e);
+/* Facts that a section needs. */
+unsigned imap_section_facts(const struct imap_section *section);
+
+/* Does the session offer a way to sign in now. */
+bool imap_may_sign_in(const struct imap_session *s);
+
+/* ---- parts of commands that come in several steps ---- */
+
+/* The line in s->text ends in a literal: if it is the message of an APPEND, true, and *ret is WAIT (octets are wanted) or
+ * REPLY (s->reply says why not). */
+bool imap_append_begin(struct imap_session *s, const struct imap_literal *l, enum imap_next *ret);
+struct net_sink imap_append_sink(struct imap_session *s);
+/* All octets came; false: they were refused, s->reply says why. */
+bool imap_append_data(struct imap_session *s, bool refused);
+/* The command is whole. */
+enum imap_next imap_append_end(struct imap_session *s);
+void imap_append_done(struct imap_session *s);
+
+enum imap_next imap_authenticate_answer(struct imap_session *s, struct str line);
+void imap_secret_done(struct imap_session *s);
+
+enum imap_next imap_idle_line(struct imap_session *s, struct str line);
+void imap_idle_wake(struct imap_session *s);
+void imap_idle_done(struct imap_session *s);
+
+#endif

@@ -1,0 +1,216 @@
+/* imap/imap_sync.c - telling the client what changed: EXPUNGE, EXISTS, RECENT, FETCH FLAGS (RFC 9051 §5.2, §7.4).
+ *
+ * Invariants:
+ *   1. After imap_sync the client knows the mailbox exactly as it was at box.modseq: whole prefixes of the account's clock only.
+ *   2. While an expunge may not be told, nothing of this prefix is (the answers to its own STORE and FETCH aside).
+ *   3. Message numbers in one answer are those after all EXPUNGE lines before it.
+ *   4. New messages alone are told without loading the view: a delivery costs an idle session no walk over its mailbox.
+ */
+#include "imap/imap_session.h"
+
+struct sync {
+	struct store_changes changes;
+	uint64_t             since;
+	uint32_t             told; /* uids from here on are not known to the client */
+	bool                 fresh; /* the view was loaded just now: its flags are of today, not as told */
+	uint32_t            *gone;  /* places of told messages that are gone, ascending */
+	size_t               gone_count;
+	size_t               added;
+};
+
+static bool is_old(const struct sync *y, const struct store_row *r)
+{
+	return r->uid < y->told;
+}
+
+/* Does anything concern a message that the client knows? */
+static bool touches_told(const struct sync *y)
+{
+	if (y->changes.everything)
+		return true;
+	for (size_t i = 0; i < y->changes.row_count; i++)
+		if (is_old(y, &y->changes.rows[i]))
+			return true;
+	for (size_t i = 0; i < y->changes.vanished_count; i++)
+		if (y->changes.vanished[i].uid < y->told)
+			return true;
+	return false;
+}
+
+static void gone_find(struct imap_session *s, struct sync *y)
+{
+	const struct store_view *v = &s->box.view;
+	size_t                   at = 0;
+
+	y->gone = ARENA_ARRAY(s->arena, uint32_t, v->count);
+	if (y->changes.everything) {
+		for (size_t i = 0; i < v->count; i++) {
+			while (at < y->changes.row_count && y->changes.rows[at].uid < v->rows[i].uid)
+				at++;
+			if (at == y->changes.row_count || y->changes.rows[at].uid != v->rows[i].uid)
+				y->gone[y->gone_count++] = (uint32_t)i;
+		}
+		return;
+	}
+	for (size_t i = 0; i < y->changes.vanished_count; i++) {
+		at = imap_row_from(&s->box, y->changes.vanished[i].uid);
+		if (at < v->count && v->rows[at].uid == y->changes.vanished[i].uid)
+			y->gone[y->gone_count++] = (uint32_t)at;
+	}
+}
+
+/* From the last to the first, so that no number moves before it is told. */
+static void expunges_tell(struct imap_session *s, struct sync *y)
+{
+	struct store_view *v = &s->box.view;
+	size_t             to, next = 0;
+
+	for (size_t i = y->gone_count; i-- > 0;) {
+		imap_putf(s, "* %u EXPUNGE\r\n", y->gone[i] + 1);
+		(void)imap_spill(s);
+	}
+	to = y->gone_count ? y->gone[0] : 0;
+	for (size_t i = to; y->gone_count > 0 && i < v->count; i++) {
+		if (next < y->gone_count && y->gone[next] == i)
+			next++;
+		else
+			v->rows[to++] = v->rows[i];
+	}
+	if (y->gone_count > 0) {
+		v->count = to;
+		s->box.exists = (uint32_t)to;
+	}
+}
+
+/* New messages: append them to the view if there is one. */
+static void rows_add(struct imap_session *s, struct sync *y)
+{
+	for (size_t i = 0; i < y->changes.row_count; i++)
+		y->added += !is_old(y, &y->changes.rows[i]);
+	if (y->added == 0)
+		return;
+	if (s->box.loaded)
+		imap_view_append(&s->box, y->changes.rows + y->changes.row_count - y->added, y->added);
+	s->box.exists += (uint32_t)y->added;
+}
+
+static enum status recent_claim(struct imap_session *s, struct sync *y)
+{
+	struct store_account *a;
+	uint32_t              first, uidnext;
+	enum status           st;
+
+	if (s->box.read_only) {
+		imap_recent_add(&s->box, y->told, y->changes.mailbox.uidnext - 1);
+		return ST_OK;
+	}
+	st = imap_account(s, &a);
+	if (st == ST_OK)
+		st = store_recent_claim(a, s->box.id, &first, &uidnext);
+	if (st == ST_OK)
+		imap_recent_add(&s->box, first, uidnext - 1);
+	return st;
+}
+
+static void exists_tell(struct imap_session *s, const struct sync *y)
+{
+	const struct store_row *added = y->changes.rows + y->changes.row_count - y->added;
+
+	if (s->box.loaded)
+		s->box.recents = imap_recent_count(&s->box);
+	else
+		for (size_t i = 0; i < y->added; i++)
+			s->box.recents += imap_is_recent(&s->box, added[i].uid);
+	if (y->added > 0)
+		imap_putf(s, "* %u EXISTS\r\n* %u RECENT\r\n", s->box.exists, s->box.recents);
+}
+
+static bool must_tell(const struct sync *y, const struct store_row *now, const struct store_row *told)
+{
+	if (now->modseq <= y->since && !y->changes.everything)
+		return false;
+	if (y->fresh)
+		return now->modseq > y->since;
+	if ((told->flags & IMAP_ROW_TOLD) && told->modseq == now->modseq)
+		return false;
+	/* Changed there and back: nothing to see, unless what we hold is newer than what was told. */
+	return told->modseq > y->since || ((told->flags ^ now->flags) & STORE_FLAGS) != 0 ||
+	       told->keywords.bits[0] != now->keywords.bits[0] || told->keywords.bits[1] != now->keywords.bits[1];
+}
+
+static void flags_tell(struct imap_session *s, const struct sync *y)
+{
+	for (size_t i = 0; i < y->changes.row_count && is_old(y, &y->changes.rows[i]); i++) {
+		const struct store_row *now = &y->changes.rows[i];
+		size_t                  at = imap_row_from(&s->box, now->uid);
+		bool                    tell;
+
+		if (at == s->box.view.count || s->box.view.rows[at].uid != now->uid)
+			continue;
+		tell = must_tell(y, now, &s->box.view.rows[at]);
+		s->box.view.rows[at] = *now;
+		if (!tell)
+			continue;
+		imap_putf(s, "* %zu FETCH (UID %u ", at + 1, now->uid);
+		imap_put_row_flags(s, now);
+		imap_put(s, STR(")\r\n"));
+		if (!imap_spill(s))
+			return;
+	}
+}
+
+static enum status look(struct imap_session *s, struct sync *y, bool *ret_any)
+{
+	struct store_account *a;
+	struct store_info     info;
+	enum status           st = imap_account(s, &a);
+
+	*ret_any = false;
+	if (st == ST_OK)
+		st = store_info(a, &info);
+	if (st != ST_OK || info.modseq == y->since)
+		return st;
+	st = store_changes(a, s->box.id, y->since, s->arena, &y->changes);
+	if (st != ST_OK)
+		return st;
+	*ret_any = true;
+	return store_settle(a); /* nothing is shown before it is on disk */
+}
+
+enum status imap_sync(struct imap_session *s, bool expunge)
+{
+	struct sync y = { .since = s->box.modseq, .told = s->box.uidnext, .fresh = !s->box.loaded };
+	bool        any;
+	enum status st = look(s, &y, &any);
+
+	if (st == ST_TEMP || st == ST_BUSY || st == ST_SUSPECT)
+		return ST_OK; /* later: the client knows no less than before */
+	if (st != ST_OK || !any)
+		return st;
+	if (touches_told(&y)) {
+		st = imap_view(s);
+		if (st != ST_OK)
+			return st;
+		gone_find(s, &y);
+		if (y.gone_count > 0 && !expunge)
+			return ST_OK;
+	}
+	expunges_tell(s, &y);
+	rows_add(s, &y);
+	if (y.added > 0) {
+		st = recent_claim(s, &y);
+		if (st != ST_OK && st != ST_TEMP)
+			return st;
+	}
+	s->box.uidnext = MAX(s->box.uidnext, y.changes.mailbox.uidnext);
+	s->box.modseq = y.changes.modseq;
+	if (y.changes.row_count > 0) {
+		st = imap_keywords_tell(s);
+		if (st != ST_OK)
+			return st;
+	}
+	exists_tell(s, &y);
+	if (s->box.loaded)
+		flags_tell(s, &y);
+	return ST_OK;
+}

@@ -1,0 +1,22 @@
+/* net/net_tls_int.h - what the TLS files of this folder share: OpenSSL over a descriptor. */
+#ifndef NET_NET_TLS_INT_H
+#define NET_NET_TLS_INT_H
+
+#include <openssl/ssl.h>
+
+#include "base/status.h"
+#include "base/str.h"
+
+/* What both sides of TLS have in common: version floor, options, memory. */
+void net_tls_ctx_common(SSL_CTX *ctx);
+struct net_tls;
+/* The context to start with; SNI may choose another. A reference: SSL_CTX_free. */
+SSL_CTX *net_tls_ctx(struct net_tls *tls);
+
+/* A TLS object over a socket that it does not own: never blocks, never raises SIGPIPE. The reference to ctx is used up. */
+SSL *net_tls_bio_new(SSL_CTX *ctx, int fd);
+
+/* One call's outcome: ST_OK; ST_AGAIN with *ret_mask (sys/ready.h) to wait for; ST_CLOSED. */
+enum status net_tls_result(SSL *ssl, int result, unsigned *ret_mask);
+
+#endif

@@ -1,0 +1,184 @@
+/* queue/queue.c - opening, starting, stopping; see queue.h. */
+#include "queue/queue.h"
+
+#include <stdlib.h>
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "queue/queue_in.h"
+#include "sys/clock.h"
+#include "sys/disk.h"
+
+#define MINUTES ((int64_t)60 * 1000)
+#define HOURS   (60 * MINUTES)
+#define DAYS    (24 * HOURS)
+
+/* Questions to auth are short and their answers too: so few at once that neither side's socket is ever full, for both are
+ * answered and asked from the threads that read them. */
+#define AUTH_MAX 100
+
+#define TXID_BATCH_MAX (QUEUE_BATCH_MAX * (QUEUE_TXID_OCTETS + 8))
+
+static void defaults(struct queue_options *o, struct arena *a)
+{
+#define DEFAULT(field, value) (o->field = o->field ? o->field : (value))
+	DEFAULT(root, "queue");
+	DEFAULT(retry_first_ms, 5 * MINUTES);
+	DEFAULT(retry_max_ms, 4 * HOURS);
+	DEFAULT(expire_ms, 5 * DAYS);
+	DEFAULT(watermark_percent, 5);
+	DEFAULT(watermark_octets, 200 * MIB);
+	DEFAULT(reserve_octets, 8 * MIB);
+	DEFAULT(active_max, 4000);
+	DEFAULT(memory_octets, 64 * MIB);
+	DEFAULT(local_max, 1000);
+	DEFAULT(remote_max, 500);
+	DEFAULT(domain_max, 20);
+	DEFAULT(txid_max, (size_t)1 << 20);
+	DEFAULT(txid_keep_ms, 2 * HOURS);
+	DEFAULT(mono_ms, clock_mono_ms);
+	DEFAULT(wall_ms, clock_wall_ms);
+#undef DEFAULT
+	o->hostname = arena_dup(a, o->hostname.n ? o->hostname : STR("localhost"));
+	o->relay = arena_dup(a, o->relay);
+}
+
+int64_t queue_now(struct queue *q)
+{
+	return atomic_load(&q->clock_base) + q->o.mono_ms();
+}
+
+int64_t queue_wall(struct queue *q, int64_t queue_time)
+{
+	return queue_time - queue_now(q) + q->o.wall_ms();
+}
+
+static void init(struct queue *q, const struct queue_options *o)
+{
+	q->arena = arena_new(NULL);
+	q->o = *o;
+	defaults(&q->o, q->arena);
+	snprintf(q->path, sizeof(q->path), "%s/queue.db", q->o.root);
+	q->reserve_fd = -1;
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_cond_init(&q->cond, NULL);
+	pthread_mutex_init(&q->read_lock, NULL);
+	q->last = &q->first;
+	q->lazy_last = &q->lazy;
+	q->ready_last = &q->ready;
+	map_init(&q->active);
+	queue_txids_init(&q->txids);
+	buf_init(&q->txid_batch, TXID_BATCH_MAX);
+	q->pins.pin_before = q->pins.pin_after = &q->pins;
+	atomic_store(&q->next_file, (uint64_t)MAX(q->o.wall_ms(), 1) << 16);
+	atomic_store(&q->space_looked, INT64_MIN / 2);
+	queue_flight_init(&q->f_auth, AUTH_MAX, 0);
+	queue_flight_init(&q->f_local, q->o.local_max, 0);
+	queue_flight_init(&q->f_remote, q->o.remote_max, q->o.domain_max);
+	queue_flight_init(&q->f_lone_local, 1, 0);
+	queue_flight_init(&q->f_lone_remote, 1, 0);
+}
+
+static enum status open_files(struct queue *q)
+{
+	enum status st = disk_make_dir(q->o.dir, "content");
+
+	if (st == ST_OK)
+		st = disk_sync_dir(q->o.dir, "");
+	if (st == ST_EXISTS)
+		st = ST_OK;
+	if (st == ST_OK && db_is_suspect(q->path)) {
+		log_warn("queue was set aside after a failed sync: repairing");
+		st = db_repair(q->path);
+	}
+	if (st == ST_OK)
+		st = db_open(q->path, &queue_db_options, &q->db);
+	return st;
+}
+
+enum status queue_open(const struct queue_options *options, struct queue **ret)
+{
+	struct queue *q = calloc(1, sizeof(*q));
+	enum status   st;
+
+	CHECK(q);
+	init(q, options);
+	st = open_files(q);
+	if (st == ST_OK)
+		st = queue_db_recover(q);
+	if (st == ST_OK)
+		st = queue_files_sweep(q);
+	if (st != ST_OK) {
+		queue_close(&q);
+		return st;
+	}
+	q->synced_id = q->next_id;
+	queue_floor_update(q);
+	q->ticked = q->o.mono_ms();
+	*ret = q;
+	return ST_OK;
+}
+
+void queue_start_turns(struct queue *q, struct ipc *ipc)
+{
+	q->ipc = ipc;
+}
+
+void queue_start(struct queue *q, struct ipc *ipc)
+{
+	q->ipc = ipc;
+	q->threaded = true;
+	queue_copier_start(q);
+	CHECK(pthread_create(&q->writer, NULL, queue_writer_main, q) == 0);
+}
+
+void queue_stop(struct queue *q)
+{
+	queue_copier_stop(q);
+	pthread_mutex_lock(&q->lock);
+	q->stopping = true;
+	pthread_cond_signal(&q->cond);
+	pthread_mutex_unlock(&q->lock);
+	if (q->threaded)
+		pthread_join(q->writer, NULL);
+	q->threaded = false;
+}
+
+static void free_active(struct queue *q)
+{
+	struct str key;
+	void      *m;
+	size_t     at = 0;
+
+	while (map_next(&q->active, &at, &key, &m))
+		queue_msg_free(m);
+	map_done(&q->active);
+}
+
+void queue_close(struct queue **at)
+{
+	struct queue *q = *at;
+
+	if (!q)
+		return;
+	*at = NULL;
+	free_active(q);
+	queue_txids_done(&q->txids);
+	buf_done(&q->txid_batch);
+	if (q->read_db)
+		db_close(&q->read_db);
+	if (q->db)
+		db_close(&q->db);
+	fd_close(&q->reserve_fd);
+	queue_flight_done(&q->f_auth);
+	queue_flight_done(&q->f_local);
+	queue_flight_done(&q->f_remote);
+	queue_flight_done(&q->f_lone_local);
+	queue_flight_done(&q->f_lone_remote);
+	pthread_mutex_destroy(&q->lock);
+	pthread_mutex_destroy(&q->read_lock);
+	pthread_cond_destroy(&q->cond);
+	arena_free(&q->arena);
+	free(q);
+}

@@ -1,0 +1,356 @@
+/* queue/queue_admin.c - what administrators see and wish. Listings read with a handle of their own, page by page; wishes go
+ * through the writer. */
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "queue/queue_id.h"
+#include "queue/queue_in.h"
+
+/* ---- reading ---- */
+
+/* The shared handle for listings, under its lock; NULL if it cannot be opened now. */
+static struct db *reader_take(struct queue *q)
+{
+	pthread_mutex_lock(&q->read_lock);
+	if (!q->read_db && db_open(q->path, &queue_db_read_options, &q->read_db) != ST_OK) {
+		q->read_db = NULL;
+		pthread_mutex_unlock(&q->read_lock);
+	}
+	return q->read_db;
+}
+
+static void reader_give(struct queue *q)
+{
+	pthread_mutex_unlock(&q->read_lock);
+}
+
+#define ENTRY_COLUMNS "m.id, m.state, m.due, m.sender, m.size, m.received, m.reason," \
+	" (SELECT count(*) FROM rcpt r WHERE r.message = m.id AND r.state = 0)"
+
+static void entry_read(struct queue *q, struct db_stmt *s, struct arena *a, struct queue_entry *e)
+{
+	*e = (struct queue_entry){
+		.id = db_u64(s, 0),
+		.state = db_u64(s, 1) == QUEUE_HELD ? QUEUE_HELD : QUEUE_WAITING,
+		.from = arena_dup(a, db_str(s, 3)),
+		.size = db_u64(s, 4),
+		.rcpts_left = db_u64(s, 7),
+		.received_ms = db_i64(s, 5),
+		.next_ms = db_null(s, 2) ? 0 : queue_wall(q, db_i64(s, 2)),
+		.reason = arena_dup(a, str_first(db_str(s, 6), QUEUE_REASON_MAX)),
+	};
+	if (e->state == QUEUE_WAITING && queue_active_find(q, e->id))
+		e->state = QUEUE_ACTIVE;
+}
+
+enum status queue_list(struct queue *q, const struct queue_list_request *r, struct arena *a, struct queue_list_reply *ret)
+{
+	static const char sql[] =
+		"SELECT " ENTRY_COLUMNS " FROM message m WHERE m.id > ?1"
+		" AND (?2 = '' OR instr(lower(m.sender), lower(?2)) > 0)"
+		" AND (?3 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND"
+		"      (instr(lower(r.address), lower(?3)) > 0 OR instr(lower(r.target), lower(?3)) > 0)))"
+		" ORDER BY m.id";
+	struct db              *db = reader_take(q);
+	struct db_stmt         *s;
+	struct queue_list_reply page = { .entries = ARENA_ARRAY(a, struct queue_entry, LIMIT_LIST_PAGE) };
+	enum status             st;
+
+	if (!db)
+		return ST_TEMP;
+	s = db_sql(db, sql);
+	db_bind_u64(s, 1, r->after);
+	db_bind_str(s, 2, r->from.n ? r->from : STR(""));
+	db_bind_str(s, 3, r->to.n ? r->to : STR(""));
+	while ((st = db_step(s)) == ST_OK && page.entry_count < LIMIT_LIST_PAGE)
+		entry_read(q, s, a, &page.entries[page.entry_count++]);
+	page.more = st == ST_OK;
+	db_done(s);
+	reader_give(q);
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return st;
+	*ret = page;
+	return ST_OK;
+}
+
+static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
+{
+	static const char sql[] = "SELECT address, target, state, attempts, last, code, answer FROM rcpt WHERE message = ?1 ORDER BY n LIMIT ?2";
+	struct db_stmt   *s = db_sql(db, sql);
+	enum status       st;
+
+	ret->rcpts = ARENA_ARRAY(a, struct queue_show_rcpt, LIMIT_RCPTS);
+	db_bind_u64(s, 1, id);
+	db_bind_u64(s, 2, LIMIT_RCPTS);
+	while ((st = db_step(s)) == ST_OK) {
+		struct str code = db_str(s, 5), answer = str_first(db_str(s, 6), QUEUE_REASON_MAX);
+
+		ret->rcpts[ret->rcpt_count++] = (struct queue_show_rcpt){
+			.address = arena_dup(a, db_str(s, 0)),
+			.target = arena_dup(a, db_str(s, 1)),
+			.state = (enum queue_rcpt_state)MIN(db_u64(s, 2), QUEUE_RCPT_STATE_LAST),
+			.attempts = (uint32_t)db_u64(s, 3),
+			.last_ms = db_i64(s, 4),
+			.next_ms = db_u64(s, 2) == QUEUE_RCPT_PENDING ? ret->entry.next_ms : 0,
+			.answer = code.n ? arena_printf(a, "%.*s %.*s", STR_FMT(code), STR_FMT(answer)) : arena_dup(a, answer),
+		};
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status show(struct queue *q, struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
+{
+	static const char sql[] = "SELECT " ENTRY_COLUMNS ", m.session, m.peer FROM message m WHERE m.id = ?1";
+	struct db_stmt   *s = db_sql(db, sql);
+	enum status       st;
+
+	db_bind_u64(s, 1, id);
+	st = db_step(s);
+	if (st == ST_OK) {
+		entry_read(q, s, a, &ret->entry);
+		ret->session = arena_dup(a, db_str(s, 8));
+		ret->peer = arena_dup(a, db_str(s, 9));
+	}
+	db_done(s);
+	return st == ST_OK ? show_rcpts(db, id, a, ret) : st;
+}
+
+enum status queue_show(struct queue *q, uint64_t id, struct arena *a, struct queue_show_reply *ret)
+{
+	struct queue_show_reply one = { 0 };
+	struct db              *db = reader_take(q);
+	enum status             st;
+
+	if (!db)
+		return ST_TEMP;
+	st = db_begin_read(db);
+	if (st == ST_OK) {
+		st = show(q, db, id, a, &one);
+		if (st == ST_OK)
+			st = db_commit(db);
+		else
+			db_rollback(db);
+	}
+	reader_give(q);
+	if (st == ST_OK)
+		*ret = one;
+	return st;
+}
+
+enum status queue_stats(struct queue *q, struct queue_stats_reply *ret)
+{
+	*ret = (struct queue_stats_reply){
+		.messages = atomic_load(&q->messages),
+		.held = atomic_load(&q->held),
+		.in_flight = atomic_load(&q->in_flight),
+		.submitted = atomic_load(&q->submitted),
+		.delivered = atomic_load(&q->delivered),
+		.bounced = atomic_load(&q->bounced),
+		.full = queue_full(q),
+		.suspect = atomic_load(&q->suspect),
+	};
+	return ST_OK;
+}
+
+/* ---- wishes ---- */
+
+struct wish {
+	struct queue_op op;
+	uint64_t        id, count, held;
+	struct removed {
+		uint64_t id, file;
+		bool     held;
+	} *removed;
+	size_t removed_count, removed_cap;
+};
+
+static enum status retry_apply(struct queue *q, struct queue_op *op)
+{
+	static const char count_held[] = "SELECT count(*) FROM message WHERE (?1 = 0 OR id = ?1) AND state = 2";
+	static const char sql[] =
+		"UPDATE message SET state = 0, due = ?2, crashes = 0, reason = '' WHERE (?1 = 0 OR id = ?1) AND (due IS NOT NULL OR state = 2)";
+	struct wish    *w = CONTAINER_OF(op, struct wish, op);
+	struct db_stmt *s = db_sql(q->db, count_held);
+	enum status     st;
+
+	db_bind_u64(s, 1, w->id);
+	st = db_step(s);
+	w->held = st == ST_OK ? db_u64(s, 0) : 0;
+	db_done(s);
+	if (st != ST_OK)
+		return st;
+	s = db_sql(q->db, sql);
+	db_bind_u64(s, 1, w->id);
+	db_bind_i64(s, 2, queue_now(q));
+	st = db_run(s);
+	w->count = st == ST_OK ? db_changed(q->db) : 0;
+	return st;
+}
+
+static void retry_finish(struct queue *q, struct queue_op *op, enum status st)
+{
+	struct wish *w = CONTAINER_OF(op, struct wish, op);
+
+	if (st != ST_OK)
+		return;
+	atomic_fetch_sub(&q->held, w->held);
+	if (w->count)
+		q->next_due = MIN(q->next_due, queue_now(q));
+	if (w->count == 0 && w->id && queue_active_find(q, w->id))
+		w->count = 1; /* it is being tried this moment */
+}
+
+static enum status remove_find(struct queue *q, struct wish *w)
+{
+	static const char sql[] = "SELECT id, file, state FROM message WHERE ?1 = 0 OR id = ?1";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st;
+
+	w->removed_count = 0;
+	db_bind_u64(s, 1, w->id);
+	while ((st = db_step(s)) == ST_OK) {
+		if (w->removed_count == w->removed_cap) {
+			w->removed_cap = w->removed_cap ? w->removed_cap * 2 : 16;
+			w->removed = realloc(w->removed, w->removed_cap * sizeof(*w->removed));
+			CHECK(w->removed);
+		}
+		w->removed[w->removed_count++] = (struct removed){ db_u64(s, 0), db_u64(s, 1), db_u64(s, 2) == QUEUE_HELD };
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status remove_apply(struct queue *q, struct queue_op *op)
+{
+	struct wish *w = CONTAINER_OF(op, struct wish, op);
+	enum status  st = remove_find(q, w);
+
+	for (size_t i = 0; i < w->removed_count && st == ST_OK; i++)
+		st = queue_db_delete(q, w->removed[i].id);
+	return st;
+}
+
+/* A message in its round has lost its rows; when the round is over it is forgotten, and its file goes. */
+static void remove_finish(struct queue *q, struct queue_op *op, enum status st)
+{
+	struct wish *w = CONTAINER_OF(op, struct wish, op);
+
+	for (size_t i = 0; i < w->removed_count && st == ST_OK; i++) {
+		struct removed   *r = &w->removed[i];
+		struct queue_msg *m = queue_active_find(q, r->id);
+
+		log_info("message removed by an administrator", LOG_C("message", queue_id_text(r->id).p));
+		atomic_fetch_sub(&q->held, r->held);
+		if (m) {
+			atomic_store(&m->removed, true);
+			continue;
+		}
+		atomic_fetch_sub(&q->messages, 1);
+		if (r->file)
+			queue_file_remove(q, r->file);
+	}
+	w->count = st == ST_OK ? w->removed_count : 0;
+	q->pins_on_disk = true; /* look again */
+	free(w->removed);
+}
+
+static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
+{
+	enum status st = queue_perform(q, &w->op);
+
+	if (st != ST_OK)
+		return st;
+	if (w->count == 0 && w->id)
+		return ST_NOT_FOUND;
+	*ret_count = w->count;
+	return ST_OK;
+}
+
+enum status queue_retry(struct queue *q, uint64_t id, uint64_t *ret_count)
+{
+	struct wish w = { .op = { .apply = retry_apply, .finish = retry_finish }, .id = id };
+
+	return wish(q, &w, ret_count);
+}
+
+enum status queue_remove(struct queue *q, uint64_t id, uint64_t *ret_count)
+{
+	struct wish w = { .op = { .apply = remove_apply, .finish = remove_finish }, .id = id };
+
+	return wish(q, &w, ret_count);
+}
+
+/* ---- requests ---- */
+
+static void on_list(void *ctx, struct ipc_request *r)
+{
+	struct queue_list_reply reply = { 0 };
+	enum status             st = queue_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, &reply);
+}
+
+static void on_show(void *ctx, struct ipc_request *r)
+{
+	const struct queue_id_request *body = r->body;
+	struct queue_show_reply        reply = { 0 };
+	enum status                    st = queue_show(ctx, body->id, r->arena, &reply);
+
+	ipc_reply(r, st, &reply);
+}
+
+static void on_retry(void *ctx, struct ipc_request *r)
+{
+	const struct queue_id_request *body = r->body;
+	struct queue_count_reply       reply = { 0 };
+	enum status                    st = queue_retry(ctx, body->id, &reply.count);
+
+	ipc_reply(r, st, &reply);
+}
+
+static void on_remove(void *ctx, struct ipc_request *r)
+{
+	const struct queue_id_request *body = r->body;
+	struct queue_count_reply       reply = { 0 };
+	enum status                    st = queue_remove(ctx, body->id, &reply.count);
+
+	ipc_reply(r, st, &reply);
+}
+
+static void on_stats(void *ctx, struct ipc_request *r)
+{
+	struct queue_stats_reply reply = { 0 };
+	enum status              st = queue_stats(ctx, &reply);
+
+	ipc_reply(r, st, &reply);
+}
+
+static void purge_done(void *arg, enum status st, const void *reply)
+{
+	(void)reply;
+	ipc_reply(arg, st, NULL);
+}
+
+static void on_purge(void *ctx, struct ipc_request *r)
+{
+	struct queue                     *q = ctx;
+	const struct queue_purge_request *body = r->body;
+	struct local_purge_request        request = { body->account };
+
+	ipc_start(q->ipc, ROLE_LOCAL, body->account, IPC_LOCAL_PURGE, &request, purge_done, r);
+}
+
+const struct ipc_row queue_rows[] = {
+	{ IPC_QUEUE_SUBMIT, queue_submit, 0 },
+	{ IPC_QUEUE_KNOWN, queue_known, 0 },
+	{ IPC_QUEUE_SPOOL, queue_spool, 0 },
+	{ IPC_QUEUE_LIST, on_list, QUEUE_POOL },
+	{ IPC_QUEUE_SHOW, on_show, QUEUE_POOL },
+	{ IPC_QUEUE_RETRY, on_retry, QUEUE_POOL },
+	{ IPC_QUEUE_REMOVE, on_remove, QUEUE_POOL },
+	{ IPC_QUEUE_STATS, on_stats, 0 },
+	{ IPC_QUEUE_PURGE_ACCOUNT, on_purge, 0 },
+};
+const size_t queue_row_count = LEN(queue_rows);

@@ -1,0 +1,343 @@
+/* queue/queue_attempt.c - asking auth where a recipient is, and local and remote to deliver.
+ *
+ * A message that was under way when a process died (m->crashes) is attempted alone among its like: only one such at a time for each
+ * role. So the next death names its culprit, and mail that only happened to be there is not held with it.
+ */
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "queue/queue_id.h"
+#include "queue/queue_in.h"
+#include "sys/fd.h"
+
+/* The job that this thread is just handing to the channel: its answer coming from inside that call means that it was never
+ * sent. After the call the job may be gone already, so the question cannot be asked of the job itself. */
+static _Thread_local const struct queue_job *starting;
+
+static struct queue_job *job_new(struct queue_msg *m, void (*start)(struct queue_job *))
+{
+	struct queue_job *job;
+
+	pthread_mutex_lock(&m->lock);
+	job = ARENA_NEW(m->arena, struct queue_job);
+	pthread_mutex_unlock(&m->lock);
+	job->msg = m;
+	job->start = start;
+	return job;
+}
+
+static void job_start(struct queue_job *job, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, ipc_done_fn *done)
+{
+	const struct queue_job *outer = starting;
+
+	starting = job;
+	ipc_start(job->msg->q->ipc, role, key, id, request, done, job);
+	starting = outer;
+}
+
+static void job_end(struct queue_job *job)
+{
+	struct queue_msg *m = job->msg;
+
+	queue_flight_end(job);
+	queue_round_step(m);
+}
+
+/* ---- auth ---- */
+
+static void resolve_answer(struct queue_msg *m, struct queue_rcpt_row *r, const struct auth_resolve_reply *reply)
+{
+	if (reply->target_count == 0) {
+		r->outcome = QUEUE_OUT_FAILED;
+		r->code = STR("5.1.1");
+		r->answer = STR("No such user here");
+		return;
+	}
+	pthread_mutex_lock(&m->lock);
+	r->found = ARENA_ARRAY(m->arena, struct auth_target, reply->target_count);
+	for (size_t i = 0; i < reply->target_count; i++)
+		r->found[i] = (struct auth_target){ reply->targets[i].account, arena_dup(m->arena, reply->targets[i].address) };
+	pthread_mutex_unlock(&m->lock);
+	r->found_count = reply->target_count;
+}
+
+static void resolve_done(void *arg, enum status st, const void *reply)
+{
+	struct queue_job      *job = arg;
+	struct queue_rcpt_row *r = job->rcpt;
+
+	switch (st) {
+	case ST_OK:
+		resolve_answer(job->msg, r, reply);
+		break;
+	case ST_NOT_FOUND:
+		r->outcome = QUEUE_OUT_FAILED;
+		r->code = STR("5.1.1");
+		r->answer = STR("No such user here");
+		break;
+	case ST_LIMIT:
+		r->outcome = QUEUE_OUT_FAILED;
+		r->code = STR("5.4.6");
+		r->answer = STR("Aliases of this address lead in a circle, or to too many");
+		break;
+	default:
+		r->code = STR("4.3.0");
+		r->answer = STR("The directory does not answer");
+	}
+	job_end(job);
+}
+
+static void resolve_start(struct queue_job *job)
+{
+	struct auth_resolve_request request = { job->rcpt->address };
+
+	job_start(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_RESOLVE, &request, resolve_done);
+}
+
+void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r)
+{
+	struct queue_job *job = job_new(m, resolve_start);
+
+	job->rcpt = r;
+	queue_flight_add(&m->q->f_auth, job);
+}
+
+/* ---- outcomes that local and remote share ---- */
+
+/* No answer. Sent or not makes the difference between unknown and certainly nothing. */
+static void no_answer(struct queue_job *job, enum status st, bool sent)
+{
+	struct queue_msg *m = job->msg;
+	bool              lost = sent && st == ST_TEMP;
+
+	if (lost)
+		atomic_store(&m->lost, true);
+	for (struct queue_to *to = job->to; to; to = to->next) {
+		to->outcome = lost ? QUEUE_OUT_LOST : QUEUE_OUT_NONE;
+		to->code = STR("4.3.0");
+		to->answer = lost ? STR("The attempt was lost with its process") : STR("No process could be asked");
+	}
+}
+
+/* The content as it goes with a request. Large: a descriptor of the finished file, to be closed by the caller. */
+static bool content_give(struct queue_job *job, struct str *content, int *file)
+{
+	struct queue_msg *m = job->msg;
+	enum status       st;
+
+	*file = -1;
+	if (m->file == 0) {
+		*content = str_n(m->content, m->size);
+		return true;
+	}
+	st = queue_file_open(m->q, m->file, file);
+	if (st == ST_OK)
+		return true;
+	log_error("content of a message cannot be opened", LOG_C("message", queue_id_text(m->id).p), LOG_ST("status", st));
+	return false;
+}
+
+/* ---- local ---- */
+
+static enum queue_outcome local_outcome(enum local_result result)
+{
+	switch (result) {
+	case LOCAL_DELIVERED:
+	case LOCAL_DISCARDED: return QUEUE_OUT_DONE;
+	case LOCAL_DEFERRED:  return QUEUE_OUT_DEFERRED;
+	case LOCAL_REFUSED:   return QUEUE_OUT_FAILED;
+	}
+	return QUEUE_OUT_DEFERRED;
+}
+
+static void local_done(void *arg, enum status st, const void *answer)
+{
+	struct queue_job                 *job = arg;
+	struct queue_to                  *to = job->to;
+	const struct local_deliver_reply *reply = answer;
+
+	atomic_fetch_sub(&job->msg->q->in_flight, 1);
+	if (st == ST_OK) {
+		to->outcome = local_outcome(reply->result);
+		to->code = queue_answer(job->msg, reply->code, QUEUE_CODE_MAX);
+		to->answer = queue_answer(job->msg, reply->reason, QUEUE_REASON_MAX);
+	} else {
+		no_answer(job, st, starting != job);
+	}
+	job_end(job);
+}
+
+static void local_start(struct queue_job *job)
+{
+	struct queue_msg            *m = job->msg;
+	struct queue_to             *to = job->to;
+	struct local_deliver_request request = {
+		.delivery = m->base,
+		.floor = atomic_load(&m->q->floor),
+		.account = to->account,
+		.address = to->address,
+		.from = m->from,
+		.rcpt = to->rcpt->address,
+		.received_ms = m->received_ms,
+		.size = m->size,
+		.hash = str_n(m->hash, sizeof(m->hash)),
+	};
+
+	atomic_fetch_add(&m->q->in_flight, 1);
+	if (content_give(job, &request.content, &request.file)) {
+		job_start(job, ROLE_LOCAL, to->account, IPC_LOCAL_DELIVER, &request, local_done);
+		fd_close(&request.file);
+	} else {
+		local_done(job, ST_IO, NULL);
+	}
+}
+
+/* ---- remote ---- */
+
+static enum queue_outcome remote_outcome(enum remote_result result)
+{
+	switch (result) {
+	case REMOTE_DELIVERED: return QUEUE_OUT_DONE;
+	case REMOTE_DEFERRED:  return QUEUE_OUT_DEFERRED;
+	case REMOTE_REFUSED:   return QUEUE_OUT_FAILED;
+	}
+	return QUEUE_OUT_DEFERRED;
+}
+
+static void remote_answer(struct queue_job *job, const struct remote_deliver_reply *reply)
+{
+	uint32_t index = 0;
+
+	for (struct queue_to *to = job->to; to; to = to->next, index++) {
+		to->outcome = QUEUE_OUT_DEFERRED; /* unless it is in the answer */
+		to->code = STR("4.3.0");
+		to->answer = STR("The attempt gave no result");
+		for (size_t i = 0; i < reply->result_count; i++) {
+			const struct remote_rcpt_result *r = &reply->results[i];
+
+			if (r->index != index)
+				continue;
+			to->outcome = remote_outcome(r->result);
+			to->code = queue_answer(job->msg, r->code, QUEUE_CODE_MAX);
+			to->answer = queue_answer(job->msg, r->answer, QUEUE_REASON_MAX);
+			to->host = queue_answer(job->msg, r->host, QUEUE_REASON_MAX);
+		}
+	}
+}
+
+static void remote_done(void *arg, enum status st, const void *reply)
+{
+	struct queue_job *job = arg;
+
+	atomic_fetch_sub(&job->msg->q->in_flight, 1);
+	if (st == ST_OK)
+		remote_answer(job, reply);
+	else
+		no_answer(job, st, starting != job);
+	queue_flight_end(job);
+	/* A slow destination must not make the others' results wait: written as they come, unless these are all. */
+	if (st == ST_OK && job->to_count < job->msg->to_count)
+		queue_result_partial(job);
+	else
+		queue_round_step(job->msg);
+}
+
+static void remote_start(struct queue_job *job)
+{
+	struct queue_msg             *m = job->msg;
+	struct remote_rcpt            rcpts[QUEUE_JOB_RCPTS];
+	struct remote_deliver_request request = {
+		.message = m->id,
+		.domain = job->domain,
+		.relay = m->q->o.relay,
+		.from = m->from,
+		.rcpts = rcpts,
+		.flags = m->flags,
+		.size = m->size,
+	};
+
+	for (struct queue_to *to = job->to; to; to = to->next) {
+		rcpts[request.rcpt_count] = (struct remote_rcpt){ (uint32_t)request.rcpt_count, to->address };
+		request.rcpt_count++;
+	}
+	atomic_fetch_add(&m->q->in_flight, 1);
+	if (content_give(job, &request.content, &request.file)) {
+		job_start(job, ROLE_REMOTE, IPC_ANY, IPC_REMOTE_DELIVER, &request, remote_done);
+		fd_close(&request.file);
+	} else {
+		remote_done(job, ST_IO, NULL);
+	}
+}
+
+/* ---- a whole message ---- */
+
+static struct str domain_of(struct queue_msg *m, struct str address)
+{
+	struct str local, domain;
+	char      *p;
+
+	if (!str_rcut(address, '@', &local, &domain))
+		return STR_NONE;
+	p = arena_alloc(m->arena, domain.n);
+	for (size_t i = 0; i < domain.n; i++)
+		p[i] = ascii_lower(domain.p[i]);
+	return str_n(p, domain.n);
+}
+
+/* Put a foreign target into the open group of its next hop. `groups` has the jobs by next hop; full ones were taken out. */
+static void group_add(struct map *groups, struct queue_job **jobs, struct queue_msg *m, struct queue_to *to)
+{
+	struct str        domain = domain_of(m, to->address), hop = m->q->o.relay.n ? m->q->o.relay : domain;
+	struct queue_job *job = map_find(groups, hop);
+
+	if (!job) {
+		job = job_new(m, remote_start);
+		job->domain = domain;
+		job->key = str_hash(hop);
+		job->next = *jobs;
+		*jobs = job;
+		map_put(groups, hop, job);
+	}
+	to->next = job->to;
+	job->to = to;
+	if (++job->to_count == QUEUE_JOB_RCPTS)
+		map_remove(groups, hop);
+}
+
+static struct queue_job *jobs_make(struct queue_msg *m)
+{
+	struct queue_job *jobs = NULL;
+	struct map        groups;
+
+	map_init(&groups);
+	for (size_t i = 0; i < m->to_count; i++) {
+		struct queue_to *to = m->to[i];
+
+		if (to->account == 0) {
+			group_add(&groups, &jobs, m, to);
+			continue;
+		}
+		struct queue_job *job = job_new(m, local_start);
+		job->to = to;
+		job->to_count = 1;
+		job->next = jobs;
+		jobs = job;
+	}
+	map_done(&groups);
+	return jobs;
+}
+
+void queue_attempt_all(struct queue_msg *m)
+{
+	struct queue        *q = m->q;
+	struct queue_flight *local = m->crashes ? &q->f_lone_local : &q->f_local;
+	struct queue_flight *remote = m->crashes ? &q->f_lone_remote : &q->f_remote;
+	struct queue_job    *jobs = jobs_make(m), *next;
+
+	for (; jobs; jobs = next) {
+		next = jobs->next;
+		atomic_fetch_add(&m->open, 1);
+		queue_flight_add(jobs->to->account ? local : remote, jobs);
+	}
+}

@@ -1,0 +1,341 @@
+/* queue/queue_db.c - the tables (docs/formats/queue.md) and the statements on them. Writer thread only. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "queue/queue_in.h"
+
+#define AWAY_MAX_MS  ((int64_t)24 * 3600 * 1000)    /* longest time that a restart is believed to have taken */
+#define WALL_MAX_MS  ((int64_t)1 << 46)             /* a wall clock beyond is not believed at all */
+
+static const char schema_1[] =
+	"CREATE TABLE message(id INTEGER PRIMARY KEY, state INTEGER NOT NULL, due INTEGER, base INTEGER NOT NULL,"
+	" pinned INTEGER NOT NULL, attempts INTEGER NOT NULL, stalls INTEGER NOT NULL, crashes INTEGER NOT NULL,"
+	" last INTEGER NOT NULL, reason TEXT NOT NULL, file INTEGER NOT NULL, flags INTEGER NOT NULL, account INTEGER NOT NULL,"
+	" received INTEGER NOT NULL, entered INTEGER NOT NULL, size INTEGER NOT NULL, sender TEXT NOT NULL,"
+	" session TEXT NOT NULL, peer TEXT NOT NULL, hash BLOB NOT NULL);"
+	"CREATE INDEX message_due ON message(due) WHERE due IS NOT NULL;"
+	"CREATE INDEX message_pin ON message(base) WHERE pinned = 1;"
+	"CREATE TABLE rcpt(message INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, fixed INTEGER NOT NULL,"
+	" account INTEGER NOT NULL, attempts INTEGER NOT NULL, last INTEGER NOT NULL, address TEXT NOT NULL, target TEXT NOT NULL,"
+	" code TEXT NOT NULL, answer TEXT NOT NULL, PRIMARY KEY(message, n)) WITHOUT ROWID;"
+	"CREATE TABLE content(message INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+	"CREATE TABLE txids(batch INTEGER PRIMARY KEY, at INTEGER NOT NULL, wall INTEGER NOT NULL, data BLOB NOT NULL);"
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
+
+static const char *const  steps[] = { schema_1 };
+static const struct db_schema schema = { steps, LEN(steps) };
+
+const struct db_options queue_db_options = { .schema = &schema, .create = true, .cache_kib = 8192, .checkpoint_pages = 4000 };
+const struct db_options queue_db_read_options = { .schema = &schema, .cache_kib = 512 };
+
+/* ---- numbers of table meta ---- */
+
+static enum status meta_get(struct queue *q, struct str name, int64_t *value)
+{
+	static const char sql[] = "SELECT value FROM meta WHERE name = ?1";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st;
+
+	db_bind_str(s, 1, name);
+	st = db_step(s);
+	if (st == ST_OK)
+		*value = db_i64(s, 0);
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status meta_set(struct queue *q, struct str name, int64_t value)
+{
+	static const char sql[] = "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)";
+	struct db_stmt   *s = db_sql(q->db, sql);
+
+	db_bind_str(s, 1, name);
+	db_bind_i64(s, 2, value);
+	return db_run(s);
+}
+
+/* Ids are used after the block they belong to is durable, and a block is never given out twice (Q1). */
+enum status queue_db_ids(struct queue *q)
+{
+	if (q->next_id < q->reserved_id)
+		return ST_OK;
+	q->reserved_want = q->next_id + QUEUE_ID_BLOCK;
+	return meta_set(q, STR("next_id"), (int64_t)q->reserved_want);
+}
+
+/* ---- transaction ids: one row per batch, so that taking a message costs no row for it ---- */
+
+#define TXID_ROW (QUEUE_TXID_OCTETS + 8) /* the id, then the message, big-endian */
+
+void queue_db_txid_put(struct queue *q, struct str txid, uint64_t message)
+{
+	queue_txids_add(&q->txids, txid, message);
+	q->txid_added++;
+	buf_add(&q->txid_batch, txid);
+	buf_add_be(&q->txid_batch, message, 8);
+	CHECK(!q->txid_batch.over);
+}
+
+enum status queue_db_txids(struct queue *q)
+{
+	static const char sql[] = "INSERT INTO txids(batch, at, wall, data) VALUES(?1, ?2, ?3, ?4)";
+	struct db_stmt   *s;
+
+	if (q->txid_batch.n == 0)
+		return ST_OK;
+	s = db_sql(q->db, sql);
+	db_bind_u64(s, 1, q->next_id); /* above all ids of the batch, and of those before */
+	db_bind_i64(s, 2, queue_now(q));
+	db_bind_i64(s, 3, q->o.wall_ms());
+	db_bind_blob(s, 4, buf_str(&q->txid_batch));
+	return db_run(s);
+}
+
+/* Forget rows that are old, or too many. *ret_count: how many ids they held. */
+enum status queue_db_txids_trim(struct queue *q, uint64_t *ret_count)
+{
+	static const char sql_oldest[] = "SELECT batch, at, length(data) FROM txids ORDER BY batch LIMIT 64";
+	static const char sql_drop[] = "DELETE FROM txids WHERE batch <= ?1";
+	int64_t           late = queue_now(q) - q->o.txid_keep_ms;
+	uint64_t          held = queue_txids_count(&q->txids), count = 0, last = 0;
+	struct db_stmt   *s = db_sql(q->db, sql_oldest);
+	enum status       st;
+
+	while ((st = db_step(s)) == ST_OK && (db_i64(s, 1) < late || held - count > q->o.txid_max)) {
+		count += db_u64(s, 2) / TXID_ROW;
+		last = db_u64(s, 0);
+	}
+	db_done(s);
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return st;
+	*ret_count = count;
+	if (last == 0)
+		return ST_OK;
+	s = db_sql(q->db, sql_drop);
+	db_bind_u64(s, 1, last);
+	return db_run(s);
+}
+
+static enum status txids_load(struct queue *q, int64_t *at, int64_t *wall)
+{
+	static const char sql[] = "SELECT at, wall, data FROM txids ORDER BY batch";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st;
+
+	while ((st = db_step(s)) == ST_OK) {
+		struct str data = db_str(s, 2);
+
+		if (db_i64(s, 0) > *at) {
+			*at = db_i64(s, 0);
+			*wall = db_i64(s, 1);
+		}
+		for (; data.n >= TXID_ROW; data = str_from(data, TXID_ROW)) {
+			uint64_t message = 0;
+
+			for (size_t i = QUEUE_TXID_OCTETS; i < TXID_ROW; i++)
+				message = message << 8 | (uint8_t)data.p[i];
+			queue_txids_add(&q->txids, str_first(data, QUEUE_TXID_OCTETS), message);
+		}
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* ---- after opening ---- */
+
+/* Queue time goes on where it stood, plus the time away as far as the wall clock is believed. */
+static void clock_resume(struct queue *q, int64_t at, int64_t wall)
+{
+	int64_t now = q->o.wall_ms(), away = now - wall;
+
+	if (at == 0)
+		at = now > 0 ? now : 1; /* a new queue: about wall time, to read well */
+	else if (away > 0)
+		at += MIN(away, AWAY_MAX_MS);
+	atomic_store(&q->clock_base, at - q->o.mono_ms());
+}
+
+static enum status counts_load(struct queue *q)
+{
+	static const char sql[] = "SELECT count(*), total(state = 2) FROM message";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st = db_step(s);
+
+	if (st == ST_OK) {
+		atomic_store(&q->messages, db_u64(s, 0));
+		atomic_store(&q->held, db_u64(s, 1));
+	}
+	db_done(s);
+	return st;
+}
+
+/* What was under way when the last process ended is due now, and its delivery ids are pinned (Q5). */
+static enum status rounds_reset(struct queue *q)
+{
+	static const char sql[] = "UPDATE message SET due = ?1, pinned = base <> 0 WHERE due IS NULL AND state = 0";
+	struct db_stmt   *s = db_sql(q->db, sql);
+
+	db_bind_i64(s, 1, queue_now(q));
+	return db_run(s);
+}
+
+enum status queue_db_tick(struct queue *q)
+{
+	enum status st = meta_set(q, STR("clock"), queue_now(q));
+
+	return st == ST_OK ? meta_set(q, STR("wall"), q->o.wall_ms()) : st;
+}
+
+static enum status recover(struct queue *q)
+{
+	int64_t     at = 0, wall = 0, reserved = 1, by_wall = q->o.wall_ms();
+	enum status st = meta_get(q, STR("clock"), &at);
+
+	if (st == ST_OK)
+		st = meta_get(q, STR("wall"), &wall);
+	if (st == ST_OK)
+		st = txids_load(q, &at, &wall);
+	if (st == ST_OK)
+		st = meta_get(q, STR("next_id"), &reserved);
+	if (st != ST_OK)
+		return st;
+	clock_resume(q, at, wall);
+	/* Above the wall clock too: a queue restored from a backup must not give ids again that accounts remember. */
+	by_wall = MIN(MAX(by_wall, 0), WALL_MAX_MS) << 16;
+	q->next_id = (uint64_t)MAX(reserved, by_wall);
+	q->reserved_id = 0;
+	st = rounds_reset(q);
+	if (st == ST_OK)
+		st = counts_load(q);
+	if (st == ST_OK)
+		st = queue_db_ids(q);
+	return st == ST_OK ? queue_db_tick(q) : st;
+}
+
+enum status queue_db_recover(struct queue *q)
+{
+	enum status st = db_begin_write(q->db);
+
+	if (st != ST_OK)
+		return st;
+	st = recover(q);
+	if (st != ST_OK) {
+		db_rollback(q->db);
+		return st;
+	}
+	st = db_commit(q->db);
+	if (st == ST_OK)
+		st = db_sync(q->db);
+	if (st == ST_OK)
+		q->reserved_id = q->reserved_want;
+	q->pins_on_disk = true;
+	return st == ST_OK ? queue_db_next_due(q, INT64_MIN, &q->next_due) : st;
+}
+
+/* ---- messages ---- */
+
+static enum status insert_rcpts(struct queue *q, const struct queue_msg *m)
+{
+	static const char sql[] = "INSERT INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer)"
+				  " VALUES(?1, ?2, 0, 0, 0, 0, 0, ?3, '', '', '')";
+	enum status       st = ST_OK;
+
+	for (size_t i = 0; i < m->rcpt_count && st == ST_OK; i++) {
+		struct db_stmt *s = db_sql(q->db, sql);
+
+		db_bind_u64(s, 1, m->id);
+		db_bind_u64(s, 2, i);
+		db_bind_str(s, 3, m->rcpts[i].address);
+		st = db_run(s);
+	}
+	return st;
+}
+
+static enum status insert_content(struct queue *q, uint64_t id, struct str content)
+{
+	static const char sql[] = "INSERT INTO content(message, data) VALUES(?1, ?2)";
+	struct db_stmt   *s = db_sql(q->db, sql);
+
+	db_bind_u64(s, 1, id);
+	db_bind_blob(s, 2, content);
+	return db_run(s);
+}
+
+enum status queue_db_insert(struct queue *q, const struct queue_msg *m, struct str content, bool windowed)
+{
+	static const char sql[] =
+		"INSERT INTO message(id, state, due, base, pinned, attempts, stalls, crashes, last, reason, file, flags, account, received,"
+		" entered, size, sender, session, peer, hash)"
+		" VALUES(?1, 0, ?2, ?1, ?3, 0, 0, 0, 0, '', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+	struct db_stmt *s = db_sql(q->db, sql);
+	enum status     st;
+
+	db_bind_u64(s, 1, m->id);
+	if (windowed)
+		db_bind_null(s, 2);
+	else
+		db_bind_i64(s, 2, m->entered);
+	db_bind_u64(s, 3, !windowed);
+	db_bind_u64(s, 4, m->file);
+	db_bind_u64(s, 5, m->flags);
+	db_bind_u64(s, 6, m->account);
+	db_bind_i64(s, 7, m->received_ms);
+	db_bind_i64(s, 8, m->entered);
+	db_bind_u64(s, 9, m->size);
+	db_bind_str(s, 10, m->from);
+	db_bind_str(s, 11, m->session);
+	db_bind_str(s, 12, m->peer);
+	db_bind_blob(s, 13, str_n(m->hash, sizeof(m->hash)));
+	st = db_run(s);
+	if (st == ST_OK)
+		st = insert_rcpts(q, m);
+	return st == ST_OK && m->file == 0 ? insert_content(q, m->id, content) : st;
+}
+
+enum status queue_db_delete(struct queue *q, uint64_t id)
+{
+	static const char *const sql[] = {
+		"DELETE FROM message WHERE id = ?1",
+		"DELETE FROM rcpt WHERE message = ?1",
+		"DELETE FROM content WHERE message = ?1",
+	};
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < LEN(sql) && st == ST_OK; i++) {
+		struct db_stmt *s = db_sql(q->db, sql[i]);
+
+		db_bind_u64(s, 1, id);
+		st = db_run(s);
+	}
+	return st;
+}
+
+enum status queue_db_next_due(struct queue *q, int64_t after, int64_t *ret)
+{
+	static const char sql[] = "SELECT due FROM message WHERE due > ?1 ORDER BY due LIMIT 1";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st;
+
+	db_bind_i64(s, 1, after);
+	st = db_step(s);
+	if (st == ST_OK)
+		*ret = db_i64(s, 0);
+	else if (st == ST_NOT_FOUND)
+		*ret = INT64_MAX;
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* The smallest delivery id that a message on disk may repeat. */
+enum status queue_db_pin(struct queue *q, uint64_t *ret)
+{
+	static const char sql[] = "SELECT base FROM message WHERE pinned = 1 ORDER BY base LIMIT 1";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st = db_step(s);
+
+	*ret = st == ST_OK ? db_u64(s, 0) : UINT64_MAX;
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}

@@ -1,0 +1,81 @@
+/* queue/queue_flight.c - so many jobs at once, the others in order of arrival.
+ *
+ * A job may end inside its own start (the channel refused it), which would start the next from within: `pumping` makes whoever
+ * is already starting jobs go on, so the stack does not grow.
+ */
+#include "queue/queue_in.h"
+
+void queue_flight_init(struct queue_flight *f, unsigned max, unsigned key_max)
+{
+	*f = (struct queue_flight){ .max = max, .key_max = key_max };
+	pthread_mutex_init(&f->lock, NULL);
+	f->last = &f->first;
+}
+
+void queue_flight_done(struct queue_flight *f)
+{
+	pthread_mutex_destroy(&f->lock);
+}
+
+static unsigned *bucket(struct queue_flight *f, const struct queue_job *job)
+{
+	return &f->keys[job->key % QUEUE_FLIGHT_KEYS];
+}
+
+/* The first job whose destination has a place; under the lock. */
+static struct queue_job *take(struct queue_flight *f)
+{
+	struct queue_job **at = &f->first, *job;
+
+	if (f->now >= f->max)
+		return NULL;
+	while ((job = *at) != NULL && f->key_max && *bucket(f, job) >= f->key_max)
+		at = &job->next;
+	if (!job)
+		return NULL;
+	*at = job->next;
+	if (!job->next)
+		f->last = at;
+	f->now++;
+	*bucket(f, job) += f->key_max != 0;
+	return job;
+}
+
+static void pump(struct queue_flight *f)
+{
+	struct queue_job *job;
+
+	pthread_mutex_lock(&f->lock);
+	if (!f->pumping) {
+		f->pumping = true;
+		while ((job = take(f)) != NULL) {
+			pthread_mutex_unlock(&f->lock);
+			job->start(job);
+			pthread_mutex_lock(&f->lock);
+		}
+		f->pumping = false;
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+void queue_flight_add(struct queue_flight *f, struct queue_job *job)
+{
+	job->next = NULL;
+	job->flight = f;
+	pthread_mutex_lock(&f->lock);
+	*f->last = job;
+	f->last = &job->next;
+	pthread_mutex_unlock(&f->lock);
+	pump(f);
+}
+
+void queue_flight_end(struct queue_job *job)
+{
+	struct queue_flight *f = job->flight;
+
+	pthread_mutex_lock(&f->lock);
+	f->now--;
+	*bucket(f, job) -= f->key_max != 0;
+	pthread_mutex_unlock(&f->lock);
+	pump(f);
+}

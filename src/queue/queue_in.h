@@ -1,0 +1,301 @@
+/* queue/queue_in.h - what the files of this folder share: the queue, a message in its round, the writer's operations.
+ *
+ * Who touches what:
+ *   writer thread only   db, txids, pins, next_id, and everything under "writer" in struct queue
+ *   q->lock              operations that wait, active
+ *   atomics              floor, counters, full, suspect
+ *   m->lock              m->arena, while answers of several attempts may arrive
+ *   a message's round    passes from thread to thread: whoever ends the last open step (m->open) goes on with it
+ */
+#ifndef QUEUE_QUEUE_IN_H
+#define QUEUE_QUEUE_IN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "db/db.h"
+#include "ipc/msg_auth.h"
+#include "ipc/msg_local.h"
+#include "ipc/msg_remote.h"
+#include "queue/queue.h"
+#include "queue/queue_txid.h"
+
+#define QUEUE_BATCH_MAX   2000u   /* operations in one transaction */
+#define QUEUE_ID_BLOCK    100000u /* ids made durable ahead of use */
+#define QUEUE_LOAD_PAGE   256u    /* due messages looked at in one go */
+#define QUEUE_TARGETS_MAX 5000u   /* of one message in one round; recipients beyond wait for the next */
+#define QUEUE_JOB_RCPTS   100u    /* in one request to remote; RFC 5321 §4.5.3.1.8 */
+#define QUEUE_FLIGHT_KEYS 1024u
+#define QUEUE_CRASHES_MAX 3u      /* attempts lost with their process before a message is held */
+#define QUEUE_REASON_MAX  ((size_t)500)
+#define QUEUE_CODE_MAX    ((size_t)16)
+#define QUEUE_HEAD_MAX    ((size_t)64 * KIB) /* of a large message, read to count its hops */
+#define QUEUE_SHA256      32u
+
+/* ---- what the writer does ---- */
+
+enum queue_op_kind {
+	QUEUE_OP_RESULT, /* repeated until it is on stable storage */
+	QUEUE_OP_WISH,   /* of an administrator: refused while the database cannot be written, but not for want of space */
+	QUEUE_OP_TAKE,   /* takes space for somebody outside: refused for both */
+};
+
+struct queue_op {
+	struct queue_op *next;
+	/* Inside the transaction. Called again when the batch is rolled back and repeated: what it changes in memory must
+	 * stand that, and `finish` with a failure. */
+	enum status (*apply)(struct queue *q, struct queue_op *op);
+	/* The batch is on stable storage (ST_OK), or no part of it ever will be. Gives the operation up. */
+	void (*finish)(struct queue *q, struct queue_op *op, enum status st);
+	enum queue_op_kind kind;
+	bool               lazy; /* may wait for the sync of a later batch: losing it repeats work, nothing else */
+};
+
+/* After queue_stop: finished with ST_TEMP at once. */
+void queue_push(struct queue *q, struct queue_op *op);
+
+/* ---- a message in its round ---- */
+
+enum queue_outcome {
+	QUEUE_OUT_NONE, /* not attempted */
+	QUEUE_OUT_DONE,
+	QUEUE_OUT_FAILED,
+	QUEUE_OUT_DEFERRED,
+	QUEUE_OUT_LOST, /* the process died or never answered: unknown */
+};
+
+struct queue_to { /* one target: an account, or a foreign address */
+	struct queue_to             *next; /* in its job */
+	const struct queue_rcpt_row *rcpt;
+	uint64_t                     account;
+	struct str                   address;
+	uint32_t                     n; /* its row */
+	enum queue_outcome           outcome;
+	struct str                   code, answer, host;
+};
+
+struct queue_rcpt_row { /* a row of table rcpt */
+	uint32_t            n, attempts;
+	bool                final;    /* done or failed in an earlier round: only there to be known */
+	bool                fixed;    /* a target by itself, from a list that was only partly delivered */
+	bool                resolved; /* this round knows its targets; else outcome, code and answer say why not */
+	uint64_t            account;
+	struct str          address, target;
+	struct auth_target *found; /* what auth said */
+	size_t              found_count;
+	enum queue_outcome  outcome; /* of routing */
+	struct str          code, answer;
+	struct queue_to   **to;
+	size_t              to_count;
+};
+
+enum queue_phase { QUEUE_PHASE_ROUTE, QUEUE_PHASE_ASSIGN, QUEUE_PHASE_DELIVER, QUEUE_PHASE_RESULT };
+
+struct queue_msg {
+	struct queue          *q;
+	struct arena          *arena;
+	pthread_mutex_t        lock;
+	/* its row */
+	uint64_t               id;
+	uint64_t               base; /* delivery id of this round, 0: not assigned */
+	uint64_t               file; /* number of the file with the content, 0: it is in a row */
+	uint64_t               account, size;
+	struct str             from, session, peer;
+	uint32_t               flags, attempts, stalls, crashes;
+	int64_t                received_ms, entered; /* wall clock; queue time */
+	uint8_t                hash[QUEUE_SHA256];
+	struct queue_rcpt_row *rcpts;
+	size_t                 rcpt_count;
+	uint32_t               next_n; /* free number for a row of table rcpt */
+	/* in memory */
+	char                  *content; /* heap; NULL if it is a file */
+	size_t                 admitted; /* octets it counts for */
+	bool                   in_window; /* it has a place in memory */
+	bool                   unreadable; /* rows or content are damaged */
+	unsigned               hops;       /* Received fields */
+	struct queue_msg      *next_ready;
+	struct queue_msg      *pin_before, *pin_after; /* ring in order of base */
+	/* the round */
+	enum queue_phase       phase;
+	atomic_uint            open;    /* steps under way in this phase, and one for whoever starts them */
+	atomic_bool            lost;    /* an attempt was lost with its process */
+	atomic_bool            removed; /* by an administrator: its rows are gone */
+	bool                   remote;  /* some target is foreign */
+	struct queue_to      **to;
+	size_t                 to_count;
+	struct queue_op        op; /* ASSIGN, RESULT */
+	/* what the result decides */
+	bool                   decided, held, expired;
+	int64_t                due; /* 0 when it is gone */
+	struct str             reason;
+	struct queue_msg      *notice; /* the report of failure to be inserted with it */
+};
+
+/* ---- limits on what is under way ---- */
+
+struct queue_job {
+	struct queue_job      *next;
+	void                 (*start)(struct queue_job *job); /* leads to one queue_flight_end */
+	struct queue_flight   *flight;
+	struct queue_msg      *msg;
+	struct queue_rcpt_row *rcpt; /* resolve */
+	struct queue_to       *to;   /* local: one; remote: a group */
+	uint32_t               to_count;
+	struct str             domain;
+	uint64_t               key; /* hash of the next hop, for domain_max */
+	struct queue_op        op;  /* remote: results written as they come */
+};
+
+struct queue_flight {
+	pthread_mutex_t   lock;
+	unsigned          now, max, key_max; /* key_max 0: no limit for each key */
+	bool              pumping;
+	struct queue_job *first, **last;
+	unsigned          keys[QUEUE_FLIGHT_KEYS]; /* under way, by hash of the key */
+};
+
+void queue_flight_init(struct queue_flight *f, unsigned max, unsigned key_max);
+void queue_flight_done(struct queue_flight *f);
+void queue_flight_add(struct queue_flight *f, struct queue_job *job);
+/* The job has ended: start what waits behind it. Before the round's step, which may free the job. */
+void queue_flight_end(struct queue_job *job);
+
+/* ---- the queue ---- */
+
+struct queue {
+	struct queue_options o;
+	struct arena        *arena;
+	struct ipc          *ipc;
+	char                 path[64];
+	struct queue_copier *copier;
+
+	pthread_mutex_t  lock;
+	pthread_cond_t   cond;
+	bool             threaded, stopping;
+	bool             idle; /* the writer sleeps */
+	struct queue_op *first, **last;
+	struct queue_arriving *arriving; /* large submits with the copiers */
+	struct map       active; /* id -> struct queue_msg */
+
+	/* writer */
+	pthread_t          writer;
+	struct db         *db;
+	struct queue_op   *kept;              /* to be repeated */
+	struct queue_op   *lazy, **lazy_last; /* committed, not synced */
+	size_t             lazy_count;
+	int64_t            lazy_since;
+	struct queue_txids txids;
+	struct buf         txid_batch;                /* row of this batch */
+	uint64_t           txid_added, txid_unsynced; /* in this batch, and since the last sync */
+	uint64_t           txid_batches;              /* rows since the last trim */
+	uint64_t           next_id, reserved_id, reserved_want;
+	uint64_t           synced_id; /* next_id at the last sync */
+	struct queue_msg   pins;      /* head of the ring */
+	bool               pins_on_disk;
+	int64_t            next_due; /* INT64_MAX: nothing waits on disk */
+	bool               more;     /* due messages did not fit into memory */
+	struct queue_msg  *ready, **ready_last; /* to start when the batch is answered */
+	int64_t            ticked, trouble_until; /* mono_ms; trouble_until 0: none */
+	uint32_t           troubles;
+	int                reserve_fd;
+	bool               reserve_held;
+
+	pthread_mutex_t read_lock;
+	struct db      *read_db; /* listings */
+
+	atomic_uint_fast64_t floor, memory, active_count, in_flight;
+	atomic_uint_fast64_t messages, held; /* on disk */
+	atomic_uint_fast64_t submitted, delivered, bounced, next_file;
+	atomic_int_fast64_t  clock_base; /* queue time = clock_base + mono_ms() */
+	atomic_int_fast64_t  space_looked;
+	atomic_bool          full, full_was, suspect;
+
+	struct queue_flight f_auth, f_local, f_remote, f_lone_local, f_lone_remote;
+};
+
+/* Queue time: goes on with the monotonic clock, and over a restart by the wall clock within reason. A jump of
+ * the wall clock therefore neither expires nor freezes anything. */
+int64_t queue_now(struct queue *q);
+/* A queue time as wall-clock time, to show. */
+int64_t queue_wall(struct queue *q, int64_t queue_time);
+
+/* ---- queue_db.c ---- */
+extern const struct db_options queue_db_options, queue_db_read_options;
+/* After opening: clock, ids, txids, what was under way. */
+MUST_CHECK enum status queue_db_recover(struct queue *q);
+MUST_CHECK enum status queue_db_insert(struct queue *q, const struct queue_msg *m, struct str content, bool windowed);
+MUST_CHECK enum status queue_db_delete(struct queue *q, uint64_t id);
+MUST_CHECK enum status queue_db_ids(struct queue *q); /* keep reserved ids ahead of next_id; end of each batch */
+void queue_db_txid_put(struct queue *q, struct str txid, uint64_t message);
+MUST_CHECK enum status queue_db_txids(struct queue *q); /* the batch's row; end of each batch */
+MUST_CHECK enum status queue_db_txids_trim(struct queue *q, uint64_t *ret_count);
+MUST_CHECK enum status queue_db_tick(struct queue *q);
+MUST_CHECK enum status queue_db_next_due(struct queue *q, int64_t after, int64_t *ret);
+MUST_CHECK enum status queue_db_pin(struct queue *q, uint64_t *ret); /* UINT64_MAX: none */
+
+/* ---- queue_load.c ---- what is due, as far as it fits into memory */
+void queue_db_load_due(struct queue *q);
+MUST_CHECK enum status queue_head_load(struct queue *q, struct queue_msg *m); /* count the hops of a large message */
+
+/* ---- queue_msg.c ---- */
+struct queue_msg *queue_msg_new(struct queue *q);
+void queue_msg_free(struct queue_msg *m); /* gives back its place; NULL is fine */
+void queue_msg_content(struct queue_msg *m, struct str content); /* copied */
+/* Take a place in memory, with so much content, if there is room. */
+bool queue_msg_admit(struct queue_msg *m, uint64_t octets);
+void queue_active_add(struct queue *q, struct queue_msg *m);
+void queue_active_remove(struct queue *q, struct queue_msg *m);
+struct queue_msg *queue_active_find(struct queue *q, uint64_t id); /* borrowed: good on the writer's thread only */
+void queue_ready(struct queue *q, struct queue_msg *m); /* start it when the batch is answered; writer only */
+/* Pins: messages whose delivery ids may still be repeated. Writer only. */
+void queue_pin(struct queue *q, struct queue_msg *m);
+void queue_unpin(struct queue_msg *m);
+void queue_floor_update(struct queue *q);
+
+/* ---- queue_round.c ---- */
+void queue_round_go(struct queue_msg *m);   /* from the start, or on from ASSIGN */
+void queue_round_step(struct queue_msg *m); /* one step is over */
+struct str queue_answer(struct queue_msg *m, struct str text, size_t max); /* copied, as one line */
+
+/* ---- queue_attempt.c ---- */
+void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r);
+void queue_attempt_all(struct queue_msg *m); /* every target of the round */
+
+/* ---- queue_result.c ---- */
+void queue_result_push(struct queue_msg *m);      /* the round is over */
+void queue_result_partial(struct queue_job *job); /* one group of it; ends in queue_round_step */
+void queue_assign_push(struct queue_msg *m);      /* leads to queue_round_go */
+
+/* ---- queue_notice.c ---- the report of this round's failures; NULL if none is due */
+struct queue_msg *queue_notice_new(struct queue_msg *m);
+
+/* ---- queue_space.c ---- */
+bool queue_full(struct queue *q); /* below the watermark; looks once a second. Any thread */
+void queue_reserve_hold(struct queue *q);
+bool queue_reserve_release(struct queue *q); /* false: there was none */
+
+/* ---- queue_spool.c ---- */
+void queue_copier_start(struct queue *q);
+void queue_copier_stop(struct queue *q);
+struct queue_arriving;
+bool queue_copier_put(struct queue *q, struct ipc_request *r, struct queue_arriving *a); /* false: too many wait, nothing is given up */
+MUST_CHECK enum status queue_file_open(struct queue *q, uint64_t file, int *ret_fd);
+void queue_file_remove(struct queue *q, uint64_t file);
+MUST_CHECK enum status queue_files_sweep(struct queue *q);
+MUST_CHECK enum status queue_file_copy(struct queue *q, int spool, uint64_t size, uint64_t *ret_file, uint8_t ret_hash[QUEUE_SHA256]);
+
+/* ---- queue_submit.c ---- */
+void queue_submit(void *ctx, struct ipc_request *r);
+void queue_submit_large(struct queue *q, struct ipc_request *r, struct queue_arriving *a); /* on a copier's thread */
+void queue_known(void *ctx, struct ipc_request *r);
+void queue_spool(void *ctx, struct ipc_request *r);
+unsigned queue_hops(struct str header);
+
+/* ---- queue_writer.c ---- */
+void *queue_writer_main(void *q);
+uint64_t queue_id_next(struct queue *q);
+/* Run an operation of an administrator and wait for it. */
+MUST_CHECK enum status queue_perform(struct queue *q, struct queue_op *op);
+
+#endif

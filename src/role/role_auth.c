@@ -1,0 +1,58 @@
+/* role/role_auth.c - the directory and sign-in; nobody else sees a password hash. */
+#include "db/db.h"
+#include "directory/directory_rows.h"
+#include "role/role.h"
+#include "sys/sandbox.h"
+
+#define BACKLOG       200u
+#define LAB_HASH_OPS  1u            /* --lab: a hash that costs next to nothing */
+#define LAB_HASH_OCTETS (64 * KIB)
+
+static bool prepare(struct role *r, const char **ret_why)
+{
+	db_init();
+	(void)r;
+	(void)ret_why;
+	return true;
+}
+
+static bool start(struct role *r, const char **ret_why)
+{
+	struct directory_options options = { .create = true, .lab = r->config->lab };
+	struct directory        *d;
+	enum status              st;
+
+	if (r->config->lab) {
+		options.hash_ops = LAB_HASH_OPS;
+		options.hash_memory_octets = LAB_HASH_OCTETS;
+	}
+	st = db_root("auth", role_root(r, "auth"));
+	if (st == ST_OK)
+		st = directory_open(&options, &d);
+	if (st != ST_OK) {
+		*ret_why = st == ST_VERSION ? "directory.db was written by a newer version of Postrider" : "directory.db cannot be opened";
+		return false;
+	}
+	ipc_pool(r->ipc, DIRECTORY_POOL, 1, BACKLOG);
+	ipc_serve(r->ipc, directory_rows, directory_row_count, d);
+	r->self = d;
+	return true;
+}
+
+static void stop(struct role *r, unsigned grace_ms)
+{
+	struct directory *d = r->self;
+
+	(void)grace_ms;
+	directory_close(&d);
+}
+
+const struct role_def role_auth = {
+	.id = ROLE_AUTH,
+	.needs = SANDBOX_FILES,
+	.user = "auth",
+	.root = "auth",
+	.prepare = prepare,
+	.start = start,
+	.stop = stop,
+};

@@ -1,0 +1,59 @@
+/* role/role_net.c - see role_net.h. */
+#include "role/role_net.h"
+
+#include "base/log.h"
+
+#define THREADS_MAX         4000u
+#define THREADS_SHARE       1000u /* of one source network before sign-in */
+#define HANDSHAKE_MS        30000u
+#define UNIT_MS             300000u /* RFC 5321 §4.5.3.2: five minutes for a command */
+#define DATA_RATE           100u    /* octets per second, on average */
+#define WRITE_STALL_MS      300000u
+#define WRITE_RATE          100u
+
+bool role_net_tls(struct role *r, struct net_tls **ret, const char **ret_why)
+{
+	*ret = NULL;
+	net_tls_preload();
+	return r->key.n == 0 || net_tls_server(r->certificate, r->key, ret, ret_why) == ST_OK;
+}
+
+static struct net_limits limits_of(const struct config *c)
+{
+	return (struct net_limits){
+		.connections = c->connections,
+		.per_address = c->connections_per_address,
+		.per_network = c->connections_per_network,
+		.threads = THREADS_MAX,
+		.threads_per_network = THREADS_SHARE,
+		.handshake_ms = HANDSHAKE_MS,
+		.unit_ms = UNIT_MS,
+		.data_rate = DATA_RATE,
+		.write_stall_ms = WRITE_STALL_MS,
+		.write_rate = WRITE_RATE,
+		.memory = c->memory_octets,
+		.exempt_loopback = c->lab,
+	};
+}
+
+struct net *role_net_new(const struct role *r)
+{
+	struct net_limits limits = limits_of(r->config);
+
+	return net_new(&limits);
+}
+
+void role_net_reload(struct role *r, struct net *net)
+{
+	struct net_limits limits = limits_of(r->config);
+	struct net_tls   *tls;
+	const char       *why = "";
+
+	net_set_limits(net, &limits);
+	if (!role_net_tls(r, &tls, &why)) {
+		log_error("the new certificate is not usable, the old one stays", LOG_C("why", why));
+		return;
+	}
+	net_set_tls(net, tls);
+	net_tls_free(&tls);
+}

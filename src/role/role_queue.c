@@ -1,0 +1,58 @@
+/* role/role_queue.c - the queue: sole owner of every accepted message until it is delivered. */
+#include "db/db.h"
+#include "queue/queue.h"
+#include "role/role.h"
+#include "sys/sandbox.h"
+
+static bool prepare(struct role *r, const char **ret_why)
+{
+	db_init();
+	(void)r;
+	(void)ret_why;
+	return true;
+}
+
+static bool start(struct role *r, const char **ret_why)
+{
+	const struct config *c = r->config;
+	struct queue_options options = {
+		.dir = role_root(r, "queue"),
+		.root = "queue",
+		.hostname = c->hostname,
+		.relay = c->relay,
+		.retry_first_ms = (int64_t)c->retry_first_s * 1000,
+		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
+		.expire_ms = (int64_t)c->expire_s * 1000,
+		.watermark_octets = c->watermark_octets,
+	};
+	struct queue *q;
+	enum status   st = db_root("queue", options.dir);
+
+	if (st == ST_OK)
+		st = queue_open(&options, &q);
+	if (st != ST_OK) {
+		*ret_why = st == ST_VERSION ? "queue.db was written by a newer version of Postrider" : "queue.db cannot be opened";
+		return false;
+	}
+	ipc_pool(r->ipc, QUEUE_POOL, QUEUE_POOL_THREADS, QUEUE_POOL_BACKLOG);
+	ipc_serve(r->ipc, queue_rows, queue_row_count, q);
+	queue_start(q, r->ipc);
+	r->self = q;
+	return true;
+}
+
+static void stop(struct role *r, unsigned grace_ms)
+{
+	(void)grace_ms;
+	queue_stop(r->self);
+}
+
+const struct role_def role_queue = {
+	.id = ROLE_QUEUE,
+	.needs = SANDBOX_FILES,
+	.user = "queue",
+	.root = "queue",
+	.prepare = prepare,
+	.start = start,
+	.stop = stop,
+};

@@ -1,0 +1,63 @@
+/* smtp/smtp.h - SMTP reception and submission: a session over net/, asking auth and queue.
+ *
+ * RFC 5321, with PIPELINING (2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), ENHANCEDSTATUSCODES (2034), STARTTLS
+ * (3207), AUTH (4954) with PLAIN (4616) and LOGIN; submission RFC 6409 and 8314. docs/rfc/status.tsv says what is missing,
+ * docs/rfc/deviations.md where we differ.
+ *
+ * A listener is a `struct smtp_env` given to net_listen() with smtp_proto. The session asks the outside only through
+ * `struct smtp_ask`, so a test fakes it and the role fills it by smtp_ask_ipc() (smtp_ask.h).
+ */
+#ifndef SMTP_SMTP_H
+#define SMTP_SMTP_H
+
+#include "ipc/msg_auth.h"
+#include "ipc/msg_queue.h"
+#include "net/net.h"
+
+enum smtp_kind {
+	SMTP_KIND_RELAY,      /* port 25: strangers send to our own people; no sign-in */
+	SMTP_KIND_SUBMISSION, /* ports 587 and 465 (there net does TLS first): our own people send, after sign-in */
+};
+
+/* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
+struct smtp_settings {
+	struct str hostname;       /* in greeting, EHLO, Received */
+	struct str postmaster;     /* whole address for "<Postmaster>" */
+	uint64_t   message_octets; /* SIZE: at most LIMIT_MESSAGE_MAX */
+	size_t     rcpts;          /* per transaction, at most LIMIT_RCPTS */
+	unsigned   timeout_ms;     /* waiting for a command or for data */
+	unsigned   submit_wait_ms; /* how long the truth about a submit is sought after its channel was lost */
+	bool       allow_plain;    /* sign-in without TLS: --lab, loopback */
+	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */
+	bool       lenient_helo;   /* smtp_helo.h */
+	bool       lenient_space;  /* "MAIL FROM: <a@b>", smtp_mail.h */
+};
+/* The defaults; hostname and postmaster are the caller's. */
+void smtp_settings_init(struct smtp_settings *ret);
+
+/* What a session asks. Each may block; any status that is not named counts as "not now". ctx is smtp_env.ask_ctx. */
+struct smtp_ask {
+	enum status (*rcpt)(void *ctx, struct str address, enum auth_rcpt_kind *ret);                /* IPC_AUTH_RCPT */
+	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,   /* IPC_AUTH_LOGIN */
+			     struct auth_login_reply *ret);
+	enum status (*sender)(void *ctx, uint64_t account, struct str address);                      /* IPC_AUTH_SENDER */
+	enum status (*submit)(void *ctx, const struct queue_submit_request *request,                 /* IPC_QUEUE_SUBMIT */
+			      struct queue_submit_reply *ret);
+	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
+	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
+	int64_t (*now_ms)(void *ctx);                                                                /* wall clock */
+	void (*random)(void *ctx, void *p, size_t n);
+	void (*pause)(void *ctx, unsigned ms); /* between two questions to a queue that is not there */
+};
+
+struct smtp_env {
+	enum smtp_kind                              kind;
+	const struct smtp_settings *_Atomic         settings; /* a reload stores the next one */
+	const struct smtp_ask                      *ask;
+	void                                       *ask_ctx;
+};
+
+/* net_listen(net, fd, &smtp_proto, env, tls, implicit); the env outlives the net. */
+extern const struct net_proto smtp_proto;
+
+#endif

@@ -1,0 +1,89 @@
+/* smtp/smtp_ask.c - see smtp_ask.h. Every question has a deadline of its own (ipc/ipc_msg.c). */
+#include "smtp/smtp_ask.h"
+
+#include "sys/clock.h"
+#include "sys/random.h"
+
+#include <time.h>
+
+static enum status ask_rcpt(void *ctx, struct str address, enum auth_rcpt_kind *ret)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct auth_rcpt_reply reply;
+	enum status            st;
+
+	st = ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_RCPT, &(struct auth_rcpt_request){ address }, a, &reply);
+	if (st == ST_OK)
+		*ret = reply.kind;
+	return st;
+}
+
+static enum status ask_login(void *ctx, const struct auth_login_request *request, struct arena *a, struct auth_login_reply *ret)
+{
+	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_LOGIN, request, a, ret);
+}
+
+static enum status ask_sender(void *ctx, uint64_t account, struct str address)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+
+	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_SENDER, &(struct auth_sender_request){ account, address }, a, NULL);
+}
+
+static enum status ask_submit(void *ctx, const struct queue_submit_request *request, struct queue_submit_reply *ret)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+
+	return ipc_call(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_SUBMIT, request, a, ret);
+}
+
+static enum status ask_known(void *ctx, struct str txid, struct queue_known_reply *ret)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+
+	return ipc_call(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_KNOWN, &(struct queue_known_request){ txid }, a, ret);
+}
+
+static enum status ask_spool(void *ctx, int *ret_fd)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct queue_spool_reply reply;
+	enum status              st = ipc_call(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_SPOOL, "", a, &reply);
+
+	if (st != ST_OK)
+		return st;
+	*ret_fd = reply.spool;
+	return reply.spool >= 0 ? ST_OK : ST_CORRUPT;
+}
+
+static int64_t now_ms(void *ctx)
+{
+	(void)ctx;
+	return clock_wall_ms();
+}
+
+static void random_fill(void *ctx, void *p, size_t n)
+{
+	(void)ctx;
+	random_octets(p, n);
+}
+
+static void wait_ms(void *ctx, unsigned ms)
+{
+	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	(void)ctx;
+	nanosleep(&t, NULL);
+}
+
+const struct smtp_ask smtp_ask_ipc = {
+	.rcpt = ask_rcpt,
+	.login = ask_login,
+	.sender = ask_sender,
+	.submit = ask_submit,
+	.known = ask_known,
+	.spool = ask_spool,
+	.now_ms = now_ms,
+	.random = random_fill,
+	.pause = wait_ms,
+};

@@ -1,0 +1,71 @@
+/* smtp/smtp_cmd_rcpt.c - RCPT: add a recipient (RFC 5321 §3.3).
+ *
+ *   MAIL, RCPT --RCPT, accepted--> RCPT        refused: the state and the list stay as they are
+ *
+ * auth answers from memory and never waits for a mailbox, so a recipient costs one question.
+ */
+#include "base/log.h"
+#include "smtp/smtp_session.h"
+#include "wire/address/address.h"
+#include "wire/smtp/smtp_rcpt.h"
+
+static const struct smtp_reply reply_of[] = {
+	[SMTP_RCPT_OK] = { 250, "2.1.5", "Recipient accepted" },
+	[SMTP_RCPT_SYNTAX] = { 501, "5.5.4", "Syntax: RCPT TO:<address>" },
+	[SMTP_RCPT_ADDRESS] = { 553, "5.1.3", "Recipient address is malformed" },
+	[SMTP_RCPT_UTF8] = { 553, "5.6.7", "Recipient address needs SMTPUTF8 on MAIL" },
+	[SMTP_RCPT_UNKNOWN] = { 555, "5.5.4", "Parameter not supported" },
+};
+_Static_assert(LEN(reply_of) == SMTP_RCPT_UNKNOWN + 1, "a reply per outcome");
+
+static const struct smtp_reply too_many = { 452, "4.5.3", "Too many recipients, send the others in a message of their own" };
+static const struct smtp_reply far_too_many = { 421, "4.7.0", "Too many recipients without a message" };
+static const struct smtp_reply relaying = { 550, "5.7.1", "Relaying denied: not a domain of ours, and not signed in" };
+static const struct smtp_reply unknown = { 550, "5.1.1", "No such recipient" };
+static const struct smtp_reply closed = { 452, "4.2.1", "Recipient takes no mail now, try again later" };
+static const struct smtp_reply later = { 451, "4.3.0", "Recipient cannot be checked now, try again later" };
+
+/* The one table from auth's word to ours. NULL: accepted. */
+static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address)
+{
+	enum auth_rcpt_kind kind;
+
+	if (s->env->ask->rcpt(s->env->ask_ctx, address, &kind) != ST_OK)
+		return &later;
+	switch (kind) {
+	case AUTH_RCPT_LOCAL: return NULL;
+	case AUTH_RCPT_FOREIGN: return s->signed_in ? NULL : &relaying;
+	case AUTH_RCPT_UNKNOWN: return &unknown;
+	case AUTH_RCPT_CLOSED: return &closed;
+	}
+	return &later;
+}
+
+enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
+{
+	struct smtp_rcpt         r;
+	struct address_canon     to;
+	const struct smtp_reply *refusal;
+	enum smtp_rcpt_err       err;
+
+	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
+		return smtp_end(s, &far_too_many, "too many recipients");
+	err = smtp_rcpt_parse(arg, s->tx.utf8, s->set->lenient_space, &r);
+	if (err == SMTP_RCPT_OK && address_canon_of(r.postmaster ? s->set->postmaster : r.path, false, &to) != ADDRESS_OK)
+		err = SMTP_RCPT_ADDRESS;
+	if (err != SMTP_RCPT_OK)
+		return smtp_answer(s, &reply_of[err]);
+	if (s->tx.rcpt_count >= s->set->rcpts)
+		return smtp_answer(s, &too_many);
+	refusal = recipient_check(s, address_text(&to));
+	if (refusal) {
+		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
+			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),
+			 LOG_C("reason", refusal->enhanced));
+		return smtp_answer(s, refusal);
+	}
+	smtp_tx_add_rcpt(&s->tx, address_text(&to));
+	if (s->state == SMTP_STATE_MAIL)
+		smtp_enter(s, SMTP_STATE_RCPT);
+	return smtp_answer(s, &reply_of[SMTP_RCPT_OK]);
+}

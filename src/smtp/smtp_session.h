@@ -1,0 +1,173 @@
+/* smtp/smtp_session.h - inside a session: state, table of commands, transaction. For src/smtp alone.
+ *
+ *            EHLO/HELO         MAIL 250         RCPT 250          DATA 354
+ *      NEW ------------> READY --------> MAIL ----------> RCPT ----------> DATA
+ *       ^    STARTTLS 220  |  ^            |                |                | any reply to the data
+ *       +------- TLS <-----+  +------------+----------------+----------------+
+ *                          |  ^       RSET, EHLO, HELO
+ *               AUTH 334   v  | 235, 5xx
+ *                          AUTH
+ *
+ *   NEW    nothing is known of the peer (hello is empty)
+ *   READY  hello is set; tx is empty
+ *   MAIL   tx has an arena and a sender, no recipient
+ *   RCPT   tx has one recipient or more
+ *   DATA   as RCPT; content is being collected by the sink, no line is read
+ *   AUTH   auth has an arena; the next line is an answer to a challenge, no command
+ *   TLS    220 was sent, nothing else may be read before the handshake; hello and tx are empty
+ *
+ * signed_in is set once, in AUTH, and never cleared (a second AUTH and a later STARTTLS are refused).
+ */
+#ifndef SMTP_SMTP_SESSION_H
+#define SMTP_SMTP_SESSION_H
+
+#include "smtp/smtp.h"
+#include "smtp/smtp_content.h"
+#include "wire/smtp/smtp_reply.h"
+
+enum smtp_state {
+	SMTP_STATE_NEW,
+	SMTP_STATE_READY,
+	SMTP_STATE_MAIL,
+	SMTP_STATE_RCPT,
+	SMTP_STATE_DATA,
+	SMTP_STATE_AUTH,
+	SMTP_STATE_TLS,
+	SMTP_STATE_COUNT,
+};
+
+/* One mail transaction. smtp_tx_reset() makes it empty again: there is no other way. */
+struct smtp_tx {
+	struct arena       *arena; /* NULL when there is no transaction */
+	struct str          from;  /* canonical; n == 0: null reverse-path */
+	uint32_t            flags; /* enum queue_flag */
+	bool                utf8;
+	uint64_t            declared_octets; /* SIZE=; a hint only, it may lie both ways */
+	struct queue_rcpt  *rcpts;
+	size_t              rcpt_count, rcpt_cap;
+	int64_t             received_ms;
+	char                txid[QUEUE_TXID];
+	char                id[LIMIT_SESSION_ID + 12]; /* session id "." number: in Received and the log */
+	struct smtp_content content;
+	bool                header_done;
+};
+
+struct smtp_auth {
+	struct arena                *arena; /* wiping; NULL outside an exchange */
+	const struct smtp_mechanism *mechanism;
+	struct str                   user; /* LOGIN: after its first answer */
+};
+
+struct smtp_session {
+	const struct smtp_env      *env;
+	const struct smtp_settings *set;
+	struct net_conn            *conn;
+	const struct net_info      *info;
+	enum smtp_state             state;
+	bool                        esmtp; /* EHLO, not HELO */
+	bool                        done;  /* the end was said: what comes next is not looked at */
+	struct buf                  hello; /* argument of EHLO or HELO */
+	bool                        signed_in;
+	uint64_t                    account;
+	struct buf                  login; /* canonical address of the account */
+	struct smtp_tx              tx;
+	struct smtp_auth            auth;
+	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
+	unsigned auth_failures;
+	unsigned messages, refused;                    /* for the log */
+	uint64_t transactions, octets;
+	int64_t  began_ms;
+	const char *ending; /* constant text: why the session ends */
+};
+
+enum smtp_next { SMTP_NEXT_LINE, SMTP_NEXT_DATA, SMTP_NEXT_TLS, SMTP_NEXT_CLOSE };
+
+enum smtp_arg { SMTP_ARG_NONE, SMTP_ARG_REQUIRED, SMTP_ARG_ANY };
+
+enum smtp_flag { /* bit mask */
+	SMTP_FLAG_LAST = 1u << 0,      /* nothing may be pipelined behind it, RFC 2920 §3.1 */
+	SMTP_FLAG_LONG = 1u << 1,      /* the line may be LIMIT_SMTP_AUTH_LINE long */
+	SMTP_FLAG_UNCOUNTED = 1u << 2, /* not against LIMIT_SMTP_COMMANDS: has a limit of its own */
+};
+
+struct smtp_command {
+	struct str verb;
+	enum smtp_next (*handler)(struct smtp_session *s, struct str arg); /* `arg` lives until it returns */
+	unsigned      states; /* mask of 1u << enum smtp_state */
+	enum smtp_arg arg;
+	unsigned      flags;
+	const struct smtp_reply *(*bar)(const struct smtp_session *s); /* why it is not for this session now; or NULL */
+	const char *syntax;
+	const char *rfc;
+};
+extern const struct smtp_command smtp_commands[];
+extern const size_t              smtp_command_count;
+/* NULL if there is none. */
+const struct smtp_command *smtp_command_find(struct str verb);
+
+/* One keyword of the EHLO reply. */
+struct smtp_extension {
+	const char *keyword;
+	unsigned    param;                             /* enum smtp_param that MAIL takes because of it, or 0 */
+	bool (*offered)(const struct smtp_session *s); /* NULL: always */
+	void (*value)(const struct smtp_session *s, struct buf *out);
+	const char *rfc;
+};
+extern const struct smtp_extension smtp_extensions[];
+extern const size_t                smtp_extension_count;
+/* Mask of the MAIL parameters offered to this session now; 0 after HELO. */
+unsigned smtp_announced(const struct smtp_session *s);
+
+/* ---- replies ---- */
+/* Write the reply and go on with the next line. Protocol errors are counted: over the limit it is 421 and the end instead. */
+enum smtp_next smtp_answer(struct smtp_session *s, const struct smtp_reply *r);
+/* The same with `text` in place of r->text; it may hold what a peer sent only after a parser took it. */
+enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply *r, struct str text);
+/* Write the reply (NULL: none) and close. `why` is for the log. */
+enum smtp_next smtp_end(struct smtp_session *s, const struct smtp_reply *r, const char *why);
+/* One line of a longer reply. */
+void smtp_write_line(struct smtp_session *s, unsigned code, const char *enhanced, struct str text, bool last);
+
+/* The one way to change the state: checks that the transition is in the diagram. */
+void smtp_enter(struct smtp_session *s, enum smtp_state state);
+/* Asserts what the diagram's notes say. */
+void smtp_check(const struct smtp_session *s);
+
+/* ---- transaction ---- */
+void smtp_tx_begin(struct smtp_session *s);
+void smtp_tx_reset(struct smtp_session *s);
+/* Copies the address. Exact repeats are kept once. */
+void smtp_tx_add_rcpt(struct smtp_tx *tx, struct str address);
+
+/* ---- sign-in ---- */
+bool smtp_auth_offered(const struct smtp_session *s);
+void smtp_auth_mechanisms(struct buf *out); /* " PLAIN LOGIN" */
+void smtp_auth_reset(struct smtp_session *s);
+/* A line in state AUTH. too_long: it was longer than LIMIT_SMTP_AUTH_LINE, and is empty. */
+enum smtp_next smtp_auth_line(struct smtp_session *s, struct str line, bool too_long);
+
+/* ---- data ---- */
+/* net's sink for the content of the transaction; ctx is the session. */
+bool smtp_data_write(void *ctx, struct str octets);
+enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol);
+/* Look at the header in tx.content.memory once: loop, and on submission complete it (RFC 6409 §8) and check whose it is. all: the
+ * whole message is there. NULL: fine; else the refusal. */
+const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all);
+/* Hand the message to queue and answer. */
+enum smtp_next smtp_submit(struct smtp_session *s);
+
+/* ---- handlers, one row each in smtp_table.c ---- */
+enum smtp_next smtp_cmd_ehlo(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_helo(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_starttls(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_auth(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_mail(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_rset(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_noop(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_vrfy(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_help(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_quit(struct smtp_session *s, struct str arg);
+
+#endif

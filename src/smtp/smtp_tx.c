@@ -1,0 +1,41 @@
+/* smtp/smtp_tx.c - the mail transaction: begun in one place, emptied in one place. */
+#include "smtp/smtp_session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RCPTS_FIRST ((size_t)4)
+
+void smtp_tx_begin(struct smtp_session *s)
+{
+	struct smtp_tx *tx = &s->tx;
+
+	CHECK(!tx->arena);
+	tx->arena = arena_new(net_arena(s->conn));
+	s->transactions++;
+	snprintf(tx->id, sizeof(tx->id), "%s.%llu", s->info->id, (unsigned long long)s->transactions);
+}
+
+void smtp_tx_reset(struct smtp_session *s)
+{
+	smtp_content_done(&s->tx.content);
+	arena_free(&s->tx.arena);
+	s->tx = (struct smtp_tx){ .content.spool = -1 };
+}
+
+void smtp_tx_add_rcpt(struct smtp_tx *tx, struct str address)
+{
+	for (size_t i = 0; i < tx->rcpt_count; i++)
+		if (str_eq(tx->rcpts[i].address, address))
+			return;
+	if (tx->rcpt_count == tx->rcpt_cap) {
+		size_t             cap = MAX(tx->rcpt_cap * 2, RCPTS_FIRST);
+		struct queue_rcpt *more = ARENA_ARRAY(tx->arena, struct queue_rcpt, cap);
+
+		if (tx->rcpt_count > 0)
+			memcpy(more, tx->rcpts, tx->rcpt_count * sizeof(*more));
+		tx->rcpts = more;
+		tx->rcpt_cap = cap;
+	}
+	tx->rcpts[tx->rcpt_count++].address = arena_dup(tx->arena, address);
+}

@@ -1,0 +1,31 @@
+/* wire/smtp/smtp_caps.h - what a server offers in its reply to EHLO.
+ *
+ * Grammar, RFC 5321 §4.1.1.1:
+ *   ehlo-ok-rsp = Domain [ SP ehlo-greet ] *( LF ehlo-keyword *( SP ehlo-param ) )
+ * (lines as smtp_reply_in.text joins them). Unknown keywords and those with bad parameters count as not offered.
+ *
+ * Pure: no I/O, no allocation. Tests: tests/unit/test_smtp_reply.c, tests/fuzz/fuzz_smtp_reply.c.
+ */
+#ifndef WIRE_SMTP_SMTP_CAPS_H
+#define WIRE_SMTP_SMTP_CAPS_H
+
+#include "base/str.h"
+
+enum smtp_cap {                                /* bit mask */
+		SMTP_CAP_STARTTLS = 1u << 0,   /* RFC 3207 */
+		SMTP_CAP_PIPELINING = 1u << 1, /* RFC 2920 */
+		SMTP_CAP_SIZE = 1u << 2,       /* RFC 1870 */
+		SMTP_CAP_8BITMIME = 1u << 3,   /* RFC 6152 */
+		SMTP_CAP_SMTPUTF8 = 1u << 4,   /* RFC 6531 */
+};
+
+struct smtp_caps {
+	struct str name;        /* what the server calls itself; borrows from the text */
+	unsigned   offered;     /* mask of enum smtp_cap */
+	uint64_t   size_octets; /* largest message; 0: no limit told */
+};
+
+/* `text`: the lines of a 250 reply to EHLO. */
+void smtp_caps_parse(struct str text, struct smtp_caps *ret);
+
+#endif

@@ -1,0 +1,34 @@
+/* wire/smtp/smtp_received.c - grammar and contract are in smtp_received.h. */
+#include "wire/smtp/smtp_received.h"
+
+#include "wire/text/text_date.h"
+
+/* RFC 3848: ESMTP with S for TLS and A for AUTH; RFC 6531 §4.3: UTF8SMTP in its place. */
+static void with_print(struct buf *out, const struct smtp_received *r)
+{
+	if (r->utf8)
+		buf_add(out, STR("UTF8SMTP"));
+	else
+		buf_add(out, r->esmtp || r->tls || r->signed_in ? STR("ESMTP") : STR("SMTP"));
+	if (r->tls)
+		buf_add_char(out, 'S');
+	if (r->signed_in)
+		buf_add_char(out, 'A');
+}
+
+void smtp_received_print(struct buf *out, const struct smtp_received *r)
+{
+	buf_addf(out, "Received: from %.*s ([%s%.*s])\r\n\tby %.*s with ", STR_FMT(r->helo),
+		 str_find(r->peer, ':') >= 0 ? "IPv6:" : "", STR_FMT(r->peer), STR_FMT(r->host));
+	with_print(out, r);
+	buf_addf(out, " id %.*s", STR_FMT(r->id));
+	if (r->rcpt.n > 0 || r->cipher.n > 0)
+		buf_add(out, STR("\r\n\t"));
+	if (r->rcpt.n > 0)
+		buf_addf(out, "for <%.*s>%s", STR_FMT(r->rcpt), r->cipher.n > 0 ? " " : "");
+	if (r->cipher.n > 0)
+		buf_addf(out, "tls %.*s", STR_FMT(r->cipher));
+	buf_add(out, STR(";\r\n\t"));
+	text_date_write((struct text_date){ r->when_ms, 0 }, out);
+	buf_add(out, STR("\r\n"));
+}

@@ -1,0 +1,27 @@
+/* wire/smtp/smtp_stuff.h - message content as DATA carries it: CRLF line ends only, dots doubled.
+ *
+ * RFC 5321 §4.5.2 (transparency) and §2.3.8 (CR and LF only together). Every bare CR and every bare LF becomes CRLF
+ * before the dots are looked at, so that no receiver, whatever it takes for a line end, sees the end of the data early.
+ * NUL is dropped: it may not be sent, and a receiver that drops it itself would see CRLF.CRLF in CRLF NUL.CRLF.
+ *
+ * Pure: any split of the input gives the same output. Tests: tests/unit/test_smtp_stuff.c,
+ * tests/fuzz/fuzz_smtp_stuff.c.
+ */
+#ifndef WIRE_SMTP_SMTP_STUFF_H
+#define WIRE_SMTP_SMTP_STUFF_H
+
+#include "base/buf.h"
+
+struct smtp_stuff {
+	bool middle; /* of a line: something but its end was written */
+	bool cr;     /* the last octet read was a CR, nothing written for it yet */
+};
+
+/* All zero is the start of a message. */
+
+/* Append `in`, encoded, to `out`: at most twice as many octets, and two more. False if they do not fit. */
+MUST_CHECK bool smtp_stuff_add(struct smtp_stuff *s, struct buf *out, struct str in);
+/* Append the end: a CRLF if the last line has none, then ".CRLF". */
+MUST_CHECK bool smtp_stuff_end(struct smtp_stuff *s, struct buf *out);
+
+#endif

@@ -1,0 +1,51 @@
+/* All of wire/imap's command parsers on one input. */
+#include "wire/imap/imap_command.h"
+#include "wire/imap/imap_fetch.h"
+#include "wire/imap/imap_search.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void arguments(struct imap_lex x)
+{
+	struct imap_lex    y = x;
+	struct imap_set    set;
+	struct imap_fetch  fetch;
+	struct imap_store  store;
+	struct imap_append append;
+	struct imap_key   *key;
+	unsigned           items;
+
+	if (imap_lex_set(&y, &set)) {
+		struct imap_set r = imap_set_resolve(&set, 1000, y.arena);
+
+		for (size_t i = 0; i < r.count; i++) {
+			CHECK(r.ranges[i].first >= 1 && r.ranges[i].first <= r.ranges[i].last && r.ranges[i].last <= 1000);
+			CHECK(i == 0 || r.ranges[i].first > r.ranges[i - 1].last + 1);
+		}
+		if (imap_lex_sp(&y)) {
+			struct imap_lex z = y;
+
+			if (imap_lex_fetch(&z, &fetch))
+				CHECK(fetch.items != 0 || fetch.section_count > 0);
+			z = y;
+			(void)imap_lex_store(&z, &store);
+		}
+	}
+	y = x;
+	(void)imap_lex_search(&y, &key);
+	y = x;
+	(void)imap_lex_append(&y, &append);
+	y = x;
+	(void)imap_lex_status(&y, &items);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct arena       *a = arena_new(NULL);
+	struct imap_command c;
+
+	if (imap_command_parse(str_n(data, size), a, &c) && c.args)
+		arguments(c.x);
+	arena_free(&a);
+	return 0;
+}

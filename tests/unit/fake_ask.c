@@ -1,0 +1,181 @@
+/* tests/unit/fake_ask.c - see fake_ask.h. */
+#include "fake_ask.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void fake_ask_init(struct fake_ask *f)
+{
+	*f = (struct fake_ask){ .now_ms = 1795248000000, .next_id = 1 }; /* Sat, 21 Nov 2026 08:00:00 */
+	buf_init(&f->from, LIMIT_ADDRESS);
+	buf_init(&f->recipients, (LIMIT_ADDRESS + 1) * (LIMIT_RCPTS + 1));
+	buf_init(&f->content, LIMIT_MESSAGE_MAX);
+	buf_init(&f->user, LIMIT_USER);
+}
+
+void fake_ask_done(struct fake_ask *f)
+{
+	buf_done(&f->from);
+	buf_done(&f->recipients);
+	buf_done(&f->content);
+	buf_done(&f->user);
+}
+
+static enum status rcpt(void *ctx, struct str address, enum auth_rcpt_kind *ret)
+{
+	struct fake_ask *f = ctx;
+
+	f->rcpts++;
+	if (str_ieq(address, STR("down@demo.test")))
+		return ST_TEMP;
+	if (str_ieq(address, STR("alice@demo.test")) || str_ieq(address, STR("bob@demo.test")) ||
+	    str_ieq(address, STR("postmaster@demo.test")) || str_starts(address, STR("user")))
+		*ret = AUTH_RCPT_LOCAL;
+	else if (str_ieq(address, STR("closed@demo.test")))
+		*ret = AUTH_RCPT_CLOSED;
+	else
+		*ret = str_iends(address, STR("@demo.test")) ? AUTH_RCPT_UNKNOWN : AUTH_RCPT_FOREIGN;
+	return ST_OK;
+}
+
+static enum status login(void *ctx, const struct auth_login_request *request, struct arena *a, struct auth_login_reply *ret)
+{
+	struct fake_ask *f = ctx;
+	bool             alice = str_ieq(request->user, STR("alice@demo.test"));
+
+	f->logins++;
+	buf_clear(&f->user);
+	buf_add(&f->user, request->user);
+	if (str_eq(request->user, STR("busy@demo.test")))
+		return ST_BUSY;
+	if (str_eq(request->user, STR("limit@demo.test")))
+		return ST_LIMIT;
+	if ((!alice && !str_ieq(request->user, STR("bob@demo.test"))) || !str_eq(request->password, STR("password")))
+		return ST_DENIED;
+	*ret = (struct auth_login_reply){ alice ? 1 : 2, arena_dup(a, request->user), STR("token") };
+	return ST_OK;
+}
+
+static enum status sender(void *ctx, uint64_t account, struct str address)
+{
+	struct fake_ask *f = ctx;
+
+	f->senders++;
+	if (str_eq(address, STR("down@demo.test")))
+		return ST_TEMP;
+	return str_ieq(address, account == 1 ? STR("alice@demo.test") : STR("bob@demo.test")) ? ST_OK : ST_DENIED;
+}
+
+static void content_take(struct fake_ask *f, const struct queue_submit_request *r)
+{
+	buf_clear(&f->content);
+	if (r->spool < 0) {
+		CHECK(r->content.n == r->size && r->size <= LIMIT_INLINE);
+		buf_add(&f->content, r->content);
+	} else {
+		char *p = buf_room(&f->content, r->size + 1);
+
+		CHECK(r->content.n == 0);
+		CHECK(pread(r->spool, p, r->size + 1, 0) == (ssize_t)r->size); /* no octet more */
+		buf_commit(&f->content, r->size);
+	}
+}
+
+static enum status submit(void *ctx, const struct queue_submit_request *r, struct queue_submit_reply *ret)
+{
+	struct fake_ask *f = ctx;
+	enum status      st = f->submit_status[MIN(f->submits, FAKE_STEPS - 1)];
+
+	CHECK(r->txid.n == QUEUE_TXID && r->rcpt_count > 0);
+	CHECK(f->submits == 0 || st != ST_OK || !f->has_message || memcmp(f->txid, r->txid.p, QUEUE_TXID) != 0);
+	f->submits++;
+	memcpy(f->txid, r->txid.p, QUEUE_TXID);
+	if (st != ST_OK)
+		return st;
+	*ret = (struct queue_submit_reply){ .result = f->submit_result };
+	if (f->submit_result != QUEUE_SUBMIT_QUEUED)
+		return ST_OK;
+	ret->id = f->next_id++;
+	f->has_message = true;
+	f->flags = r->flags;
+	f->account = r->account;
+	buf_clear(&f->from);
+	buf_add(&f->from, r->from);
+	buf_clear(&f->recipients);
+	for (size_t i = 0; i < r->rcpt_count; i++) {
+		buf_add(&f->recipients, r->rcpts[i].address);
+		buf_add_char(&f->recipients, ' ');
+	}
+	content_take(f, r);
+	return ST_OK;
+}
+
+static enum status known(void *ctx, struct str txid, struct queue_known_reply *ret)
+{
+	struct fake_ask *f = ctx;
+	enum status      st = f->known_status[MIN(f->knowns, FAKE_STEPS - 1)];
+
+	f->knowns++;
+	CHECK(txid.n == QUEUE_TXID && memcmp(txid.p, f->txid, QUEUE_TXID) == 0);
+	if (st == ST_OK)
+		*ret = (struct queue_known_reply){ f->known, f->known ? 77 : 0 };
+	return st;
+}
+
+static enum status spool(void *ctx, int *ret_fd)
+{
+	struct fake_ask *f = ctx;
+
+	f->spools++;
+	if (f->spool_status != ST_OK)
+		return f->spool_status;
+	*ret_fd = memfd_create("spool", MFD_CLOEXEC);
+	CHECK(*ret_fd >= 0);
+	return ST_OK;
+}
+
+static int64_t now_ms(void *ctx)
+{
+	return ((struct fake_ask *)ctx)->now_ms;
+}
+
+static void random_fill(void *ctx, void *p, size_t n)
+{
+	struct fake_ask *f = ctx;
+
+	memset(p, 0, n); /* the same in every run, another for each message */
+	memcpy(p, &f->next_id, MIN(n, sizeof(f->next_id)));
+}
+
+static void pause_ms(void *ctx, unsigned ms)
+{
+	struct fake_ask *f = ctx;
+
+	f->now_ms += ms;
+	f->paused_ms += ms;
+}
+
+const struct smtp_ask fake_ask = {
+	.rcpt = rcpt,
+	.login = login,
+	.sender = sender,
+	.submit = submit,
+	.known = known,
+	.spool = spool,
+	.now_ms = now_ms,
+	.random = random_fill,
+	.pause = pause_ms,
+};
+
+void fake_env_init(struct smtp_env *env, struct smtp_settings *settings, enum smtp_kind kind, struct fake_ask *f)
+{
+	smtp_settings_init(settings);
+	settings->hostname = STR("mx.demo.test");
+	settings->postmaster = STR("postmaster@demo.test");
+	env->kind = kind;
+	env->settings = settings;
+	env->ask = &fake_ask;
+	env->ask_ctx = f;
+}

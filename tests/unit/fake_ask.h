@@ -1,0 +1,42 @@
+/* tests/unit/fake_ask.h - the outside of an SMTP session: a directory and a queue that do as they are told.
+ *
+ * Directory: demo.test with alice (account 1) and bob (2), password "password"; closed@demo.test is closed, down@demo.test gives
+ * ST_TEMP; other names at demo.test are unknown, other domains foreign. Sign-in: user busy@demo.test gives ST_BUSY,
+ * limit@demo.test ST_LIMIT. Each account may send as itself.
+ */
+#ifndef FAKE_ASK_H
+#define FAKE_ASK_H
+
+#include "base/buf.h"
+#include "smtp/smtp.h"
+
+#define FAKE_STEPS 8
+
+struct fake_ask {
+	/* what happens; the steps are used up one by one, then the last repeats */
+	enum status              submit_status[FAKE_STEPS];
+	enum queue_submit_result submit_result;
+	enum status              known_status[FAKE_STEPS];
+	bool                     known;
+	enum status              spool_status;
+	int64_t                  now_ms;
+	/* what happened */
+	unsigned   submits, knowns, rcpts, logins, senders, spools;
+	uint64_t   paused_ms;
+	uint64_t   next_id;
+	bool       has_message;
+	char       txid[QUEUE_TXID];
+	struct buf from, recipients /* each with a space behind it */, content, user;
+	uint32_t   flags;
+	uint64_t   account;
+};
+
+void fake_ask_init(struct fake_ask *f);
+void fake_ask_done(struct fake_ask *f);
+/* For smtp_env.ask; ask_ctx is the struct. */
+extern const struct smtp_ask fake_ask;
+
+/* An env with the defaults of mx.demo.test. `settings` must live as long. */
+void fake_env_init(struct smtp_env *env, struct smtp_settings *settings, enum smtp_kind kind, struct fake_ask *f);
+
+#endif

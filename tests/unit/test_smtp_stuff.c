@@ -1,0 +1,79 @@
+/* wire/smtp/smtp_stuff.h. RFC 5321 §4.5.2; the sequences of SMTP smuggling (CVE-2023-51764 and its kind). */
+#include "unit.h"
+
+#include "wire/smtp/smtp_stuff.h"
+
+static const struct {
+	struct str in, out;
+} cases[] = {
+	{ STR(""), STR(".\r\n") },
+	{ STR("a"), STR("a\r\n.\r\n") },
+	{ STR("a\r\n"), STR("a\r\n.\r\n") },
+	{ STR("\r\n"), STR("\r\n.\r\n") },
+	{ STR("."), STR("..\r\n.\r\n") },
+	{ STR(".."), STR("...\r\n.\r\n") },
+	{ STR("..."), STR("....\r\n.\r\n") },
+	{ STR("a.b\r\n.c\r\n"), STR("a.b\r\n..c\r\n.\r\n") },
+	{ STR("a\nb\n"), STR("a\r\nb\r\n.\r\n") },
+	{ STR("a\rb\r"), STR("a\r\nb\r\n.\r\n") },
+	{ STR("a\n.\nb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\n.\rb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\r.\nb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\r.\rb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\n.\r\nb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\r.\r\nb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\r\n.\r\nb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\r\n\0.\r\nb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\r\n.\0\r\nb"), STR("a\r\n..\r\nb\r\n.\r\n") },
+	{ STR("a\r\n.\r\r\nb"), STR("a\r\n..\r\n\r\nb\r\n.\r\n") },
+	{ STR("a\r\r\n.\r\r\nb"), STR("a\r\n\r\n..\r\n\r\nb\r\n.\r\n") },
+	{ STR("a\r\0\nb"), STR("a\r\nb\r\n.\r\n") },
+	{ STR("\xff\xfe.\r\n"), STR("\xff\xfe.\r\n.\r\n") },
+};
+
+/* `in` in pieces of the given size. */
+static void encode(struct str in, size_t piece, struct buf *out)
+{
+	struct smtp_stuff s = { 0 };
+
+	buf_init(out, in.n * 2 + 8);
+	while (in.n > 0) {
+		struct str part = unit_exact(str_first(in, piece));
+
+		assert_true(smtp_stuff_add(&s, out, part));
+		in = str_from(in, part.n);
+		unit_exact_free(part);
+	}
+	assert_true(smtp_stuff_end(&s, out));
+}
+
+static void test_cases(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++)
+		for (size_t piece = 1; piece <= cases[i].in.n + 1; piece++) {
+			struct buf out;
+
+			encode(cases[i].in, piece, &out);
+			assert_str(buf_str(&out), cases[i].out);
+			buf_done(&out);
+		}
+}
+
+static void test_full(void **state)
+{
+	struct smtp_stuff s = { 0 };
+	struct buf        out;
+
+	(void)state;
+	buf_init(&out, 3);
+	assert_false(smtp_stuff_add(&s, &out, STR("....")));
+	buf_done(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_full) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
