@@ -5,6 +5,7 @@
  * which is synced first. When the epoch (boot of the machine, and repairs of this database) differs from the one in the row, all up to
  * the ceiling may have been shown: the clock goes past it, and (low, ceiling] is recorded as a gap of which nothing is known.
  */
+#include "base/log.h"
 #include "store/store_internal.h"
 
 #include "sys/clock.h"
@@ -95,7 +96,7 @@ static enum status reserve(struct store_account *a)
 	return st == ST_OK ? db_flush(a->db) : st;
 }
 
-static enum status begin_inside(struct store_account *a)
+static enum status begin_inside(struct store_account *a, bool must_go_on)
 {
 	struct boot_id boot = store_epoch(a);
 	enum status    st = store_state_read(a, &a->state);
@@ -112,6 +113,7 @@ static enum status begin_inside(struct store_account *a)
 		a->state.ceiling = a->state.modseq + STORE_RESERVE; /* synced with the account's creation, before anything is shown */
 	a->writing = true;
 	a->clock_moved = false;
+	a->must_go_on = must_go_on;
 	return st == ST_OK && made ? store_defaults_make(a) : st;
 }
 
@@ -124,7 +126,7 @@ enum status store_txn_begin(struct store_account *a, bool must_go_on)
 	st = db_begin_write(a->db);
 	if (st != ST_OK)
 		return st;
-	st = begin_inside(a);
+	st = begin_inside(a, must_go_on);
 	if (st != ST_OK) {
 		a->writing = false;
 		db_rollback(a->db);
@@ -203,13 +205,19 @@ enum status store_txn_end(struct store_account *a, enum status st, bool durable)
 	if (st == ST_OK && a->clock_moved)
 		st = state_write(a);
 	a->writing = false;
-	if (st != ST_OK) {
+	if (st != ST_OK)
 		db_rollback(a->db);
-		return st;
-	}
-	st = db_commit(a->db);
+	else
+		st = db_commit(a->db);
+	if (st == ST_FULL && a->must_go_on && store_reserve_give(a->store))
+		return ST_TEMP;
 	if (st == ST_OK && durable)
-		return db_sync(a->db);
+		st = db_sync(a->db);
+	/* What it leaves behind when it fails is swept another time. */
+	if (st == ST_OK && durable && a->files_freed && store_sweep(a, STORE_UPLOAD_MS) != ST_OK)
+		log_debug("content not swept", LOG_U64("account", a->id));
+	if (st == ST_OK && durable)
+		return ST_OK;
 	if (st == ST_OK && a->clock_moved)
 		store_mark_dirty(a);
 	return st;

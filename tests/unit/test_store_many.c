@@ -256,6 +256,38 @@ static void test_refused_writes(void **state)
 	store_close(&a);
 	store_unit_done(&u);
 }
+
+/* What must go on meets a full disk: the reserve is given up once, and the repeat succeeds. */
+static void test_reserve(void **state)
+{
+	struct store_options   options = { .reserve_octets = 1 * MIB, .watermark_octets = 1, .watermark_percent = 1 };
+	struct store_unit      u;
+	struct store_account  *a;
+	struct str             content = STR("a: b\r\n\r\nc");
+	struct store_target    t = { .mailbox = STR_NONE };
+	struct store_delivery  d = { .id = 1, .targets = &t, .target_count = 1, .content = content, .size = content.n, .file = -1 };
+	struct store_delivered got;
+
+	(void)state;
+	store_unit_open(&u, &options);
+	if (store_full(u.store)) { /* the machine that runs the test has no room */
+		store_unit_done(&u);
+		skip();
+	}
+	assert_ok(store_open(u.store, 3, &a));
+	assert_true(disk_exists(u.fd, "reserve"));
+	fault_set("db.write", "03/3", 1, true, ENOSPC);
+	assert_st(store_deliver(a, &d, u.arena, &got), ST_TEMP);
+	assert_false(disk_exists(u.fd, "reserve"));
+	assert_true(store_full(u.store));
+	assert_st(store_deliver(a, &d, u.arena, &got), ST_FULL);
+	fault_clear();
+	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_settle(a));
+	store_unit_check(a);
+	store_close(&a);
+	store_unit_done(&u);
+}
 #endif
 
 int main(void)
@@ -267,6 +299,7 @@ int main(void)
 #ifdef POSTRIDER_FAULTS
 		cmocka_unit_test(test_suspect),
 		cmocka_unit_test(test_refused_writes),
+		cmocka_unit_test(test_reserve),
 #endif
 	};
 
