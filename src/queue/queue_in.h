@@ -167,7 +167,6 @@ struct queue {
 	struct queue_options o;
 	struct arena        *arena;
 	struct ipc          *ipc;
-	int                  content_dir;
 	char                 path[64];
 	struct queue_copier *copier;
 

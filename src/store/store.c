@@ -172,7 +172,7 @@ static enum status dirs_make(struct store *s, uint64_t account)
 static enum status first_look(struct store_account *a)
 {
 	struct account_state t;
-	struct boot_id       boot = boot_id();
+	struct boot_id       boot = store_epoch(a);
 	enum status          st = store_state_read(a, &t);
 	bool                 there = st == ST_OK;
 
@@ -194,7 +194,7 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 		.schema = &store_schema,
 		.create = true,
 		.cache_kib = ACCOUNT_CACHE_KIB,
-		.checkpoint_pages = ACCOUNT_LOG_PAGES,
+		.checkpoint_pages = s->options.log_pages ? s->options.log_pages : ACCOUNT_LOG_PAGES,
 		.lock_ms = s->options.lock_ms,
 	};
 	struct store_account *a = calloc(1, sizeof(*a));

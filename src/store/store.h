@@ -35,6 +35,7 @@ struct store_options {
 	unsigned lock_ms;           /* wait for an account's writer lock; 0: 10 s */
 	unsigned watermark_percent; /* free space below which only what must go on goes on; 0: 5 */
 	uint64_t watermark_octets;  /* at least this much; 0: 200 MiB. UINT64_MAX: always below (tests) */
+	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint; 0: 500 */
 	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
 };
 

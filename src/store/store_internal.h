@@ -66,6 +66,8 @@ void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /
 void store_mark_dirty(struct store_account *a);
 
 /* ---- store_txn.c ---- */
+/* Which time it is in which nothing that was committed has been lost: boot id and repairs. */
+struct boot_id store_epoch(struct store_account *a);
 /* Begin a write transaction and read the account row. must_go_on: also below the watermark. */
 MUST_CHECK enum status store_txn_begin(struct store_account *a, bool must_go_on);
 /* Begin one, or end with the status it was given: st == ST_OK commits; `durable` syncs too. Returns the outcome. */

@@ -2,12 +2,20 @@
  *
  * The clock. Each transaction that changes something takes one modseq. What has been shown to a client must never be given out
  * again for something else, even if the log's unsynced end is lost with the power; so a modseq is used only below `ceiling`,
- * which is synced first. When the boot id differs from the one in the row, all up to the ceiling may have been shown: the clock goes
- * past it, and (low, ceiling] is recorded as a gap of which nothing is known.
+ * which is synced first. When the epoch (boot of the machine, and repairs of this database) differs from the one in the row, all up to
+ * the ceiling may have been shown: the clock goes past it, and (low, ceiling] is recorded as a gap of which nothing is known.
  */
 #include "store/store_internal.h"
 
 #include "sys/clock.h"
+
+struct boot_id store_epoch(struct store_account *a)
+{
+	struct boot_id id = boot_id();
+
+	id.lo += db_generation(a->db);
+	return id;
+}
 
 enum status store_state_read(struct store_account *a, struct account_state *ret)
 {
@@ -51,7 +59,7 @@ static enum status state_write(struct store_account *a)
 static enum status row_make(struct store_account *a)
 {
 	struct db_stmt *s = db_sql(a->db, "INSERT INTO account VALUES (?1, 1, 1, ?2, ?3, 1, 0, 0, 1, 0, 0, 0)");
-	struct boot_id  boot = boot_id();
+	struct boot_id  boot = store_epoch(a);
 
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, boot.hi);
@@ -73,7 +81,7 @@ static enum status gap_add(struct store_account *a, uint64_t low, uint64_t high)
 static enum status reserve(struct store_account *a)
 {
 	struct account_state *t = &a->state;
-	struct boot_id        boot = boot_id();
+	struct boot_id        boot = store_epoch(a);
 	enum status           st = ST_OK;
 
 	if (t->boot.hi != boot.hi || t->boot.lo != boot.lo) {
@@ -89,7 +97,7 @@ static enum status reserve(struct store_account *a)
 
 static enum status begin_inside(struct store_account *a)
 {
-	struct boot_id boot = boot_id();
+	struct boot_id boot = store_epoch(a);
 	enum status    st = store_state_read(a, &a->state);
 	bool           made = st == ST_NOT_FOUND;
 
