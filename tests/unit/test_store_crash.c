@@ -23,6 +23,7 @@ struct pending {
 	struct str       data;
 };
 struct inode {
+	struct inode   *older; /* all of them */
 	bool            dir;
 	char           *p;
 	size_t          n, cap;
@@ -46,6 +47,7 @@ struct crash {
 	struct arena *arena;
 	struct event *first, **last;
 	size_t        events;
+	struct inode *inodes;
 	struct name   names[NAMES_MAX];
 	size_t        name_count;
 	struct op     ops[OPS_MAX];
@@ -194,11 +196,13 @@ static struct name *name_get(struct crash *c, const char *path)
 	return &c->names[c->name_count++];
 }
 
-static struct inode *inode_new(void)
+static struct inode *inode_new(struct crash *c)
 {
 	struct inode *i = calloc(1, sizeof(*i));
 
 	i->last = &i->first;
+	i->older = c->inodes;
+	c->inodes = i;
 	return i;
 }
 
@@ -255,7 +259,16 @@ static void dir_of(const char *path, char *out)
 	sprintf(out, "%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
-/* Inodes without a name are leaked until the end of the process: this is a test of a few megabytes. */
+static void inodes_free(struct crash *c)
+{
+	for (struct inode *i = c->inodes, *older; i; i = older) {
+		older = i->older;
+		inode_sync(i);
+		free(i->p);
+		free(i);
+	}
+}
+
 static void play(struct crash *c, const struct event *ev)
 {
 	struct name *n = NULL;
@@ -264,9 +277,9 @@ static void play(struct crash *c, const struct event *ev)
 	if (ev->e.kind != FAULT_EVENT_SYNC_DIR && ev->e.kind != FAULT_EVENT_MARK)
 		n = name_get(c, ev->path);
 	switch (ev->e.kind) {
-	case FAULT_EVENT_CREATE:   n->now = inode_new(); break;
+	case FAULT_EVENT_CREATE:   n->now = inode_new(c); break;
 	case FAULT_EVENT_MKDIR:
-		n->now = inode_new();
+		n->now = inode_new(c);
 		n->now->dir = true;
 		break;
 	case FAULT_EVENT_WRITE:    inode_add(n->now, ev, false); break;
@@ -443,6 +456,7 @@ static void test_every_prefix(void **state)
 	print_message("%zu events, %zu operations\n", c->events, c->op_count);
 	assert_true(done == c->op_count && c->events > 300);
 	boot_id_set(was);
+	inodes_free(c);
 	arena_free(&c->arena);
 	free(c);
 }
