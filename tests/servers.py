@@ -9,6 +9,7 @@ password)), start(), stop(), pids() (all its processes), drained() (nothing wait
 import glob
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,8 +34,9 @@ def account_name(i):
 
 
 def free_port_base():
-    """A base such that the ports of a demo are free now."""
-    for base in range(21000, 51000, 1300):
+    """A base such that the ports of a demo are free now; not the same for two runs at once. Below the ports of clients."""
+    bases = [b + offset for b in range(11000, 31000, 1000) for offset in range(0, 100)]
+    for base in random.sample(bases, 200):
         try:
             for offset in (24, 25, 143, 465, 587, 993):
                 with socket.socket() as s:
@@ -105,14 +107,15 @@ def make_certificate(directory):
 
 class Server:
     name = "?"
+    poll_s = 0.02  # how often it is asked whether its queue is empty
 
-    def __init__(self, directory, accounts=8):
+    def __init__(self, directory, accounts=8, domain=DOMAIN):
         self.dir = directory
         self.base = free_port_base()
         self.ports = {n: self.base + p for n, p in
                       dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993).items()}
-        self.domain = DOMAIN
-        self.accounts = [(f"{account_name(i)}@{DOMAIN}", f"{account_name(i)}@{DOMAIN}", PASSWORD) for i in range(accounts)]
+        self.domain = domain
+        self.accounts = [(f"{account_name(i)}@{domain}", f"{account_name(i)}@{domain}", PASSWORD) for i in range(accounts)]
         self.process = None
 
     def __enter__(self):
@@ -133,7 +136,7 @@ class Server:
         while not self.drained():
             if time.monotonic() > limit:
                 raise Failed(f"{self.name}: queue not empty after {seconds} s")
-            time.sleep(0.02)
+            time.sleep(self.poll_s)
 
 
 # ---- Postrider ----
@@ -149,6 +152,7 @@ def postrider_binary():
 
 class Postrider(Server):
     name = "postrider"
+    poll_s = 0.1  # each time is a process
 
     def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None):
         super().__init__(directory, accounts)
@@ -167,11 +171,21 @@ class Postrider(Server):
         try:
             for p in ("smtp", "submission", "submissions", "imap", "imaps"):
                 wait_port(self.ports[p], self.process)
-            self.wait_drained(60)  # the demo's own message
+            self.wait_line("Postrider is running")  # its accounts are there, and its own message was read
+            self.wait_drained(60)
         except Failed as e:
             self.stop()
             with open(self.log_path, errors="replace") as f:
                 raise Failed(f"{e}\n{f.read()[-3000:]}") from None
+
+    def wait_line(self, text, seconds=120):
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit and self.process.poll() is None:
+            with open(self.log_path, errors="replace") as f:
+                if text in f.read():
+                    return
+            time.sleep(0.05)
+        raise Failed(f"{self.name} does not say {text!r}")
 
     def stop(self):
         end(self.process)
@@ -186,11 +200,10 @@ class Postrider(Server):
         done = subprocess.run([self.binary, *args, "--config", config, "--json"], capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f"postrider {' '.join(args)}: exit {done.returncode}: {done.stderr}")
-        return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+        return json.loads(done.stdout)
 
     def drained(self):
-        objects = self.command("queue", "list")
-        return not any(o.get("entries") or o.get("id") for o in objects)
+        return self.command("status")["queue"]["messages"] == 0
 
     def problems(self):
         with open(self.log_path, errors="replace") as f:
@@ -356,10 +369,10 @@ service auth {{
   }}
 }}
 service stats {{
-  client_limit = 30000
+  client_limit = 20000
 }}
 service anvil {{
-  client_limit = 30000
+  client_limit = 20000
 }}
 {extra}
 """
@@ -368,10 +381,11 @@ service anvil {{
 class Reference(Server):
     """Postfix with Dovecot behind it (delivery: lmtp), or alone (discard, hold)."""
 
-    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, hashed=False):
-        super().__init__(directory, accounts)
+    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False, domain=DOMAIN):
+        super().__init__(directory, accounts, domain)
         self.name = "postfix" if delivery != "lmtp" else "postfix+dovecot"
         self.delivery, self.hibernate, self.format, self.logged = delivery, hibernate, mail_format, log
+        self.own_uids = own_uids  # an inotify instance each, of which a user may have few
         self.dovecot = None
 
     def configure(self):
@@ -381,14 +395,14 @@ class Reference(Server):
         for sub in ("postfix/etc", "postfix/queue", "postfix/data", "dovecot/run", "dovecot/state", "mail"):
             os.makedirs(os.path.join(d, sub))
         shutil.chown(os.path.join(d, "postfix/data"), "postfix", "postfix")
-        shutil.chown(os.path.join(d, "mail"), "nobody", "nogroup")
+        os.chmod(os.path.join(d, "mail"), 0o1777)
         with open(os.path.join(d, "postfix/etc/boxes"), "w") as f:
             f.writelines(f"{a} {a}\n" for a, _, _ in self.accounts)
         subprocess.run(["/usr/sbin/postmap", "-c", "/etc/postfix", f"texthash:{d}/postfix/etc/boxes"], capture_output=True)
         extra = f"maillog_file = {d}/postfix.log\nmaillog_file_prefixes = {d}\n" if self.logged else ""
         if self.delivery == "hold":
-            extra += "smtpd_end_of_data_restrictions = static:HOLD\n"
-        values = dict(d=d, domain=DOMAIN, cert=self.cert, key=self.key, extra=extra, base=self.base, **self.ports,
+            extra += "smtpd_end_of_data_restrictions = check_client_access static:HOLD\n"
+        values = dict(d=d, domain=self.domain, cert=self.cert, key=self.key, extra=extra, base=self.base, **self.ports,
                       sasl="yes" if self.delivery == "lmtp" else "no", mailbox_maps=f"texthash:{d}/postfix/etc/boxes",
                       transport=f"lmtp:unix:{d}/dovecot/lmtp" if self.delivery == "lmtp" else "discard:")
         with open(os.path.join(d, "postfix/etc/main.cf"), "w") as f:
@@ -402,7 +416,9 @@ class Reference(Server):
         with open(os.path.join(d, "dovecot/dovecot.conf"), "w") as f:
             f.write(DOVECOT_CONF.format(**values))
         with open(os.path.join(d, "dovecot/users"), "w") as f:
-            f.writelines(f"{u}:{{PLAIN}}{p}::::{d}/mail/{u.split('@')[0]}::\n" for _, u, p in self.accounts)
+            for i, (_, u, p) in enumerate(self.accounts):
+                uid = str(100000 + i) if self.own_uids else ""
+                f.write(f"{u}:{{PLAIN}}{p}:{uid}:{uid}::{d}/mail/{u.split('@')[0]}::\n")
 
     def start(self):
         self.configure()
@@ -412,7 +428,10 @@ class Reference(Server):
             if self.delivery == "lmtp":
                 self.dovecot = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", f"{d}/dovecot/dovecot.conf"], stdout=log, stderr=log)
                 wait_port(self.ports["imaps"], self.dovecot)
-            self.process = subprocess.Popen(["/usr/sbin/postfix", "-c", f"{d}/postfix/etc", "start-fg"], stdout=log, stderr=log)
+            subprocess.run(["/usr/sbin/postfix", "-c", f"{d}/postfix/etc", "check"], stdout=log, stderr=log)  # makes the queue
+            # `postfix start-fg` would leave a shell between us and the master, which does not pass a signal on.
+            self.process = subprocess.Popen(["/usr/lib/postfix/sbin/master", "-s", "-c", f"{d}/postfix/etc"], stdout=log, stderr=log,
+                                            env=dict(os.environ, MAIL_CONFIG=f"{d}/postfix/etc"))
             wait_port(self.ports["smtp"], self.process)
         except Failed as e:
             self.stop()

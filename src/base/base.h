@@ -23,6 +23,9 @@
 
 #define CHECK(cond) ((cond) ? (void)0 : check_failed(#cond, __FILE__, __LINE__))
 
+/* A place that is never reached, if the program has no bug. */
+#define BUG(text) check_failed(text, __FILE__, __LINE__)
+
 /* Print the failed condition to stderr and abort. */
 NORETURN void check_failed(const char *cond, const char *file, int line);
 

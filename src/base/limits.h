@@ -48,6 +48,8 @@
 #define LIMIT_IMAP_LITERALS  ((unsigned)64)       /* per command */
 #define LIMIT_IMAP_DEPTH     ((unsigned)32)       /* nested parentheses and search keys */
 #define LIMIT_IMAP_SET       ((size_t)20000)      /* ranges in one sequence set */
+#define LIMIT_IMAP_SEARCH    ((size_t)16 * MIB)   /* of a message's content, looked at by SEARCH BODY and TEXT */
+#define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */
 #define LIMIT_MAILBOX_NAME   ((size_t)1000)       /* UTF-8 */
 #define LIMIT_MAILBOX_DEPTH  ((unsigned)50)
@@ -82,6 +84,9 @@
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
 #define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open */
+
+/* DNS (what one answer may hold: ipc/msg_dns.h) */
+#define LIMIT_DNS_PENDING    ((unsigned)4000)     /* lookups at once */
 
 /* Directory */
 #define LIMIT_ALIAS_TARGETS  ((size_t)1000)

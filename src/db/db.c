@@ -125,7 +125,8 @@ static enum status steps_run(struct db *db, unsigned from)
 static enum status schema_make(struct db *db)
 {
 	char        text[64];
-	int64_t     version;
+	int64_t     version = 0;
+	bool        all;
 	enum status st = version_read(db, &version);
 
 	if (st != ST_OK || version == (int64_t)db->options.schema->count)
@@ -142,7 +143,7 @@ static enum status schema_make(struct db *db)
 	if (st == ST_OK)
 		st = steps_run(db, (unsigned)(version < 0 ? -version : version));
 	if (st == ST_OK)
-		st = db_checkpoint(db, true);
+		st = db_checkpoint(db, true, &all); /* the log is synced below in any case */
 	if (st == ST_OK)
 		st = db_file_sync_dir(db->file);
 	if (st == ST_OK)
@@ -200,9 +201,11 @@ static enum status open_file(struct db *db)
 		st = open_locked(db, true);
 	if (st == ST_OK)
 		st = db_header_read(db->file, &h);
+	if (st != ST_OK)
+		return st;
 	db->generation = h.generation;
 	sqlite3_wal_hook(db->sql, hook, db);
-	return st;
+	return ST_OK;
 }
 
 static struct db_options options_filled(const struct db_options *given)

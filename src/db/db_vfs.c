@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
+#include "db/db_gather.h"
+
 static struct {
 	pthread_mutex_t lock;
 	unsigned        count; /* grows only */
@@ -29,8 +32,7 @@ enum status db_vfs_root(const char *name, int fd)
 			st = ST_OK;
 		}
 	}
-	if (st != ST_OK && vfs.count < DB_ROOTS_MAX && strlen(name) < sizeof(vfs.roots[0].name)) {
-		strcpy(vfs.roots[vfs.count].name, name);
+	if (st != ST_OK && vfs.count < DB_ROOTS_MAX && str_to_c(str_of(name), vfs.roots[vfs.count].name, sizeof(vfs.roots[0].name))) {
 		vfs.roots[vfs.count++].fd = fd;
 		st = ST_OK;
 	}
@@ -150,7 +152,9 @@ void db_vfs_init(void)
 		{ "stat", (sqlite3_syscall_ptr)my_stat },       { "lstat", (sqlite3_syscall_ptr)my_stat },
 		{ "unlink", (sqlite3_syscall_ptr)my_unlink },   { "readlink", (sqlite3_syscall_ptr)my_readlink },
 		{ "mkdir", (sqlite3_syscall_ptr)no_mkdir },     { "rmdir", (sqlite3_syscall_ptr)no_rmdir },
-		{ "getcwd", (sqlite3_syscall_ptr)no_getcwd },
+		{ "getcwd", (sqlite3_syscall_ptr)no_getcwd },   { "pwrite", (sqlite3_syscall_ptr)db_gather_pwrite },
+		{ "pwrite64", (sqlite3_syscall_ptr)db_gather_pwrite }, { "pread", (sqlite3_syscall_ptr)db_gather_pread },
+		{ "pread64", (sqlite3_syscall_ptr)db_gather_pread },
 	};
 
 	CHECK(unix_vfs);

@@ -12,6 +12,7 @@
 #include "sys/fd.h"
 
 #define OUT_MAX (128 * KIB) /* one pipelined group: LIMIT_REMOTE_RCPTS addresses */
+#define WRITE_MAX (8 * KIB)
 
 static const struct remote_outcome tls_injected = { REMOTE_DEFERRED, STR("4.7.0"),
 						    STR("Data before the TLS handshake") };
@@ -43,11 +44,18 @@ static struct remote_outcome transport_outcome(struct remote_session *s, const c
 	return (struct remote_outcome){ REMOTE_DEFERRED, code, arena_printf(s->arena, "%s (%s)", text, step) };
 }
 
-bool remote_session_send(struct remote_session *s, const char *step, unsigned timeout_ms,
-			 struct remote_outcome *ret_why)
+/* In pieces: net_stream_write() waits anew after each progress, so the deadline is looked at between two of them. */
+bool remote_session_send(struct remote_session *s, const char *step, unsigned step_ms, struct remote_outcome *ret_why)
 {
-	enum status st = s->out.over ? ST_LIMIT : net_stream_write(s->stream, buf_str(&s->out), timeout_ms);
+	struct str  left = buf_str(&s->out);
+	enum status st   = s->out.over ? ST_LIMIT : ST_OK;
 
+	while (st == ST_OK && left.n > 0) {
+		struct str piece = str_first(left, WRITE_MAX);
+
+		st   = net_stream_write(s->stream, piece, remote_session_timeout(s, step_ms));
+		left = str_from(left, piece.n);
+	}
 	buf_clear(&s->out);
 	if (st != ST_OK)
 		*ret_why = transport_outcome(s, step, st == ST_TEMP ? ST_TEMP : ST_CLOSED);
@@ -184,8 +192,8 @@ static bool command(struct remote_session *s, const char *step, struct str param
 		    struct remote_outcome *ret_why)
 {
 	buf_addf(&s->out, param.n > 0 ? "%s %.*s\r\n" : "%s\r\n", step, STR_FMT(param));
-	timeout_ms = remote_session_timeout(s, timeout_ms);
-	return remote_session_send(s, step, timeout_ms, ret_why) && remote_session_reply(s, step, timeout_ms, ret_why);
+	return remote_session_send(s, step, timeout_ms, ret_why) &&
+	       remote_session_reply(s, step, remote_session_timeout(s, timeout_ms), ret_why);
 }
 
 /* The peer's name is the first word of its greeting and of its reply to EHLO. */

@@ -53,8 +53,8 @@ unsigned remote_session_timeout(const struct remote_session *s, unsigned step_ms
 /* Read a reply into s->reply. False: the connection is dead, *ret_why says how; `step` ("MAIL") is for the text. */
 MUST_CHECK bool remote_session_reply(struct remote_session *s, const char *step, unsigned timeout_ms,
 				     struct remote_outcome *ret_why);
-/* Send what s->out holds, and empty it. As above. */
-MUST_CHECK bool remote_session_send(struct remote_session *s, const char *step, unsigned timeout_ms,
+/* Send what s->out holds, and empty it. As above, but `step_ms` is cut to the deadline here. */
+MUST_CHECK bool remote_session_send(struct remote_session *s, const char *step, unsigned step_ms,
 				    struct remote_outcome *ret_why);
 /* The failure that the last reply means. 421, and replies out of place (2yz or 3yz where it is called), mean a
  * deferral and leave the session dead. */

@@ -177,13 +177,13 @@ static bool send_content(struct tx *t)
 		}
 		if (!smtp_stuff_add(&stuff, &t->s->out, chunk) ||
 		    (t->s->out.n >= REMOTE_CHUNK &&
-		     !remote_session_send(t->s, "content", remote_session_timeout(t->s, block_ms), &o))) {
+		     !remote_session_send(t->s, "content", block_ms, &o))) {
 			content_failed(t, o);
 			return false;
 		}
 	}
 	if (smtp_stuff_end(&stuff, &t->s->out) &&
-	    remote_session_send(t->s, "content", remote_session_timeout(t->s, block_ms), &o))
+	    remote_session_send(t->s, "content", block_ms, &o))
 		return true;
 	/* The dot may have left. */
 	tx_final(t, o);

@@ -1,8 +1,8 @@
 /* directory/directory_resolve.c - where does mail for an address go? The order is in directory.h.
  *
- * Aliases are walked depth first. An alias is UNSEEN, then ON_PATH while its targets are walked, then DONE. A target that is
- * DONE is a diamond and adds nothing; one that is ON_PATH closes a circle, unless it is also an account, which then stands for
- * itself ("alice" to alice and bob, "bob" to bob and alice).
+ * Aliases are walked depth first. An alias is UNSEEN, then ON_PATH while its targets are walked, then DONE. A target
+ * that is DONE is a diamond and adds nothing; one that is ON_PATH closes a circle, unless it is also an account, which
+ * then stands for itself ("alice" to alice and bob, "bob" to bob and alice).
  */
 #include <string.h>
 
@@ -11,15 +11,16 @@
 enum mark { UNSEEN, ON_PATH, DONE };
 
 struct walk {
-	struct directory  *d;
-	struct arena      *a;
-	struct dir_alias  *extra; /* one that is about to be added, or NULL */
-	struct map         marks; /* alias name to enum mark */
-	struct map         taken; /* target addresses */
+	struct directory   *d;
+	struct arena       *a;
+	struct dir_alias   *extra;  /* one that is about to be added, or NULL */
+	bool                mapped; /* the maps are set up: an alias was met, so there may be several targets */
+	struct map          marks;  /* alias name to enum mark */
+	struct map          taken;  /* target addresses */
 	struct auth_target *targets;
-	size_t             count, room;
-	unsigned           depth, steps;
-	bool               open; /* a target that is not a disabled account */
+	size_t              count, room;
+	unsigned            depth, steps;
+	bool                open; /* a target that is not a disabled account */
 };
 
 /* What an address of ours leads to: an alias, an account, or neither. */
@@ -28,7 +29,8 @@ struct match {
 	struct dir_account *account;
 };
 
-enum address_err dir_canon(struct directory *d, struct str address, struct address_canon *ret, struct dir_domain **ret_domain)
+enum address_err dir_canon(struct directory *d, struct str address, struct address_canon *ret,
+			   struct dir_domain **ret_domain)
 {
 	struct address       parsed;
 	struct address_canon name;
@@ -107,7 +109,7 @@ static enum status target_add(struct walk *w, uint64_t account, struct str addre
 	struct auth_target *more;
 
 	w->open |= open;
-	if (w->count > 0 && map_find(&w->taken, address) != NULL)
+	if (w->mapped && map_find(&w->taken, address) != NULL)
 		return ST_OK;
 	if (w->count == LIMIT_ALIAS_TARGETS)
 		return ST_LIMIT;
@@ -119,7 +121,8 @@ static enum status target_add(struct walk *w, uint64_t account, struct str addre
 		w->room = w->room * 2 + 1;
 	}
 	w->targets[w->count++] = (struct auth_target){ account, arena_dup(w->a, address) };
-	map_put(&w->taken, address, w);
+	if (w->mapped)
+		map_put(&w->taken, address, w);
 	return ST_OK;
 }
 
@@ -140,12 +143,23 @@ static void mark_set(struct walk *w, const struct dir_alias *al, enum mark mark)
 
 static enum status walk_address(struct walk *w, struct str address);
 
+static void maps_init(struct walk *w)
+{
+	if (w->mapped)
+		return;
+	map_init(&w->marks);
+	map_init(&w->taken);
+	w->mapped = true;
+}
+
 static enum status walk_alias(struct walk *w, struct dir_alias *al)
 {
 	struct dir_account *own = account_find(w, al->from);
-	enum mark           mark = mark_get(w, al);
 	enum status         st = ST_OK;
+	enum mark           mark;
 
+	maps_init(w);
+	mark = mark_get(w, al);
 	if (mark == DONE)
 		return ST_OK;
 	if (mark == ON_PATH)
@@ -188,12 +202,12 @@ static enum status walk_address(struct walk *w, struct str address)
 static void walk_init(struct walk *w, struct directory *d, struct arena *a)
 {
 	*w = (struct walk){ .d = d, .a = a };
-	map_init(&w->marks);
-	map_init(&w->taken);
 }
 
 static void walk_done(struct walk *w)
 {
+	if (!w->mapped)
+		return;
 	map_done(&w->marks);
 	map_done(&w->taken);
 }

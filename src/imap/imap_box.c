@@ -183,8 +183,9 @@ uint32_t imap_recent_count(const struct imap_box *b)
 
 static unsigned wire_flags(unsigned store_flags)
 {
-	_Static_assert(STORE_SEEN == IMAP_SEEN && STORE_ANSWERED == IMAP_ANSWERED && STORE_FLAGGED == IMAP_FLAGGED &&
-			       STORE_DELETED == IMAP_DELETED && STORE_DRAFT == IMAP_DRAFT,
+	_Static_assert((unsigned)STORE_SEEN == (unsigned)IMAP_SEEN && (unsigned)STORE_ANSWERED == (unsigned)IMAP_ANSWERED &&
+			       (unsigned)STORE_FLAGGED == (unsigned)IMAP_FLAGGED &&
+			       (unsigned)STORE_DELETED == (unsigned)IMAP_DELETED && (unsigned)STORE_DRAFT == (unsigned)IMAP_DRAFT,
 		       "one numbering");
 	return store_flags & IMAP_FLAGS_ALL;
 }

@@ -26,7 +26,7 @@ static bool one_name(struct imap_session *s, struct imap_command *c, struct str 
 
 enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 {
-	struct store_account *a;
+	struct store_account *a = NULL;
 	struct str            wire, name;
 	enum imap_name_err    err;
 	enum status           st;
@@ -46,7 +46,7 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 
 enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 {
-	struct store_account *a;
+	struct store_account *a = NULL;
 	struct store_mailbox  m;
 	struct str            name;
 	enum status           st;
@@ -67,7 +67,7 @@ enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 
 enum imap_next imap_cmd_rename(struct imap_session *s, struct imap_command *c)
 {
-	struct store_account *a;
+	struct store_account *a = NULL;
 	struct str            from, to;
 	enum status           st;
 
@@ -87,7 +87,7 @@ enum imap_next imap_cmd_rename(struct imap_session *s, struct imap_command *c)
 
 static enum imap_next subscribe(struct imap_session *s, struct imap_command *c, bool on)
 {
-	struct store_account *a;
+	struct store_account *a = NULL;
 	struct str            name;
 	enum status           st;
 

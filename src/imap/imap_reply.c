@@ -7,6 +7,7 @@
 
 #define SPILL (64 * KIB) /* output that is worth a write */
 
+PRINTF_LIKE(3, 0)
 static enum imap_next reply(struct imap_session *s, enum imap_reply_kind kind, const char *fmt, va_list va)
 {
 	char text[600];

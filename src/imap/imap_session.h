@@ -66,7 +66,7 @@ struct imap_box {
 	size_t            name_count;
 };
 /* In view.rows[].flags, beside enum store_flag: the client has seen the row as it is, though its modseq is above box.modseq. */
-#define IMAP_ROW_TOLD (1u << 16)
+#define IMAP_ROW_TOLD (1u << 15)
 
 struct imap_upload; /* imap_cmd_append.c */
 
@@ -215,6 +215,22 @@ MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
 
 /* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the session must end. */
 MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
+
+/* ---- content (imap_content.c) ---- */
+
+struct imap_section;
+enum imap_content {
+	IMAP_CONTENT_OK,
+	IMAP_CONTENT_GONE, /* nothing was put: the message cannot be read */
+	IMAP_CONTENT_CUT,  /* failed behind the announced length: s->broken is set */
+};
+/* " name literal": one BODY[...] or RFC822... of the message; `e` has its facts (PARTS if the section has a part). */
+enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section, const struct store_email *e);
+/* Facts that a section needs. */
+unsigned imap_section_facts(const struct imap_section *section);
+
+/* Does the session offer a way to sign in now. */
+bool imap_may_sign_in(const struct imap_session *s);
 
 /* ---- parts of commands that come in several steps ---- */
 

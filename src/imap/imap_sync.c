@@ -204,7 +204,7 @@ enum status imap_sync(struct imap_session *s, bool expunge)
 	}
 	s->box.uidnext = MAX(s->box.uidnext, y.changes.mailbox.uidnext);
 	s->box.modseq = y.changes.modseq;
-	if (s->box.loaded && y.changes.row_count > 0) {
+	if (y.changes.row_count > 0) {
 		st = imap_keywords_tell(s);
 		if (st != ST_OK)
 			return st;

@@ -109,13 +109,11 @@ enum imap_next imap_dispatch(struct imap_session *s, struct str text)
 		tagged(s);
 		return IMAP_NEXT_REPLY;
 	}
-	s->tag = c.tag;
+	s->tag = arena_dup(s->arena, c.tag); /* the text may be wiped, or the answer come later */
 	row = imap_row_find(c.name);
 	next = run(s, row, &c);
-	if (next == IMAP_NEXT_WAIT) {
-		s->tag = arena_dup(s->arena, s->tag); /* the line does not outlive this call */
+	if (next == IMAP_NEXT_WAIT)
 		return next;
-	}
 	if (row && (row->flags & IMAP_CMD_QUIET))
 		tagged(s);
 	else

@@ -103,6 +103,7 @@ void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ct
 	l->proto = proto;
 	l->ctx = ctx;
 	l->tls = tls ? net_tls_ref(tls) : NULL;
+	l->has_tls = tls != NULL;
 	l->implicit = implicit;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_mutex_lock(&net->list_lock);
@@ -112,6 +113,23 @@ void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ct
 	pthread_mutex_lock(&l->lock);
 	listener_arm(l);
 	pthread_mutex_unlock(&l->lock);
+}
+
+void net_set_tls(struct net *net, struct net_tls *tls)
+{
+	pthread_mutex_lock(&net->list_lock);
+	for (struct net_listener *l = net->listeners; l; l = l->next) {
+		struct net_tls *old = NULL;
+
+		pthread_mutex_lock(&l->lock);
+		if (l->has_tls && tls) {
+			old = l->tls;
+			l->tls = net_tls_ref(tls);
+		}
+		pthread_mutex_unlock(&l->lock);
+		net_tls_free(&old);
+	}
+	pthread_mutex_unlock(&net->list_lock);
 }
 
 void net_run(struct net *net)

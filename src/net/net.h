@@ -105,6 +105,9 @@ enum status net_flush(struct net_conn *c);
 
 /* More input has arrived already: the peer pipelines (a reply may wait for more). */
 bool net_input_pending(struct net_conn *c);
+/* The same, after looking at the socket too (one system call; in clear only): has the peer talked before its turn? It may move the
+ * input, so ev.line is gone then. */
+bool net_input_arrived(struct net_conn *c);
 
 struct net_info {
 	char        peer[64];      /* address as text, no port; "::ffff:" mapped ones as IPv4 */
@@ -157,6 +160,8 @@ struct net *net_new(const struct net_limits *limits);
 /* Accept on a listening descriptor (taken over). tls: NULL for none; implicit: handshake first. Before or after net_run. */
 void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ctx, struct net_tls *tls, bool implicit);
 void net_set_limits(struct net *net, const struct net_limits *limits); /* reload */
+/* Another certificate for all listeners that have one; for handshakes from now on. */
+void net_set_tls(struct net *net, struct net_tls *tls);
 /* Start the threads; returns at once. */
 void net_run(struct net *net);
 /* Stop accepting, give every session NET_EV_DRAIN between its units, close what is left after grace_ms. Returns when all

@@ -251,7 +251,7 @@ static enum step tls_begin(struct net_conn *c)
 		log_debug("plain text before TLS", LOG_C("session", c->info.id));
 		return hang_up(c);
 	}
-	CHECK(c->listener->tls && !c->ssl);
+	CHECK(c->listener->has_tls && !c->ssl);
 	tls_start(c);
 	return STEP_AGAIN;
 }
@@ -400,7 +400,7 @@ static enum step step(struct net_conn *c)
 	case NET_STATE_HANGUP:    return c->armed ? STEP_WAIT : STEP_END;
 	case NET_STATE_DEAD:      break;
 	}
-	CHECK(c->state != NET_STATE_DEAD);
+	BUG("dead");
 	return STEP_END;
 }
 
@@ -487,7 +487,7 @@ struct arena *net_arena(struct net_conn *c)
 
 bool net_tls_possible(const struct net_conn *c)
 {
-	return c->listener->tls && !c->ssl;
+	return c->listener->has_tls && !c->ssl;
 }
 
 struct net *net_of(const struct net_conn *c)

@@ -113,7 +113,7 @@ bool net_unit_feed(struct net_unit *u, struct str *in, struct net_ev *ev)
 	case NET_WANT_LINE:  done = line_feed(u, in, ev); break;
 	case NET_WANT_BYTES: done = bytes_feed(u, in, ev); break;
 	case NET_WANT_DOT:   done = smtp_data_feed(&u->dot, in, sink_write, u) && data_done(u, ev); break;
-	default:             CHECK(done); break; /* no unit */
+	default:             BUG("a unit"); break;
 	}
 	u->octets -= in->n;
 	return done;
@@ -219,4 +219,12 @@ enum status net_input_fill(struct net_conn *c)
 bool net_input_pending(struct net_conn *c)
 {
 	return c->in.n > c->in.at || (c->ssl && net_tls_conn_pending(c));
+}
+
+bool net_input_arrived(struct net_conn *c)
+{
+	/* The end of the peer's input, or an error, is met again by the next read. */
+	if (!net_input_pending(c) && !c->ssl)
+		(void)!net_input_fill(c);
+	return net_input_pending(c);
 }

@@ -90,8 +90,8 @@ struct net_listener {
 	struct net             *net;
 	const struct net_proto *proto;
 	void                   *ctx;
-	struct net_tls         *tls;
-	bool                    implicit;
+	struct net_tls         *tls; /* replaced with lock */
+	bool                    has_tls, implicit;
 	pthread_mutex_t         lock;
 	int                     fd; /* -1: closed. lock */
 	bool                    added, paused;

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "net/net_int.h"
+#include "net/net_tls.h"
 #include "net/net_tls_int.h"
 
 /* ---- a BIO with send and recv: OpenSSL's own uses write, which may raise SIGPIPE ---- */
@@ -90,7 +91,13 @@ enum status net_tls_result(SSL *ssl, int result, unsigned *ret_mask)
 
 void net_tls_conn_begin(struct net_conn *c)
 {
-	c->ssl = net_tls_bio_new(net_tls_ctx(c->listener->tls), c->fd);
+	struct net_tls *tls;
+
+	pthread_mutex_lock(&c->listener->lock);
+	tls = net_tls_ref(c->listener->tls);
+	pthread_mutex_unlock(&c->listener->lock);
+	c->ssl = net_tls_bio_new(net_tls_ctx(tls), c->fd);
+	net_tls_free(&tls);
 	SSL_set_accept_state(c->ssl);
 }
 

@@ -152,12 +152,15 @@ struct queue_flight {
 	unsigned          now, max, key_max; /* key_max 0: no limit for each key */
 	bool              pumping;
 	struct queue_job *first, **last;
-	unsigned          keys[QUEUE_FLIGHT_KEYS]; /* under way, by hash of the key */
+	struct queue_flight_key {
+		unsigned now, waiting;
+	} keys[QUEUE_FLIGHT_KEYS]; /* by hash of the key */
 };
 
 void queue_flight_init(struct queue_flight *f, unsigned max, unsigned key_max);
 void queue_flight_done(struct queue_flight *f);
-void queue_flight_add(struct queue_flight *f, struct queue_job *job);
+/* False: too many wait for this key; the job is not taken. */
+MUST_CHECK bool queue_flight_add(struct queue_flight *f, struct queue_job *job);
 /* The job has ended: start what waits behind it. Before the round's step, which may free the job. */
 void queue_flight_end(struct queue_job *job);
 
@@ -167,7 +170,6 @@ struct queue {
 	struct queue_options o;
 	struct arena        *arena;
 	struct ipc          *ipc;
-	int                  content_dir;
 	char                 path[64];
 	struct queue_copier *copier;
 
@@ -176,6 +178,7 @@ struct queue {
 	bool             threaded, stopping;
 	bool             idle; /* the writer sleeps */
 	struct queue_op *first, **last;
+	struct queue_arriving *arriving; /* large submits with the copiers */
 	struct map       active; /* id -> struct queue_msg */
 
 	/* writer */
@@ -278,7 +281,8 @@ bool queue_reserve_release(struct queue *q); /* false: there was none */
 /* ---- queue_spool.c ---- */
 void queue_copier_start(struct queue *q);
 void queue_copier_stop(struct queue *q);
-bool queue_copier_put(struct queue *q, struct ipc_request *r); /* false: too many wait, r is still the caller's */
+struct queue_arriving;
+bool queue_copier_put(struct queue *q, struct ipc_request *r, struct queue_arriving *a); /* false: too many wait, nothing is given up */
 MUST_CHECK enum status queue_file_open(struct queue *q, uint64_t file, int *ret_fd);
 void queue_file_remove(struct queue *q, uint64_t file);
 MUST_CHECK enum status queue_files_sweep(struct queue *q);
@@ -286,7 +290,7 @@ MUST_CHECK enum status queue_file_copy(struct queue *q, int spool, uint64_t size
 
 /* ---- queue_submit.c ---- */
 void queue_submit(void *ctx, struct ipc_request *r);
-void queue_submit_large(struct queue *q, struct ipc_request *r); /* on a copier's thread */
+void queue_submit_large(struct queue *q, struct ipc_request *r, struct queue_arriving *a); /* on a copier's thread */
 void queue_known(void *ctx, struct ipc_request *r);
 void queue_spool(void *ctx, struct ipc_request *r);
 unsigned queue_hops(struct str header);

@@ -191,6 +191,6 @@ static void round_advance(struct queue_msg *m)
 		break;
 	case QUEUE_PHASE_ASSIGN:
 	case QUEUE_PHASE_RESULT:
-		CHECK(!"a round has no steps in this phase");
+		BUG("a round has no steps in this phase");
 	}
 }

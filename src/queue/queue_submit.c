@@ -5,6 +5,8 @@
  * submit that came before it.
  */
 #include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -173,7 +175,63 @@ static void submit_small(struct queue *q, struct ipc_request *r)
 	put(q, r, m);
 }
 
-void queue_submit_large(struct queue *q, struct ipc_request *r)
+/* A large message on its way to the writer: who asks for its transaction id meanwhile is put behind it. Heap, as the request may be
+ * answered, and freed, before this is. */
+struct queue_arriving {
+	struct queue_arriving *next;
+	char                   txid[QUEUE_TXID];
+	struct queue_op       *waiters, **last;
+};
+
+static struct queue_arriving *arriving_add(struct queue *q, struct str txid)
+{
+	struct queue_arriving *a = calloc(1, sizeof(*a));
+
+	CHECK(a);
+	memcpy(a->txid, txid.p, sizeof(a->txid));
+	a->last = &a->waiters;
+	pthread_mutex_lock(&q->lock);
+	a->next = q->arriving;
+	q->arriving = a;
+	pthread_mutex_unlock(&q->lock);
+	return a;
+}
+
+/* The writer has it, or nobody will. */
+static void arriving_end(struct queue *q, struct queue_arriving *a)
+{
+	struct queue_arriving **at = &q->arriving;
+	struct queue_op        *next;
+
+	pthread_mutex_lock(&q->lock);
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	pthread_mutex_unlock(&q->lock);
+	for (struct queue_op *op = a->waiters; op; op = next) {
+		next = op->next;
+		queue_push(q, op);
+	}
+	free(a);
+}
+
+static bool arriving_wait(struct queue *q, struct str txid, struct queue_op *op)
+{
+	struct queue_arriving *a;
+
+	pthread_mutex_lock(&q->lock);
+	for (a = q->arriving; a && !str_eq(str_n(a->txid, sizeof(a->txid)), txid); a = a->next)
+		;
+	if (a) {
+		op->next = NULL;
+		*a->last = op;
+		a->last = &op->next;
+	}
+	pthread_mutex_unlock(&q->lock);
+	return a != NULL;
+}
+
+static void take_large(struct queue *q, struct ipc_request *r)
 {
 	const struct queue_submit_request *b = r->body;
 	struct queue_msg                  *m = msg_of(q, b);
@@ -195,10 +253,17 @@ void queue_submit_large(struct queue *q, struct ipc_request *r)
 	answer_failure(r, st);
 }
 
+void queue_submit_large(struct queue *q, struct ipc_request *r, struct queue_arriving *a)
+{
+	take_large(q, r);
+	arriving_end(q, a);
+}
+
 void queue_submit(void *ctx, struct ipc_request *r)
 {
 	struct queue                      *q = ctx;
 	const struct queue_submit_request *b = r->body;
+	struct queue_arriving             *a = NULL;
 	int                                spool = b->spool;
 	enum status                        st = ST_OK;
 
@@ -212,8 +277,12 @@ void queue_submit(void *ctx, struct ipc_request *r)
 		submit_small(q, r);
 		return;
 	}
-	if (st == ST_OK && queue_copier_put(q, r))
-		return;
+	if (st == ST_OK) {
+		a = arriving_add(q, b->txid);
+		if (queue_copier_put(q, r, a))
+			return;
+		arriving_end(q, a);
+	}
 	fd_close(&spool);
 	if (st == ST_OK)
 		ipc_reply(r, ST_BUSY, NULL);
@@ -251,17 +320,19 @@ static void known_finish(struct queue *q, struct queue_op *op, enum status st)
 
 void queue_known(void *ctx, struct ipc_request *r)
 {
-	struct known *k = ARENA_NEW(r->arena, struct known);
+	const struct queue_known_request *b = r->body;
+	struct known                     *k = ARENA_NEW(r->arena, struct known);
 
 	*k = (struct known){ { .apply = known_apply, .finish = known_finish, .kind = QUEUE_OP_WISH }, r };
-	queue_push(ctx, &k->op);
+	if (!arriving_wait(ctx, b->txid, &k->op))
+		queue_push(ctx, &k->op);
 }
 
 void queue_spool(void *ctx, struct ipc_request *r)
 {
 	struct queue            *q = ctx;
 	struct queue_spool_reply reply = { -1 };
-	enum status              st = queue_full(q) ? ST_FULL : spool_new(q->content_dir, &reply.spool);
+	enum status              st = queue_full(q) ? ST_FULL : spool_new(q->o.dir, &reply.spool);
 
 	ipc_reply(r, st, &reply);
 	fd_close(&reply.spool);

@@ -248,7 +248,7 @@ static const char *nearest(const char *name)
 	return best;
 }
 
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+PRINTF_LIKE(2, 0) static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char        text[300], name[64];
 	const char *hint = "";

@@ -157,7 +157,7 @@ static enum smtp_next greet(struct smtp_session *s)
 	static const struct smtp_reply early = { 554, "5.5.0", "Protocol violation: wait for the greeting" };
 
 	/* RFC 5321 §3.1: the client waits. In clear only: on an implicit-TLS listener it has waited for the handshake. */
-	if (!s->info->tls && net_input_pending(s->conn))
+	if (!s->info->tls && net_input_arrived(s->conn))
 		return smtp_end(s, &early, "talked before the greeting");
 	net_printf(s->conn, "220 %.*s ESMTP Postrider\r\n", STR_FMT(s->set->hostname));
 	return SMTP_NEXT_LINE;

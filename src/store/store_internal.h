@@ -17,6 +17,7 @@
 #define STORE_CHANGES_KEEP 32768
 #define STORE_CHANGES_SLACK 1024 /* trimmed this many at a time */
 #define STORE_GAPS_MAX     64
+#define STORE_UPLOAD_MS    INT64_C(3600000) /* an upload that has not grown for this long is abandoned */
 #define STORE_RELEASE_MAX  200 /* expunged messages released by one transaction */
 
 extern const struct db_schema store_schema;
@@ -31,7 +32,7 @@ struct store {
 	unsigned             idle_count, open_count;
 	struct map           dirty;  /* account -> struct dirty: committed here and not yet settled */
 	int64_t              space_at_ms; /* when free space was last looked at */
-	bool                 space_low;
+	bool                 space_low, reserved;
 };
 
 /* The account row: read at the start of a write transaction, written at its end. */
@@ -54,6 +55,7 @@ struct store_account {
 	struct db           *db;
 	size_t               memory;
 	bool                 writing;
+	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
 	struct account_state state;            /* valid while writing */
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
@@ -65,7 +67,13 @@ struct store_account {
 void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /* below the accounts directory */
 void store_mark_dirty(struct store_account *a);
 
+/* ---- store_space.c ---- */
+/* A thing that must go on met a full disk: give up the reserve. True: try again. */
+bool store_reserve_give(struct store *s);
+
 /* ---- store_txn.c ---- */
+/* Which time it is in which nothing that was committed has been lost: boot id and repairs. */
+struct boot_id store_epoch(struct store_account *a);
 /* Begin a write transaction and read the account row. must_go_on: also below the watermark. */
 MUST_CHECK enum status store_txn_begin(struct store_account *a, bool must_go_on);
 /* Begin one, or end with the status it was given: st == ST_OK commits; `durable` syncs too. Returns the outcome. */
@@ -85,12 +93,23 @@ bool store_ranges_next(struct str *in, uint32_t *last, struct store_range *ret);
 void store_varint_write(struct buf *out, uint64_t v);
 bool store_varint_read(struct str *in, uint64_t *ret);
 
+/* Rows of a set, taken in order, as runs without another message in between: each run is written by one statement. */
+struct store_run {
+	struct store_set   set;
+	size_t             at;  /* range of the set that the last row was in */
+	struct store_range run; /* first 0: empty */
+};
+/* The next row of the set, which belongs to the run or ends it. True: *ret_done is a finished run to write. */
+bool store_run_add(struct store_run *r, uint32_t uid, bool belongs, struct store_range *ret_done);
+bool store_run_end(struct store_run *r, struct store_range *ret_done);
+
 /* ---- store_mailbox.c: inside a transaction ---- */
 MUST_CHECK enum status store_mailbox_row(struct store_account *a, uint64_t id, struct store_mailbox *ret); /* without name */
 MUST_CHECK enum status store_mailbox_row_write(struct store_account *a, const struct store_mailbox *m);    /* counters */
 MUST_CHECK enum status store_mailbox_row_find(struct store_account *a, struct str name, uint64_t *ret_id);
 MUST_CHECK enum status store_mailbox_row_make(struct store_account *a, struct str name, enum store_special special,
 					      uint64_t *ret_id); /* with parents */
+MUST_CHECK enum status store_mailbox_parents_make(struct store_account *a, struct str name);
 MUST_CHECK enum status store_defaults_make(struct store_account *a);
 /* A normalised name: INBOX in capitals as the first level, without a final "/". ST_INVALID. Lives in `arena` or in name. */
 MUST_CHECK enum status store_name_normal(struct str name, struct arena *arena, struct str *ret);
@@ -102,16 +121,19 @@ MUST_CHECK enum status store_keyword_bits(struct store_account *a, const struct 
 					  struct store_keywords *ret, bool *ret_new);
 
 /* ---- store_upload.c ---- */
-struct store_bytes { /* content ready to be stored: hashed; a large one in a finished, synced file */
-	struct str content;  /* in memory, or the mapped file */
+struct store_bytes { /* content ready to be stored: hashed; a large one in a synced file */
+	struct str content; /* in memory, or the mapped file */
 	bool       mapped;
 	char       temp[STORE_PATH_MAX]; /* path of the file, "" if none */
 	uint8_t    hash[STORE_HASH];
 };
-MUST_CHECK enum status store_bytes_of(struct store_upload *u, struct store_bytes *ret);
+/* Borrow from the upload, or from the octets (those are at most LIMIT_INLINE). ST_INVALID: empty. */
+MUST_CHECK enum status store_bytes_upload(struct store_upload *u, struct store_bytes *ret);
+MUST_CHECK enum status store_bytes_memory(struct str content, struct store_bytes *ret);
 void store_bytes_done(struct store_bytes *b); /* unmaps; the upload keeps and removes its file */
+void store_hash(struct str s, uint8_t ret[STORE_HASH]);
 void store_content_path(uint64_t account, struct str hash, char ret[STORE_PATH_MAX]);
-/* All content, written to an upload: prefix, then memory or file, whose hash is checked. */
+/* A delivery's prefix and content as an upload; checks size and hash of what was given. */
 MUST_CHECK enum status store_upload_delivery(struct store *s, uint64_t account, const struct store_delivery *d,
 					     struct store_upload **ret);
 
@@ -132,16 +154,18 @@ MUST_CHECK enum status store_message_insert(struct store_account *a, struct stor
 MUST_CHECK enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by); /* drops it at 0 */
 
 /* ---- store_view.c ---- */
-#define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms"
+#define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"
 void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those columns */
+/* Rows of a set, in whatever transaction is open. */
+MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max,
+				       struct arena *arena, struct store_row **ret, size_t *ret_count);
 
 /* ---- store_expunge.c: inside a transaction ---- */
-/* Remove one message (as read) into the expunged table; counters change in *m. */
-MUST_CHECK enum status store_message_remove(struct store_account *a, struct store_mailbox *m, uint32_t recent_from,
-					    const struct store_row *row, int64_t now_ms);
+/* All messages of `mailbox` to the end of `target`. */
+MUST_CHECK enum status store_move_inside(struct store_account *a, uint64_t mailbox, uint64_t target, struct arena *arena);
 /* Let expunged messages past their retention give up their emails. */
 MUST_CHECK enum status store_release(struct store_account *a);
-/* After a sync: remove files of contents that have no row. */
+/* After a sync: remove files that have no row, and uploads that have not grown for so long. */
 MUST_CHECK enum status store_sweep(struct store_account *a, int64_t older_ms);
 
 #endif

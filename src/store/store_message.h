@@ -31,7 +31,9 @@ struct store_set {
 #define STORE_SET_ALL ((struct store_set){ &(const struct store_range){ 1, UINT32_MAX }, 1 })
 
 struct store_row {
-	uint32_t              uid, flags; /* enum store_flag */
+	uint32_t              uid;
+	uint16_t              flags;         /* enum store_flag */
+	int16_t               internal_zone; /* minutes east of UTC, as the client gave it */
 	struct store_keywords keywords;
 	uint64_t              modseq;  /* of its last change */
 	uint64_t              created; /* modseq at which it came into the mailbox */
@@ -42,7 +44,7 @@ struct store_row {
 
 /* ---- content on its way in: in memory up to LIMIT_INLINE, then a temporary file of the account ----
  * Holds no database handle, so it may wait for a peer. Not thread-safe. */
-struct store_upload;
+struct store_upload; /* the account must have been opened once before */
 MUST_CHECK enum status store_upload_new(struct store *s, uint64_t account, struct store_upload **ret);
 MUST_CHECK enum status store_upload_write(struct store_upload *u, struct str octets); /* ST_FULL; ST_LIMIT: over LIMIT_MESSAGE_MAX */
 uint64_t store_upload_size(const struct store_upload *u);
@@ -56,6 +58,7 @@ struct store_new_message {
 	const struct str    *keywords;
 	size_t               keyword_count;
 	int64_t              internal_ms;
+	int16_t              internal_zone; /* minutes east of UTC; kept by copy and move */
 };
 struct store_added {
 	uint32_t uidvalidity, uid;
@@ -185,6 +188,7 @@ enum store_fact { /* which columns to read */
 	STORE_FACT_STRUCTURE = 1u << 2,
 	STORE_FACT_PARTS     = 1u << 3,
 	STORE_FACT_SORT      = 1u << 4,
+	STORE_FACT_HASH      = 1u << 5,
 };
 struct store_part {
 	uint32_t parent;  /* index; the root's is its own, 0 */

@@ -55,3 +55,27 @@ bool store_ranges_next(struct str *in, uint32_t *last, struct store_range *ret)
 	*last = ret->last;
 	return true;
 }
+
+bool store_run_end(struct store_run *r, struct store_range *ret_done)
+{
+	if (r->run.first == 0)
+		return false;
+	*ret_done = r->run;
+	r->run.first = 0;
+	return true;
+}
+
+bool store_run_add(struct store_run *r, uint32_t uid, bool belongs, struct store_range *ret_done)
+{
+	size_t before = r->at;
+	bool   ended = false;
+
+	while (r->at < r->set.count && r->set.ranges[r->at].last < uid)
+		r->at++;
+	/* Between two ranges of the set there may be messages that are not meant. */
+	if (r->at != before || !belongs)
+		ended = store_run_end(r, ret_done);
+	if (belongs)
+		r->run = (struct store_range){ r->run.first ? r->run.first : uid, uid };
+	return ended;
+}

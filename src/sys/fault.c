@@ -38,7 +38,7 @@ static void add(struct str point, struct str path, uint64_t nth, bool on, int er
 		f->err = err;
 		return;
 	}
-	CHECK(!"no place for another fault");
+	BUG("no place for another fault");
 }
 
 static int errno_of(struct str name)

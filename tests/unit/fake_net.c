@@ -169,6 +169,11 @@ bool net_input_pending(struct net_conn *c)
 	return c->in.n > 0;
 }
 
+bool net_input_arrived(struct net_conn *c)
+{
+	return c->in.n > 0;
+}
+
 const struct net_info *net_info(const struct net_conn *c)
 {
 	return &c->info;

@@ -15,14 +15,38 @@
 
 int64_t rig_mono = 1000000, rig_wall = 1700000000000;
 
-static int64_t mono(void)
+int64_t rig_clock_mono(void)
 {
 	return rig_mono;
 }
 
-static int64_t wall(void)
+int64_t rig_clock_wall(void)
 {
 	return rig_wall;
+}
+
+/* One directory for all rigs of the process, as the database layer knows few roots. */
+static int base_fd = -1;
+
+static void remove_base(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/tmp/postrider-queue-%d", (int)getpid());
+	(void)!rmdir(name);
+}
+
+static void base_make(void)
+{
+	char name[64];
+
+	db_init();
+	log_set_level(LOG_LEVEL_ERROR + 1);
+	snprintf(name, sizeof(name), "/tmp/postrider-queue-%d", (int)getpid());
+	assert_int_equal(disk_make_dir(AT_FDCWD, name), ST_OK);
+	assert_int_equal(disk_open(AT_FDCWD, name, DISK_READ, &base_fd), ST_OK);
+	assert_int_equal(db_root("rigs", base_fd), ST_OK);
+	atexit(remove_base);
 }
 
 struct rig *rig_new(void)
@@ -30,27 +54,24 @@ struct rig *rig_new(void)
 	static unsigned number;
 	struct rig     *r = calloc(1, sizeof(*r));
 
-	if (number++ == 0) {
-		db_init();
-		log_set_level(LOG_LEVEL_ERROR + 1);
-	}
+	if (number++ == 0)
+		base_make();
 	rig_mono = 1000000;
 	rig_wall = 1700000000000;
 	fake_ipc_reset();
-	snprintf(r->dir, sizeof(r->dir), "/tmp/postrider-queue-%d-%u", (int)getpid(), number);
-	assert_int_equal(disk_make_dir(AT_FDCWD, r->dir), ST_OK);
-	assert_int_equal(disk_open(AT_FDCWD, r->dir, DISK_READ, &r->fd), ST_OK);
+	snprintf(r->dir, sizeof(r->dir), "%u", number);
+	assert_int_equal(disk_make_dir(base_fd, r->dir), ST_OK);
+	assert_int_equal(disk_open(base_fd, r->dir, DISK_READ, &r->fd), ST_OK);
 	r->arena = arena_new(NULL);
 	r->options = (struct queue_options){
 		.dir = r->fd,
-		.root = arena_printf(r->arena, "queue%u", number).p,
+		.root = arena_printf(r->arena, "rigs/%u", number).p,
 		.hostname = STR("mx.demo.test"),
 		.watermark_octets = 1,
 		.reserve_octets = 64 * KIB,
-		.mono_ms = mono,
-		.wall_ms = wall,
+		.mono_ms = rig_clock_mono,
+		.wall_ms = rig_clock_wall,
 	};
-	assert_int_equal(db_root(r->options.root, r->fd), ST_OK);
 	return r;
 }
 
@@ -92,7 +113,7 @@ void rig_free(struct rig **at)
 	assert_int_equal(r->breaks, 0);
 	queue_close(&r->q);
 	close(r->fd);
-	assert_int_equal(disk_remove_dir(AT_FDCWD, r->dir), ST_OK);
+	assert_int_equal(disk_remove_dir(base_fd, r->dir), ST_OK);
 	arena_free(&r->arena);
 	free(r);
 	*at = NULL;

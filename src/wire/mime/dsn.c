@@ -32,14 +32,15 @@ static bool status_valid(struct str s)
 /* RFC 3464 §2.3.4: the class must agree with the action. */
 static struct str status_of(const struct dsn_rcpt *r)
 {
-	static const struct str standard[] = { [DSN_FAILED] = STR("5.0.0"),    [DSN_DELAYED] = STR("4.0.0"),
-					       [DSN_DELIVERED] = STR("2.0.0"), [DSN_RELAYED] = STR("2.0.0"),
+	static const struct str standard[] = { [DSN_FAILED] = STR("5.0.0"),
+					       [DSN_DELAYED] = STR("4.0.0"),
+					       [DSN_DELIVERED] = STR("2.0.0"),
+					       [DSN_RELAYED] = STR("2.0.0"),
 					       [DSN_EXPANDED] = STR("2.0.0") };
-	struct str s = standard[r->action];
+	struct str              s = standard[r->action];
 
 	/* A message that was given up after delays fails with the 4.x.x of its last attempt. */
-	if (status_valid(r->status) &&
-	    (r->status.p[0] == s.p[0] || (r->action == DSN_FAILED && r->status.p[0] == '4')))
+	if (status_valid(r->status) && (r->status.p[0] == s.p[0] || (r->action == DSN_FAILED && r->status.p[0] == '4')))
 		return r->status;
 	return s;
 }
@@ -77,11 +78,12 @@ static struct str diagnostic_of(const struct writer *w, struct str text)
 {
 	struct str copy = arena_dup(w->a, str_first(text, LIMIT_SMTP_REPLY));
 	char      *p = arena_alloc(w->a, copy.n);
+	bool       keep = w->utf8 && str_is_utf8(copy);
 
 	for (size_t i = 0; i < copy.n; i++) {
 		unsigned char c = (unsigned char)copy.p[i];
 
-		p[i] = c < 32 || c == 127 ? ' ' : c > 127 && !(w->utf8 && str_is_utf8(copy)) ? '?' : (char)c;
+		p[i] = c < 32 || c == 127 ? ' ' : c > 127 && !keep ? '?' : (char)c;
 	}
 	return (struct str){ p, copy.n };
 }
@@ -201,10 +203,10 @@ static bool any_utf8(const struct dsn *d)
 unsigned dsn_write(const struct dsn *d, struct buf *out)
 {
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
-	struct writer w = { d, d->utf8 || any_utf8(d), a, out };
-	struct str    header = header_of(d->content);
-	struct buf    text;
-	bool          eight;
+	struct writer   w = { d, d->utf8 || any_utf8(d), a, out };
+	struct str      header = header_of(d->content);
+	struct buf      text;
+	bool            eight;
 
 	own_header(&w, header);
 	buf_init(&text, out->max);

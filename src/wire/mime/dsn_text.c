@@ -5,14 +5,15 @@
 #include "wire/text/text_charset.h"
 #include "wire/text/text_date.h"
 
-#define WRAP ((size_t)72)
+#define WRAP ((size_t)72) /* octets in a line */
 
 /* Enhanced status (RFC 3463, 7505, 7372) without its class, from the special to the general. */
 static const struct {
 	struct str status;
 	struct str text;
 } meanings[] = {
-	{ STR(".1.1"), STR("There is no such address there. Please check the spelling, or ask for the current address another way.") },
+	{ STR(".1.1"), STR("There is no such address there. Please check the spelling, or ask for the current address "
+			   "another way.") },
 	{ STR(".1.2"), STR("The part behind the @ does not exist or cannot be found. Please check the spelling.") },
 	{ STR(".1.3"), STR("The address is not written in a valid form. Please check the spelling.") },
 	{ STR(".1.6"), STR("The address is not in use any more, and no new one is known.") },
@@ -20,18 +21,22 @@ static const struct {
 	{ STR(".1."), STR("There is something wrong with the address. Please check it.") },
 	{ STR(".2.1"), STR("The mailbox is switched off and takes no messages.") },
 	{ STR(".2.2"), STR("The mailbox is full. The recipient must make room before it can take new messages.") },
-	{ STR(".2.3"), STR("The message is larger than this recipient accepts. Please send it smaller, or share large files another way.") },
+	{ STR(".2.3"), STR("The message is larger than this recipient accepts. Please send it smaller, or share large "
+			   "files another way.") },
 	{ STR(".2."), STR("The recipient's mailbox could not take the message.") },
-	{ STR(".3.4"), STR("The message is larger than the other mail system accepts. Please send it smaller, or share large files another way.") },
+	{ STR(".3.4"), STR("The message is larger than the other mail system accepts. Please send it smaller, or share "
+			   "large files another way.") },
 	{ STR(".3."), STR("The recipient's mail system could not take the message.") },
 	{ STR(".4.1"), STR("The recipient's mail server did not answer.") },
 	{ STR(".4.4"), STR("No mail server could be found for the address.") },
 	{ STR(".4.6"), STR("The message went round in a circle between mail systems; one of them is set up wrongly.") },
 	{ STR(".4.7"), STR("It could not be delivered within the time allowed.") },
 	{ STR(".4."), STR("The recipient's mail server could not be reached.") },
-	{ STR(".6.7"), STR("The address needs international characters, which a mail server on the way does not support.") },
+	{ STR(".6.7"),
+	  STR("The address needs international characters, which a mail server on the way does not support.") },
 	{ STR(".6."), STR("A mail server on the way cannot handle the form of this message.") },
-	{ STR(".7.1"), STR("The recipient's mail system refused the message under its rules. Only the recipient or their provider can change that.") },
+	{ STR(".7.1"), STR("The recipient's mail system refused the message under its rules. Only the recipient or "
+			   "their provider can change that.") },
 	{ STR(".7."), STR("The recipient's mail system refused the message for reasons of security or trust.") },
 };
 

@@ -20,7 +20,7 @@ enum mime_flag { /* bit mask; stored: append only */
 	MIME_FLAG_BAD_TYPE       = 1u << 3,  /* Content-Type not of the grammar */
 	MIME_FLAG_BAD_CTE        = 1u << 4,  /* unknown or malformed Content-Transfer-Encoding */
 	MIME_FLAG_DUP_PARAM      = 1u << 5,
-	MIME_FLAG_BAD_BOUNDARY   = 1u << 6,  /* missing, empty, over 70 octets, or odd characters */
+	MIME_FLAG_BAD_BOUNDARY   = 1u << 6,  /* missing, empty, over 70 octets, odd characters, RFC 2231; text behind one */
 	MIME_FLAG_NO_CLOSE       = 1u << 7,  /* no closing delimiter */
 	MIME_FLAG_BOUNDARY_CLASH = 1u << 8,  /* inner boundary equals, or is a prefix of, an outer one */
 	MIME_FLAG_BARE_EOL       = 1u << 9,  /* bare CR or LF */
@@ -33,7 +33,9 @@ enum mime_flag { /* bit mask; stored: append only */
 };
 
 struct mime_param {
-	struct str name, value; /* value decoded: quotes, RFC 2231 continuations and charset to UTF-8 where possible */
+	/* value decoded: quotes, RFC 2231 continuations and charset to UTF-8 where possible. Encoded words, which do not
+	 * belong there but are common in file names, stay: mime_decode_words() for people to read. */
+	struct str name, value;
 };
 
 struct mime_part {
@@ -41,7 +43,7 @@ struct mime_part {
 	/* Offsets in octets from the start of the whole message. */
 	size_t header_at, header_n; /* fields with the empty line that ends them */
 	size_t body_at, body_n;     /* without the line end that belongs to the delimiter */
-	size_t lines;               /* of the body */
+	size_t lines;               /* line ends in the body */
 	struct str         type, subtype; /* upper case; defaults filled in (TEXT/PLAIN, MESSAGE/RFC822 in digest) */
 	struct mime_param *params;
 	size_t             param_count;
@@ -51,7 +53,9 @@ struct mime_part {
 	struct mime_param *disposition_params;
 	size_t             disposition_param_count;
 	struct str         language; /* raw field value */
-	bool multipart, message;     /* message: child is a whole message with its own header */
+	/* message: message/rfc822 or message/global, child is a whole message with its own header, and there always. Not set
+	 * if such a part is encoded (MIME_FLAG_CTE_COMPOSITE): it has no child then. multipart: child may be NULL. */
+	bool multipart, message;
 };
 
 struct mime {

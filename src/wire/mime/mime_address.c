@@ -35,8 +35,8 @@ struct parser {
 
 /* Words in front of a special. */
 struct phrase {
-	struct str all;  /* a display name */
-	size_t     last; /* where in `all` the last word begins, with words joined to it by dots */
+	struct str all;       /* a display name */
+	size_t     last;      /* where in `all` the last word begins, with words joined to it by dots */
 	bool       dot_blank; /* white space stood beside a dot */
 };
 

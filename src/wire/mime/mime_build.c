@@ -26,8 +26,8 @@ static void add_clean(struct str s, struct buf *out)
 	buf_commit(out, s.n);
 }
 
-/* The next piece: blanks and the word behind them. A line of blanks only would end the header for some, so blanks at the
- * end go with the word before. */
+/* The next piece: blanks and the word behind them. A line of blanks only would end the header for some, so blanks at
+ * the end go with the word before. */
 static size_t piece_length(struct str s)
 {
 	size_t n = 0, blanks;

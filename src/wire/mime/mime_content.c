@@ -84,6 +84,7 @@ static void type_read(struct reader *r, struct str value)
 {
 	struct mime_params params;
 	struct str         type, subtype;
+	bool               closed;
 
 	mime_lex_cfws(&value);
 	type = mime_lex_token(&value);
@@ -94,12 +95,12 @@ static void type_read(struct reader *r, struct str value)
 	}
 	mime_lex_cfws(&value);
 	subtype = mime_lex_token(&value);
-	mime_lex_cfws(&value);
+	closed = mime_lex_cfws(&value);
 	if (subtype.n == 0 || !str_is_ascii(type) || !str_is_ascii(subtype)) {
 		*r->flags |= MIME_FLAG_BAD_TYPE;
 		return;
 	}
-	if (value.n > 0 && value.p[0] != ';')
+	if (!closed || (value.n > 0 && value.p[0] != ';'))
 		*r->flags |= MIME_FLAG_BAD_TYPE;
 	params = mime_params_parse(value, r->a, MIME_FLAG_BAD_TYPE, r->flags);
 	r->part->type = upper(type, r->a);
@@ -114,11 +115,12 @@ static void encoding_read(struct reader *r, struct str value)
 	static const struct str known[] = { STR("7BIT"), STR("8BIT"), STR("BINARY"), STR("QUOTED-PRINTABLE"),
 					    STR("BASE64") };
 	struct str              token;
+	bool                    closed;
 
 	mime_lex_cfws(&value);
 	token = mime_lex_token(&value);
-	mime_lex_cfws(&value);
-	if (token.n == 0 || value.n > 0)
+	closed = mime_lex_cfws(&value);
+	if (token.n == 0 || value.n > 0 || !closed)
 		*r->flags |= MIME_FLAG_BAD_CTE;
 	if (token.n == 0)
 		return;

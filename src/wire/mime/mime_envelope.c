@@ -3,8 +3,8 @@
  *   envelope = "(" date SP subject SP from SP sender SP reply-to SP to SP cc SP bcc SP in-reply-to SP message-id ")"
  *   address  = "(" name SP adl SP mailbox SP host ")"
  *
- * An absent text field is NIL, an empty one is ""; an absent or empty address field is NIL. A group begins with host NIL
- * and its name as mailbox, and ends with both NIL; so a mailbox whose domain is missing has the host "".
+ * An absent text field is NIL, an empty one is ""; an absent or empty address field is NIL. A group begins with host
+ * NIL and its name as mailbox, and ends with both NIL; so a mailbox whose domain is missing has the host "".
  */
 #include "wire/mime/mime.h"
 
@@ -64,7 +64,8 @@ static void gather(struct str header, struct arena *a, struct gathered *g)
 	*g = (struct gathered){ 0 };
 	for (int i = 0; i < FIELDS; i++)
 		buf_init(&g->joined[i], LIMIT_HEADER_BLOCK * 2);
-	for (header = mime_field_bounded(header); count < LIMIT_HEADER_FIELDS && mime_field_next(&header, &f); count++) {
+	for (header = mime_field_bounded(header); count < LIMIT_HEADER_FIELDS && mime_field_next(&header, &f);
+	     count++) {
 		int i = field_of(f.name);
 
 		if (i >= 0)
@@ -138,7 +139,7 @@ static void fields_print(const struct str *values, struct arena *a, bool utf8, s
 void mime_print_envelope(struct str message, const struct mime_part *header_of, bool utf8, struct buf *out)
 {
 	struct gathered g;
-	struct arena   *a CLEANUP(arena_free) = arena_new(NULL);
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
 	size_t          start = out->n;
 
 	if (out->over)

@@ -22,7 +22,7 @@ void mime_lex_ws(struct str *s)
 	*s = str_from(*s, i);
 }
 
-void mime_lex_cfws(struct str *s)
+bool mime_lex_cfws(struct str *s)
 {
 	size_t i, depth = 0;
 
@@ -39,6 +39,7 @@ void mime_lex_cfws(struct str *s)
 			break;
 	}
 	*s = str_from(*s, i);
+	return depth == 0;
 }
 
 struct str mime_lex_token(struct str *s)

@@ -13,8 +13,8 @@ bool mime_lex_is_ws(char c);
 bool mime_lex_is_token(char c);
 
 void mime_lex_ws(struct str *s);
-/* White space and comments; one that is not closed takes all the rest. */
-void mime_lex_cfws(struct str *s);
+/* White space and comments; one that is not closed takes all the rest, and false is returned. */
+bool mime_lex_cfws(struct str *s);
 /* Longest run of token characters, perhaps empty. */
 struct str mime_lex_token(struct str *s);
 /* A quoted string at the front, its quotes, backslashes and folding removed; one that is not closed takes the rest, and

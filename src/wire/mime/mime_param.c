@@ -99,7 +99,7 @@ static bool piece_take(struct str *s, struct arena *a, struct piece *ret, bool *
 		*ret_bad = !is_token(raw);
 		ret->value = without_breaks(raw, a);
 	}
-	mime_lex_cfws(s);
+	closed = mime_lex_cfws(s) && closed;
 	*ret_bad = *ret_bad || !closed || (s->n > 0 && s->p[0] != ';');
 	if (s->n > 0 && s->p[0] != ';' && !mime_lex_is_token(s->p[0]))
 		str_cut(*s, ';', &junk, s); /* a missing ";" is forgiven, other text is passed over */

@@ -5,13 +5,14 @@
  *   dash-boundary     = "--" boundary
  *
  * States, for the part that the line belongs to (`cur`):
- *   HEADER  up to an empty line; then the body begins, or the header of the message inside, at the same depth of delimiters
- *   BODY    leaf: octets; multipart: preamble or epilogue
- * A line that is a delimiter of an open multipart ends all parts inside of it, in either state. The innermost open one is
- * asked first. After its closing delimiter a multipart is not open any more, and the rest is its epilogue.
+ *   HEADER  up to an empty line; then the body begins, or the header of the message inside, at the same depth of
+ * delimiters BODY    leaf: octets; multipart: preamble or epilogue A line that is a delimiter of an open multipart ends
+ * all parts inside of it, in either state. The innermost open one is asked first. After its closing delimiter a
+ * multipart is not open any more, and the rest is its epilogue.
  *
- * A delimiter must be the whole line, blanks behind it aside. RFC 2046 §5.1.1 would let other text follow; other programs
- * disagree, so such a line is text and MIME_FLAG_BAD_BOUNDARY is set.
+ * A boundary may be followed by blanks. Other text behind it makes the line no less a delimiter (RFC 2046 §5.1.1), but
+ * some programs disagree, so MIME_FLAG_BAD_BOUNDARY is set, and a boundary that fits the whole line goes before one
+ * that fits its beginning.
  */
 #include "wire/mime/mime.h"
 
@@ -105,24 +106,27 @@ static bool all_blank(struct str s)
 static bool delimiter_see(struct parser *p, struct str line)
 {
 	struct str text = str_from(line, 2);
+	size_t     longest = 0;
 
 	for (unsigned i = p->open_count; i-- > 0;) {
 		struct str boundary = p->open[i].boundary, rest;
+		bool       closes, whole;
 
-		if (!str_starts(text, boundary))
+		if (boundary.n <= longest || !str_starts(text, boundary))
 			continue;
 		rest = str_from(text, boundary.n);
-		p->delimiter_closes = str_starts(rest, STR("--"));
-		if (p->delimiter_closes)
-			rest = str_from(rest, 2);
-		if (all_blank(rest)) {
-			p->delimiter_of = i;
-			p->delimiter_at = p->at;
+		closes = str_skip(&rest, STR("--"));
+		whole = all_blank(rest);
+		longest = boundary.n;
+		p->delimiter_of = i;
+		p->delimiter_closes = closes;
+		p->delimiter_at = p->at;
+		if (whole)
 			return true;
-		}
-		p->m->flags |= MIME_FLAG_BAD_BOUNDARY;
 	}
-	return false;
+	if (longest > 0)
+		p->m->flags |= MIME_FLAG_BAD_BOUNDARY;
+	return longest > 0;
 }
 
 static bool is_dashes(struct str line)

@@ -61,20 +61,27 @@ void text_base64_encode_lines(struct str in, struct buf *out)
 	}
 }
 
-/* The groups of four without padding, whole ones only; false at an octet outside the alphabet. */
+/* Four characters at `i`, all of the alphabet, to three octets; else false. */
+static inline bool group_decode(struct str in, size_t i, char *p)
+{
+	unsigned a = value_plus1[octet(in, i)], b = value_plus1[octet(in, i + 1)];
+	unsigned c = value_plus1[octet(in, i + 2)], d = value_plus1[octet(in, i + 3)];
+
+	if (!a || !b || !c || !d)
+		return false;
+	a = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+	p[0] = (char)(a >> 16);
+	p[1] = (char)(a >> 8);
+	p[2] = (char)a;
+	return true;
+}
+
+/* Groups of four without padding, whole ones only; false at an octet outside the alphabet. */
 static bool groups_decode(struct str in, char *p)
 {
-	for (size_t i = 0; i + 4 <= in.n; i += 4) {
-		unsigned a = value_plus1[octet(in, i)], b = value_plus1[octet(in, i + 1)];
-		unsigned c = value_plus1[octet(in, i + 2)], d = value_plus1[octet(in, i + 3)];
-
-		if (!a || !b || !c || !d)
+	for (size_t i = 0; i + 4 <= in.n; i += 4, p += 3)
+		if (!group_decode(in, i, p))
 			return false;
-		a = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
-		*p++ = (char)(a >> 16);
-		*p++ = (char)(a >> 8);
-		*p++ = (char)a;
-	}
 	return true;
 }
 
@@ -118,9 +125,13 @@ void text_base64_decode_lenient(struct str in, struct buf *out)
 	if (!p)
 		return;
 	for (size_t i = 0; i <= in.n; i++) {
-		bool     end = i == in.n || in.p[i] == '=';
-		unsigned d = end ? 0 : value_plus1[octet(in, i)];
+		bool     end;
+		unsigned d;
 
+		for (; have == 0 && i + 4 <= in.n && group_decode(in, i, p); i += 4)
+			p += 3; /* as nearly all of it is */
+		end = i == in.n || in.p[i] == '=';
+		d = end ? 0 : value_plus1[octet(in, i)];
 		if (d) {
 			v = v << 6 | (d - 1);
 			if (++have < 4)

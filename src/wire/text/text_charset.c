@@ -224,7 +224,7 @@ void text_guess_utf8(struct str in, struct buf *out)
 
 static void convert(iconv_t cd, struct str in, struct buf *out)
 {
-	char        chunk[4096];
+	char chunk[4096];
 	union {
 		const char *from;
 		char       *to;

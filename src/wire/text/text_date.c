@@ -14,10 +14,10 @@ static const struct {
 	struct str name;
 	int        minutes;
 } zones[] = {
-	{ STR("UT"), 0 },      { STR("GMT"), 0 },     { STR("UTC"), 0 },     { STR("EST"), -300 }, { STR("EDT"), -240 },
-	{ STR("CST"), -360 },  { STR("CDT"), -300 },  { STR("MST"), -420 },  { STR("MDT"), -360 }, { STR("PST"), -480 },
-	{ STR("PDT"), -420 },  { STR("WET"), 0 },     { STR("WEST"), 60 },   { STR("BST"), 60 },   { STR("CET"), 60 },
-	{ STR("CEST"), 120 },  { STR("MET"), 60 },    { STR("MEST"), 120 },  { STR("EET"), 120 },  { STR("EEST"), 180 },
+	{ STR("UT"), 0 },     { STR("GMT"), 0 },    { STR("UTC"), 0 },    { STR("EST"), -300 }, { STR("EDT"), -240 },
+	{ STR("CST"), -360 }, { STR("CDT"), -300 }, { STR("MST"), -420 }, { STR("MDT"), -360 }, { STR("PST"), -480 },
+	{ STR("PDT"), -420 }, { STR("WET"), 0 },    { STR("WEST"), 60 },  { STR("BST"), 60 },   { STR("CET"), 60 },
+	{ STR("CEST"), 120 }, { STR("MET"), 60 },   { STR("MEST"), 120 }, { STR("EET"), 120 },  { STR("EEST"), 180 },
 	{ STR("JST"), 540 },
 };
 
@@ -55,7 +55,7 @@ static struct civil civil_of_days(int64_t days)
 static bool civil_valid(const struct civil *c)
 {
 	static const unsigned char length[12] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
+	bool                       leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
 
 	return c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= length[c->month - 1] &&
 	       (c->month != 2 || c->day < 29 || leap) && c->hour < 24 && c->minute < 60 && c->second <= 60;

@@ -17,29 +17,31 @@ struct word {
 	bool       base64;
 };
 
+enum taken { TAKEN, NO_WORD, NO_END }; /* NO_END: nothing in the rest ends an encoded word */
+
 /* An encoded word at the start of *in: take it off. */
-static bool word_take(struct str *in, struct word *ret)
+static enum taken word_take(struct str *in, struct word *ret)
 {
 	struct str rest = *in, charset, encoding, language;
 	ptrdiff_t  end;
 
 	if (!str_skip(&rest, STR("=?")) || !str_cut(rest, '?', &charset, &rest) || charset.n == 0)
-		return false;
+		return NO_WORD;
 	if (!str_cut(rest, '?', &encoding, &rest) || encoding.n != 1)
-		return false;
+		return NO_WORD;
 	if (ascii_upper(encoding.p[0]) != 'B' && ascii_upper(encoding.p[0]) != 'Q')
-		return false;
+		return NO_WORD;
 	for (size_t i = 0; i < charset.n; i++)
 		if (charset.p[i] <= ' ' || charset.p[i] == '=' || charset.p[i] == '"')
-			return false;
+			return NO_WORD;
 	end = str_search(rest, SUFFIX);
 	if (end < 0)
-		return false;
+		return NO_END;
 	ret->text = str_first(rest, (size_t)end);
 	str_cut(charset, '*', &ret->charset, &language);
 	ret->base64 = ascii_upper(encoding.p[0]) == 'B';
 	*in = str_from(rest, (size_t)end + SUFFIX.n);
-	return true;
+	return TAKEN;
 }
 
 static void q_decode(struct str in, struct buf *out)
@@ -79,7 +81,7 @@ static struct str run_decode(struct word first, struct str rest, struct buf *out
 			q_decode(w.text, &octets);
 		rest = next;
 		next = skip_ws(next);
-		if (!word_take(&next, &w) || !str_ieq(w.charset, first.charset))
+		if (word_take(&next, &w) != TAKEN || !str_ieq(w.charset, first.charset))
 			break;
 	}
 	out->over = out->over || octets.over;
@@ -96,11 +98,15 @@ void text_words_decode(struct str in, struct buf *out)
 		ptrdiff_t   at = str_search(in, STR("=?"));
 		struct word w;
 		struct str  rest, gap;
+		enum taken  taken;
 
 		if (at < 0)
 			break;
 		rest = in = str_from(in, (size_t)at);
-		if (!word_take(&rest, &w)) {
+		taken = word_take(&rest, &w);
+		if (taken == NO_END)
+			break; /* nor behind the next "=?": one search of the rest is enough */
+		if (taken == NO_WORD) {
 			in = str_from(in, 2);
 			continue;
 		}
@@ -109,7 +115,7 @@ void text_words_decode(struct str in, struct buf *out)
 		plain = in;
 		gap = skip_ws(in);
 		rest = gap;
-		if (word_take(&rest, &w))
+		if (word_take(&rest, &w) == TAKEN)
 			plain = in = gap; /* between two encoded words white space does not count */
 	}
 	text_guess_utf8(plain, out);

@@ -1,0 +1,248 @@
+/* imap/imap_cmd_fetch.c - FETCH, UID FETCH (RFC 9051 §6.4.5).
+ *
+ * Messages are taken in batches: the facts of a batch are read with one statement, then each message is printed; output that
+ * grows is written out between messages and between pieces of content, with no handle open (imap_spill).
+ *
+ * A message that another session expunged stays here until this client is told: its row comes from the view, its content
+ * as long as the store still has it. If it has not, the answer is NO [EXPUNGEISSUED] (RFC 5530 §3).
+ */
+#include "imap/imap_session.h"
+#include "wire/imap/imap_date.h"
+#include "wire/imap/imap_fetch.h"
+
+#define BATCH        100u
+#define BATCH_OCTETS (4 * MIB) /* facts are at most a few times the message */
+
+struct fetch {
+	struct imap_session     *s;
+	const struct imap_fetch *what;
+	bool                     uid;
+	bool                     seen; /* \Seen was set by this command: FLAGS is told with it (RFC 9051 §6.4.5) */
+	unsigned                 facts;
+	bool                     need_email;
+	struct arena            *arena; /* of the batch */
+	bool                     gone;  /* something could not be read */
+};
+
+struct batch {
+	uint32_t           place[BATCH];
+	uint64_t           email[BATCH];
+	struct store_email facts[BATCH];
+	size_t             count;
+	uint64_t           octets;
+};
+
+static bool sets_seen(const struct imap_fetch *what)
+{
+	for (const struct imap_section *x = what->sections; x; x = x->next)
+		if (!x->peek)
+			return true;
+	return false;
+}
+
+/* Those of the messages that are not \Seen become so, all at once, before anything is shown. */
+static enum status seen_set(struct imap_session *s, const struct imap_set *places, bool *ret_some)
+{
+	const struct store_flag_change c = { .op = STORE_FLAGS_ADD, .flags = STORE_SEEN, .unchanged_since = UINT64_MAX };
+	struct imap_set                unseen = { 0 };
+	size_t                         cap = 0;
+	struct store_account          *a;
+	struct store_flagged           f;
+	enum status                    st;
+
+	*ret_some = false;
+	for (size_t i = 0; i < places->count; i++)
+		cap += places->ranges[i].last - places->ranges[i].first + 1;
+	unseen.ranges = ARENA_ARRAY(s->arena, struct imap_range, cap);
+	for (size_t i = 0; i < places->count; i++) {
+		for (uint32_t p = places->ranges[i].first; p <= places->ranges[i].last; p++) {
+			struct imap_range *last = unseen.count ? &unseen.ranges[unseen.count - 1] : NULL;
+
+			if (s->box.view.rows[p].flags & (STORE_SEEN | STORE_EXPUNGED))
+				continue;
+			if (last && last->last + 1 == p)
+				last->last = p;
+			else
+				unseen.ranges[unseen.count++] = (struct imap_range){ p, p };
+		}
+	}
+	if (unseen.count == 0)
+		return ST_OK;
+	st = imap_account(s, &a);
+	if (st == ST_OK)
+		st = store_flags(a, s->box.id, imap_uids(s, &unseen), &c, s->arena, &f);
+	if (st != ST_OK)
+		return st;
+	if (f.changed > 0)
+		imap_changed(s, f.modseq);
+	for (size_t i = 0; i < f.row_count; i++) {
+		size_t at = imap_row_from(&s->box, f.rows[i].uid);
+
+		if (at < s->box.view.count && s->box.view.rows[at].uid == f.rows[i].uid) {
+			s->box.view.rows[at] = f.rows[i];
+			s->box.view.rows[at].flags |= IMAP_ROW_TOLD;
+		}
+	}
+	*ret_some = true;
+	return ST_OK;
+}
+
+static void item_put(struct imap_session *s, const char **sep, const char *name)
+{
+	imap_putf(s, "%s%s", *sep, name);
+	*sep = " ";
+}
+
+static void row_items_put(struct fetch *f, const struct store_row *row, const char **sep)
+{
+	struct imap_session *s = f->s;
+	unsigned             items = f->what->items;
+
+	if (f->uid || (items & IMAP_FETCH_UID)) {
+		item_put(s, sep, "UID ");
+		imap_putf(s, "%u", row->uid);
+	}
+	if ((items & IMAP_FETCH_FLAGS) || f->seen) {
+		item_put(s, sep, "");
+		imap_put_row_flags(s, row);
+	}
+	if (items & IMAP_FETCH_INTERNALDATE) {
+		item_put(s, sep, "INTERNALDATE ");
+		imap_print_date_time(&s->out, row->internal_ms, row->internal_zone);
+	}
+	if (items & IMAP_FETCH_RFC822_SIZE) {
+		item_put(s, sep, "RFC822.SIZE ");
+		imap_putf(s, "%llu", (unsigned long long)row->size);
+	}
+}
+
+static void fact_items_put(struct fetch *f, const struct store_email *e, const char **sep)
+{
+	const struct {
+		unsigned    item;
+		const char *name;
+		struct str  text;
+	} printed[] = {
+		{ IMAP_FETCH_ENVELOPE, "ENVELOPE ", e->envelope },
+		{ IMAP_FETCH_BODY, "BODY ", e->body },
+		{ IMAP_FETCH_BODYSTRUCTURE, "BODYSTRUCTURE ", e->structure },
+	};
+
+	for (size_t i = 0; i < LEN(printed); i++) {
+		if (!(f->what->items & printed[i].item))
+			continue;
+		item_put(f->s, sep, printed[i].name);
+		imap_put(f->s, printed[i].text);
+	}
+}
+
+static bool message_put(struct fetch *f, uint32_t place, const struct store_email *e)
+{
+	struct imap_session *s = f->s;
+	struct store_row    *row = &s->box.view.rows[place];
+	const char          *sep = "";
+
+	if (f->need_email && e->id == 0) {
+		f->gone = true;
+		return true;
+	}
+	imap_putf(s, "* %u FETCH (", place + 1);
+	row_items_put(f, row, &sep);
+	fact_items_put(f, e, &sep);
+	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
+		item_put(s, &sep, "");
+		switch (imap_put_section(s, x, e)) {
+		case IMAP_CONTENT_OK: break;
+		case IMAP_CONTENT_CUT: return false;
+		case IMAP_CONTENT_GONE: /* the rest of the message may still be had */
+			f->gone = true;
+			imap_put(s, x->name);
+			imap_put(s, STR(" NIL"));
+		}
+	}
+	imap_put(s, STR(")\r\n"));
+	if ((f->what->items & IMAP_FETCH_FLAGS) || f->seen)
+		row->flags |= IMAP_ROW_TOLD;
+	return imap_spill(s);
+}
+
+static enum status batch_put(struct fetch *f, struct batch *b)
+{
+	struct store_account *a;
+	enum status           st;
+
+	if (b->count == 0)
+		return ST_OK;
+	if (f->need_email) {
+		st = imap_account(f->s, &a);
+		if (st == ST_OK)
+			st = store_facts(a, b->email, b->count, f->facts, f->arena, b->facts);
+		if (st != ST_OK)
+			return st;
+	}
+	for (size_t i = 0; i < b->count; i++)
+		if (!message_put(f, b->place[i], &b->facts[i]))
+			return ST_CLOSED;
+	arena_reset(f->arena);
+	b->count = 0;
+	b->octets = 0;
+	return ST_OK;
+}
+
+static enum status messages_put(struct fetch *f, const struct imap_set *places)
+{
+	struct batch *b = ARENA_NEW(f->s->arena, struct batch);
+	enum status   st = ST_OK;
+
+	for (size_t i = 0; i < places->count && st == ST_OK; i++) {
+		for (uint32_t p = places->ranges[i].first; p <= places->ranges[i].last && st == ST_OK; p++) {
+			b->place[b->count] = p;
+			b->email[b->count++] = f->s->box.view.rows[p].email;
+			b->octets += f->s->box.view.rows[p].size;
+			if (b->count == BATCH || b->octets > BATCH_OCTETS)
+				st = batch_put(f, b);
+		}
+	}
+	return st == ST_OK ? batch_put(f, b) : st;
+}
+
+static void facts_find(struct fetch *f)
+{
+	f->facts = (f->what->items & IMAP_FETCH_ENVELOPE ? STORE_FACT_ENVELOPE : 0) |
+		   (f->what->items & IMAP_FETCH_BODY ? STORE_FACT_BODY : 0) |
+		   (f->what->items & IMAP_FETCH_BODYSTRUCTURE ? STORE_FACT_STRUCTURE : 0);
+	for (const struct imap_section *x = f->what->sections; x; x = x->next)
+		f->facts |= imap_section_facts(x);
+	f->need_email = f->facts != 0 || f->what->sections;
+}
+
+enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
+{
+	struct imap_fetch what;
+	struct fetch      f = { .s = s, .what = &what, .uid = c->uid };
+	struct imap_set   set, places;
+	enum status       st = ST_OK;
+
+	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_fetch(&c->x, &what) || !imap_lex_end(&c->x))
+		return imap_bad(s, "Syntax: FETCH set (item ...)");
+	if (!imap_places(s, c, &set, &places))
+		return IMAP_NEXT_REPLY;
+	if (sets_seen(&what) && !s->box.read_only)
+		st = seen_set(s, &places, &f.seen);
+	if (st != ST_OK && st != ST_FULL && st != ST_SUSPECT) /* mail can be read even where nothing can be written */
+		return imap_failed(s, st);
+	facts_find(&f);
+	f.arena = arena_new(s->arena);
+	st = messages_put(&f, &places);
+	arena_free(&f.arena);
+	if (st == ST_CLOSED) {
+		s->end = "write failed";
+		s->broken = true;
+		return IMAP_NEXT_CLOSE;
+	}
+	if (st != ST_OK)
+		return imap_failed(s, st);
+	if (f.gone)
+		return imap_no(s, "[EXPUNGEISSUED] Some of the messages are gone");
+	return imap_ok(s, "That is all");
+}

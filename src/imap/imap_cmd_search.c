@@ -1,0 +1,53 @@
+/* imap/imap_cmd_search.c - SEARCH, UID SEARCH (RFC 3501 §6.4.4, RFC 9051 §6.4.4; OLDER, YOUNGER RFC 5032). */
+#include "imap/imap_match.h"
+
+/* A message number that does not exist is an error wherever it stands. */
+static bool numbers_exist(const struct imap_session *s, const struct imap_key *k)
+{
+	if (k->kind == IMAP_KEY_SEQ && imap_set_beyond(&k->set, s->box.exists))
+		return false;
+	for (const struct imap_key *c = k->child; c; c = c->next)
+		if (!numbers_exist(s, c))
+			return false;
+	return true;
+}
+
+static enum imap_next refused(struct imap_session *s, enum imap_search_err err)
+{
+	switch (err) {
+	case IMAP_SEARCH_CHARSET: return imap_no(s, "[BADCHARSET (US-ASCII UTF-8)] Charset not supported");
+	case IMAP_SEARCH_TEXT: return imap_bad(s, "A text is not of its charset");
+	default: return imap_bad(s, "Syntax: SEARCH [CHARSET name] key ...");
+	}
+}
+
+enum imap_next imap_cmd_search(struct imap_session *s, struct imap_command *c)
+{
+	struct imap_match    m;
+	struct imap_key     *root;
+	enum imap_search_err err = imap_lex_search(&c->x, &root);
+	enum status          st;
+
+	if (err != IMAP_SEARCH_OK)
+		return refused(s, err);
+	st = imap_view(s);
+	if (st != ST_OK)
+		return imap_failed(s, st);
+	if (!numbers_exist(s, root))
+		return imap_bad(s, "There is no message of that number");
+	imap_match_init(&m, s);
+	imap_match_prepare(&m, root);
+	/* Results are at most eleven octets a message and stay in memory: the line may not be sent before it is certain. */
+	imap_put(s, STR("* SEARCH"));
+	for (uint32_t i = 0; i < s->box.exists && m.status == ST_OK && !s->broken; i++)
+		if (imap_match(&m, root, i))
+			imap_putf(s, " %u", c->uid ? s->box.view.rows[i].uid : i + 1);
+	imap_put(s, STR("\r\n"));
+	st = m.status;
+	imap_match_done(&m);
+	if (st != ST_OK) {
+		buf_clear(&s->out);
+		return imap_failed(s, st);
+	}
+	return imap_ok(s, "That is all");
+}

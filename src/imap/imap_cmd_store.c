@@ -1,0 +1,121 @@
+/* imap/imap_cmd_store.c - STORE, UID STORE (RFC 9051 §6.4.6). */
+#include "imap/imap_session.h"
+
+/* The bits of the named keywords, all of which the account has by now (or REMOVE did not find them). */
+static struct store_keywords keyword_bits(const struct imap_box *b, const struct imap_flags *f)
+{
+	struct store_keywords k = { 0 };
+
+	for (size_t i = 0; i < b->name_count && i < LIMIT_KEYWORDS; i++)
+		for (size_t j = 0; j < f->keyword_count; j++)
+			if (str_ieq(b->names[i], f->keywords[j]))
+				k.bits[i / 64] |= UINT64_C(1) << (i % 64);
+	return k;
+}
+
+static uint64_t apply(enum imap_store_op op, uint64_t was, uint64_t mask)
+{
+	return op == IMAP_STORE_ADD ? was | mask : op == IMAP_STORE_REMOVE ? was & ~mask : mask;
+}
+
+/* Is the row what the client believes after its own .SILENT change? */
+static bool is_believed(const struct imap_box *box, const struct store_row *told, const struct store_row *now,
+			const struct imap_store *p, const struct store_keywords *k)
+{
+	/* A view that was loaded for this command may hold more than the client was told. */
+	return ((told->flags & IMAP_ROW_TOLD) || told->modseq <= box->modseq) &&
+	       apply(p->op, told->flags & STORE_FLAGS, p->flags.mask) == (now->flags & STORE_FLAGS) &&
+	       apply(p->op, told->keywords.bits[0], k->bits[0]) == now->keywords.bits[0] &&
+	       apply(p->op, told->keywords.bits[1], k->bits[1]) == now->keywords.bits[1];
+}
+
+/* Put the rows after the change into the view. Without .SILENT each is told; with it, only what somebody else changed too is
+ * left for the sync to tell (RFC 9051 §6.4.6). */
+static void rows_changed(struct imap_session *s, const struct store_flagged *f, const struct imap_store *p, bool uid,
+			 bool tell)
+{
+	struct store_keywords k = keyword_bits(&s->box, &p->flags);
+
+	for (size_t i = 0; i < f->row_count; i++) {
+		const struct store_row *now = &f->rows[i];
+		size_t                  at = imap_row_from(&s->box, now->uid);
+		struct store_row       *told;
+		bool                    known;
+
+		if (at == s->box.view.count || s->box.view.rows[at].uid != now->uid)
+			continue;
+		told = &s->box.view.rows[at];
+		known = tell || is_believed(&s->box, told, now, p, &k);
+		if (!known) {
+			told->flags &= (uint16_t)~IMAP_ROW_TOLD;
+			told->modseq = UINT64_MAX; /* what the client believes is no row of ours: the sync tells it in any case */
+			continue;
+		}
+		*told = *now;
+		told->flags |= IMAP_ROW_TOLD;
+		if (!tell)
+			continue;
+		imap_putf(s, "* %zu FETCH (", at + 1);
+		if (uid)
+			imap_putf(s, "UID %u ", now->uid);
+		imap_put_row_flags(s, now);
+		imap_put(s, STR(")\r\n"));
+		if (!imap_spill(s))
+			return;
+	}
+}
+
+static enum status change(struct imap_session *s, const struct imap_store *p, const struct imap_set *places,
+			  struct store_flagged *ret)
+{
+	static const enum store_flag_op ops[] = {
+		[IMAP_STORE_REPLACE] = STORE_FLAGS_REPLACE,
+		[IMAP_STORE_ADD] = STORE_FLAGS_ADD,
+		[IMAP_STORE_REMOVE] = STORE_FLAGS_REMOVE,
+	};
+	const struct store_flag_change c = {
+		.op = ops[p->op],
+		.flags = p->flags.mask,
+		.keywords = p->flags.keywords,
+		.keyword_count = p->flags.keyword_count,
+		.unchanged_since = UINT64_MAX,
+	};
+	struct store_account *a;
+	enum status           st = imap_account(s, &a);
+
+	if (st == ST_OK)
+		st = store_flags(a, s->box.id, imap_uids(s, places), &c, s->arena, ret);
+	if (st == ST_OK && ret->changed > 0)
+		imap_changed(s, ret->modseq);
+	return st;
+}
+
+enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c)
+{
+	struct store_flagged f;
+	struct imap_set      set, places;
+	struct imap_store    p;
+	enum status          st;
+	bool                 some_gone;
+
+	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_store(&c->x, &p))
+		return imap_bad(s, "Syntax: STORE set [+-]FLAGS[.SILENT] (flag ...)");
+	if (!imap_places(s, c, &set, &places))
+		return IMAP_NEXT_REPLY;
+	if (places.count == 0)
+		return imap_ok(s, "No such messages");
+	st = change(s, &p, &places, &f);
+	if (st == ST_LIMIT)
+		return imap_no(s, "[LIMIT] Too many keywords");
+	if (st == ST_OK && f.keywords_new)
+		st = imap_put_flags_lines(s, true);
+	if (st != ST_OK)
+		return imap_failed(s, st);
+	/* Numbers name messages that the client was shown: it must learn that some are gone, and what became of the others. UIDs
+	 * need not exist. */
+	some_gone = !c->uid && f.row_count < imap_set_size(&places);
+	rows_changed(s, &f, &p, c->uid, !p.silent || some_gone);
+	if (some_gone)
+		return imap_no(s, "[EXPUNGEISSUED] Some of the messages are gone");
+	return imap_ok(s, "Done");
+}

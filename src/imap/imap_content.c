@@ -1,0 +1,188 @@
+/* imap/imap_content.c - BODY[section]<partial>: octets of a message, read in pieces (RFC 9051 §6.4.5, §7.5.2).
+ *
+ * Every section but HEADER.FIELDS is a run of octets of the stored message; its length is known before anything is read, and
+ * the handle is given back between pieces whenever output has to wait for the client.
+ */
+#include "imap/imap_session.h"
+#include "wire/imap/imap_fetch.h"
+#include "wire/mime/mime.h"
+
+#define PIECE (64 * KIB)
+
+struct run {
+	bool     none; /* there is no such part: NIL */
+	uint64_t at, n;
+};
+
+unsigned imap_section_facts(const struct imap_section *section)
+{
+	return section->part.n > 0 ? STORE_FACT_PARTS : STORE_FACT_BASE;
+}
+
+/* The message inside a message/rfc822 part: its only child. */
+static const struct store_part *inner_message(const struct store_email *e, const struct store_part *p)
+{
+	uint32_t index = (uint32_t)(p - e->parts);
+
+	for (size_t i = index + 1; p->message && i < e->part_count; i++)
+		if (e->parts[i].parent == index)
+			return &e->parts[i];
+	return NULL;
+}
+
+static struct run part_run(const struct imap_section *section, const struct store_email *e)
+{
+	const struct store_part *p = store_part_find(e, section->part), *inner;
+
+	if (!p)
+		return (struct run){ .none = true };
+	if (section->kind == IMAP_SECTION_ALL)
+		return (struct run){ .at = p->body_at, .n = p->body_n };
+	if (section->kind == IMAP_SECTION_MIME)
+		return (struct run){ .at = p->header_at, .n = p->header_n };
+	inner = inner_message(e, p);
+	if (!inner) /* HEADER and TEXT are for messages only */
+		return (struct run){ .none = true };
+	if (section->kind == IMAP_SECTION_TEXT)
+		return (struct run){ .at = inner->body_at, .n = p->body_at + p->body_n - inner->body_at };
+	return (struct run){ .at = inner->header_at, .n = inner->header_n };
+}
+
+static struct run section_run(const struct imap_section *section, const struct store_email *e)
+{
+	if (section->part.n > 0)
+		return part_run(section, e);
+	if (section->kind == IMAP_SECTION_ALL)
+		return (struct run){ .at = 0, .n = e->size };
+	if (section->kind == IMAP_SECTION_TEXT)
+		return (struct run){ .at = e->header_n, .n = e->size - MIN(e->header_n, e->size) };
+	return (struct run){ .at = 0, .n = e->header_n };
+}
+
+static void head_put(struct imap_session *s, const struct imap_section *section)
+{
+	imap_put(s, section->name);
+	if (section->partial)
+		imap_putf(s, "<%u>", section->from);
+}
+
+/* What of a run of n octets a partial fetch takes. */
+static struct run partial_cut(const struct imap_section *section, struct run r)
+{
+	if (!section->partial)
+		return r;
+	if (section->from >= r.n)
+		return (struct run){ .at = r.at, .n = 0 };
+	return (struct run){ .at = r.at + section->from, .n = MIN(r.n - section->from, section->count) };
+}
+
+static enum status piece_read(struct imap_session *s, const struct store_email *e, uint64_t at, size_t n)
+{
+	struct store_account *a;
+	size_t                before = s->out.n;
+	enum status           st = imap_account(s, &a);
+
+	if (st == ST_OK)
+		st = store_read(a, e->id, at, n, &s->out);
+	return st == ST_OK && s->out.n - before != n ? ST_CORRUPT : st;
+}
+
+static enum imap_content run_put(struct imap_session *s, const struct imap_section *section, const struct store_email *e,
+				 struct run r)
+{
+	size_t start = s->out.n;
+	bool   first = true;
+
+	head_put(s, section);
+	if (r.n == 0) {
+		imap_put(s, STR(" \"\""));
+		return IMAP_CONTENT_OK;
+	}
+	imap_putf(s, " {%llu}\r\n", (unsigned long long)r.n);
+	for (uint64_t done = 0; done < r.n; first = false) {
+		size_t n = (size_t)MIN(r.n - done, (uint64_t)PIECE);
+
+		if (piece_read(s, e, r.at + done, n) != ST_OK) {
+			if (first) {
+				s->out.n = start;
+				return IMAP_CONTENT_GONE;
+			}
+			s->broken = true;
+			return IMAP_CONTENT_CUT;
+		}
+		done += n;
+		if (!imap_spill(s))
+			return IMAP_CONTENT_CUT;
+	}
+	return IMAP_CONTENT_OK;
+}
+
+/* ---- HEADER.FIELDS ---- */
+
+static bool is_asked(const struct imap_section *section, struct str name)
+{
+	bool listed = false;
+
+	for (size_t i = 0; i < section->field_count && !listed; i++)
+		listed = str_ieq(section->fields[i], name);
+	return listed == (section->kind == IMAP_SECTION_FIELDS);
+}
+
+/* The fields as they stand, with folding, and the empty line: also when there is none (RFC 9051 §6.4.5.1). */
+static void fields_pick(const struct imap_section *section, struct str header, struct buf *out)
+{
+	struct mime_field f;
+
+	while (mime_field_next(&header, &f)) {
+		if (!is_asked(section, f.name))
+			continue;
+		buf_add(out, f.whole);
+		if (f.whole.n == 0 || f.whole.p[f.whole.n - 1] != '\n')
+			buf_add(out, STR("\r\n")); /* the message ends inside its header */
+	}
+	buf_add(out, STR("\r\n"));
+}
+
+static enum imap_content fields_put(struct imap_session *s, const struct imap_section *section, const struct store_email *e)
+{
+	struct run            r = section_run(section, e);
+	struct buf            header, picked;
+	struct store_account *a;
+	enum status           st;
+
+	if (r.none) {
+		head_put(s, section);
+		imap_put(s, STR(" NIL"));
+		return IMAP_CONTENT_OK;
+	}
+	buf_init(&header, LIMIT_HEADER_BLOCK);
+	buf_init(&picked, LIMIT_HEADER_BLOCK + LIMIT_HEADER_FIELDS * 2);
+	st = imap_account(s, &a);
+	if (st == ST_OK && r.n > 0)
+		st = store_read(a, e->id, r.at, (size_t)MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK), &header);
+	if (st == ST_OK) {
+		fields_pick(section, buf_str(&header), &picked);
+		r = partial_cut(section, (struct run){ .n = picked.n });
+		head_put(s, section);
+		imap_putf(s, " {%llu}\r\n", (unsigned long long)r.n);
+		imap_put(s, str_sub(buf_str(&picked), (size_t)r.at, (size_t)r.n));
+	}
+	buf_done(&header);
+	buf_done(&picked);
+	return st == ST_OK ? IMAP_CONTENT_OK : IMAP_CONTENT_GONE;
+}
+
+enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section, const struct store_email *e)
+{
+	struct run r;
+
+	if (section->kind == IMAP_SECTION_FIELDS || section->kind == IMAP_SECTION_FIELDS_NOT)
+		return fields_put(s, section, e);
+	r = section_run(section, e);
+	if (r.none) {
+		head_put(s, section);
+		imap_put(s, STR(" NIL"));
+		return IMAP_CONTENT_OK;
+	}
+	return run_put(s, section, e, partial_cut(section, r));
+}

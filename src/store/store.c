@@ -1,0 +1,467 @@
+/* store/store.c - the process's store: handles in an LRU, the one function that opens accounts, settling, space. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "store/store_internal.h"
+#include "sys/clock.h"
+#include "sys/disk.h"
+
+#define ROOT              "accounts"
+#define SETTLE_FS_AT      24 /* dirty accounts from which on one sync of the file system is cheaper */
+#define ACCOUNT_CACHE_KIB 128
+#define ACCOUNT_LOG_PAGES 500
+
+struct dirty {
+	uint64_t modseq;
+};
+
+enum status store_new(int accounts_fd, const struct store_options *options, struct store **ret)
+{
+	struct store *s;
+	enum status   st = db_root(ROOT, accounts_fd);
+
+	if (st != ST_OK)
+		return st;
+	s = calloc(1, sizeof(*s));
+	CHECK(s);
+	s->fd = accounts_fd;
+	if (options)
+		s->options = *options;
+	s->options.memory = s->options.memory ? s->options.memory : 16 * MIB;
+	s->options.handles = s->options.handles ? s->options.handles : 128;
+	s->options.lock_ms = s->options.lock_ms ? s->options.lock_ms : 10000;
+	s->options.watermark_percent = s->options.watermark_percent ? s->options.watermark_percent : 5;
+	s->options.watermark_octets = s->options.watermark_octets ? s->options.watermark_octets : 200 * MIB;
+	s->options.retention_ms = s->options.retention_ms ? s->options.retention_ms : INT64_C(86400000);
+	pthread_mutex_init(&s->lock, NULL);
+	map_init(&s->idle);
+	map_init(&s->dirty);
+	*ret = s;
+	return ST_OK;
+}
+
+void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX])
+{
+	snprintf(ret, STORE_PATH_MAX, "%02x/%" PRIu64 "%s%s", (unsigned)(account & 0xff), account, *rest ? "/" : "", rest);
+}
+
+static void db_path(uint64_t account, char ret[STORE_PATH_MAX + 16])
+{
+	char below[STORE_PATH_MAX];
+
+	store_path(account, "mail.db", below);
+	snprintf(ret, STORE_PATH_MAX + 16, ROOT "/%s", below);
+}
+
+/* ---- idle handles ---- */
+
+/* Under the lock. */
+static void lru_remove(struct store *s, struct store_account *a)
+{
+	struct store_account *first = map_find_u64(&s->idle, a->id), **at = &first;
+
+	while (*at != a)
+		at = &(*at)->sibling;
+	*at = a->sibling;
+	if (first)
+		map_put_u64(&s->idle, a->id, first);
+	else
+		map_remove_u64(&s->idle, a->id);
+	if (a->newer)
+		a->newer->older = a->older;
+	else
+		s->newest = a->older;
+	if (a->older)
+		a->older->newer = a->newer;
+	else
+		s->oldest = a->newer;
+	a->newer = a->older = a->sibling = NULL;
+	s->idle_memory -= a->memory;
+	s->idle_count--;
+}
+
+static void lru_add(struct store *s, struct store_account *a)
+{
+	a->sibling = map_find_u64(&s->idle, a->id);
+	map_put_u64(&s->idle, a->id, a);
+	a->older = s->newest;
+	if (s->newest)
+		s->newest->newer = a;
+	else
+		s->oldest = a;
+	s->newest = a;
+	s->idle_memory += a->memory;
+	s->idle_count++;
+}
+
+static void handle_free(struct store_account *a)
+{
+	db_close(&a->db);
+	free(a);
+}
+
+static struct store_account *idle_take(struct store *s, uint64_t account)
+{
+	struct store_account *a;
+
+	pthread_mutex_lock(&s->lock);
+	a = map_find_u64(&s->idle, account);
+	if (a) {
+		lru_remove(s, a);
+		s->open_count++;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return a;
+}
+
+static void opened(struct store *s, int by)
+{
+	pthread_mutex_lock(&s->lock);
+	s->open_count += (unsigned)by;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Close idle handles of one account: before its files are replaced or removed. */
+static void idle_drop(struct store *s, uint64_t account)
+{
+	for (;;) {
+		struct store_account *a = idle_take(s, account);
+
+		if (!a)
+			return;
+		opened(s, -1);
+		handle_free(a);
+	}
+}
+
+/* ---- opening ---- */
+
+static enum status make_dir(struct store *s, const char *path)
+{
+	enum status st = disk_make_dir(s->fd, path);
+
+	return st == ST_EXISTS ? ST_OK : st;
+}
+
+/* Also when some are there: another process may have died before it synced them. */
+static enum status dirs_make(struct store *s, uint64_t account)
+{
+	char        shard[8], dir[STORE_PATH_MAX], content[STORE_PATH_MAX];
+	enum status st;
+
+	snprintf(shard, sizeof(shard), "%02x", (unsigned)(account & 0xff));
+	store_path(account, "", dir);
+	store_path(account, "content", content);
+	st = make_dir(s, shard);
+	if (st == ST_OK)
+		st = make_dir(s, dir);
+	if (st == ST_OK)
+		st = make_dir(s, content);
+	if (st == ST_OK)
+		st = disk_sync_dir(s->fd, dir);
+	if (st == ST_OK)
+		st = disk_sync_dir(s->fd, shard);
+	return st == ST_OK ? disk_sync_dir(s->fd, "") : st;
+}
+
+/* A new handle: the rows of a new account, and the jump of the clock after another boot. */
+static enum status first_look(struct store_account *a)
+{
+	struct account_state t;
+	struct boot_id       boot = store_epoch(a);
+	enum status          st = store_state_read(a, &t);
+	bool                 there = st == ST_OK;
+
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return st;
+	if (there && t.boot.hi == boot.hi && t.boot.lo == boot.lo)
+		return ST_OK;
+	st = store_txn_begin(a, true);
+	if (st == ST_OK)
+		st = store_txn_end(a, ST_OK, true);
+	/* What is there can be read even if nothing can be written. */
+	return there && (st == ST_FULL || st == ST_SUSPECT || st == ST_IO) ? ST_OK : st;
+}
+
+/* The one place that opens account files of this process. */
+static enum status handle_new(struct store *s, uint64_t account, struct store_account **ret)
+{
+	const struct db_options options = {
+		.schema = &store_schema,
+		.create = true,
+		.cache_kib = ACCOUNT_CACHE_KIB,
+		.checkpoint_pages = s->options.log_pages ? s->options.log_pages : ACCOUNT_LOG_PAGES,
+		.lock_ms = s->options.lock_ms,
+	};
+	struct store_account *a = calloc(1, sizeof(*a));
+	char                  below[STORE_PATH_MAX], path[STORE_PATH_MAX + 16];
+	enum status           st = ST_OK;
+
+	CHECK(a);
+	a->store = s;
+	a->id = account;
+	store_path(account, "mail.db", below);
+	db_path(account, path);
+	if (!disk_exists(s->fd, below))
+		st = dirs_make(s, account);
+	if (st == ST_OK)
+		st = db_open(path, &options, &a->db);
+	if (st == ST_OK)
+		st = first_look(a);
+	if (st != ST_OK) {
+		handle_free(a);
+		return st;
+	}
+	*ret = a;
+	return ST_OK;
+}
+
+enum status store_open(struct store *s, uint64_t account, struct store_account **ret)
+{
+	struct store_account *a;
+	enum status           st;
+
+	CHECK(account > 0 && account <= INT64_MAX);
+	a = idle_take(s, account);
+	if (a && db_stale(a->db)) { /* repaired by another process */
+		opened(s, -1);
+		handle_free(a);
+		idle_drop(s, account);
+		a = NULL;
+	}
+	if (!a) {
+		st = handle_new(s, account, &a);
+		if (st != ST_OK)
+			return st;
+		opened(s, 1);
+	}
+	*ret = a;
+	return ST_OK;
+}
+
+void store_close(struct store_account **handle)
+{
+	struct store_account *a = *handle, *drop = NULL;
+	struct store         *s;
+
+	*handle = NULL;
+	if (!a)
+		return;
+	s = a->store;
+	a->writing = false;
+	db_rollback(a->db);
+	a->memory = db_memory(a->db) + sizeof(*a);
+	pthread_mutex_lock(&s->lock);
+	s->open_count--;
+	lru_add(s, a);
+	if (s->idle_memory > s->options.memory || s->idle_count > s->options.handles) {
+		drop = s->oldest;
+		lru_remove(s, drop);
+	}
+	pthread_mutex_unlock(&s->lock);
+	/* While a file is open, a lost write is sure to be reported to its sync: so sync before the last descriptor goes. */
+	if (drop && db_unsynced(drop->db) && db_sync(drop->db) != ST_OK)
+		store_mark_dirty(drop);
+	if (drop)
+		handle_free(drop);
+}
+
+void store_free(struct store **store)
+{
+	struct store *s = *store;
+	size_t        at = 0;
+	struct str    key;
+	void         *value;
+
+	*store = NULL;
+	if (!s)
+		return;
+	CHECK(s->open_count == 0);
+	while (s->newest) {
+		struct store_account *a = s->newest;
+
+		lru_remove(s, a);
+		handle_free(a);
+	}
+	while (map_next(&s->dirty, &at, &key, &value))
+		free(value);
+	map_done(&s->dirty);
+	map_done(&s->idle);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+uint64_t store_account_id(const struct store_account *a) { return a->id; }
+
+enum status store_info(struct store_account *a, struct store_info *ret)
+{
+	struct account_state t;
+	enum status          st = store_state_read(a, &t);
+
+	if (st == ST_OK)
+		*ret = (struct store_info){ .modseq = t.modseq, .floor = t.floor, .messages = t.messages, .size = t.size };
+	return st == ST_NOT_FOUND ? ST_CORRUPT : st;
+}
+
+/* ---- settling ---- */
+
+enum status store_settle(struct store_account *a) { return db_sync(a->db); }
+bool store_unsettled(struct store_account *a) { return db_unsynced(a->db); }
+
+static void dirty_add(struct store *s, uint64_t account, uint64_t modseq)
+{
+	struct dirty *d;
+
+	pthread_mutex_lock(&s->lock);
+	d = map_find_u64(&s->dirty, account);
+	if (!d) {
+		d = calloc(1, sizeof(*d));
+		CHECK(d);
+		map_put_u64(&s->dirty, account, d);
+	}
+	d->modseq = MAX(d->modseq, modseq);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void store_mark_dirty(struct store_account *a)
+{
+	dirty_add(a->store, a->id, a->state.modseq);
+}
+
+bool store_dirty(struct store *s)
+{
+	bool dirty;
+
+	pthread_mutex_lock(&s->lock);
+	dirty = s->dirty.count > 0;
+	pthread_mutex_unlock(&s->lock);
+	return dirty;
+}
+
+static size_t dirty_take(struct store *s, struct arena *arena, struct store_settled **ret)
+{
+	size_t     at = 0, n = 0;
+	struct str key;
+	void      *value;
+
+	pthread_mutex_lock(&s->lock);
+	*ret = ARENA_ARRAY(arena, struct store_settled, s->dirty.count);
+	while (map_next(&s->dirty, &at, &key, &value)) {
+		uint64_t account;
+
+		CHECK(key.n == sizeof(account));
+		memcpy(&account, key.p, sizeof(account));
+		(*ret)[n++] = (struct store_settled){ .account = account, .modseq = ((struct dirty *)value)->modseq };
+		free(value);
+	}
+	map_done(&s->dirty);
+	map_init(&s->dirty);
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+static void settle_each(struct store *s, struct store_settled *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct store_account *a;
+
+		list[i].status = store_open(s, list[i].account, &a);
+		if (list[i].status == ST_OK) {
+			list[i].status = db_sync(a->db);
+			store_close(&a);
+		}
+		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
+			dirty_add(s, list[i].account, list[i].modseq);
+	}
+}
+
+/* One sync for all. If it fails, each file is asked for itself: a file's own descriptors still report their own lost writes. */
+static bool settle_fs(struct store *s, struct store_settled *list, size_t n, struct arena *arena)
+{
+	uint64_t *commits = ARENA_ARRAY(arena, uint64_t, n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct store_account *a;
+
+		list[i].status = store_open(s, list[i].account, &a);
+		if (list[i].status != ST_OK)
+			continue;
+		if (store_is_suspect(s, list[i].account) && db_unsynced(a->db))
+			list[i].status = ST_SUSPECT;
+		commits[i] = db_commits(a->db);
+		store_close(&a);
+	}
+	if (disk_sync_fs(s->fd) != ST_OK)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct store_account *a;
+
+		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
+			dirty_add(s, list[i].account, list[i].modseq);
+		if (list[i].status != ST_OK || store_open(s, list[i].account, &a) != ST_OK)
+			continue;
+		/* If that cannot be noted, the next to look syncs once more. */
+		if (db_synced(a->db, commits[i]) != ST_OK)
+			log_debug("sync not noted", LOG_U64("account", a->id));
+		store_close(&a);
+	}
+	return true;
+}
+
+void store_settle_all(struct store *s, struct arena *arena, struct store_settled **ret, size_t *ret_count)
+{
+	struct store_settled *list;
+	size_t                n = dirty_take(s, arena, &list);
+
+	if (n < SETTLE_FS_AT || !settle_fs(s, list, n, arena))
+		settle_each(s, list, n);
+	*ret = list;
+	*ret_count = n;
+}
+
+/* ---- upkeep ---- */
+
+enum status store_purge(struct store *s, uint64_t account)
+{
+	char        path[STORE_PATH_MAX], shard[8];
+	enum status st;
+
+	idle_drop(s, account);
+	store_path(account, "", path);
+	snprintf(shard, sizeof(shard), "%02x", (unsigned)(account & 0xff));
+	st = disk_remove_dir(s->fd, path);
+	if (st == ST_NOT_FOUND)
+		return ST_OK;
+	return st == ST_OK ? disk_sync_dir(s->fd, shard) : st;
+}
+
+enum status store_repair(struct store *s, uint64_t account)
+{
+	char path[STORE_PATH_MAX + 16];
+
+	idle_drop(s, account);
+	db_path(account, path);
+	return db_repair(path);
+}
+
+bool store_is_suspect(struct store *s, uint64_t account)
+{
+	char path[STORE_PATH_MAX + 16];
+
+	(void)s;
+	db_path(account, path);
+	return db_is_suspect(path);
+}
+
+enum status store_clean(struct store_account *a, bool all)
+{
+	enum status st = store_txn_begin(a, true);
+
+	if (st != ST_OK)
+		return st;
+	st = store_txn_end(a, store_release(a), true);
+	return st == ST_OK ? store_sweep(a, all ? 0 : STORE_UPLOAD_MS) : st;
+}

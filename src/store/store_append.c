@@ -1,0 +1,299 @@
+/* store/store_append.c - messages coming in: rows of content, email and message; APPEND and delivery. */
+#include <string.h>
+
+#include "store/store_internal.h"
+#include "sys/clock.h"
+#include "sys/disk.h"
+
+/* ---- content ---- */
+
+/* Give the file its final name, durably: before the row, so that a row's file is always there. */
+static enum status file_place(struct store_account *a, const struct store_bytes *b)
+{
+	char        path[STORE_PATH_MAX], dir[STORE_PATH_MAX];
+	enum status st;
+
+	store_content_path(a->id, str_n(b->hash, STORE_HASH), path);
+	store_path(a->id, "content", dir);
+	st = disk_rename(a->store->fd, b->temp, path);
+	return st == ST_OK ? disk_sync_dir(a->store->fd, dir) : st;
+}
+
+static enum status content_new(struct store_account *a, const struct store_bytes *b, uint64_t *ret_id)
+{
+	struct db_stmt *s = db_sql(a->db, "INSERT INTO content VALUES (?2, ?1, ?3, ?4, 1, ?5)");
+	uint64_t        id = store_txn_id(a);
+	enum status     st = b->temp[0] ? file_place(a, b) : ST_OK;
+
+	if (st != ST_OK)
+		return st;
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, id);
+	db_bind_blob(s, 3, str_n(b->hash, STORE_HASH));
+	db_bind_u64(s, 4, b->content.n);
+	if (b->temp[0])
+		db_bind_null(s, 5);
+	else
+		db_bind_blob(s, 5, b->content);
+	*ret_id = id;
+	return db_run(s);
+}
+
+static enum status content_refs(struct store_account *a, uint64_t id, int64_t by)
+{
+	struct db_stmt *s = db_sql(a->db, "UPDATE content SET refs = refs + ?3 WHERE id = ?2 AND account = ?1");
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, id);
+	db_bind_i64(s, 3, by);
+	return db_run(s);
+}
+
+/* Does the file of this content stand where it should, whole. */
+static bool file_there(struct store_account *a, struct str hash, uint64_t size)
+{
+	char     path[STORE_PATH_MAX];
+	int      fd;
+	uint64_t n = 0;
+
+	store_content_path(a->id, hash, path);
+	if (disk_open(a->store->fd, path, DISK_READ, &fd) != ST_OK)
+		return false;
+	if (disk_size(fd, &n) != ST_OK)
+		n = 0;
+	fd_close(&fd);
+	return n == size;
+}
+
+static enum status content_add(struct store_account *a, const struct store_bytes *b, uint64_t *ret_id)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT id FROM content WHERE account = ?1 AND hash = ?2");
+	struct str      hash = str_n(b->hash, STORE_HASH);
+	uint64_t        id = 0;
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_blob(s, 2, hash);
+	st = db_step(s);
+	if (st == ST_OK)
+		id = db_u64(s, 0);
+	db_done(s);
+	if (st == ST_NOT_FOUND)
+		return content_new(a, b, ret_id);
+	if (st == ST_OK && b->temp[0] && !file_there(a, hash, b->content.n))
+		st = file_place(a, b);
+	*ret_id = id;
+	return st == ST_OK ? content_refs(a, id, 1) : st;
+}
+
+/* ---- email ---- */
+
+enum status store_email_insert(struct store_account *a, const struct store_bytes *b, const struct store_facts_row *f, uint64_t refs,
+			       uint64_t *ret_id)
+{
+	const struct store_email *e = &f->e;
+	const struct str          blobs[] = { e->subject,     e->from,       e->to,       e->cc,   e->message_id,
+					      e->in_reply_to, e->references, e->envelope, e->body, e->structure, f->parts };
+	struct db_stmt           *s;
+	uint64_t                  content;
+	enum status               st = content_add(a, b, &content);
+
+	if (st != ST_OK)
+		return st;
+	*ret_id = store_txn_id(a);
+	s = db_sql(a->db, "INSERT INTO email VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+			  " ?18, ?19)");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, *ret_id);
+	db_bind_u64(s, 3, content);
+	db_bind_u64(s, 4, refs);
+	db_bind_u64(s, 5, e->size);
+	db_bind_u64(s, 6, e->header_n);
+	db_bind_u64(s, 7, e->mime_flags);
+	if (e->date_ms == INT64_MIN)
+		db_bind_null(s, 8);
+	else
+		db_bind_i64(s, 8, e->date_ms);
+	for (size_t i = 0; i < LEN(blobs); i++)
+		db_bind_blob(s, 9 + (int)i, blobs[i]);
+	return db_run(s);
+}
+
+static enum status content_drop(struct store_account *a, uint64_t content)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT refs, data IS NULL FROM content WHERE id = ?2 AND account = ?1");
+	uint64_t        refs = 0;
+	bool            file = false;
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, content);
+	st = db_step(s);
+	if (st == ST_OK) {
+		refs = db_u64(s, 0);
+		file = db_u64(s, 1) != 0;
+	}
+	db_done(s);
+	if (st != ST_OK)
+		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
+	if (refs > 1)
+		return content_refs(a, content, -1);
+	a->files_freed |= file;
+	s = db_sql(a->db, "DELETE FROM content WHERE id = ?2 AND account = ?1");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, content);
+	return db_run(s);
+}
+
+enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT refs, content FROM email WHERE id = ?2 AND account = ?1");
+	int64_t         refs = 0;
+	uint64_t        content = 0;
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, email);
+	st = db_step(s);
+	if (st == ST_OK) {
+		refs = db_i64(s, 0) + by;
+		content = db_u64(s, 1);
+	}
+	db_done(s);
+	if (st != ST_OK)
+		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
+	s = refs > 0 ? db_sql(a->db, "UPDATE email SET refs = ?3 WHERE id = ?2 AND account = ?1") :
+		       db_sql(a->db, "DELETE FROM email WHERE id = ?2 AND account = ?1");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, email);
+	if (refs > 0)
+		db_bind_i64(s, 3, refs);
+	st = db_run(s);
+	return st == ST_OK && refs <= 0 ? content_drop(a, content) : st;
+}
+
+/* ---- message ---- */
+
+enum status store_message_insert(struct store_account *a, struct store_mailbox *m, struct store_row *row, int64_t now_ms)
+{
+	struct db_stmt *s;
+
+	if (m->uidnext == UINT32_MAX)
+		return ST_LIMIT;
+	row->uid = m->uidnext++;
+	row->modseq = row->created = m->modseq = store_txn_modseq(a);
+	m->messages++;
+	m->recent++;
+	m->size += row->size;
+	m->unseen += !(row->flags & STORE_SEEN);
+	m->deleted += !!(row->flags & STORE_DELETED);
+	m->deleted_size += row->flags & STORE_DELETED ? row->size : 0;
+	a->state.messages++;
+	a->state.size += row->size;
+	s = db_sql(a->db, "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, m->id);
+	db_bind_u64(s, 3, row->uid);
+	db_bind_u64(s, 4, row->flags);
+	db_bind_u64(s, 5, row->keywords.bits[0]);
+	db_bind_u64(s, 6, row->keywords.bits[1]);
+	db_bind_u64(s, 7, row->modseq);
+	db_bind_u64(s, 8, row->created);
+	db_bind_u64(s, 9, row->email);
+	db_bind_u64(s, 10, row->size);
+	db_bind_i64(s, 11, row->internal_ms);
+	db_bind_i64(s, 12, row->internal_zone);
+	db_bind_i64(s, 13, now_ms);
+	return db_run(s);
+}
+
+/* ---- APPEND ---- */
+
+struct incoming {
+	struct store_upload   *own; /* made here, from octets over LIMIT_INLINE */
+	struct store_bytes     bytes;
+	struct store_facts_row facts;
+};
+
+static enum status incoming_read(struct store_account *a, const struct store_new_message *msg, struct arena *arena,
+				 struct incoming *in)
+{
+	enum status st = ST_OK;
+
+	if (!msg->upload && msg->content.n > LIMIT_INLINE) {
+		st = store_upload_new(a->store, a->id, &in->own);
+		if (st == ST_OK)
+			st = store_upload_write(in->own, msg->content);
+	}
+	if (st == ST_OK && (msg->upload || in->own))
+		st = store_bytes_upload(msg->upload ? msg->upload : in->own, &in->bytes);
+	else if (st == ST_OK)
+		st = store_bytes_memory(msg->content, &in->bytes);
+	if (st == ST_OK && (msg->flags & ~(unsigned)STORE_FLAGS))
+		st = ST_INVALID;
+	if (st == ST_OK)
+		store_email_facts(in->bytes.content, arena, &in->facts);
+	return st;
+}
+
+static enum status append_one(struct store_account *a, struct store_mailbox *m, const struct store_new_message *msg,
+			      const struct incoming *in, struct store_added *ret)
+{
+	struct store_row row = {
+		.flags = (uint16_t)msg->flags,
+		.size = in->bytes.content.n,
+		.internal_ms = msg->internal_ms,
+		.internal_zone = msg->internal_zone,
+	};
+	enum status st = store_keyword_bits(a, msg->keywords, msg->keyword_count, true, &row.keywords, NULL);
+
+	if (st == ST_OK)
+		st = store_email_insert(a, &in->bytes, &in->facts, 1, &row.email);
+	if (st == ST_OK)
+		st = store_message_insert(a, m, &row, clock_wall_ms());
+	if (st == ST_OK)
+		*ret = (struct store_added){ m->uidvalidity, row.uid, row.modseq, row.email };
+	return st;
+}
+
+static enum status append_all(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages,
+			      const struct incoming *in, size_t count, uint32_t *uids, struct store_added *ret)
+{
+	struct store_mailbox m;
+	enum status          st = store_mailbox_row(a, mailbox, &m);
+
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		st = append_one(a, &m, &messages[i], &in[i], &ret[i]);
+		uids[i] = ret[i].uid;
+	}
+	if (st == ST_OK)
+		st = store_mailbox_row_write(a, &m);
+	if (st == ST_OK)
+		st = store_txn_change(a, CHANGE_MESSAGE, mailbox, CHANGE_CREATED, uids, count);
+	return st == ST_OK ? store_release(a) : st;
+}
+
+enum status store_append(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages, size_t count,
+			 struct store_added *ret)
+{
+	struct arena *arena   CLEANUP(arena_free) = arena_new(NULL);
+	struct incoming     *in = ARENA_ARRAY(arena, struct incoming, count);
+	struct store_added  *added = ARENA_ARRAY(arena, struct store_added, count);
+	uint32_t            *uids = ARENA_ARRAY(arena, uint32_t, count);
+	enum status          st = count > 0 ? ST_OK : ST_INVALID;
+
+	/* Parsing and syncing files take long: before the writer lock. */
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		st = incoming_read(a, &messages[i], arena, &in[i]);
+	if (st == ST_OK)
+		st = store_txn_begin(a, false);
+	if (st == ST_OK)
+		st = store_txn_end(a, append_all(a, mailbox, messages, in, count, uids, added), true);
+	for (size_t i = 0; i < count; i++) {
+		store_bytes_done(&in[i].bytes);
+		store_upload_free(&in[i].own);
+	}
+	if (st == ST_OK)
+		memcpy(ret, added, count * sizeof(*ret));
+	return st;
+}

@@ -1,0 +1,337 @@
+/* store/store_expunge.c - copy, move, expunge; what expunged messages leave, and when they give it up.
+ *
+ *   message --expunge--> expunged, email kept (readable by views, restorable) --retention ends--> tombstone, email = 0
+ *           --floor passes--> gone (store_txn.c)
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store_internal.h"
+#include "sys/clock.h"
+#include "sys/disk.h"
+
+#define RETENTION_FULL_MS INT64_C(600000) /* below the watermark nothing is kept longer */
+
+/* ---- expunge ---- */
+
+static void count_removed(struct store_account *a, struct store_mailbox *m, uint32_t recent_from, const struct store_row *row)
+{
+	m->messages--;
+	m->recent -= row->uid >= recent_from;
+	m->size -= row->size;
+	m->unseen -= !(row->flags & STORE_SEEN);
+	m->deleted -= !!(row->flags & STORE_DELETED);
+	m->deleted_size -= row->flags & STORE_DELETED ? row->size : 0;
+	a->state.messages--;
+	a->state.size -= row->size;
+}
+
+/* All messages of the range go to the expunged table. */
+static enum status run_remove(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last)
+{
+	struct db_stmt *s = db_sql(a->db, "INSERT INTO expunged SELECT account, ?5, mailbox, uid, flags, kw0, kw1, modseq, created,"
+					  " email, size, internal_ms, zone, saved_ms, ?6 FROM message"
+					  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, first);
+	db_bind_u64(s, 4, last);
+	db_bind_u64(s, 5, store_txn_modseq(a));
+	db_bind_i64(s, 6, clock_wall_ms());
+	st = db_run(s);
+	if (st != ST_OK)
+		return st;
+	s = db_sql(a->db, "DELETE FROM message WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, first);
+	db_bind_u64(s, 4, last);
+	return db_run(s);
+}
+
+/* Remove those of `rows` that are to go; ret_uids has room for all. */
+static enum status remove_rows(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_row *rows,
+			       size_t count, bool deleted_only, uint32_t *ret_uids, size_t *ret_count)
+{
+	uint32_t           recent_from = store_mailbox_recent_from(a, m->id);
+	struct store_run   run = { .set = set };
+	struct store_range done;
+	size_t             n = 0;
+	enum status        st = recent_from > 0 ? ST_OK : ST_CORRUPT;
+
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		bool goes = !deleted_only || (rows[i].flags & STORE_DELETED);
+
+		if (goes) {
+			count_removed(a, m, recent_from, &rows[i]);
+			ret_uids[n++] = rows[i].uid;
+		}
+		if (store_run_add(&run, rows[i].uid, goes, &done))
+			st = run_remove(a, m->id, done.first, done.last);
+	}
+	if (st == ST_OK && store_run_end(&run, &done))
+		st = run_remove(a, m->id, done.first, done.last);
+	*ret_count = n;
+	if (st != ST_OK || n == 0)
+		return st;
+	m->modseq = store_txn_modseq(a);
+	st = store_mailbox_row_write(a, m);
+	return st == ST_OK ? store_txn_change(a, CHANGE_MESSAGE, m->id, CHANGE_REMOVED, ret_uids, n) : st;
+}
+
+static enum status expunge(struct store_account *a, uint64_t mailbox, struct store_set set, bool deleted_only, struct arena *arena,
+			   struct store_expunged *ret)
+{
+	struct store_mailbox m;
+	struct store_row    *rows = NULL;
+	size_t               n = 0;
+	enum status          st = store_mailbox_row(a, mailbox, &m);
+
+	if (st == ST_OK && !(deleted_only && m.deleted == 0))
+		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
+	if (st != ST_OK)
+		return st;
+	ret->uids = ARENA_ARRAY(arena, uint32_t, n);
+	st = remove_rows(a, &m, set, rows, n, deleted_only, ret->uids, &ret->count);
+	ret->modseq = a->state.modseq;
+	return st == ST_OK ? store_release(a) : st;
+}
+
+enum status store_expunge(struct store_account *a, uint64_t mailbox, struct store_set set, bool deleted_only, struct arena *arena,
+			  struct store_expunged *ret)
+{
+	struct store_expunged got = { 0 };
+	enum status           st = store_txn_begin(a, true);
+
+	if (st == ST_OK)
+		st = store_txn_end(a, expunge(a, mailbox, set, deleted_only, arena, &got), true);
+	if (st == ST_OK)
+		*ret = got;
+	return st;
+}
+
+/* ---- copy and move ---- */
+
+/* Rows of `mailbox` again at the end of `target`; *to may be the mailbox itself. */
+static enum status copy_rows(struct store_account *a, struct store_mailbox *to, const struct store_row *rows, size_t count,
+			     bool more_refs, struct arena *arena, struct store_copied *ret)
+{
+	int64_t     now_ms = clock_wall_ms();
+	enum status st = ST_OK;
+
+	ret->uidvalidity = to->uidvalidity;
+	ret->from = ARENA_ARRAY(arena, uint32_t, count);
+	ret->to = ARENA_ARRAY(arena, uint32_t, count);
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		struct store_row row = rows[i];
+
+		if (more_refs)
+			st = store_email_refs(a, row.email, 1);
+		if (st == ST_OK)
+			st = store_message_insert(a, to, &row, now_ms);
+		ret->from[i] = rows[i].uid;
+		ret->to[i] = row.uid;
+	}
+	ret->count = count;
+	if (st == ST_OK && count > 0)
+		st = store_mailbox_row_write(a, to);
+	return st == ST_OK && count > 0 ? store_txn_change(a, CHANGE_MESSAGE, to->id, CHANGE_CREATED, ret->to, count) : st;
+}
+
+/* The expunged row keeps its email too, so moving also makes one more reference. */
+static enum status copy(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target, bool move,
+			struct arena *arena, struct store_copied *ret)
+{
+	struct store_mailbox from, to;
+	struct store_row    *rows;
+	uint32_t            *uids;
+	size_t               n;
+	enum status          st = store_mailbox_row(a, mailbox, &from);
+
+	if (st == ST_OK)
+		st = store_mailbox_row(a, target, &to);
+	if (st == ST_OK)
+		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
+	if (st == ST_OK)
+		st = copy_rows(a, &to, rows, n, true, arena, ret);
+	if (st == ST_OK && move) {
+		uids = ARENA_ARRAY(arena, uint32_t, n);
+		if (target == mailbox)
+			from = to;
+		st = remove_rows(a, &from, set, rows, n, false, uids, &n);
+	}
+	ret->modseq = a->state.modseq;
+	return st == ST_OK ? store_release(a) : st;
+}
+
+static enum status copy_or_move(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target, bool move,
+				struct arena *arena, struct store_copied *ret)
+{
+	struct store_copied got = { 0 };
+	enum status         st = store_txn_begin(a, move); /* a move takes no space to speak of, and may be to Trash */
+
+	if (st == ST_OK)
+		st = store_txn_end(a, copy(a, mailbox, set, target, move, arena, &got), true);
+	if (st == ST_OK)
+		*ret = got;
+	return st;
+}
+
+enum status store_copy(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target, struct arena *arena,
+		       struct store_copied *ret)
+{
+	return copy_or_move(a, mailbox, set, target, false, arena, ret);
+}
+
+enum status store_move(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target, struct arena *arena,
+		       struct store_copied *ret)
+{
+	return copy_or_move(a, mailbox, set, target, true, arena, ret);
+}
+
+enum status store_move_inside(struct store_account *a, uint64_t mailbox, uint64_t target, struct arena *arena)
+{
+	struct store_copied got;
+
+	return copy(a, mailbox, STORE_SET_ALL, target, true, arena, &got);
+}
+
+/* ---- giving up ---- */
+
+struct released {
+	uint64_t gone, mailbox, uid, email;
+};
+
+static enum status release_one(struct store_account *a, const struct released *r)
+{
+	struct db_stmt *s = db_sql(a->db, "UPDATE expunged SET email = 0 WHERE account = ?1 AND gone = ?2 AND mailbox = ?3 AND uid = ?4");
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, r->gone);
+	db_bind_u64(s, 3, r->mailbox);
+	db_bind_u64(s, 4, r->uid);
+	st = db_run(s);
+	return st == ST_OK ? store_email_refs(a, r->email, -1) : st;
+}
+
+enum status store_release(struct store_account *a)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT gone, mailbox, uid, email FROM expunged WHERE account = ?1 AND gone > ?2"
+					  " AND gone_ms < ?3 AND email <> 0 ORDER BY gone, mailbox, uid LIMIT ?4");
+	struct released list[STORE_RELEASE_MAX];
+	int64_t         keep_ms = a->store->options.retention_ms;
+	size_t          n = 0;
+	enum status     st;
+
+	if (store_full(a->store))
+		keep_ms = MIN(keep_ms, RETENTION_FULL_MS);
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, a->state.released);
+	db_bind_i64(s, 3, clock_wall_ms() - keep_ms);
+	db_bind_u64(s, 4, LEN(list));
+	while ((st = db_step(s)) == ST_OK && n < LEN(list))
+		list[n++] = (struct released){ db_u64(s, 0), db_u64(s, 1), db_u64(s, 2), db_u64(s, 3) };
+	db_done(s);
+	if (st != ST_NOT_FOUND && st != ST_OK)
+		return st;
+	st = ST_OK;
+	for (size_t i = 0; i < n && st == ST_OK; i++)
+		st = release_one(a, &list[i]);
+	/* The last one's command may have more rows than fitted. */
+	if (st == ST_OK && n > 0) {
+		a->state.released = n < LEN(list) ? list[n - 1].gone : list[n - 1].gone - 1;
+		(void)store_txn_modseq(a); /* so that the account row is written */
+	}
+	return st;
+}
+
+struct sweep {
+	struct store_account *a;
+	struct arena         *arena;
+	int64_t               before_ms;
+	struct name {
+		struct name *next;
+		char        *name;
+	} *first;
+};
+
+static bool sweep_look(void *arg, const char *name, int64_t mtime_ms)
+{
+	struct sweep *w = arg;
+	struct name  *n;
+
+	/* An upload may still be growing. */
+	if (str_starts(str_of(name), STR("tmp-")) && mtime_ms > w->before_ms)
+		return true;
+	n = ARENA_NEW(w->arena, struct name);
+	n->name = arena_cstr(w->arena, str_of(name));
+	n->next = w->first;
+	w->first = n;
+	return true;
+}
+
+/* Has a row of `content` this file name. */
+static enum status name_known(struct store_account *a, const char *name, bool *ret)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT 1 FROM content WHERE account = ?1 AND hash = ?2 AND data IS NULL");
+	uint8_t         hash[STORE_HASH];
+	enum status     st;
+
+	*ret = false;
+	if (strlen(name) != 2 * STORE_HASH)
+		return ST_OK;
+	for (size_t i = 0; i < STORE_HASH; i++) {
+		unsigned octet;
+
+		if (sscanf(name + 2 * i, "%2x", &octet) != 1)
+			return ST_OK;
+		hash[i] = (uint8_t)octet;
+	}
+	db_bind_u64(s, 1, a->id);
+	db_bind_blob(s, 2, str_n(hash, sizeof(hash)));
+	st = db_step(s);
+	db_done(s);
+	*ret = st == ST_OK;
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* Under the writer lock no file gets its final name. */
+static enum status sweep_files(struct sweep *w)
+{
+	char        dir[STORE_PATH_MAX], rest[STORE_PATH_MAX], path[STORE_PATH_MAX];
+	enum status st;
+
+	store_path(w->a->id, "content", dir);
+	st = disk_list(w->a->store->fd, dir, sweep_look, w);
+	for (struct name *n = w->first; n && st == ST_OK; n = n->next) {
+		bool known;
+
+		st = name_known(w->a, n->name, &known);
+		if (st != ST_OK || known || strlen(n->name) > 100)
+			continue;
+		snprintf(rest, sizeof(rest), "content/%s", n->name);
+		store_path(w->a->id, rest, path);
+		st = disk_remove(w->a->store->fd, path);
+	}
+	return st;
+}
+
+enum status store_sweep(struct store_account *a, int64_t older_ms)
+{
+	struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
+	struct sweep        w = { .a = a, .arena = arena, .before_ms = clock_wall_ms() - older_ms };
+	enum status         st = db_begin_write(a->db);
+
+	a->files_freed = false;
+	if (st != ST_OK)
+		return st;
+	/* The rows that named these files must be surely gone. */
+	st = db_flush(a->db);
+	if (st == ST_OK)
+		st = sweep_files(&w);
+	db_rollback(a->db);
+	return st;
+}

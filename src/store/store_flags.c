@@ -1,0 +1,139 @@
+/* store/store_flags.c - STORE: flags and keywords of a set of messages (RFC 9051 §6.4.6, RFC 7162 §3.1.3). */
+#include "store/store_internal.h"
+
+static struct store_row changed(const struct store_row *row, const struct store_flag_change *c, struct store_keywords kw)
+{
+	struct store_row r = *row;
+
+	switch (c->op) {
+	case STORE_FLAGS_ADD:
+		r.flags |= (uint16_t)c->flags;
+		r.keywords.bits[0] |= kw.bits[0];
+		r.keywords.bits[1] |= kw.bits[1];
+		break;
+	case STORE_FLAGS_REMOVE:
+		r.flags &= (uint16_t)~c->flags;
+		r.keywords.bits[0] &= ~kw.bits[0];
+		r.keywords.bits[1] &= ~kw.bits[1];
+		break;
+	case STORE_FLAGS_REPLACE:
+		r.flags = (uint16_t)c->flags;
+		r.keywords = kw;
+		break;
+	}
+	return r;
+}
+
+static bool same(const struct store_row *a, const struct store_row *b)
+{
+	return a->flags == b->flags && a->keywords.bits[0] == b->keywords.bits[0] && a->keywords.bits[1] == b->keywords.bits[1];
+}
+
+static void count(struct store_mailbox *m, const struct store_row *row, int sign)
+{
+	uint64_t by = (uint64_t)(int64_t)sign;
+
+	m->unseen += row->flags & STORE_SEEN ? 0 : by;
+	m->deleted += row->flags & STORE_DELETED ? by : 0;
+	m->deleted_size += row->flags & STORE_DELETED ? by * row->size : 0;
+}
+
+/* Rows first..last are all changed, and nothing else lies between them. The same as changed(), in SQL. */
+static enum status run_update(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last,
+			      const struct store_flag_change *c, struct store_keywords kw)
+{
+	struct db_stmt *s;
+
+	switch (c->op) {
+	case STORE_FLAGS_ADD:
+		s = db_sql(a->db, "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
+				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+		break;
+	case STORE_FLAGS_REMOVE:
+		s = db_sql(a->db, "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
+				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+		break;
+	default:
+		s = db_sql(a->db, "UPDATE message SET flags = ?5, kw0 = ?6, kw1 = ?7, modseq = ?8"
+				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+		break;
+	}
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, first);
+	db_bind_u64(s, 4, last);
+	db_bind_u64(s, 5, c->flags);
+	db_bind_u64(s, 6, kw.bits[0]);
+	db_bind_u64(s, 7, kw.bits[1]);
+	db_bind_u64(s, 8, store_txn_modseq(a));
+	return db_run(s);
+}
+
+/* f->rows is narrowed to those that meet the condition. */
+static enum status apply(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_flag_change *c,
+			 struct store_keywords kw, uint32_t *uids, struct store_flagged *f, size_t n)
+{
+	struct store_run run = { .set = set };
+	struct store_range done;
+	enum status      st = ST_OK;
+
+	for (size_t i = 0; i < n && st == ST_OK; i++) {
+		struct store_row *row = &f->rows[i], after = changed(row, c, kw);
+		bool              met = row->modseq <= c->unchanged_since, changes = met && !same(row, &after);
+
+		if (changes) {
+			after.modseq = store_txn_modseq(a);
+			count(m, row, -1);
+			count(m, &after, 1);
+			uids[f->changed++] = row->uid;
+		}
+		if (store_run_add(&run, row->uid, changes, &done))
+			st = run_update(a, m->id, done.first, done.last, c, kw);
+		if (met)
+			f->rows[f->row_count++] = after;
+		else
+			f->modified[f->modified_count++] = row->uid;
+	}
+	return st == ST_OK && store_run_end(&run, &done) ? run_update(a, m->id, done.first, done.last, c, kw) : st;
+}
+
+static enum status flags(struct store_account *a, uint64_t mailbox, struct store_set set, const struct store_flag_change *c,
+			 struct arena *arena, struct store_flagged *f)
+{
+	struct store_mailbox  m;
+	struct store_keywords kw;
+	uint32_t             *uids;
+	size_t                n = 0;
+	enum status           st = store_mailbox_row(a, mailbox, &m);
+
+	if (st == ST_OK)
+		st = store_keyword_bits(a, c->keywords, c->keyword_count, c->op != STORE_FLAGS_REMOVE, &kw, &f->keywords_new);
+	if (st == ST_OK)
+		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &f->rows, &n);
+	if (st != ST_OK)
+		return st;
+	uids = ARENA_ARRAY(arena, uint32_t, n);
+	f->modified = ARENA_ARRAY(arena, uint32_t, c->unchanged_since == UINT64_MAX ? 0 : n);
+	st = apply(a, &m, set, c, kw, uids, f, n);
+	if (st == ST_OK && f->changed > 0) {
+		m.modseq = store_txn_modseq(a);
+		st = store_mailbox_row_write(a, &m);
+		if (st == ST_OK)
+			st = store_txn_change(a, CHANGE_MESSAGE, mailbox, CHANGE_UPDATED, uids, f->changed);
+	}
+	f->modseq = a->state.modseq;
+	return st;
+}
+
+enum status store_flags(struct store_account *a, uint64_t mailbox, struct store_set set, const struct store_flag_change *change,
+			struct arena *arena, struct store_flagged *ret)
+{
+	struct store_flagged got = { 0 };
+	enum status          st = change->flags & ~(unsigned)STORE_FLAGS ? ST_INVALID : store_txn_begin(a, true);
+
+	if (st == ST_OK)
+		st = store_txn_end(a, flags(a, mailbox, set, change, arena, &got), false);
+	if (st == ST_OK)
+		*ret = got;
+	return st;
+}

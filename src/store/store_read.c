@@ -1,0 +1,145 @@
+/* store/store_read.c - facts of emails, and content. */
+#include <string.h>
+
+#include "store/store_internal.h"
+#include "sys/disk.h"
+
+/* Wide rows are read only as far as a caller needs: the columns stand in order of use. */
+static struct db_stmt *facts_stmt(struct store_account *a, unsigned facts)
+{
+	if (facts & (STORE_FACT_BODY | STORE_FACT_STRUCTURE | STORE_FACT_PARTS))
+		return db_sql(a->db, "SELECT size, header_n, mime_flags, date_ms, subject, from_text, to_text, cc_text, message_id,"
+				     " in_reply_to, reference_ids, envelope, body, structure, parts FROM email"
+				     " WHERE id = ?2 AND account = ?1");
+	if (facts & (STORE_FACT_SORT | STORE_FACT_ENVELOPE))
+		return db_sql(a->db, "SELECT size, header_n, mime_flags, date_ms, subject, from_text, to_text, cc_text, message_id,"
+				     " in_reply_to, reference_ids, envelope FROM email WHERE id = ?2 AND account = ?1");
+	return db_sql(a->db, "SELECT size, header_n, mime_flags, date_ms FROM email WHERE id = ?2 AND account = ?1");
+}
+
+static enum status row_facts(struct db_stmt *s, unsigned facts, struct arena *arena, struct store_email *e)
+{
+	struct str *sort[] = { &e->subject, &e->from, &e->to, &e->cc, &e->message_id, &e->in_reply_to, &e->references };
+
+	e->size = db_u64(s, 0);
+	e->header_n = db_u64(s, 1);
+	e->mime_flags = (unsigned)db_u64(s, 2);
+	e->date_ms = db_null(s, 3) ? INT64_MIN : db_i64(s, 3);
+	for (size_t i = 0; i < LEN(sort) && (facts & STORE_FACT_SORT); i++)
+		*sort[i] = arena_dup(arena, db_str(s, 4 + (int)i));
+	if (facts & STORE_FACT_ENVELOPE)
+		e->envelope = arena_dup(arena, db_str(s, 11));
+	if (facts & STORE_FACT_BODY)
+		e->body = arena_dup(arena, db_str(s, 12));
+	if (facts & STORE_FACT_STRUCTURE)
+		e->structure = arena_dup(arena, db_str(s, 13));
+	if (facts & STORE_FACT_PARTS)
+		return store_parts_read(db_str(s, 14), arena, e) ? ST_OK : ST_CORRUPT;
+	return ST_OK;
+}
+
+static enum status email_hash(struct store_account *a, struct arena *arena, struct store_email *e)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT c.hash FROM email e JOIN content c ON c.id = e.content AND c.account = e.account"
+					  " WHERE e.id = ?2 AND e.account = ?1");
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, e->id);
+	st = db_step(s);
+	if (st == ST_OK)
+		e->hash = arena_dup(arena, db_str(s, 0));
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_CORRUPT : st;
+}
+
+static enum status facts_one(struct store_account *a, uint64_t email, unsigned facts, struct arena *arena, struct store_email *ret)
+{
+	struct db_stmt    *s = facts_stmt(a, facts);
+	struct store_email e = { .id = email };
+	enum status        st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, email);
+	st = db_step(s);
+	if (st == ST_OK)
+		st = row_facts(s, facts, arena, &e);
+	else if (st == ST_NOT_FOUND)
+		e.id = 0;
+	db_done(s);
+	if (st == ST_OK && (facts & STORE_FACT_HASH))
+		st = email_hash(a, arena, &e);
+	*ret = e;
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+enum status store_facts(struct store_account *a, const uint64_t *emails, size_t count, unsigned facts, struct arena *arena,
+			struct store_email *ret)
+{
+	enum status st = db_begin_read(a->db);
+
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		st = facts_one(a, emails[i], facts, arena, &ret[i]);
+	db_rollback(a->db);
+	return st;
+}
+
+/* ---- content ---- */
+
+static enum status file_part(struct store_account *a, struct str hash, uint64_t size, uint64_t offset, size_t n, struct buf *out)
+{
+	char        path[STORE_PATH_MAX];
+	char       *room;
+	size_t      got = 0, want = offset >= size ? 0 : (size_t)MIN((uint64_t)n, size - offset);
+	int         fd = -1;
+	enum status st;
+
+	store_content_path(a->id, hash, path);
+	room = buf_room(out, want);
+	if (!room)
+		return ST_LIMIT;
+	st = disk_open(a->store->fd, path, DISK_READ, &fd);
+	if (st == ST_OK)
+		st = disk_read_at(fd, room, want, offset, &got);
+	fd_close(&fd);
+	if (st == ST_NOT_FOUND || (st == ST_OK && got < want))
+		return ST_CORRUPT;
+	if (st == ST_OK)
+		buf_commit(out, got);
+	return st;
+}
+
+enum status store_read(struct store_account *a, uint64_t email, uint64_t offset, size_t n, struct buf *out)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT c.size, c.hash, c.data FROM email e"
+					  " JOIN content c ON c.id = e.content AND c.account = e.account"
+					  " WHERE e.id = ?2 AND e.account = ?1");
+	char            copy[STORE_HASH];
+	struct str      hash;
+	uint64_t        size = 0;
+	bool            file = false;
+	enum status     st;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, email);
+	st = db_step(s);
+	if (st == ST_OK) {
+		size = db_u64(s, 0);
+		hash = db_str(s, 1);
+		file = db_null(s, 2);
+		if (hash.n != STORE_HASH)
+			st = ST_CORRUPT;
+		else
+			memcpy(copy, hash.p, STORE_HASH);
+	}
+	if (st == ST_OK && !file) {
+		struct str data = db_str(s, 2);
+
+		if (data.n != size)
+			st = ST_CORRUPT;
+		else if (!buf_add(out, str_sub(data, (size_t)MIN(offset, size), n)))
+			st = ST_LIMIT;
+	}
+	db_done(s);
+	return st == ST_OK && file ? file_part(a, str_n(copy, STORE_HASH), size, offset, n, out) : st;
+}

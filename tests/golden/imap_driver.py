@@ -1,0 +1,149 @@
+"""Play a golden transcript against an IMAP server.
+
+A transcript is text:
+
+    # a comment
+    @message NAME           octets up to @end, lines ending in CRLF; "\\xNN" stands for an octet
+    @end
+    C: a1 SELECT INBOX      send the line with CRLF; "C2:" on a second connection, and so on
+    C~: abc                 the same without CRLF
+    C<NAME                  send the message and CRLF
+    S: * 1 EXISTS           expect exactly this line; {{regex}} inside it matches as a regular expression
+    S-: ^a1 OK              skip lines up to the first that matches the regular expression
+    @login [2]              connect (greeting skipped) and sign in; variables $USER, $PASS
+    @connect [2]            connect only
+    @closed [2]             expect the end of the connection
+    @tls [2]                TLS handshake
+
+In lines, {$NAME} stands for the message's size as a literal, {$NAME+} for the non-synchronizing form, and $BOX for a mailbox name of
+this run's own.
+"""
+import re
+import socket
+import ssl
+
+TIMEOUT = 20
+
+
+class Mismatch(AssertionError):
+    pass
+
+
+class Connection:
+    def __init__(self, host, port):
+        self.sock = socket.create_connection((host, port), TIMEOUT)
+        self.buffer = b""
+
+    def send(self, octets):
+        self.sock.sendall(octets)
+
+    def line(self):
+        while b"\n" not in self.buffer:
+            more = self.sock.recv(65536)
+            if not more:
+                raise Mismatch("connection closed; left over: %r" % self.buffer)
+            self.buffer += more
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        if not line.endswith(b"\r"):
+            raise Mismatch("line without CR: %r" % line)
+        return line[:-1]
+
+    def closed(self):
+        try:
+            return self.buffer == b"" and self.sock.recv(1) == b""
+        except (ConnectionResetError, ssl.SSLError):
+            return True
+
+    def tls(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.sock = context.wrap_socket(self.sock)
+
+    def close(self):
+        self.sock.close()
+
+
+def unescape(text):
+    return re.sub(rb"\\x([0-9a-f]{2})", lambda m: bytes([int(m.group(1), 16)]), text.encode())
+
+
+def pattern(text):
+    parts = re.split(r"\{\{(.*?)\}\}", text)
+    out = b""
+    for i, part in enumerate(parts):
+        out += part.encode() if i % 2 else re.escape(unescape(part))
+    return re.compile(out + rb"\Z")
+
+
+class Player:
+    def __init__(self, host, port, user, password, box):
+        self.where = (host, port)
+        self.variables = {"USER": user, "PASS": password, "BOX": box}
+        self.messages = {}
+        self.connections = {}
+
+    def fill(self, text):
+        def size(m):
+            return "{%d%s}" % (len(self.messages[m.group(1)]), m.group(2))
+        text = re.sub(r"\{\$(\w+)(\+?)\}", size, text)
+        return re.sub(r"\$(USER|PASS|BOX)\b", lambda m: self.variables[m.group(1)], text)
+
+    def connect(self, number):
+        self.connections[number] = Connection(*self.where)
+        return self.connections[number]
+
+    def directive(self, words):
+        number = words[1] if len(words) > 1 else ""
+        if words[0] in ("connect", "login"):
+            c = self.connect(number)
+        if words[0] == "login":
+            c.line()
+            c.send(self.fill("login LOGIN $USER $PASS\r\n").encode())
+            answer = c.line()
+            if not answer.startswith(b"login OK"):
+                raise Mismatch("sign-in: %r" % answer)
+        elif words[0] == "closed":
+            if not self.connections[number].closed():
+                raise Mismatch("connection is still open: %r" % self.connections[number].buffer)
+        elif words[0] == "tls":
+            self.connections[number].tls()
+
+    def step(self, line):
+        m = re.match(r"(?P<who>C|S)(?P<number>\d*)(?P<how>[-~]?): ?(?P<text>.*)|C(?P<from>\d*)<(?P<message>\w+)", line)
+        if line.startswith("@"):
+            self.directive(line[1:].split())
+        elif not m:
+            raise Mismatch("not a transcript line")
+        elif m["message"]:
+            self.connections[m["from"]].send(self.messages[m["message"]] + b"\r\n")
+        elif m["who"] == "C":
+            self.connections[m["number"]].send(unescape(self.fill(m["text"])) + (b"" if m["how"] else b"\r\n"))
+        elif m["how"]:
+            while not re.search(self.fill(m["text"]).encode(), self.connections[m["number"]].line()):
+                pass
+        else:
+            got = self.connections[m["number"]].line()
+            if not pattern(self.fill(m["text"])).match(got):
+                raise Mismatch("got %r" % got)
+
+    def play(self, path):
+        message = None
+        with open(path) as f:
+            for number, line in enumerate(f, 1):
+                line = line.rstrip("\n")
+                if message is not None:
+                    if line == "@end":
+                        message = None
+                    else:
+                        self.messages[message] += unescape(line) + b"\r\n"
+                elif line.startswith("@message "):
+                    message = line.split()[1]
+                    self.messages[message] = b""
+                elif line and not line.startswith("#"):
+                    try:
+                        self.step(line)
+                    except (Mismatch, OSError) as e:
+                        raise AssertionError("%s:%d: %s\n  %s" % (path, number, line, e)) from None
+        for c in self.connections.values():
+            c.close()

@@ -1,0 +1,114 @@
+/* A real IMAP session server for tests: net, store and imap in one process, sign-in faked.
+ *
+ * usage: imap_server DIR [CERT KEY]       prints "port N", serves until its standard input ends
+ *
+ * Users are "user1", "user2", ...: accounts 1, 2, ...; the password is "secret". LAB in the environment allows sign-in without TLS.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "db/db.h"
+#include "imap/imap.h"
+#include "net/net_tls.h"
+
+static struct imap_notify *notify;
+
+static enum status fake_login(void *ctx, const struct auth_login_request *r, struct arena *a, struct auth_login_reply *ret)
+{
+	struct str number = r->user;
+	uint64_t   account;
+
+	(void)ctx;
+	if (str_eq(r->user, STR("busy")))
+		return ST_BUSY;
+	if (!str_skip(&number, STR("user")) || !str_to_u64(number, &account) || account == 0 ||
+	    !str_eq(r->password, STR("secret")))
+		return ST_DENIED;
+	*ret = (struct auth_login_reply){ .account = account, .address = arena_dup(a, r->user) };
+	return ST_OK;
+}
+
+static void fake_changed(void *ctx, uint64_t account, uint64_t modseq)
+{
+	(void)ctx;
+	(void)modseq;
+	imap_notify_wake(notify, account);
+}
+
+static struct str file_read(struct arena *a, const char *path)
+{
+	FILE      *f = fopen(path, "r");
+	char       text[16384];
+	struct str s;
+
+	CHECK(f != NULL);
+	s = arena_dup(a, str_n(text, fread(text, 1, sizeof(text), f)));
+	fclose(f);
+	return s;
+}
+
+static int listen_loopback(unsigned *ret_port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t          n = sizeof(sa);
+	int                fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, 100) == 0);
+	CHECK(getsockname(fd, (struct sockaddr *)&sa, &n) == 0);
+	*ret_port = ntohs(sa.sin_port);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct imap_ask    ask = { .login = fake_login, .changed = fake_changed };
+	static const struct net_limits  limits = { .threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000 };
+	static const struct store_options options = { .watermark_octets = 1, .watermark_percent = 1 };
+	struct imap_settings            settings;
+	struct store                   *store;
+	struct net_tls                 *tls = NULL;
+	struct arena                   *a = arena_new(NULL);
+	const char                     *why;
+	unsigned                        port;
+	char                            c;
+	int                             dir;
+
+	CHECK(argc == 2 || argc == 4);
+	log_setup(STDERR_FILENO, "imap", LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT);
+	net_tls_preload();
+	if (argc == 4)
+		CHECK(net_tls_server(file_read(a, argv[2]), file_read(a, argv[3]), &tls, &why) == ST_OK);
+	db_init();
+	dir = open(argv[1], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	CHECK(dir >= 0 && store_new(dir, &options, &store) == ST_OK);
+	imap_settings_init(&settings);
+	settings.allow_plain = getenv("LAB") != NULL;
+	settings.message_octets = 2 * MIB;
+	settings.view_ms = getenv("VIEW_MS") ? (unsigned)atoi(getenv("VIEW_MS")) : settings.view_ms;
+	notify = imap_notify_new();
+
+	struct imap_env env = { .settings = &settings, .store = store, .notify = notify, .ask = &ask };
+	struct net     *net = net_new(&limits);
+
+	net_listen(net, listen_loopback(&port), &imap_proto, &env, tls, false);
+	net_run(net);
+	printf("port %u\n", port);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) > 0 || errno == EINTR)
+		;
+	net_drain(net, 1000);
+	net_free(&net);
+	store_free(&store);
+	imap_notify_free(&notify);
+	net_tls_free(&tls);
+	arena_free(&a);
+	close(dir);
+	return 0;
+}

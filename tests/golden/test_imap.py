@@ -1,0 +1,267 @@
+"""Golden transcripts of IMAP, and STARTTLS injection.
+
+By themselves they run against tests/golden/imap_server (IMAP_SERVER names it). POSTRIDER_IMAP=host:port runs them against any server, with
+POSTRIDER_IMAP_USER and POSTRIDER_IMAP_PASSWORD.
+"""
+import glob
+import os
+import socket
+import ssl
+import subprocess
+import uuid
+
+import pytest
+
+from imap_driver import Connection, Player
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TRANSCRIPTS = sorted(glob.glob(os.path.join(HERE, "imap", "*.txt")))
+OUTSIDE = os.environ.get("POSTRIDER_IMAP")
+
+
+class Server:
+    """One process on a directory of its own; its log must hold no error."""
+
+    def __init__(self, directory, *args, **env):
+        self.log = open(os.path.join(str(directory), "log"), "w+")
+        accounts = os.path.join(str(directory), "accounts")
+        os.makedirs(accounts, exist_ok=True)
+        self.process = subprocess.Popen([os.environ["IMAP_SERVER"], accounts, *args], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, **env})
+        self.port = int(self.process.stdout.readline().split()[1])
+
+    def stop(self):
+        self.process.stdin.close()
+        code = self.process.wait(30)
+        self.log.seek(0)
+        log = self.log.read()
+        assert code == 0, log
+        assert "lvl=error" not in log, log
+
+
+@pytest.fixture
+def server(tmp_path):
+    s = Server(tmp_path, LAB="1")
+    yield s
+    s.stop()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    d = str(tmp_path_factory.mktemp("tls"))
+    cert, key = os.path.join(d, "cert.pem"), os.path.join(d, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    "/CN=mail.test", "-keyout", key, "-out", cert, "-days", "2"], check=True, capture_output=True)
+    return cert, key
+
+
+@pytest.fixture
+def tls_server(tmp_path, certificate):
+    s = Server(tmp_path, *certificate)
+    yield s
+    s.stop()
+
+
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda p: os.path.basename(p)[:-4])
+def test_transcript(path, request):
+    box = "t" + uuid.uuid4().hex[:8]
+    if OUTSIDE:
+        host, port = OUTSIDE.rsplit(":", 1)
+        user, password = os.environ["POSTRIDER_IMAP_USER"], os.environ["POSTRIDER_IMAP_PASSWORD"]
+    else:
+        host, port, user, password = "127.0.0.1", request.getfixturevalue("server").port, "user1", "secret"
+    Player(host, int(port), user, password, box).play(path)
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="restarts and odd settings need a server of our own")
+def test_transcripts_without_views(tmp_path):
+    """The same answers when every view is dropped as soon as a session waits: it is a function of (mailbox, modseq)."""
+    s = Server(tmp_path, LAB="1", VIEW_MS="1")
+    for n, path in enumerate(TRANSCRIPTS):
+        Player("127.0.0.1", s.port, "user%d" % (n + 1), "secret", "box").play(path)
+    s.stop()
+
+
+# STARTTLS, "papers" case B: nothing of what came before the handshake may be answered or kept after it.
+TAILS = [b"b NOOP\r\n", b"b NOO", b"b LOGIN user1 secret\r\n", b"b APPEND INBOX {5}\r\n", b"\r\n"]
+
+
+def refused(c):
+    """The connection ends without any answer to the tail."""
+    try:
+        c.tls()
+    except (OSError, ssl.SSLError):
+        return True
+    return c.closed()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="needs a certificate of our own")
+@pytest.mark.parametrize("tail", TAILS)
+def test_starttls_injection(tls_server, tail):
+    octets = b"a STARTTLS\r\n" + tail
+    for cut in range(len(b"a STARTTLS\r\n"), len(octets)):
+        c = Connection("127.0.0.1", tls_server.port)
+        assert c.line().startswith(b"* OK")
+        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Some of the tail in the same segment as the command: that much must be there when the handshake is to start.
+        c.send(octets[:cut + 1])
+        assert c.line().startswith(b"a OK")
+        assert refused(c)
+        c.close()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="needs a certificate of our own")
+def test_starttls_split(tls_server):
+    """The command itself may come in any pieces; state from before is forgotten."""
+    for cut in range(1, len(b"a STARTTLS\r\n")):
+        c = Connection("127.0.0.1", tls_server.port)
+        greeting = c.line()
+        assert b"LOGINDISABLED" in greeting and b"STARTTLS" in greeting and b"AUTH=" not in greeting
+        c.send(b"a STARTTLS\r\n"[:cut])
+        c.send(b"a STARTTLS\r\n"[cut:])
+        assert c.line().startswith(b"a OK")
+        c.tls()
+        c.send(b"b CAPABILITY\r\n")
+        capability = c.line()
+        assert b"AUTH=PLAIN" in capability and b"STARTTLS" not in capability and b"LOGINDISABLED" not in capability
+        assert c.line().startswith(b"b OK")
+        c.send(b"c STARTTLS\r\nd LOGIN user1 secret\r\n")
+        assert c.line().startswith(b"c BAD")
+        assert c.line().startswith(b"d OK")
+        c.close()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="needs a certificate of our own")
+def test_no_password_in_clear(tls_server):
+    c = Connection("127.0.0.1", tls_server.port)
+    c.line()
+    c.send(b"a LOGIN user1 secret\r\nb AUTHENTICATE PLAIN AHVzZXIxAHNlY3JldA==\r\nc AUTHENTICATE PLAIN\r\nd STARTTLS now\r\n")
+    for tag in (b"a", b"b", b"c"):
+        assert c.line().startswith(tag + b" NO [PRIVACYREQUIRED]")
+    assert c.line().startswith(b"d BAD")
+    c.close()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="server's own sign-in is needed")
+def test_every_split(server):
+    """Any split of the input gives the same output."""
+    script = (b"a LOGIN {5}\r\nuser1 {6+}\r\nsecret\r\nb CREATE x\r\nc APPEND x (\\Seen) {4+}\r\nA:b\n\r\nd SELECT x\r\n"
+              b"e FETCH 1 (FLAGS BODY.PEEK[])\r\nf IDLE\r\nDoNe\r\n\r\ng STORE 1 +FLAGS (\\Deleted)\r\nh CLOSE\r\ni DELETE x\r\n"
+              b"j LOGOUT\r\n")
+    outputs = set()
+    for cut in range(0, len(script), 1):
+        c = Connection("127.0.0.1", server.port)
+        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        c.send(script[:cut])
+        c.send(script[cut:])
+        out = b""
+        while True:
+            more = c.sock.recv(65536)
+            if not more:
+                break
+            out += more
+        c.close()
+        assert b"j OK" in out, (cut, out)
+        for word in (b"UIDVALIDITY ", b"APPENDUID "):
+            head, rest = out.split(word, 1)
+            out = head + word + rest.lstrip(b"0123456789")
+        outputs.add(out)
+    assert len(outputs) == 1, outputs
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="server's own sign-in is needed")
+@pytest.mark.parametrize("size", [1, 65535, 65536, 262144, 262145, 1500000])
+def test_large_message(server, size):
+    """Over 256 KiB a message is a file: octet for octet the same, whole and in pieces; half an APPEND leaves nothing."""
+    message = b"Subject: large\r\n\r\n" + (b"0123456789abcdef" * (size // 16 + 1))[:size] + b"\r\n"
+    c = Connection("127.0.0.1", server.port)
+    c.line()
+    c.send(b"a LOGIN user1 secret\r\nb CREATE big\r\n")
+    while not c.line().startswith(b"b OK"):
+        pass
+    half = Connection("127.0.0.1", server.port)
+    half.line()
+    half.send(b"a LOGIN user1 secret\r\nb APPEND big {%d+}\r\n" % len(message) + message[:len(message) // 2])
+    assert half.line().startswith(b"a OK")
+    half.close()
+    c.send(b"c APPEND big {%d}\r\n" % len(message))
+    assert c.line().startswith(b"+")
+    c.send(message + b"\r\nd EXAMINE big\r\n")
+    assert c.line().startswith(b"c OK")
+    exists = 0
+    while True:
+        line = c.line()
+        exists = int(line.split()[1]) if line.endswith(b" EXISTS") else exists
+        if line.startswith(b"d OK"):
+            break
+    assert exists == 1
+    c.send(b"e FETCH 1 BODY.PEEK[]\r\n")
+    assert c.line() == b"* 1 FETCH (BODY[] {%d}" % len(message)
+    assert read_exactly(c, len(message)) == message
+    assert c.line() == b")" and c.line().startswith(b"e OK")
+    at = 0
+    while at < len(message):
+        c.send(b"f FETCH 1 BODY.PEEK[]<%d.100000>\r\n" % at)
+        n = min(100000, len(message) - at)
+        assert c.line() == b"* 1 FETCH (BODY[]<%d> {%d}" % (at, n)
+        assert read_exactly(c, n) == message[at:at + n]
+        assert c.line() == b")" and c.line().startswith(b"f OK")
+        at += n
+    c.close()
+
+
+def read_exactly(c, n):
+    while len(c.buffer) < n:
+        more = c.sock.recv(65536)
+        assert more
+        c.buffer += more
+    octets, c.buffer = c.buffer[:n], c.buffer[n:]
+    return octets
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="server's own sign-in is needed")
+def test_slow_reader(server):
+    """A client that does not read holds nothing of the account: others go on writing to it."""
+    message = b"Subject: m\r\n\r\n" + b"x" * 1000000 + b"\r\n"
+    slow = Connection("127.0.0.1", server.port)
+    slow.line()
+    slow.send(b"a LOGIN user1 secret\r\nb CREATE slow\r\n")
+    for _ in range(8):
+        slow.send(b"c APPEND slow {%d+}\r\n" % len(message) + message + b"\r\n")
+    slow.send(b"d SELECT slow\r\n")
+    while not slow.line().startswith(b"d OK"):
+        pass
+    slow.send(b"e FETCH 1:8 BODY.PEEK[]\r\n")
+    other = Connection("127.0.0.1", server.port)
+    other.line()
+    other.send(b"a LOGIN user1 secret\r\nb SELECT slow\r\nc STORE 1:8 +FLAGS.SILENT (\\Flagged)\r\nd CREATE other\r\n")
+    while not other.line().startswith(b"d OK"):
+        pass
+    other.close()
+    assert slow.line().startswith(b"* 1 FETCH (BODY[] {%d}" % len(message))
+    slow.close()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="server's own sign-in is needed")
+def test_idle_many(server):
+    """One change wakes every idling session of the account, and no other one."""
+    sessions = []
+    for user in [1] * 20 + [2] * 3:
+        c = Connection("127.0.0.1", server.port)
+        c.line()
+        c.send(b"a LOGIN user%d secret\r\nb SELECT INBOX\r\nc IDLE\r\n" % user)
+        while not c.line().startswith(b"+"):
+            pass
+        sessions.append((user, c))
+    writer = Connection("127.0.0.1", server.port)
+    writer.line()
+    writer.send(b"a LOGIN user1 secret\r\nb APPEND INBOX {3+}\r\na:b\r\n")
+    while not writer.line().startswith(b"b OK"):
+        pass
+    for user, c in sessions:
+        if user == 1:
+            assert c.line() == b"* 1 EXISTS"
+            assert c.line().endswith(b" RECENT")
+        c.send(b"DONE\r\n")
+        assert c.line().startswith(b"c OK")
+        c.close()

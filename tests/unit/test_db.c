@@ -1,0 +1,533 @@
+/* tests/unit/test_db.c - the SQL interface: transactions, locks between threads and processes, durability's bookkeeping. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "db/db.h"
+#include "sys/boot.h"
+#include "sys/disk.h"
+#include "sys/fault.h"
+
+#define assert_st(got, want) assert_string_equal(status_name(got), status_name(want))
+#define assert_ok(got)       assert_st((got), ST_OK)
+#define PATH                 "dbtest/sub/t.db"
+
+static char dir[64];
+static int  dir_fd;
+
+static const char *const   steps[] = { "CREATE TABLE t (account INTEGER NOT NULL, id INTEGER NOT NULL, v BLOB, PRIMARY KEY (account, id))"
+				       " WITHOUT ROWID; CREATE TABLE n (account INTEGER PRIMARY KEY, n INTEGER NOT NULL)",
+				       "CREATE TABLE second (account INTEGER PRIMARY KEY)" };
+static const struct db_schema v1 = { steps, 1 }, v2 = { steps, 2 };
+
+static struct db *open_with(const struct db_schema *schema, unsigned checkpoint_pages)
+{
+	struct db_options o = { .schema = schema, .create = true, .checkpoint_pages = checkpoint_pages, .lock_ms = 5000 };
+	struct db        *db;
+
+	assert_ok(db_open(PATH, &o, &db));
+	return db;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	db_init();
+	snprintf(dir, sizeof(dir), "/tmp/postrider-db-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_ok(disk_make_dir(dir_fd, "sub"));
+	return db_root("dbtest", dir_fd) == ST_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	int tmp = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+	(void)state;
+#ifdef POSTRIDER_FAULTS
+	fault_clear();
+#endif
+	assert_ok(disk_remove_dir(tmp, dir + 5));
+	close(tmp);
+	close(dir_fd);
+	return 0;
+}
+
+static enum status put(struct db *db, uint64_t id, struct str v)
+{
+	struct db_stmt *s;
+	enum status     st = db_begin_write(db);
+
+	if (st != ST_OK)
+		return st;
+	s = db_sql(db, "INSERT INTO t VALUES (1, ?1, ?2)");
+	db_bind_u64(s, 1, id);
+	db_bind_blob(s, 2, v);
+	st = db_run(s);
+	if (st != ST_OK) {
+		db_rollback(db);
+		return st;
+	}
+	return db_commit(db);
+}
+
+static uint64_t count(struct db *db)
+{
+	struct db_stmt *s = db_sql(db, "SELECT count(*) FROM t");
+	uint64_t        n;
+
+	assert_ok(db_step(s));
+	n = db_u64(s, 0);
+	db_done(s);
+	return n;
+}
+
+static void test_open(void **state)
+{
+	struct db_options o = { .schema = &v1 };
+	struct db        *db = NULL;
+
+	(void)state;
+	assert_st(db_open(PATH, &o, &db), ST_NOT_FOUND);
+	assert_false(disk_exists(dir_fd, "sub/t.db.lock"));
+	assert_st(db_open("elsewhere/t.db", &o, &db), ST_DENIED);
+	assert_st(db_open("dbtest/../t.db", &o, &db), ST_DENIED);
+	db = open_with(&v1, 0);
+	assert_false(db_unsynced(db));
+	assert_true(db_memory(db) > 1000 && db_memory(db) < 190 * KIB);
+	db_close(&db);
+	assert_true(disk_exists(dir_fd, "sub/t.db"));
+	assert_true(disk_exists(dir_fd, "sub/t.db-wal"));
+	db_close(&db);
+}
+
+static void test_values(void **state)
+{
+	struct db      *db = open_with(&v1, 0);
+	struct db_stmt *s;
+
+	(void)state;
+	assert_ok(put(db, 1, STR("a\0b")));
+	assert_st(put(db, 1, STR("again")), ST_EXISTS);
+	assert_ok(put(db, UINT64_C(0x8000000000000001), STR("")));
+	s = db_sql(db, "SELECT id, v, NULL FROM t ORDER BY id DESC");
+	assert_ok(db_step(s));
+	assert_int_equal(db_u64(s, 0), 1);
+	assert_str(db_str(s, 1), STR("a\0b"));
+	assert_true(db_null(s, 2));
+	assert_ok(db_step(s));
+	assert_true(db_u64(s, 0) == UINT64_C(0x8000000000000001));
+	assert_false(db_null(s, 1));
+	assert_int_equal(db_str(s, 1).n, 0);
+	assert_st(db_step(s), ST_NOT_FOUND);
+	db_done(s);
+	db_close(&db);
+}
+
+static void test_transactions(void **state)
+{
+	struct db *one = open_with(&v1, 0), *two = open_with(&v1, 0);
+
+	(void)state;
+	assert_ok(db_begin_write(one));
+	assert_ok(db_run(db_sql(one, "INSERT INTO t VALUES (1, 5, NULL)")));
+	assert_int_equal(count(one), 1);
+	assert_int_equal(count(two), 0);
+	db_rollback(one);
+	assert_int_equal(count(one), 0);
+	assert_ok(put(one, 1, STR("x")));
+	assert_ok(db_begin_read(two));
+	assert_int_equal(count(two), 1);
+	assert_ok(put(one, 2, STR("y")));
+	assert_int_equal(count(two), 1); /* its snapshot */
+	assert_ok(db_commit(two));
+	assert_int_equal(count(two), 2);
+	db_close(&one);
+	db_close(&two);
+}
+
+static void test_synced(void **state)
+{
+	struct db *one = open_with(&v1, 0), *two = open_with(&v1, 0);
+	uint64_t   before = db_commits(one);
+
+	(void)state;
+	assert_ok(put(one, 1, STR("x")));
+	assert_true(db_commits(two) > before);
+	assert_true(db_unsynced(one) && db_unsynced(two));
+	assert_ok(db_sync(two));
+	assert_false(db_unsynced(one));
+	/* A transaction that wrote nothing leaves nothing to sync. */
+	assert_ok(db_begin_write(one));
+	assert_ok(db_commit(one));
+	assert_false(db_unsynced(one));
+	assert_ok(put(one, 2, STR("y")));
+	assert_ok(db_synced(two, db_commits(two)));
+	assert_false(db_unsynced(one));
+	assert_ok(db_begin_write(one));
+	assert_ok(db_run(db_sql(one, "INSERT INTO t VALUES (1, 3, NULL)")));
+	assert_ok(db_flush(one));
+	assert_false(db_unsynced(two));
+	assert_int_equal(count(two), 3);
+	db_rollback(one);
+	db_close(&one);
+	db_close(&two);
+}
+
+static void test_checkpoint(void **state)
+{
+	struct db  *db = open_with(&v1, 8), *reader;
+	static char big[3000];
+	uint64_t    size = 0;
+	int         fd;
+
+	(void)state;
+	for (uint64_t i = 0; i < 200; i++)
+		assert_ok(put(db, i, str_n(big, sizeof(big))));
+	assert_ok(disk_open(dir_fd, "sub/t.db-wal", DISK_READ, &fd)); /* not a database file: no lock is lost by closing it */
+	assert_ok(disk_size(fd, &size));
+	close(fd);
+	assert_true(size < 40 * 4096); /* the log starts over again and again */
+	assert_int_equal(count(db), 200);
+	/* A reader keeps the checkpoint from its work: then nothing may count as synced. */
+	reader = open_with(&v1, 8);
+	assert_ok(db_begin_read(reader));
+	assert_int_equal(count(reader), 200);
+	for (uint64_t i = 300; i < 310; i++) {
+		assert_ok(put(db, i, str_n(big, sizeof(big))));
+		assert_true(db_unsynced(db));
+	}
+	assert_int_equal(count(reader), 200);
+	db_close(&reader);
+	db_close(&db);
+}
+
+static void test_versions(void **state)
+{
+	struct db        *db = open_with(&v1, 0);
+	struct db_options o = { .schema = &v1 };
+
+	(void)state;
+	assert_ok(put(db, 1, STR("kept")));
+	db_close(&db);
+	db = open_with(&v2, 0);
+	assert_int_equal(count(db), 1);
+	assert_ok(db_begin_write(db));
+	assert_ok(db_run(db_sql(db, "INSERT INTO second VALUES (1)")));
+	assert_ok(db_commit(db));
+	db_close(&db);
+	assert_st(db_open(PATH, &o, &db), ST_VERSION);
+}
+
+#define ADDS 200
+
+static enum status add_one(struct db *db)
+{
+	enum status st = db_begin_write(db);
+
+	if (st != ST_OK)
+		return st;
+	st = db_run(db_sql(db, "INSERT INTO n VALUES (1, 1) ON CONFLICT (account) DO UPDATE SET n = n + 1"));
+	if (st == ST_OK)
+		return db_commit(db);
+	db_rollback(db);
+	return st;
+}
+
+static void *adder(void *arg)
+{
+	struct db *db = open_with(&v1, 8);
+
+	(void)arg;
+	for (int i = 0; i < ADDS; i++)
+		assert_ok(add_one(db));
+	db_close(&db);
+	return NULL;
+}
+
+/* The file is made by whoever comes first, and every addition counts. */
+static void test_concurrent(void **state)
+{
+	pthread_t       threads[2];
+	pid_t           children[3];
+	struct db      *db;
+	struct db_stmt *s;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(children); i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			adder(NULL);
+			_exit(0);
+		}
+	}
+	for (size_t i = 0; i < LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, adder, NULL), 0);
+	for (size_t i = 0; i < LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < LEN(children); i++) {
+		int status = 1;
+
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
+	db = open_with(&v1, 0);
+	s = db_sql(db, "SELECT n FROM n");
+	assert_ok(db_step(s));
+	assert_int_equal(db_u64(s, 0), ADDS * (LEN(threads) + LEN(children)));
+	db_done(s);
+	db_close(&db);
+}
+
+/* A process that dies with the lock and a commit half counted leaves nothing that the next one trips over. */
+static void test_dead_writer(void **state)
+{
+	struct db_options o = { .schema = &v1, .create = true, .lock_ms = 1 };
+	struct db        *db = open_with(&v1, 0), *other;
+	int               pipes[2], status;
+	char              c;
+	pid_t             child;
+
+	(void)state;
+	db_close(&db);
+	assert_int_equal(pipe(pipes), 0);
+	child = fork();
+	if (child == 0) {
+		db = open_with(&v1, 0);
+		assert_ok(db_begin_write(db));
+		assert_ok(db_run(db_sql(db, "INSERT INTO t VALUES (1, 5, NULL)")));
+		if (write(pipes[1], "x", 1) != 1)
+			_exit(2);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(pipes[0], &c, 1), 1);
+	assert_ok(db_open(PATH, &o, &other));
+	assert_st(db_begin_write(other), ST_TEMP);
+	db_close(&other);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	db = open_with(&v1, 0);
+	assert_int_equal(count(db), 0);
+	assert_ok(put(db, 1, STR("x")));
+	db_close(&db);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void test_damaged(void **state)
+{
+	struct db_options o = { .schema = &v1, .create = true };
+	struct db        *db;
+	int               fd;
+
+	(void)state;
+	assert_ok(disk_open(dir_fd, "sub/t.db", DISK_NEW, &fd));
+	assert_ok(disk_write_at(fd, "sub/t.db", 0, STR("this is no database, and longer than the hundred octets of a header "
+							"so that it cannot be taken for a file that is just being made")));
+	close(fd);
+	assert_st(db_open(PATH, &o, &db), ST_CORRUPT);
+}
+
+/* After another boot everything that is read is synced, and the lock file starts anew. */
+static void test_boot(void **state)
+{
+	struct db     *db = open_with(&v1, 0);
+	struct boot_id was = boot_id();
+
+	(void)state;
+	assert_ok(put(db, 1, STR("x")));
+	assert_true(db_unsynced(db));
+	db_close(&db);
+	boot_id_set((struct boot_id){ 1, 2 });
+	db = open_with(&v1, 0);
+	assert_false(db_unsynced(db));
+	assert_int_equal(count(db), 1);
+	boot_id_set((struct boot_id){ 3, 4 }); /* (not while it is open in life, but it must hold) */
+	assert_true(db_unsynced(db));
+	assert_ok(put(db, 2, STR("y")));
+	assert_ok(db_sync(db));
+	assert_false(db_unsynced(db));
+	db_close(&db);
+	boot_id_set(was);
+}
+
+#ifdef POSTRIDER_FAULTS
+static void test_full(void **state)
+{
+	struct db *db = open_with(&v1, 0);
+
+	(void)state;
+	assert_ok(put(db, 1, STR("x")));
+	fault_set("db.write", "t.db", 1, true, ENOSPC);
+	assert_st(put(db, 2, STR("y")), ST_FULL);
+	assert_int_equal(count(db), 1);
+	fault_clear();
+	assert_ok(put(db, 2, STR("y")));
+	assert_ok(db_sync(db));
+	assert_int_equal(count(db), 2);
+	db_close(&db);
+}
+
+static void test_suspect(void **state)
+{
+	struct db *db = open_with(&v1, 0), *other = open_with(&v1, 0);
+	pid_t      child;
+	int        status = 1;
+
+	(void)state;
+	assert_ok(put(db, 1, STR("synced")));
+	assert_ok(db_sync(db));
+	assert_ok(put(db, 2, STR("refused")));
+	fault_set("db.sync", "t.db", 1, false, EIO);
+	assert_st(db_sync(db), ST_SUSPECT);
+	fault_clear();
+	/* Never tried again; not written to, by this handle, another, or another process; still readable. */
+	assert_st(db_sync(db), ST_SUSPECT);
+	assert_st(db_sync(other), ST_SUSPECT);
+	assert_st(put(other, 3, STR("no")), ST_SUSPECT);
+	assert_true(db_is_suspect(PATH));
+	assert_int_equal(count(other), 2);
+	child = fork();
+	if (child == 0) {
+		struct db *mine = open_with(&v1, 0);
+
+		assert_st(put(mine, 3, STR("no")), ST_SUSPECT);
+		assert_int_equal(count(mine), 2);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	db_close(&db);
+	assert_ok(db_repair(PATH));
+	assert_false(db_is_suspect(PATH));
+	/* A handle from before the repair must not write into the file that was replaced. */
+	assert_true(db_stale(other));
+	assert_st(put(other, 3, STR("no")), ST_TEMP);
+	assert_st(db_begin_read(other), ST_TEMP);
+	db_close(&other);
+	db = open_with(&v1, 0);
+	assert_int_equal(count(db), 1);
+	assert_ok(put(db, 2, STR("again")));
+	assert_ok(db_sync(db));
+	db_close(&db);
+}
+
+/* The mark outlives the machine; the part of the log that was synced is told by the mark, not by the lock file. */
+static void test_suspect_reboot(void **state)
+{
+	struct db     *db = open_with(&v1, 0);
+	struct boot_id was = boot_id();
+
+	(void)state;
+	for (uint64_t i = 0; i < 5; i++)
+		assert_ok(put(db, i, STR("synced")));
+	assert_ok(db_sync(db));
+	assert_ok(put(db, 7, STR("refused")));
+	fault_set("db.sync", "t.db-wal", 1, false, EIO);
+	assert_st(db_sync(db), ST_SUSPECT);
+	fault_clear();
+	db_close(&db);
+	assert_ok(disk_remove(dir_fd, "sub/t.db.lock"));
+	boot_id_set((struct boot_id){ 5, 6 });
+	db = open_with(&v1, 0);
+	assert_st(put(db, 8, STR("no")), ST_SUSPECT);
+	db_close(&db);
+	assert_ok(db_repair(PATH));
+	db = open_with(&v1, 0);
+	assert_int_equal(count(db), 5);
+	db_close(&db);
+	boot_id_set(was);
+}
+
+/* A checkpoint syncs too; when that fails, nothing that was synced before is lost by the repair. */
+static void test_suspect_checkpoint(void **state)
+{
+	static char big[3000];
+
+	(void)state;
+	for (unsigned nth = 1; nth < 12; nth++) {
+		struct db *db = open_with(&v1, 10);
+		uint64_t   synced = 0, i = 0;
+
+		fault_set("db.sync", "t.db", nth, false, EIO);
+		for (i = 1; i < 200; i++) {
+			if (put(db, i + nth * 1000, str_n(big, sizeof(big))) != ST_OK || db_sync(db) != ST_OK)
+				break;
+			synced = count(db);
+		}
+		fault_clear();
+		assert_true(i < 200);
+		assert_true(db_is_suspect(PATH));
+		db_close(&db);
+		assert_ok(db_repair(PATH));
+		db = open_with(&v1, 10);
+		assert_true(count(db) >= synced && count(db) <= synced + 1);
+		db_close(&db);
+	}
+}
+
+/* The repair itself is cut off at each of its renames and syncs, then tried again. */
+static void test_repair_interrupted(void **state)
+{
+	static const char *const points[] = { "disk.sync", "disk.sync_dir", "disk.rename", "disk.write", "db.sync", "db.write" };
+
+	(void)state;
+	for (size_t p = 0; p < LEN(points); p++) {
+		for (unsigned nth = 1; nth < 6; nth++) {
+			struct db *db = open_with(&v1, 0);
+			uint64_t   had = count(db);
+
+			assert_ok(put(db, p * 100 + nth, STR("synced")));
+			assert_ok(db_sync(db));
+			assert_ok(put(db, 10000, STR("refused")));
+			db_mark_suspect(PATH);
+			db_close(&db);
+			fault_set(points[p], "t.db", nth, true, EIO);
+			if (db_repair(PATH) != ST_OK)
+				assert_true(true);
+			fault_clear();
+			if (db_is_suspect(PATH))
+				assert_ok(db_repair(PATH));
+			assert_false(db_is_suspect(PATH));
+			db = open_with(&v1, 0);
+			assert_int_equal(count(db), had + 1);
+			db_close(&db);
+		}
+	}
+}
+#endif
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_synced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_checkpoint, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_concurrent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dead_writer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_boot, setup, teardown),
+#ifdef POSTRIDER_FAULTS
+		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suspect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suspect_reboot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suspect_checkpoint, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_repair_interrupted, setup, teardown),
+#endif
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,254 @@
+/* tests/unit/test_smtp_net.c - the SMTP session over the real net, on loopback: what depends on where packets and TLS records
+ * are cut, and what must not cross from clear into TLS. */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/net_tls.h"
+#include "smtp_server.h"
+
+#define RAW(lit) ((struct str){ lit, sizeof(lit) - 1 })
+
+static struct smtp_server server;
+
+static int setup(void **state)
+{
+	(void)state;
+	smtp_server_start(&server);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	smtp_server_stop(&server);
+	return 0;
+}
+
+/* ---- clients ---- */
+
+static int dial(enum smtp_kind kind)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(server.port[kind]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0); /* each send is a segment */
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+static void say(int fd, struct str s)
+{
+	if (s.n > 0)
+		assert_int_equal(send(fd, s.p, s.n, MSG_NOSIGNAL), (ssize_t)s.n);
+}
+
+/* The code of a whole reply; 0 at the end of the connection. */
+static unsigned hear(int fd)
+{
+	char   line[1024];
+	size_t n;
+
+	do {
+		for (n = 0; n < sizeof(line); n++) {
+			if (recv(fd, line + n, 1, 0) != 1)
+				return 0;
+			if (line[n] == '\n')
+				break;
+		}
+		assert_true(n > 4 && n < sizeof(line));
+	} while (line[3] == '-');
+	return (unsigned)(line[0] - '0') * 100 + (unsigned)(line[1] - '0') * 10 + (unsigned)(line[2] - '0');
+}
+
+static unsigned talk(int fd, const char *line)
+{
+	say(fd, str_of(line));
+	return hear(fd);
+}
+
+/* As many pieces as octets, or two pieces. */
+static void say_cut(int fd, struct str s, size_t cut)
+{
+	say(fd, str_first(s, cut));
+	say(fd, str_from(s, cut));
+}
+
+static int hello(enum smtp_kind kind)
+{
+	int fd = dial(kind);
+
+	assert_int_equal(hear(fd), 220);
+	assert_int_equal(talk(fd, "EHLO client.example\r\n"), 250);
+	return fd;
+}
+
+/* ---- tests ---- */
+
+/* papers 1.8 A, CVE-2023-51764/5/6: cut at every octet, in segments. One reply per message, and the commands inside never run. */
+static void test_smuggling(void **state)
+{
+	static const struct str markers[] = {
+		RAW("\n.\n"),       RAW("\n.\r\n"),         RAW("\r\n.\n"),        RAW("\r.\r"),         RAW("\r.\r\n"),
+		RAW("\r\n.\r"),     RAW("\r\n.\r\r\n"),     RAW("\r\n\0.\r\n"),    RAW("\n.\r"),         RAW("\r\r\n.\r\r\n"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(markers); i++) {
+		int        fd = hello(SMTP_KIND_RELAY);
+		struct buf data;
+
+		buf_init(&data, KIB);
+		buf_add(&data, STR("S: x\r\n\r\nx"));
+		buf_add(&data, markers[i]);
+		buf_add(&data, STR("MAIL FROM:<e@far.example>\r\nRCPT TO:<bob@demo.test>\r\nDATA\r\nx\r\n.\r\n"));
+		for (size_t cut = 0; cut < data.n; cut++) {
+			assert_int_equal(talk(fd, "MAIL FROM:<x@far.example>\r\n"), 250);
+			assert_int_equal(talk(fd, "RCPT TO:<alice@demo.test>\r\n"), 250);
+			assert_int_equal(talk(fd, "DATA\r\n"), 354);
+			say_cut(fd, buf_str(&data), cut);
+			assert_int_equal(hear(fd), 554);
+		}
+		assert_int_equal(talk(fd, "QUIT\r\n"), 221);
+		assert_int_equal(hear(fd), 0);
+		close(fd);
+		buf_done(&data);
+	}
+	assert_int_equal(server.ask.submits, 0);
+}
+
+/* A whole dialogue, cut in two at every octet of the group and of the data. */
+static void test_cuts(void **state)
+{
+	static const struct str group = RAW("MAIL FROM:<x@far.example>\r\nRCPT TO:<alice@demo.test>\r\nDATA\r\n");
+	static const struct str data = RAW("S: x\r\n\r\n..a\r\n.b\r\n\r\n.\r\n");
+	int                     fd = hello(SMTP_KIND_RELAY);
+	unsigned                before = server.ask.submits;
+
+	(void)state;
+	for (size_t cut = 0; cut <= group.n; cut++) {
+		say_cut(fd, group, cut);
+		assert_int_equal(hear(fd), 250);
+		assert_int_equal(hear(fd), 250);
+		assert_int_equal(hear(fd), 354);
+		say_cut(fd, data, cut % data.n);
+		assert_int_equal(hear(fd), 250);
+		assert_true(str_iends(buf_str(&server.ask.content), STR("S: x\r\n\r\n.a\r\nb\r\n\r\n")));
+	}
+	assert_int_equal(server.ask.submits, before + group.n + 1);
+	assert_int_equal(talk(fd, "QUIT\r\n"), 221);
+	close(fd);
+}
+
+/* papers 1.8 B: of what was sent in clear behind STARTTLS, nothing is ever answered. */
+static void test_injection(void **state)
+{
+	static const struct str tail = RAW("STARTTLS\r\nNOOP\r\nRSET\r\n");
+
+	(void)state;
+	for (size_t n = 11; n <= tail.n; n++) {
+		for (int late = 0; late < 2; late++) {
+			int      fd = hello(SMTP_KIND_RELAY);
+			char     rest[64];
+			ssize_t  got;
+
+			if (late) { /* 220 first, then octets that are no handshake */
+				assert_int_equal(talk(fd, "STARTTLS\r\n"), 220);
+				say(fd, str_sub(tail, 10, n - 10));
+				shutdown(fd, SHUT_WR);
+			} else {
+				say(fd, str_first(tail, n));
+				assert_int_equal(hear(fd), 554);
+			}
+			got = recv(fd, rest, sizeof(rest), 0);
+			assert_true(got <= 0 || (late && rest[0] == 21)); /* a TLS alert at most, RFC 8446 §5.1 */
+			close(fd);
+		}
+	}
+}
+
+static void stream_say(struct net_stream *s, const char *text)
+{
+	for (; *text; text++) /* each octet is a TLS record */
+		assert_int_equal(net_stream_write(s, str_n(text, 1), 5000), ST_OK);
+}
+
+static void stream_hear(struct net_stream *s, unsigned code)
+{
+	struct buf line;
+	uint32_t   got;
+
+	buf_init(&line, 2000);
+	do {
+		assert_int_equal(net_stream_line(s, &line, 5000), ST_OK);
+	} while (line.n > 3 && line.p[3] == '-');
+	assert_true(str_to_u32(str_first(buf_str(&line), 3), &got));
+	assert_int_equal(got, code);
+	buf_done(&line);
+}
+
+static void test_tls(void **state)
+{
+	static const struct {
+		const char *say;
+		unsigned    code;
+	} rows[] = {
+		{ "MAIL FROM:<alice@demo.test>\r\n", 530 },
+		{ "EHLO client.example\r\n", 250 },
+		{ "STARTTLS\r\n", 503 },
+		{ "AUTH PLAIN\r\n", 334 },
+		{ "AGFsaWNlQGRlbW8udGVzdABwYXNzd29yZA==\r\n", 235 },
+		{ "MAIL FROM:<alice@demo.test>\r\n", 250 },
+		{ "RCPT TO:<x@far.example>\r\n", 250 },
+		{ "DATA\r\n", 354 },
+		{ "From: alice@demo.test\r\n\r\n..\r\n.\r\n", 250 },
+		{ "QUIT\r\n", 221 },
+	};
+	struct net_stream *s = net_stream_new(dial(SMTP_KIND_SUBMISSION));
+	const char        *why = NULL;
+
+	(void)state;
+	stream_hear(s, 220);
+	stream_say(s, "EHLO client.example\r\n");
+	stream_hear(s, 250);
+	stream_say(s, "AUTH PLAIN AGFsaWNlQGRlbW8udGVzdABwYXNzd29yZA==\r\n");
+	stream_hear(s, 538);
+	stream_say(s, "STARTTLS\r\n");
+	stream_hear(s, 220);
+	assert_int_equal(net_stream_tls(s, "mx.demo.test", false, 5000, &why), ST_OK);
+	for (size_t i = 0; i < LEN(rows); i++) {
+		stream_say(s, rows[i].say);
+		stream_hear(s, rows[i].code);
+	}
+	assert_true(str_search(buf_str(&server.ask.content), STR(" tls TLS_")) > 0);
+	assert_true(str_iends(buf_str(&server.ask.content), STR("\r\n\r\n.\r\n")));
+	net_stream_free(&s);
+}
+
+/* RFC 5321 §3.1. Whoever has sent before the server accepted is seen; later it is a race that only the peer loses. */
+static void test_early(void **state)
+{
+	int      fd = dial(SMTP_KIND_RELAY);
+	unsigned code;
+
+	(void)state;
+	say(fd, STR("EHLO client.example\r\n"));
+	code = hear(fd);
+	assert_true(code == 554 || code == 220);
+	assert_int_equal(hear(fd), code == 554 ? 0 : 250);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_smuggling), cmocka_unit_test(test_cuts),  cmocka_unit_test(test_injection),
+		cmocka_unit_test(test_tls),       cmocka_unit_test(test_early),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
