@@ -169,11 +169,21 @@ class Postrider(Server):
         try:
             for p in ("smtp", "submission", "submissions", "imap", "imaps"):
                 wait_port(self.ports[p], self.process)
-            self.wait_drained(60)  # the demo's own message
+            self.wait_line("Postrider is running")  # its accounts are there, and its own message was read
+            self.wait_drained(60)
         except Failed as e:
             self.stop()
             with open(self.log_path, errors="replace") as f:
                 raise Failed(f"{e}\n{f.read()[-3000:]}") from None
+
+    def wait_line(self, text, seconds=120):
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit and self.process.poll() is None:
+            with open(self.log_path, errors="replace") as f:
+                if text in f.read():
+                    return
+            time.sleep(0.05)
+        raise Failed(f"{self.name} does not say {text!r}")
 
     def stop(self):
         end(self.process)

@@ -59,7 +59,7 @@ static enum imap_next mailbox_find(struct imap_session *s, const struct imap_app
 static enum imap_next begin(struct imap_session *s, const struct imap_literal *l, const struct imap_append *p)
 {
 	size_t         held = (size_t)MIN(l->n, (uint64_t)LIMIT_INLINE);
-	uint64_t       mailbox;
+	uint64_t       mailbox = 0;
 	enum imap_next next;
 	enum status    st;
 
