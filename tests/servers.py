@@ -9,6 +9,7 @@ password)), start(), stop(), pids() (all its processes), drained() (nothing wait
 import glob
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,8 +34,9 @@ def account_name(i):
 
 
 def free_port_base():
-    """A base such that the ports of a demo are free now."""
-    for base in range(21000, 51000, 1300):
+    """A base such that the ports of a demo are free now; not the same for two runs at once. Below the ports of clients."""
+    bases = [b + offset for b in range(11000, 31000, 1000) for offset in range(0, 100)]
+    for base in random.sample(bases, 200):
         try:
             for offset in (24, 25, 143, 465, 587, 993):
                 with socket.socket() as s:
@@ -169,11 +171,21 @@ class Postrider(Server):
         try:
             for p in ("smtp", "submission", "submissions", "imap", "imaps"):
                 wait_port(self.ports[p], self.process)
-            self.wait_drained(60)  # the demo's own message
+            self.wait_line("Postrider is running")  # its accounts are there, and its own message was read
+            self.wait_drained(60)
         except Failed as e:
             self.stop()
             with open(self.log_path, errors="replace") as f:
                 raise Failed(f"{e}\n{f.read()[-3000:]}") from None
+
+    def wait_line(self, text, seconds=120):
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit and self.process.poll() is None:
+            with open(self.log_path, errors="replace") as f:
+                if text in f.read():
+                    return
+            time.sleep(0.05)
+        raise Failed(f"{self.name} does not say {text!r}")
 
     def stop(self):
         end(self.process)

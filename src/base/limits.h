@@ -85,6 +85,9 @@
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
 #define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open */
 
+/* DNS (what one answer may hold: ipc/msg_dns.h) */
+#define LIMIT_DNS_PENDING    ((unsigned)4000)     /* lookups at once */
+
 /* Directory */
 #define LIMIT_ALIAS_TARGETS  ((size_t)1000)
 #define LIMIT_ALIAS_DEPTH    ((unsigned)20)

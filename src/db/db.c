@@ -126,6 +126,7 @@ static enum status schema_make(struct db *db)
 {
 	char        text[64];
 	int64_t     version = 0;
+	bool        all;
 	enum status st = version_read(db, &version);
 
 	if (st != ST_OK || version == (int64_t)db->options.schema->count)
@@ -142,7 +143,7 @@ static enum status schema_make(struct db *db)
 	if (st == ST_OK)
 		st = steps_run(db, (unsigned)(version < 0 ? -version : version));
 	if (st == ST_OK)
-		st = db_checkpoint(db, true);
+		st = db_checkpoint(db, true, &all); /* the log is synced below in any case */
 	if (st == ST_OK)
 		st = db_file_sync_dir(db->file);
 	if (st == ST_OK)

@@ -64,6 +64,8 @@ uint64_t db_commits(const struct db *db);
 bool db_unsynced(const struct db *db);
 /* The file was repaired (replaced) since this handle was opened: close it. Transactions on it begin with ST_TEMP. */
 bool db_stale(const struct db *db);
+/* Raised by each repair. In one boot of the machine and one generation nothing that was committed has been lost. */
+uint64_t db_generation(const struct db *db);
 /* Something else made durable what was committed when db_commits() said `commits` (a syncfs that began after that). */
 MUST_CHECK enum status db_synced(struct db *db, uint64_t commits);
 /* Mark by hand (a syncfs over many files failed). */

@@ -1,4 +1,5 @@
 /* db/db_file.c - the registry of open database files, their writer lock and lock file; see db_file.h. */
+#include "db/db_gather.h"
 #include "db/db_file.h"
 
 #include <errno.h>
@@ -127,6 +128,7 @@ enum status db_file_lock(struct db_file *f, unsigned ms)
 
 void db_file_unlock(struct db_file *f)
 {
+	db_gather_end();
 	disk_unlock(f->lock_fd, LOCK_WRITER);
 	pthread_mutex_unlock(&f->writer);
 }

@@ -40,8 +40,8 @@ void db_stmts_drop(struct db *db);
 
 /* Bring the lock file up to this boot; the writer lock is held, no transaction is open. */
 MUST_CHECK enum status db_boot(struct db *db);
-/* Copy the log into the database, both synced; the writer lock is held. */
-MUST_CHECK enum status db_checkpoint(struct db *db, bool wait);
+/* Copy the log into the database; the writer lock is held. *ret_all: all of it, and both are synced. */
+MUST_CHECK enum status db_checkpoint(struct db *db, bool wait, bool *ret_all);
 /* Sync the log whatever the lock file says. */
 MUST_CHECK enum status db_sync_log(struct db *db);
 /* Octets `offset`.. of the database (log = false) or its log. */

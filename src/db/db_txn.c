@@ -112,13 +112,16 @@ enum status db_boot(struct db *db)
 	return db_header_reset(db->file, &h);
 }
 
-enum status db_checkpoint(struct db *db, bool wait)
+enum status db_checkpoint(struct db *db, bool wait, bool *ret_all)
 {
+	int         in_log = 0, copied = -1;
 	enum status st = db_result(db, sqlite3_wal_checkpoint_v2(db->sql, "main",
 								 wait ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE,
-								 NULL, NULL));
+								 &in_log, &copied));
 
-	return st == ST_TEMP ? ST_OK : st; /* a reader is in the way: next time */
+	/* With a reader in the way it may not even have synced the log. */
+	*ret_all = st == ST_OK && in_log == copied;
+	return st == ST_TEMP ? ST_OK : st;
 }
 
 static enum status begin_locked(struct db *db)
@@ -197,16 +200,23 @@ static enum status commit_write(struct db *db)
 	return st;
 }
 
+/* If it cannot be noted, the next to ask syncs once more. */
+static void note_synced(struct db *db, struct db_place p)
+{
+	if (db_header_synced(db->file, p) != ST_OK)
+		log_debug("lock file refused", LOG_C("file", db->file->below));
+}
+
 /* After the commit and still under the lock. A failure here marks the file; the commit stands, and db_sync tells. */
 static void checkpoint_if_long(struct db *db)
 {
+	bool all;
+
 	if (db->frames < db->options.checkpoint_pages)
 		return;
 	/* Readers have kept the log from starting over for long: wait for them once. */
-	if (db_checkpoint(db, db->frames > 8 * db->options.checkpoint_pages) != ST_OK)
-		return;
-	if (db_header_synced(db->file, db->header.done) != ST_OK)
-		log_debug("lock file refused", LOG_C("file", db->file->below));
+	if (db_checkpoint(db, db->frames > 8 * db->options.checkpoint_pages, &all) == ST_OK && all)
+		note_synced(db, db->header.done);
 }
 
 enum status db_commit(struct db *db)
@@ -235,10 +245,10 @@ enum status db_flush(struct db *db)
 	st = commit_write(db);
 	if (st == ST_OK)
 		st = db_sync_log(db);
-	if (st == ST_OK)
-		st = db_header_synced(db->file, db->header.done);
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		note_synced(db, db->header.done);
 		st = db_run(db_sql(db, "BEGIN IMMEDIATE"));
+	}
 	if (st != ST_OK)
 		db_rollback(db);
 	return st;
@@ -275,6 +285,8 @@ bool db_stale(const struct db *db)
 	return db_header_read(db->file, &h) == ST_OK && h.generation != db->generation;
 }
 
+uint64_t db_generation(const struct db *db) { return db->generation; }
+
 uint64_t db_commits(const struct db *db)
 {
 	struct db_header h;
@@ -294,7 +306,9 @@ enum status db_sync(struct db *db)
 	if (h.generation != db->generation)
 		return ST_TEMP;
 	st = db_sync_log(db);
-	return st == ST_OK ? db_header_synced(db->file, h.done) : st == ST_FULL || st == ST_IO ? ST_SUSPECT : st;
+	if (st == ST_OK)
+		note_synced(db, h.done);
+	return st == ST_FULL || st == ST_IO ? ST_SUSPECT : st;
 }
 
 enum status db_synced(struct db *db, uint64_t commits)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "db/db_gather.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -151,7 +152,9 @@ void db_vfs_init(void)
 		{ "stat", (sqlite3_syscall_ptr)my_stat },       { "lstat", (sqlite3_syscall_ptr)my_stat },
 		{ "unlink", (sqlite3_syscall_ptr)my_unlink },   { "readlink", (sqlite3_syscall_ptr)my_readlink },
 		{ "mkdir", (sqlite3_syscall_ptr)no_mkdir },     { "rmdir", (sqlite3_syscall_ptr)no_rmdir },
-		{ "getcwd", (sqlite3_syscall_ptr)no_getcwd },
+		{ "getcwd", (sqlite3_syscall_ptr)no_getcwd },   { "pwrite", (sqlite3_syscall_ptr)db_gather_pwrite },
+		{ "pwrite64", (sqlite3_syscall_ptr)db_gather_pwrite }, { "pread", (sqlite3_syscall_ptr)db_gather_pread },
+		{ "pread64", (sqlite3_syscall_ptr)db_gather_pread },
 	};
 
 	CHECK(unix_vfs);

@@ -81,8 +81,9 @@ static enum status load_domains(struct directory *d)
 
 static enum status load_accounts(struct directory *d)
 {
-	struct db_stmt *s = db_sql(d->db, "SELECT id, address, domain, hash, quota_octets, disabled, removed_ms, created_ms FROM account");
-	enum status     st;
+	struct db_stmt *s = db_sql(
+		d->db, "SELECT id, address, domain, hash, quota_octets, disabled, removed_ms, created_ms FROM account");
+	enum status st;
 
 	while ((st = db_step(s)) == ST_OK) {
 		struct dir_account row = {
@@ -118,7 +119,8 @@ static enum status load_aliases(struct directory *d)
 	do {
 		st = db_step(s);
 		if (count > 0 && (st != ST_OK || !str_eq(db_str(s, 0), name))) {
-			struct dir_domain *dom = map_find(&d->domains, str_from(name, (size_t)str_rfind(name, '@') + 1));
+			struct dir_domain *dom =
+				map_find(&d->domains, str_from(name, (size_t)str_rfind(name, '@') + 1));
 
 			if (dom == NULL) {
 				st = ST_CORRUPT;
@@ -195,7 +197,8 @@ enum status directory_open(const struct directory_options *options, struct direc
 	if (st == ST_OK)
 		st = password_hash(&d->cost, STR("nobody"), &d->nobody);
 	if (st == ST_OK)
-		st = db_open(d->options.path, &(struct db_options){ .schema = &schema, .create = d->options.create }, &d->db);
+		st = db_open(d->options.path, &(struct db_options){ .schema = &schema, .create = d->options.create },
+			     &d->db);
 	if (st == ST_OK)
 		st = load(d);
 	if (st != ST_OK) {

@@ -1,4 +1,5 @@
-/* directory/directory_account.c - change, remove, expire and list accounts; see directory.h. Adding is in directory_add.c. */
+/* directory/directory_account.c - change, remove, expire and list accounts; see directory.h. Adding is in
+ * directory_add.c. */
 #include <sodium.h>
 
 #include "base/log.h"
@@ -115,7 +116,8 @@ static enum status change_enable(struct directory *d, struct dir_account *acc)
 	return st;
 }
 
-static enum status rename_rows(struct directory *d, const struct dir_account *acc, struct str address, struct str domain)
+static enum status rename_rows(struct directory *d, const struct dir_account *acc, struct str address,
+			       struct str domain)
 {
 	enum status     st = db_begin_write(d->db);
 	struct db_stmt *s;
@@ -163,10 +165,10 @@ static enum status change(struct directory *d, struct dir_account *acc, const st
 		return ST_NOT_FOUND;
 	switch (q->what) {
 	case AUTH_CHANGE_PASSWORD: return change_password(d, acc, q->password);
-	case AUTH_CHANGE_RENAME:   return change_rename(d, acc, q->new_address);
-	case AUTH_CHANGE_QUOTA:    return change_quota(d, acc, q->quota_octets);
-	case AUTH_CHANGE_DISABLE:  return change_disable(d, acc);
-	case AUTH_CHANGE_ENABLE:   return change_enable(d, acc);
+	case AUTH_CHANGE_RENAME: return change_rename(d, acc, q->new_address);
+	case AUTH_CHANGE_QUOTA: return change_quota(d, acc, q->quota_octets);
+	case AUTH_CHANGE_DISABLE: return change_disable(d, acc);
+	case AUTH_CHANGE_ENABLE: return change_enable(d, acc);
 	}
 	return ST_INVALID;
 }
@@ -233,12 +235,12 @@ enum status directory_account_remove(struct directory *d, const struct auth_acco
 
 enum status directory_expire(struct directory *d, struct arena *a, uint64_t **ret_accounts, size_t *ret_count)
 {
-	uint64_t  *ids = ARENA_ARRAY(a, uint64_t, LIMIT_LIST_PAGE);
-	size_t     count = 0, done = 0;
-	int64_t    before_ms = dir_wall_ms(d) - d->options.retention_ms;
+	uint64_t   *ids = ARENA_ARRAY(a, uint64_t, LIMIT_LIST_PAGE);
+	size_t      count = 0, done = 0;
+	int64_t     before_ms = dir_wall_ms(d) - d->options.retention_ms;
 	enum status st = ST_OK;
-	struct str key;
-	void      *value;
+	struct str  key;
+	void       *value;
 
 	pthread_mutex_lock(&d->admin);
 	for (size_t at = 0; count < LIMIT_LIST_PAGE && map_next(&d->accounts, &at, &key, &value);) {
@@ -261,9 +263,10 @@ enum status directory_expire(struct directory *d, struct arena *a, uint64_t **re
 /* The next rows in order of address, of one domain or of all. */
 static struct db_stmt *list_sql(struct directory *d, struct str after, struct str domain)
 {
-	struct db_stmt *s = domain.n == 0 ? db_sql(d->db, "SELECT address FROM account WHERE address > ?1 ORDER BY address") :
-					    db_sql(d->db, "SELECT address FROM account WHERE domain = ?2 AND address > ?1"
-							  " ORDER BY address");
+	struct db_stmt *s = domain.n == 0
+				    ? db_sql(d->db, "SELECT address FROM account WHERE address > ?1 ORDER BY address")
+				    : db_sql(d->db, "SELECT address FROM account WHERE domain = ?2 AND address > ?1"
+						    " ORDER BY address");
 
 	db_bind_str(s, 1, after);
 	if (domain.n > 0)
@@ -288,8 +291,9 @@ enum status directory_account_list(struct directory *d, const struct auth_list_r
 
 		if (acc == NULL) /* committed, but never confirmed: see dir_commit */
 			continue;
-		r.accounts[r.account_count++] = (struct auth_account){ acc->id, arena_dup(a, acc->address), acc->disabled,
-								       acc->removed_ms != 0, acc->quota_octets, acc->created_ms };
+		r.accounts[r.account_count++] = (struct auth_account){ acc->id,           arena_dup(a, acc->address),
+								       acc->disabled,     acc->removed_ms != 0,
+								       acc->quota_octets, acc->created_ms };
 	}
 	db_done(s);
 	pthread_mutex_unlock(&d->admin);

@@ -65,8 +65,9 @@ static enum status insert(struct batch *b)
 	if (st != ST_OK)
 		return st;
 	for (size_t i = 0; i < b->count && st == ST_OK; i++) {
-		struct db_stmt *s = db_sql(b->d->db, "INSERT INTO account (address, domain, hash, quota_octets, disabled, removed_ms,"
-						     " created_ms) VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)");
+		struct db_stmt *s = db_sql(
+			b->d->db, "INSERT INTO account (address, domain, hash, quota_octets, disabled, removed_ms,"
+				  " created_ms) VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)");
 
 		db_bind_str(s, 1, b->rows[i].address);
 		db_bind_str(s, 2, b->rows[i].domain->name);
@@ -97,7 +98,8 @@ static void remember(struct batch *b)
 	pthread_rwlock_unlock(&b->d->lock);
 }
 
-enum status directory_account_add(struct directory *d, const struct auth_account_add_request *q, struct auth_account_add_reply *ret)
+enum status directory_account_add(struct directory *d, const struct auth_account_add_request *q,
+				  struct auth_account_add_reply *ret)
 {
 	struct batch b = { .d = d, .q = q, .now_ms = dir_wall_ms(d) };
 	enum status  st;
@@ -116,7 +118,8 @@ enum status directory_account_add(struct directory *d, const struct auth_account
 		remember(&b);
 	pthread_mutex_unlock(&d->admin);
 	if (st == ST_OK)
-		*ret = (struct auth_account_add_reply){ .first_account = b.count > 0 ? b.rows[0].id : 0, .added = b.count };
+		*ret = (struct auth_account_add_reply){ .first_account = b.count > 0 ? b.rows[0].id : 0,
+							.added = b.count };
 	arena_free(&b.a);
 	return st;
 }

@@ -25,7 +25,8 @@ static enum status alias_name(struct directory *d, struct str from, struct arena
 }
 
 /* Canonical, each once. */
-static enum status alias_targets(struct directory *d, const struct auth_alias *q, struct arena *a, struct str *ret, size_t *ret_count)
+static enum status alias_targets(struct directory *d, const struct auth_alias *q, struct arena *a, struct str *ret,
+				 size_t *ret_count)
 {
 	struct map  seen;
 	size_t      count = 0;
@@ -55,7 +56,8 @@ static enum status alias_may(struct directory *d, struct dir_alias *al)
 	if (map_find(&d->aliases, al->from) != NULL)
 		return ST_EXISTS;
 	if (dir_account_in_use(map_find(&d->accounts, al->from)) && !keeps_copy) {
-		log_info("alias not added: there is an account of this name, which must be among the targets", LOG_STR("from", al->from));
+		log_info("alias not added: there is an account of this name, which must be among the targets",
+			 LOG_STR("from", al->from));
 		return ST_EXISTS;
 	}
 	return dir_alias_check(d, al);
@@ -68,7 +70,8 @@ static enum status alias_insert(struct directory *d, const struct dir_alias *al)
 	if (st != ST_OK)
 		return st;
 	for (size_t i = 0; i < al->count && st == ST_OK; i++) {
-		struct db_stmt *s = db_sql(d->db, "INSERT INTO alias (name, position, domain, target) VALUES (?1, ?2, ?3, ?4)");
+		struct db_stmt *s =
+			db_sql(d->db, "INSERT INTO alias (name, position, domain, target) VALUES (?1, ?2, ?3, ?4)");
 
 		db_bind_str(s, 1, al->from);
 		db_bind_u64(s, 2, i);
@@ -182,7 +185,9 @@ enum status directory_alias_list(struct directory *d, const struct auth_list_req
 	if (q->domain.n > 0 && address_domain(q->domain, &domain) != ADDRESS_OK)
 		return ST_INVALID;
 	pthread_mutex_lock(&d->admin);
-	s = db_sql(d->db, "SELECT name FROM alias WHERE name > ?1 AND position = 0 AND (?2 = '' OR domain = ?2) ORDER BY name");
+	s = db_sql(
+		d->db,
+		"SELECT name FROM alias WHERE name > ?1 AND position = 0 AND (?2 = '' OR domain = ?2) ORDER BY name");
 	db_bind_str(s, 1, q->after);
 	db_bind_str(s, 2, address_text(&domain));
 	while ((st = db_step(s)) == ST_OK && r.alias_count < LIMIT_LIST_PAGE && octets < LIMIT_LIST_OCTETS) {

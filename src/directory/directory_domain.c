@@ -24,7 +24,8 @@ enum status directory_domain_add(struct directory *d, const struct auth_domain_r
 	if (address_domain(q->name, &name) != ADDRESS_OK)
 		return ST_INVALID;
 	pthread_mutex_lock(&d->admin);
-	st = map_find(&d->domains, address_text(&name)) != NULL ? ST_EXISTS : domain_insert(d, address_text(&name), now_ms);
+	st = map_find(&d->domains, address_text(&name)) != NULL ? ST_EXISTS
+								: domain_insert(d, address_text(&name), now_ms);
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
 		dir_domain_put(d, address_text(&name), now_ms);
@@ -59,8 +60,9 @@ static enum status domain_remove(struct directory *d, struct dir_domain *dom)
 	if (dom == NULL)
 		return ST_NOT_FOUND;
 	if (dom->rows > 0) {
-		log_info("domain not removed: it has accounts; removed ones count until they are purged", LOG_STR("domain", dom->name),
-			 LOG_U64("accounts", dom->accounts), LOG_U64("removed", dom->rows - dom->accounts));
+		log_info("domain not removed: it has accounts; removed ones count until they are purged",
+			 LOG_STR("domain", dom->name), LOG_U64("accounts", dom->accounts),
+			 LOG_U64("removed", dom->rows - dom->accounts));
 		return ST_DENIED;
 	}
 	st = domain_delete(d, dom->name);

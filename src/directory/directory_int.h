@@ -1,7 +1,7 @@
 /* directory/directory_int.h - private to this folder: the directory in memory.
  *
- * Locks, in this order: `admin` is held for a whole change (and guards the database handle), `lock` for writing only while memory
- * changes. So who holds `admin` may read memory without `lock`.
+ * Locks, in this order: `admin` is held for a whole change (and guards the database handle), `lock` for writing only
+ * while memory changes. So who holds `admin` may read memory without `lock`.
  */
 #ifndef DIRECTORY_DIRECTORY_INT_H
 #define DIRECTORY_DIRECTORY_INT_H
@@ -17,9 +17,9 @@
 struct dir_domain {
 	struct str          name;
 	int64_t             created_ms;
-	uint64_t            rows;               /* accounts, removed ones too */
-	uint64_t            accounts, aliases;  /* in use */
-	struct dir_account *first;              /* lowest id that is neither disabled nor removed, or NULL */
+	uint64_t            rows;              /* accounts, removed ones too */
+	uint64_t            accounts, aliases; /* in use */
+	struct dir_account *first;             /* lowest id that is neither disabled nor removed, or NULL */
 	struct dir_alias   *catch_all;
 };
 
@@ -41,19 +41,19 @@ struct dir_alias {
 };
 
 struct directory {
-	struct db              *db;
-	pthread_mutex_t         admin;
-	pthread_rwlock_t        lock;
-	struct map              domains, accounts, aliases; /* by name */
-	struct map              ids;                        /* accounts by id */
-	uint64_t                generation;
+	struct db               *db;
+	pthread_mutex_t          admin;
+	pthread_rwlock_t         lock;
+	struct map               domains, accounts, aliases; /* by name */
+	struct map               ids;                        /* accounts by id */
+	uint64_t                 generation;
 	struct directory_options options;
-	struct password_cost    cost;
-	struct password_hash    nobody; /* verified instead when there is no such account */
-	struct lane            *lane;
-	struct throttle        *throttle;
-	struct verified        *verified;
-	uint8_t                 token_key[32];
+	struct password_cost     cost;
+	struct password_hash     nobody; /* verified instead when there is no such account */
+	struct lane             *lane;
+	struct throttle         *throttle;
+	struct verified         *verified;
+	uint8_t                  token_key[32];
 };
 
 /* ---- directory_mem.c: all callers hold `lock` for writing, or nobody else knows d yet ---- */
@@ -73,11 +73,15 @@ void              dir_alias_free(struct dir_alias *al);
 void              dir_alias_put(struct directory *d, struct dir_alias *al); /* owned from here on */
 void              dir_alias_drop(struct directory *d, struct dir_alias *al);
 
-static inline bool dir_account_in_use(const struct dir_account *acc) { return acc != NULL && acc->removed_ms == 0; }
+static inline bool dir_account_in_use(const struct dir_account *acc)
+{
+	return acc != NULL && acc->removed_ms == 0;
+}
 
 /* ---- directory_resolve.c ---- */
 
-/* Canonical form; *ret_domain is ours, or NULL. The local part is folded if it is ours. Holds `lock` for reading, or `admin`. */
+/* Canonical form; *ret_domain is ours, or NULL. The local part is folded if it is ours. Holds `lock` for reading, or
+ * `admin`. */
 MUST_CHECK enum address_err dir_canon(struct directory *d, struct str address, struct address_canon *ret,
 				      struct dir_domain **ret_domain);
 /* Would adding `al` close a circle, or make too long a chain? ST_OK or ST_LIMIT. Holds `admin`. */
@@ -86,7 +90,7 @@ MUST_CHECK enum status dir_alias_check(struct directory *d, struct dir_alias *al
 /* ---- directory.c ---- */
 /* End the transaction after `st`: commit and sync, or roll back. */
 MUST_CHECK enum status dir_commit(struct directory *d, enum status st);
-int64_t dir_mono_ms(const struct directory *d);
-int64_t dir_wall_ms(const struct directory *d);
+int64_t                dir_mono_ms(const struct directory *d);
+int64_t                dir_wall_ms(const struct directory *d);
 
 #endif

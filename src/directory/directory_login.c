@@ -1,8 +1,8 @@
 /* directory/directory_login.c - sign-in: throttle, then remembered passwords, then the hash lane.
  *
  * The caller is never held up: whatever takes time happens in the lane. An unknown user, a disabled one and a wrong
- * password cost one hash each and get the same answer. Between the look at the account and the end of the hash the account
- * may change; its generation tells.
+ * password cost one hash each and get the same answer. Between the look at the account and the end of the hash the
+ * account may change; its generation tells.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static const char *const protocols[] = {
 };
 _Static_assert(LEN(protocols) == AUTH_PROTOCOL_LAST + 1, "a name per protocol");
 
-static void token_mac(const struct directory *d, const uint8_t plain[TOKEN_PLAIN], uint64_t generation, uint8_t ret[TOKEN_MAC])
+static void token_mac(const struct directory *d, const uint8_t plain[TOKEN_PLAIN], uint64_t generation,
+		      uint8_t ret[TOKEN_MAC])
 {
 	uint8_t in[TOKEN_PLAIN + sizeof(generation)];
 
@@ -74,7 +75,8 @@ enum status directory_token(struct directory *d, struct str token, uint64_t *ret
 	size_t              n;
 	struct dir_account *acc;
 
-	if (sodium_hex2bin(bin, sizeof(bin), token.p, token.n, NULL, &n, NULL) != 0 || n != sizeof(bin) || token.n != 2 * n)
+	if (sodium_hex2bin(bin, sizeof(bin), token.p, token.n, NULL, &n, NULL) != 0 || n != sizeof(bin) ||
+	    token.n != 2 * n)
 		return ST_DENIED;
 	memcpy(&account, bin, 8);
 	memcpy(&end, bin + 8, 8);
@@ -108,7 +110,8 @@ static void finish(struct attempt *t, enum status st)
 
 static bool must_wait(struct attempt *t)
 {
-	return t->limited && throttle_wait_ms(t->d->throttle, t->source.network, address_text(&t->user), dir_mono_ms(t->d)) > 0;
+	return t->limited &&
+	       throttle_wait_ms(t->d->throttle, t->source.network, address_text(&t->user), dir_mono_ms(t->d)) > 0;
 }
 
 static void succeed(struct attempt *t)
@@ -182,12 +185,15 @@ static void look_up(struct attempt *t)
 	pthread_rwlock_unlock(&d->lock);
 }
 
-void directory_login_start(struct directory *d, const struct auth_login_request *request, directory_login_fn *done, void *arg)
+void directory_login_start(struct directory *d, const struct auth_login_request *request, directory_login_fn *done,
+			   void *arg)
 {
 	struct attempt *t = calloc(1, sizeof(*t));
 
 	CHECK(t != NULL && request->protocol <= AUTH_PROTOCOL_LAST);
-	*t = (struct attempt){ .d = d, .request = request, .done = done, .arg = arg, .source = source_of(request->peer) };
+	*t = (struct attempt){
+		.d = d, .request = request, .done = done, .arg = arg, .source = source_of(request->peer)
+	};
 	t->limited = !(d->options.lab && t->source.loopback);
 	t->job.run = attempt_run;
 	t->job.source = t->limited ? t->source.network : LANE_NO_SOURCE;
@@ -216,7 +222,8 @@ static void wake(void *arg, enum status st, const struct auth_login_reply *reply
 
 	pthread_mutex_lock(&w->lock);
 	if (st == ST_OK)
-		*w->ret = (struct auth_login_reply){ reply->account, arena_dup(w->a, reply->address), arena_dup(w->a, reply->token) };
+		*w->ret = (struct auth_login_reply){ reply->account, arena_dup(w->a, reply->address),
+						     arena_dup(w->a, reply->token) };
 	w->st = st;
 	w->over = true;
 	pthread_cond_signal(&w->wake);

@@ -1,8 +1,8 @@
 /* directory/directory_resolve.c - where does mail for an address go? The order is in directory.h.
  *
- * Aliases are walked depth first. An alias is UNSEEN, then ON_PATH while its targets are walked, then DONE. A target that is
- * DONE is a diamond and adds nothing; one that is ON_PATH closes a circle, unless it is also an account, which then stands for
- * itself ("alice" to alice and bob, "bob" to bob and alice).
+ * Aliases are walked depth first. An alias is UNSEEN, then ON_PATH while its targets are walked, then DONE. A target
+ * that is DONE is a diamond and adds nothing; one that is ON_PATH closes a circle, unless it is also an account, which
+ * then stands for itself ("alice" to alice and bob, "bob" to bob and alice).
  */
 #include <string.h>
 
@@ -11,16 +11,16 @@
 enum mark { UNSEEN, ON_PATH, DONE };
 
 struct walk {
-	struct directory  *d;
-	struct arena      *a;
-	struct dir_alias  *extra; /* one that is about to be added, or NULL */
-	bool               mapped; /* the maps are set up: an alias was met, so there may be several targets */
-	struct map         marks;  /* alias name to enum mark */
-	struct map         taken;  /* target addresses */
+	struct directory   *d;
+	struct arena       *a;
+	struct dir_alias   *extra;  /* one that is about to be added, or NULL */
+	bool                mapped; /* the maps are set up: an alias was met, so there may be several targets */
+	struct map          marks;  /* alias name to enum mark */
+	struct map          taken;  /* target addresses */
 	struct auth_target *targets;
-	size_t             count, room;
-	unsigned           depth, steps;
-	bool               open; /* a target that is not a disabled account */
+	size_t              count, room;
+	unsigned            depth, steps;
+	bool                open; /* a target that is not a disabled account */
 };
 
 /* What an address of ours leads to: an alias, an account, or neither. */
@@ -29,7 +29,8 @@ struct match {
 	struct dir_account *account;
 };
 
-enum address_err dir_canon(struct directory *d, struct str address, struct address_canon *ret, struct dir_domain **ret_domain)
+enum address_err dir_canon(struct directory *d, struct str address, struct address_canon *ret,
+			   struct dir_domain **ret_domain)
 {
 	struct address       parsed;
 	struct address_canon name;

@@ -1,8 +1,8 @@
 /* directory/directory_rows.h - the messages that the role auth answers.
  *
- * ctx of all rows is the struct directory. Questions and sign-in are answered or handed to the hash lane on the channel's
- * reader thread, which therefore never waits; what administrators ask waits for the disk in DIRECTORY_POOL, for which one
- * thread is enough, because changes wait for each other anyway.
+ * ctx of all rows is the struct directory. Questions and sign-in are answered or handed to the hash lane on the
+ * channel's reader thread, which therefore never waits; what administrators ask waits for the disk in DIRECTORY_POOL,
+ * for which one thread is enough, because changes wait for each other anyway.
  */
 #ifndef DIRECTORY_DIRECTORY_ROWS_H
 #define DIRECTORY_DIRECTORY_ROWS_H

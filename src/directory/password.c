@@ -61,7 +61,8 @@ static bool crypt_importable(struct str hash)
 static enum status import(struct str stored, struct password_hash *ret)
 {
 	struct str hash = stored;
-	bool       ok = str_skip(&hash, argon2id) ? argon2_importable(hash) : str_skip(&hash, crypted) && crypt_importable(hash);
+	bool       ok = str_skip(&hash, argon2id) ? argon2_importable(hash)
+						  : str_skip(&hash, crypted) && crypt_importable(hash);
 
 	if (!ok || stored.n > sizeof(ret->p))
 		return ST_INVALID;
@@ -93,10 +94,10 @@ enum status password_hash(const struct password_cost *cost, struct str password,
 
 static bool crypt_verify(struct str hash, struct str password)
 {
-	char               *key = malloc(password.n + 1), stored[LIMIT_PASSWORD_HASH + 1];
-	struct crypt_data  *data = calloc(1, sizeof(*data));
-	const char         *got;
-	bool                ok = false;
+	char              *key = malloc(password.n + 1), stored[LIMIT_PASSWORD_HASH + 1];
+	struct crypt_data *data = calloc(1, sizeof(*data));
+	const char        *got;
+	bool               ok = false;
 
 	CHECK(key != NULL && data != NULL);
 	if (str_to_c(password, key, password.n + 1) && str_to_c(hash, stored, sizeof(stored))) {

@@ -1,7 +1,7 @@
 /* directory/password.h - hashes of passwords: made with Argon2id, imported ones verified by crypt(3).
  *
- * Stored form: "{ARGON2ID}$argon2id$..." (libsodium's string) or "{CRYPT}$..." (a crypt(3) string). Given one of these instead
- * of a password, password_hash() takes it over as it is, after looking at its shape and its cost.
+ * Stored form: "{ARGON2ID}$argon2id$..." (libsodium's string) or "{CRYPT}$..." (a crypt(3) string). Given one of these
+ * instead of a password, password_hash() takes it over as it is, after looking at its shape and its cost.
  *
  * Thread-safe; each call takes the cost's memory for its time.
  */
@@ -26,10 +26,11 @@ struct password_hash {
 	char   p[LIMIT_PASSWORD_HASH];
 };
 
-/* Once, before the others and before the sandbox. */
+/* Before the others; again does no harm. */
 MUST_CHECK enum status password_init(void);
 
-/* ST_INVALID: empty, over LIMIT_PASSWORD, with a NUL, or an imported hash that is unknown or too costly to verify; ST_TEMP: no memory. */
+/* ST_INVALID: empty, over LIMIT_PASSWORD, with a NUL, or an imported hash that is unknown or too costly to verify;
+ * ST_TEMP: no memory. */
 MUST_CHECK enum status password_hash(const struct password_cost *cost, struct str password, struct password_hash *ret);
 
 /* False also for a stored form that is none. Takes as long for a wrong password as for the right one. */

@@ -1,7 +1,7 @@
 /* directory/source.h - the network a peer comes from: what limits are counted against.
  *
- * An IPv4 address is itself (also when mapped into IPv6); of an IPv6 address the first 64 bits count, because whoever has one
- * has all of them.
+ * An IPv4 address is itself (also when mapped into IPv6); of an IPv6 address the first 64 bits count, because whoever
+ * has one has all of them.
  */
 #ifndef DIRECTORY_SOURCE_H
 #define DIRECTORY_SOURCE_H

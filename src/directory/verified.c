@@ -43,7 +43,8 @@ void verified_free(struct verified **v)
 	*v = NULL;
 }
 
-static void mac_of(const struct verified *v, uint64_t account, uint64_t generation, struct str password, unsigned char ret[MAC])
+static void mac_of(const struct verified *v, uint64_t account, uint64_t generation, struct str password,
+		   unsigned char ret[MAC])
 {
 	crypto_generichash_state st;
 
@@ -70,7 +71,8 @@ bool verified_find(struct verified *v, uint64_t account, uint64_t generation, st
 	mac_of(v, account, generation, password, mac);
 	pthread_mutex_lock(&v->lock);
 	for (size_t i = 0; i < WAYS; i++)
-		found |= set[i].account == account && set[i].until_ms > now_ms && sodium_memcmp(set[i].mac, mac, MAC) == 0;
+		found |= set[i].account == account && set[i].until_ms > now_ms &&
+			 sodium_memcmp(set[i].mac, mac, MAC) == 0;
 	pthread_mutex_unlock(&v->lock);
 	return found;
 }
@@ -84,7 +86,8 @@ void verified_put(struct verified *v, uint64_t account, uint64_t generation, str
 	pthread_mutex_lock(&v->lock);
 	/* The account's own entry, else a free one, else the oldest. */
 	for (size_t i = 0; i < WAYS && e->account != account; i++) {
-		if (set[i].account == account || (e->account != 0 && (set[i].account == 0 || set[i].until_ms < e->until_ms)))
+		if (set[i].account == account ||
+		    (e->account != 0 && (set[i].account == 0 || set[i].until_ms < e->until_ms)))
 			e = &set[i];
 	}
 	*e = fresh;

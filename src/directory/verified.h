@@ -1,7 +1,7 @@
 /* directory/verified.h - passwords that were right a few minutes ago, so that the next sign-in costs no hash.
  *
- * Kept is a MAC of (account, generation, password) under a key made at the start, never the password. The generation is the
- * account's: it changes with the password, so an old password cannot come back. The table has a fixed size.
+ * Kept is a MAC of (account, generation, password) under a key made at the start, never the password. The generation is
+ * the account's: it changes with the password, so an old password cannot come back. The table has a fixed size.
  *
  * Thread-safe.
  */

@@ -1,8 +1,8 @@
 /* dns/dns.c - see dns.h.
  *
- * A lookup is in the list `first` from the moment it is asked until it is answered. All have the same time to live, so the list
- * is in order of deadlines. Only the answering thread takes lookups out; who adds one holds `lock` until libunbound has given
- * its number, so that neither answer nor deadline can come first.
+ * A lookup is in the list `first` from the moment it is asked until it is answered. All have the same time to live, so
+ * the list is in order of deadlines. Only the answering thread takes lookups out; who adds one holds `lock` until
+ * libunbound has given its number, so that neither answer nor deadline can come first.
  */
 #include "dns/dns.h"
 
@@ -21,9 +21,8 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-#define LIMIT_DNS_PENDING ((unsigned)4000) /* lookups at once */
-#define ANCHOR_LINE_MAX   ((size_t)4096)
-#define TTL_MAX_S         ((int)86400)
+#define ANCHOR_LINE_MAX ((size_t)4096)
+#define TTL_MAX_S       ((int)86400)
 
 struct lookup {
 	struct lookup *next, **prev;
@@ -135,8 +134,8 @@ static enum status forward_set(struct dns *dns, struct str forward)
 	return ST_OK;
 }
 
-/* Makes the settings final now, not at the first lookup: keys are parsed, hints loaded. Of the zones that libunbound answers by itself
- * a resolver nearby may know two. */
+/* Makes the settings final now, not at the first lookup: keys are parsed, hints loaded. Of the zones that libunbound
+ * answers by itself a resolver nearby may know two. */
 static bool zones_set(struct dns *dns, bool forward)
 {
 	return ub_ctx_zone_add(dns->ub, "localhost.", "static") == 0 &&
@@ -194,31 +193,35 @@ enum status dns_open(const struct dns_options *options, struct dns **ret, const 
 /* ---- answers ---- */
 
 /* Every record that can be read; none of several means that the answer is no answer. */
-static enum status records_read(const struct ub_result *r, enum dns_type type, struct arena *a, struct dns_lookup_reply *reply)
+static enum status records_read(const struct ub_result *r, enum dns_type type, struct arena *a,
+				struct dns_lookup_reply *reply)
 {
 	size_t bad = 0;
 
 	reply->records = ARENA_ARRAY(a, struct dns_record, LIMIT_DNS_RECORDS);
 	for (size_t i = 0; r->data[i] != NULL && reply->record_count < LIMIT_DNS_RECORDS; i++) {
-		if (r->len[i] >= 0 &&
-		    dns_rdata_decode(type, str_n(r->data[i], (size_t)r->len[i]), a, &reply->records[reply->record_count]))
+		if (r->len[i] >= 0 && dns_rdata_decode(type, str_n(r->data[i], (size_t)r->len[i]), a,
+						       &reply->records[reply->record_count]))
 			reply->record_count++;
 		else
 			bad++;
 	}
 	if (bad > 0)
-		log_info("malformed DNS records", LOG_C("name", r->qname), LOG_U64("type", type), LOG_U64("count", bad));
+		log_info("malformed DNS records", LOG_C("name", r->qname), LOG_U64("type", type),
+			 LOG_U64("count", bad));
 	return reply->record_count > 0 ? ST_OK : ST_TEMP;
 }
 
-static enum status answer_read(const struct ub_result *r, enum dns_type type, struct arena *a, struct dns_lookup_reply *reply)
+static enum status answer_read(const struct ub_result *r, enum dns_type type, struct arena *a,
+			       struct dns_lookup_reply *reply)
 {
 	*reply = (struct dns_lookup_reply){
 		.security = r->secure ? DNS_SECURE : DNS_INSECURE,
 		.ttl_s = (uint32_t)MAX(MIN(r->ttl, TTL_MAX_S), 0),
 	};
 	if (r->bogus) {
-		log_info("bogus DNS answer", LOG_C("name", r->qname), LOG_U64("type", type), LOG_C("reason", r->why_bogus));
+		log_info("bogus DNS answer", LOG_C("name", r->qname), LOG_U64("type", type),
+			 LOG_C("reason", r->why_bogus));
 		return ST_TEMP;
 	}
 	if (r->rcode == 3 && r->nxdomain) {
@@ -263,7 +266,8 @@ static void on_answer(void *arg, int err, struct ub_result *result)
 	free(q);
 }
 
-/* The first lookup whose time is over at `now_ms` (or any, if all must end), out of the list; NULL: none. *ret_wait_ms: until the next. */
+/* The first lookup whose time is over at `now_ms` (or any, if all must end), out of the list; NULL: none. *ret_wait_ms:
+ * until the next. */
 static struct lookup *overdue(struct dns *dns, int64_t now_ms, bool all, int *ret_wait_ms)
 {
 	struct lookup *q;
@@ -383,8 +387,8 @@ static enum status ask(struct lookup *q, const char *name)
 
 static bool known_type(enum dns_type type)
 {
-	return type == DNS_A || type == DNS_AAAA || type == DNS_MX || type == DNS_TXT || type == DNS_TLSA || type == DNS_PTR ||
-	       type == DNS_CNAME;
+	return type == DNS_A || type == DNS_AAAA || type == DNS_MX || type == DNS_TXT || type == DNS_TLSA ||
+	       type == DNS_PTR || type == DNS_CNAME;
 }
 
 static void local_done(struct str name, enum dns_type type, dns_done_fn *done, void *arg, bool *ret_local)
@@ -406,7 +410,8 @@ void dns_lookup(struct dns *dns, const struct dns_lookup_request *request, dns_d
 	enum status    st;
 	bool           local;
 
-	if (!known_type(request->type) || !dns_name_check(request->name, &name) || !str_to_c(name, text, sizeof(text))) {
+	if (!known_type(request->type) || !dns_name_check(request->name, &name) ||
+	    !str_to_c(name, text, sizeof(text))) {
 		done(arg, ST_INVALID, NULL);
 		return;
 	}

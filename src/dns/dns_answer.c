@@ -15,9 +15,9 @@ static bool name_octet(char c)
 /* Take a name off *in; compression pointers cannot occur here and are refused (the two highest bits of a length). */
 static bool name_take(struct str *in, struct arena *a, struct str *ret)
 {
-	char    *text = arena_alloc(a, NAME_MAX_TEXT);
-	size_t   n = 0;
-	char     len;
+	char  *text = arena_alloc(a, NAME_MAX_TEXT);
+	size_t n = 0;
+	char   len;
 
 	while (str_take(in, &len)) {
 		struct str label = str_first(*in, (unsigned char)len);
@@ -26,7 +26,8 @@ static bool name_take(struct str *in, struct arena *a, struct str *ret)
 			*ret = str_n(text, n);
 			return true;
 		}
-		if ((unsigned char)len > LABEL_MAX || label.n < (unsigned char)len || n + label.n + (n > 0) > NAME_MAX_TEXT)
+		if ((unsigned char)len > LABEL_MAX || label.n < (unsigned char)len ||
+		    n + label.n + (n > 0) > NAME_MAX_TEXT)
 			return false;
 		if (n > 0)
 			text[n++] = '.';
@@ -105,13 +106,13 @@ bool dns_rdata_decode(enum dns_type type, struct str rdata, struct arena *a, str
 	if (rdata.n > UINT16_MAX)
 		return false;
 	switch (type) {
-	case DNS_A:     ok = address(rdata, AF_INET, 4, a, &r.data); break;
-	case DNS_AAAA:  ok = address(rdata, AF_INET6, 16, a, &r.data); break;
-	case DNS_MX:    ok = mx(rdata, a, &r); break;
+	case DNS_A: ok = address(rdata, AF_INET, 4, a, &r.data); break;
+	case DNS_AAAA: ok = address(rdata, AF_INET6, 16, a, &r.data); break;
+	case DNS_MX: ok = mx(rdata, a, &r); break;
 	case DNS_CNAME:
-	case DNS_PTR:   ok = name_whole(rdata, a, &r.data); break;
-	case DNS_TXT:   ok = txt(rdata, a, &r.data); break;
-	case DNS_TLSA:  ok = tlsa(rdata, a, &r.data); break;
+	case DNS_PTR: ok = name_whole(rdata, a, &r.data); break;
+	case DNS_TXT: ok = txt(rdata, a, &r.data); break;
+	case DNS_TLSA: ok = tlsa(rdata, a, &r.data); break;
 	}
 	if (ok)
 		*ret = r;

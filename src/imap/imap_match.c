@@ -14,7 +14,7 @@
 
 void imap_match_init(struct imap_match *m, struct imap_session *s)
 {
-	*m = (struct imap_match){ .s = s, .now_ms = clock_wall_ms(), .arena = arena_new(s->arena) };
+	*m = (struct imap_match){ .s = s, .now_ms = clock_wall_ms(), .arena = arena_new(s->arena), .ahead_arena = arena_new(s->arena) };
 	buf_init(&m->header, LIMIT_HEADER_BLOCK);
 	buf_init(&m->content, LIMIT_IMAP_SEARCH);
 }
@@ -24,6 +24,7 @@ void imap_match_done(struct imap_match *m)
 	buf_done(&m->header);
 	buf_done(&m->content);
 	arena_free(&m->arena);
+	arena_free(&m->ahead_arena);
 }
 
 /* ---- preparing ---- */
@@ -100,21 +101,31 @@ static bool ok(struct imap_match *m, enum status st)
 	return st == ST_OK;
 }
 
-static const struct store_email *email(struct imap_match *m, const struct store_row *row)
+/* Facts of the message at hand and, once that has been worth it, of those that follow it: twice as many each time. */
+static const struct store_email *email(struct imap_match *m)
 {
-	struct store_account *a;
+	static const struct store_email unknown = { .date_ms = INT64_MIN };
+	bool                            goes_on = m->ahead_count > 0 && m->place == m->first + m->ahead_count;
+	uint64_t                        ids[IMAP_MATCH_AHEAD];
+	struct store_account           *a;
 
-	if (!m->has_email) {
-		m->email = (struct store_email){ .date_ms = INT64_MIN };
-		m->has_email = true;
-		if (ok(m, imap_account(m->s, &a)))
-			(void)ok(m, store_facts(a, &row->email, 1, STORE_FACT_SORT, m->arena, &m->email));
-	}
-	return &m->email;
+	if (m->place >= m->first && m->place - m->first < m->ahead_count)
+		return &m->ahead[m->place - m->first];
+	m->ahead_count = goes_on ? MIN(m->ahead_count * 2, IMAP_MATCH_AHEAD) : 1;
+	m->ahead_count = MIN(m->ahead_count, m->s->box.exists - m->place);
+	m->first = m->place;
+	for (uint32_t i = 0; i < m->ahead_count; i++)
+		ids[i] = m->s->box.view.rows[m->place + i].email;
+	arena_reset(m->ahead_arena);
+	if (ok(m, imap_account(m->s, &a)) &&
+	    ok(m, store_facts(a, ids, m->ahead_count, STORE_FACT_SORT, m->ahead_arena, m->ahead)))
+		return &m->ahead[0];
+	m->ahead_count = 0;
+	return &unknown;
 }
 
 /* A message whose content is gone matches nothing in it. */
-static struct str read_part(struct imap_match *m, const struct store_row *row, bool *has, struct buf *out, uint64_t n)
+static struct str read_part(struct imap_match *m, bool *has, struct buf *out, uint64_t n)
 {
 	struct store_account *a;
 	enum status           st;
@@ -124,16 +135,16 @@ static struct str read_part(struct imap_match *m, const struct store_row *row, b
 		buf_clear(out);
 		st = imap_account(m->s, &a);
 		if (st == ST_OK && n > 0)
-			st = store_read(a, row->email, 0, (size_t)MIN(n, (uint64_t)out->max), out);
+			st = store_read(a, m->row->email, 0, (size_t)MIN(n, (uint64_t)out->max), out);
 		if (st != ST_NOT_FOUND)
 			(void)ok(m, st);
 	}
 	return buf_str(out);
 }
 
-static struct str header(struct imap_match *m, const struct store_row *row)
+static struct str header(struct imap_match *m)
 {
-	return read_part(m, row, &m->has_header, &m->header, email(m, row)->header_n);
+	return read_part(m, &m->has_header, &m->header, email(m)->header_n);
 }
 
 /* ---- matching text ---- */
@@ -157,11 +168,36 @@ static bool field_has(struct imap_match *m, const struct mime_field *f, struct s
 	return contains(mime_decode_words(m->arena, mime_unfold(m->arena, f->value)), folded);
 }
 
-static bool header_match(struct imap_match *m, const struct imap_key *k, const struct store_row *row)
+/* The field from the facts, where they have all of it: then the header need not be read. */
+static bool fact_find(struct imap_match *m, struct str field, struct str *ret)
 {
-	struct str        rest = header(m, row);
-	struct mime_field f;
+	const struct store_email *e = email(m);
+	const struct {
+		struct str name, value;
+	} facts[] = {
+		{ STR("Subject"), e->subject },
+		{ STR("From"), e->from },
+		{ STR("To"), e->to },
+		{ STR("Cc"), e->cc },
+	};
 
+	for (size_t i = 0; i < LEN(facts) && !(e->mime_flags & (MIME_FLAG_DUP_FROM | MIME_FLAG_LIMIT)); i++) {
+		if (!str_ieq(facts[i].name, field) || facts[i].value.n == 0 || facts[i].value.n >= STORE_SORT_MAX)
+			continue;
+		*ret = i == 0 ? facts[i].value : mime_decode_words(m->arena, facts[i].value);
+		return true;
+	}
+	return false;
+}
+
+static bool header_match(struct imap_match *m, const struct imap_key *k)
+{
+	struct mime_field f;
+	struct str        rest;
+
+	if (fact_find(m, k->field, &rest))
+		return contains(rest, k->text);
+	rest = header(m);
 	while (mime_field_next(&rest, &f))
 		if (str_ieq(f.name, k->field) && field_has(m, &f, k->text))
 			return true;
@@ -213,12 +249,12 @@ static bool tree_match(struct imap_match *m, struct str message, const struct mi
 	return false;
 }
 
-static bool body_match(struct imap_match *m, const struct imap_key *k, const struct store_row *row)
+static bool body_match(struct imap_match *m, const struct imap_key *k)
 {
-	struct str  message = read_part(m, row, &m->has_content, &m->content, row->size);
+	struct str  message = read_part(m, &m->has_content, &m->content, m->row->size);
 	struct mime parsed;
 
-	if (k->kind == IMAP_KEY_TEXT && fields_match(m, header(m, row), k->text))
+	if (k->kind == IMAP_KEY_TEXT && fields_match(m, header(m), k->text))
 		return true;
 	mime_parse(message, m->arena, &parsed);
 	return tree_match(m, message, parsed.root, true, k->text);
@@ -226,13 +262,13 @@ static bool body_match(struct imap_match *m, const struct imap_key *k, const str
 
 /* ---- matching facts ---- */
 
-static bool keyword_match(struct imap_match *m, const struct imap_key *k, const struct store_row *row)
+static bool keyword_match(const struct imap_match *m, const struct imap_key *k)
 {
 	const struct imap_box *b = &m->s->box;
 
 	for (size_t i = 0; i < b->name_count && i < LIMIT_KEYWORDS; i++)
 		if (str_ieq(b->names[i], k->text))
-			return row->keywords.bits[i / 64] >> (i % 64) & 1;
+			return m->row->keywords.bits[i / 64] >> (i % 64) & 1;
 	return false;
 }
 
@@ -243,9 +279,9 @@ static bool day_match(const struct imap_key *k, int32_t day)
 
 /* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored instant tells
  * it to a day or so; only near the day asked for is the field itself read. */
-static bool sent_match(struct imap_match *m, const struct imap_key *k, const struct store_row *row)
+static bool sent_match(struct imap_match *m, const struct imap_key *k)
 {
-	int64_t           ms = email(m, row)->date_ms;
+	int64_t           ms = email(m)->date_ms;
 	struct mime_field f;
 	struct text_date  d;
 	int32_t           day;
@@ -255,14 +291,14 @@ static bool sent_match(struct imap_match *m, const struct imap_key *k, const str
 	day = imap_day_of(ms, 0);
 	if (day < k->day - 1 || day > k->day + 1)
 		return day_match(k, day);
-	if (mime_field_find(header(m, row), STR("Date"), &f) && text_date_parse(f.value, &d))
+	if (mime_field_find(header(m), STR("Date"), &f) && text_date_parse(f.value, &d))
 		day = imap_day_of(d.ms, d.zone_minutes);
 	return day_match(k, day);
 }
 
-static bool key_match(struct imap_match *m, const struct imap_key *k, uint32_t place)
+static bool key_match(struct imap_match *m, const struct imap_key *k)
 {
-	const struct store_row *row = &m->s->box.view.rows[place];
+	const struct store_row *row = m->row;
 	unsigned                flags = (row->flags & IMAP_FLAGS_ALL) | (imap_is_recent(&m->s->box, row->uid) ? IMAP_RECENT : 0);
 	int32_t                 day = imap_day_of(row->internal_ms, row->internal_zone);
 	uint64_t                age_s = m->now_ms > row->internal_ms ? (uint64_t)(m->now_ms - row->internal_ms) / 1000 : 0;
@@ -270,28 +306,28 @@ static bool key_match(struct imap_match *m, const struct imap_key *k, uint32_t p
 	switch (k->kind) {
 	case IMAP_KEY_ALL: return true;
 	case IMAP_KEY_FLAGS: return (flags & k->mask) == k->want;
-	case IMAP_KEY_KEYWORD: return keyword_match(m, k, row);
-	case IMAP_KEY_UNKEYWORD: return !keyword_match(m, k, row);
-	case IMAP_KEY_SEQ: return imap_set_has(&k->set, place + 1);
+	case IMAP_KEY_KEYWORD: return keyword_match(m, k);
+	case IMAP_KEY_UNKEYWORD: return !keyword_match(m, k);
+	case IMAP_KEY_SEQ: return imap_set_has(&k->set, m->place + 1);
 	case IMAP_KEY_UID: return imap_set_has(&k->set, row->uid);
 	case IMAP_KEY_BEFORE: return day < k->day;
 	case IMAP_KEY_ON: return day == k->day;
 	case IMAP_KEY_SINCE: return day >= k->day;
 	case IMAP_KEY_SENTBEFORE:
 	case IMAP_KEY_SENTON:
-	case IMAP_KEY_SENTSINCE: return sent_match(m, k, row);
+	case IMAP_KEY_SENTSINCE: return sent_match(m, k);
 	case IMAP_KEY_LARGER: return row->size > k->number;
 	case IMAP_KEY_SMALLER: return row->size < k->number;
 	case IMAP_KEY_OLDER: return age_s >= k->number;
 	case IMAP_KEY_YOUNGER: return age_s <= k->number;
-	case IMAP_KEY_HEADER: return header_match(m, k, row);
+	case IMAP_KEY_HEADER: return header_match(m, k);
 	case IMAP_KEY_BODY:
-	case IMAP_KEY_TEXT: return body_match(m, k, row);
-	case IMAP_KEY_NOT: return !key_match(m, k->child, place);
-	case IMAP_KEY_OR: return key_match(m, k->child, place) || key_match(m, k->child->next, place);
+	case IMAP_KEY_TEXT: return body_match(m, k);
+	case IMAP_KEY_NOT: return !key_match(m, k->child);
+	case IMAP_KEY_OR: return key_match(m, k->child) || key_match(m, k->child->next);
 	case IMAP_KEY_AND:
 		for (const struct imap_key *c = k->child; c; c = c->next)
-			if (!key_match(m, c, place))
+			if (!key_match(m, c))
 				return false;
 		return true;
 	}
@@ -300,9 +336,12 @@ static bool key_match(struct imap_match *m, const struct imap_key *k, uint32_t p
 
 bool imap_match(struct imap_match *m, const struct imap_key *root, uint32_t place)
 {
-	bool match = key_match(m, root, place);
+	bool match;
 
-	m->has_header = m->has_content = m->has_email = false;
+	m->place = place;
+	m->row = &m->s->box.view.rows[place];
+	match = key_match(m, root);
+	m->has_header = m->has_content = false;
 	arena_reset(m->arena);
 	return match;
 }

@@ -5,15 +5,20 @@
 #include "imap/imap_session.h"
 #include "wire/imap/imap_search.h"
 
+#define IMAP_MATCH_AHEAD 64u /* messages whose facts are read at once, when one after the other is asked for */
+
 struct imap_match {
 	struct imap_session *s;
 	int64_t              now_ms;
+	uint32_t             place; /* of the message at hand */
+	struct store_row    *row;
 	struct arena        *arena;  /* of the message at hand */
+	struct store_email   ahead[IMAP_MATCH_AHEAD]; /* facts of the messages from place `first` on */
+	uint32_t             first, ahead_count;
+	struct arena        *ahead_arena;
 	struct buf           header; /* as stored, read when first needed */
 	struct buf           content;
 	bool                 has_header, has_content;
-	struct store_email   email;
-	bool                 has_email;
 	enum status          status; /* the first failure: the search has no answer */
 };
 

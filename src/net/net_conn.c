@@ -180,49 +180,6 @@ void net_wake(struct net_conn *c)
 	net_conn_poke(c, NET_WAKE);
 }
 
-/* ---- deadlines ---- */
-
-/* When data comes too slowly: each read has timeout_ms, and after a grace the average counts. */
-static int64_t data_deadline(struct net_conn *c, const struct net_limits *limits)
-{
-	const struct net_want *want = &c->unit.want;
-	int64_t                at = want->timeout_ms ? c->progress_at + want->timeout_ms : NET_NEVER;
-
-	if (limits->data_rate && !(c->info.loopback && limits->exempt_loopback))
-		at = MIN(at, c->unit_from + NET_GRACE_MS + (int64_t)(c->unit.octets * 1000 / limits->data_rate));
-	return at;
-}
-
-static int64_t unit_deadline(struct net_conn *c)
-{
-	struct net_limits limits;
-	unsigned          unit_ms;
-
-	if (!c->unit.begun)
-		return c->idle_until;
-	net_limits_get(c->net, &limits);
-	if (c->unit_from == 0)
-		c->unit_from = c->progress_at = clock_mono_ms();
-	if (c->unit.want.kind != NET_WANT_LINE)
-		return data_deadline(c, &limits);
-	unit_ms = c->unit.want.unit_ms ? c->unit.want.unit_ms : limits.unit_ms;
-	return unit_ms ? c->unit_from + unit_ms : NET_NEVER;
-}
-
-static int64_t deadline_of(struct net_conn *c)
-{
-	return c->state == NET_STATE_WAIT ? unit_deadline(c) : c->state == NET_STATE_HANGUP ? NET_NEVER : c->idle_until;
-}
-
-/* A timer went off, and not for a deadline that has moved since. */
-static bool timed_out(struct net_conn *c)
-{
-	if (!(c->flags & NET_TIMER))
-		return false;
-	c->flags &= ~NET_TIMER;
-	return clock_mono_ms() >= deadline_of(c);
-}
-
 /* ---- ends ---- */
 
 /* Nothing more can be said: free it, once no event can come. */
@@ -255,7 +212,7 @@ static enum step linger_step(struct net_conn *c)
 {
 	ssize_t n;
 
-	if (timed_out(c))
+	if (net_timed_out(c))
 		return hang_up(c);
 	n = recv(c->fd, c->w->scratch, NET_SCRATCH, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
@@ -346,7 +303,7 @@ static enum step start(struct net_conn *c)
 
 static enum step handshake_step(struct net_conn *c)
 {
-	if (timed_out(c))
+	if (net_timed_out(c))
 		return hang_up(c);
 	switch (net_tls_conn_handshake(c)) {
 	case ST_OK:    break;
@@ -418,7 +375,7 @@ static enum step wait_step(struct net_conn *c)
 		c->flags &= ~NET_WAKE;
 		return give_kind(c, NET_EV_WAKE);
 	}
-	if (timed_out(c))
+	if (net_timed_out(c))
 		return give_kind(c, NET_EV_TIMEOUT);
 	if (net_flush(c) != ST_OK)
 		return hang_up(c);
@@ -452,7 +409,7 @@ static enum step step(struct net_conn *c)
 /* False: the system refused, or it is armed for the other direction. */
 static bool arm(struct net_conn *c)
 {
-	atomic_store(&c->deadline, deadline_of(c));
+	atomic_store(&c->deadline, net_deadline_of(c));
 	net_timer_set(c);
 	if (c->armed || c->want_mask == SYS_READY_NONE)
 		return c->want_mask == SYS_READY_NONE || c->state == NET_STATE_HANGUP || c->armed_mask == c->want_mask;

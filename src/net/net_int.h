@@ -2,7 +2,7 @@
  *
  *   net.c         the public calls, setup, listeners, accept, drain
  *   net_pool.c    threads, the queue of owned connections, the keeper thread (timers, growth)
- *   net_poll.c    timers: a heap of deadlines
+ *   net_poll.c    deadlines of the states and units; timers
  *   net_conn.c    a connection: owner word, states, what happens next
  *   net_input.c   units (pure framing), and the buffer that owns the octets
  *   net_output.c  blocking writes with deadlines
@@ -258,6 +258,10 @@ void net_pool_stop(struct net *net);
 
 /* ---- net_poll.c ---- */
 
+/* When what c waits for will have taken too long, in ms of clock_mono_ms; NET_NEVER. */
+int64_t net_deadline_of(struct net_conn *c);
+/* A timer went off, and not for a deadline that has moved since. Uses NET_TIMER up. */
+bool net_timed_out(struct net_conn *c);
 /* See to it that the deadline of c, just stored, is noticed. */
 void net_timer_set(struct net_conn *c);
 void net_timer_remove(struct net_conn *c);

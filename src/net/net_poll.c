@@ -1,12 +1,54 @@
-/* net/net_poll.c - the timers.
+/* net/net_poll.c - deadlines and timers.
  *
- * A heap of connections by the time at which to look at them. It is lazy: a deadline that moves later (every command of a busy
+ * The timers are a heap of connections by the time at which to look at them. It is lazy: a deadline that moves later (every command of a busy
  * session moves it) only stores the new value; the look at the old time puts the connection back at the new one.
  */
 #include "net/net_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* ---- deadlines: when a connection has waited too long ---- */
+
+/* When data comes too slowly: each read has timeout_ms, and after a grace the average counts. */
+static int64_t data_deadline(struct net_conn *c, const struct net_limits *limits)
+{
+	const struct net_want *want = &c->unit.want;
+	int64_t                at = want->timeout_ms ? c->progress_at + want->timeout_ms : NET_NEVER;
+
+	if (limits->data_rate && !(c->info.loopback && limits->exempt_loopback))
+		at = MIN(at, c->unit_from + NET_GRACE_MS + (int64_t)(c->unit.octets * 1000 / limits->data_rate));
+	return at;
+}
+
+static int64_t unit_deadline(struct net_conn *c)
+{
+	struct net_limits limits;
+	unsigned          unit_ms;
+
+	if (!c->unit.begun)
+		return c->idle_until;
+	net_limits_get(c->net, &limits);
+	if (c->unit_from == 0)
+		c->unit_from = c->progress_at = clock_mono_ms();
+	if (c->unit.want.kind != NET_WANT_LINE)
+		return data_deadline(c, &limits);
+	unit_ms = c->unit.want.unit_ms ? c->unit.want.unit_ms : limits.unit_ms;
+	return unit_ms ? c->unit_from + unit_ms : NET_NEVER;
+}
+
+int64_t net_deadline_of(struct net_conn *c)
+{
+	return c->state == NET_STATE_WAIT ? unit_deadline(c) : c->state == NET_STATE_HANGUP ? NET_NEVER : c->idle_until;
+}
+
+bool net_timed_out(struct net_conn *c)
+{
+	if (!(c->flags & NET_TIMER))
+		return false;
+	c->flags &= ~NET_TIMER;
+	return clock_mono_ms() >= net_deadline_of(c);
+}
 
 /* ---- the heap; all with timer_lock ---- */
 

@@ -60,7 +60,7 @@ static void init(struct queue *q, const struct queue_options *o)
 	q->o = *o;
 	defaults(&q->o, q->arena);
 	snprintf(q->path, sizeof(q->path), "%s/queue.db", q->o.root);
-	q->content_dir = q->reserve_fd = -1;
+	q->reserve_fd = -1;
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->cond, NULL);
 	pthread_mutex_init(&q->read_lock, NULL);
@@ -86,9 +86,8 @@ static enum status open_files(struct queue *q)
 
 	if (st == ST_OK)
 		st = disk_sync_dir(q->o.dir, "");
-	if (st != ST_OK && st != ST_EXISTS)
-		return st;
-	st = disk_open(q->o.dir, "content", DISK_READ, &q->content_dir);
+	if (st == ST_EXISTS)
+		st = ST_OK;
 	if (st == ST_OK && db_is_suspect(q->path)) {
 		log_warn("queue was set aside after a failed sync: repairing");
 		st = db_repair(q->path);
@@ -171,7 +170,6 @@ void queue_close(struct queue **at)
 		db_close(&q->read_db);
 	if (q->db)
 		db_close(&q->db);
-	fd_close(&q->content_dir);
 	fd_close(&q->reserve_fd);
 	queue_flight_done(&q->f_auth);
 	queue_flight_done(&q->f_local);

@@ -315,7 +315,7 @@ void queue_result_partial(struct queue_job *job)
 
 static enum status assign_apply(struct queue *q, struct queue_op *op)
 {
-	static const char sql[] = "UPDATE message SET base = ?2 WHERE id = ?1";
+	static const char sql[] = "UPDATE message SET base = ?2, pinned = 1 WHERE id = ?1";
 	struct queue_msg *m = CONTAINER_OF(op, struct queue_msg, op);
 	struct db_stmt   *s;
 

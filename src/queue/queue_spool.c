@@ -5,6 +5,7 @@
  * the writer waits for it.
  */
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "queue/queue_in.h"
 #include "sys/spool.h"
 
+#define CONTENT    "content"
 #define COPIERS    2
 #define BACKLOG    256 /* large submits waiting; more are answered ST_BUSY */
 #define HASH_STEP  (64 * KIB)
@@ -35,19 +37,26 @@ struct queue_copier {
 
 /* ---- files ---- */
 
-static struct queue_id_text name_of(uint64_t file)
+struct name {
+	char p[sizeof(CONTENT) + QUEUE_ID_TEXT + 1];
+};
+
+static struct name name_of(uint64_t file)
 {
-	return queue_id_text(file);
+	struct name n;
+
+	snprintf(n.p, sizeof(n.p), CONTENT "/%s", queue_id_text(file).p);
+	return n;
 }
 
 enum status queue_file_open(struct queue *q, uint64_t file, int *ret_fd)
 {
-	return disk_open(q->content_dir, name_of(file).p, DISK_READ, ret_fd);
+	return disk_open(q->o.dir, name_of(file).p, DISK_READ, ret_fd);
 }
 
 void queue_file_remove(struct queue *q, uint64_t file)
 {
-	enum status st = disk_remove(q->content_dir, name_of(file).p);
+	enum status st = disk_remove(q->o.dir, name_of(file).p);
 
 	if (st != ST_OK && st != ST_NOT_FOUND)
 		log_error("content of a finished message cannot be removed", LOG_C("file", name_of(file).p), LOG_ST("status", st));
@@ -60,7 +69,7 @@ static enum status file_new(struct queue *q, uint64_t *ret_file, int *ret_fd)
 
 	for (int i = 0; i < NAME_TRIES && st == ST_EXISTS; i++) {
 		*ret_file = atomic_fetch_add(&q->next_file, 1);
-		st = disk_open(q->content_dir, name_of(*ret_file).p, DISK_NEW, ret_fd);
+		st = disk_open(q->o.dir, name_of(*ret_file).p, DISK_NEW, ret_fd);
 	}
 	return st;
 }
@@ -100,7 +109,7 @@ static enum status file_fill(struct queue *q, int fd, const char *name, int spoo
 		st = file_hash(fd, size, ret_hash);
 	if (st == ST_OK)
 		st = disk_sync(fd, name);
-	return st == ST_OK ? disk_sync_dir(q->content_dir, "") : st;
+	return st == ST_OK ? disk_sync_dir(q->o.dir, CONTENT) : st;
 }
 
 enum status queue_file_copy(struct queue *q, int spool, uint64_t size, uint64_t *ret_file, uint8_t ret_hash[QUEUE_SHA256])
@@ -151,7 +160,7 @@ static bool sweep_one(void *arg, const char *name, int64_t mtime_ms)
 enum status queue_files_sweep(struct queue *q)
 {
 	struct sweep w = { q, ST_OK };
-	enum status  st = disk_list(q->content_dir, "", sweep_one, &w);
+	enum status  st = disk_list(q->o.dir, CONTENT, sweep_one, &w);
 
 	return st == ST_OK ? w.st : st;
 }

@@ -332,7 +332,7 @@ void queue_spool(void *ctx, struct ipc_request *r)
 {
 	struct queue            *q = ctx;
 	struct queue_spool_reply reply = { -1 };
-	enum status              st = queue_full(q) ? ST_FULL : spool_new(q->content_dir, &reply.spool);
+	enum status              st = queue_full(q) ? ST_FULL : spool_new(q->o.dir, &reply.spool);
 
 	ipc_reply(r, st, &reply);
 	fd_close(&reply.spool);

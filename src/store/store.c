@@ -10,7 +10,6 @@
 #include "sys/disk.h"
 
 #define ROOT              "accounts"
-#define SPACE_LOOK_MS     1000
 #define SETTLE_FS_AT      24 /* dirty accounts from which on one sync of the file system is cheaper */
 #define ACCOUNT_CACHE_KIB 128
 #define ACCOUNT_LOG_PAGES 500
@@ -172,7 +171,7 @@ static enum status dirs_make(struct store *s, uint64_t account)
 static enum status first_look(struct store_account *a)
 {
 	struct account_state t;
-	struct boot_id       boot = boot_id();
+	struct boot_id       boot = store_epoch(a);
 	enum status          st = store_state_read(a, &t);
 	bool                 there = st == ST_OK;
 
@@ -194,7 +193,7 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 		.schema = &store_schema,
 		.create = true,
 		.cache_kib = ACCOUNT_CACHE_KIB,
-		.checkpoint_pages = ACCOUNT_LOG_PAGES,
+		.checkpoint_pages = s->options.log_pages ? s->options.log_pages : ACCOUNT_LOG_PAGES,
 		.lock_ms = s->options.lock_ms,
 	};
 	struct store_account *a = calloc(1, sizeof(*a));
@@ -423,27 +422,6 @@ void store_settle_all(struct store *s, struct arena *arena, struct store_settled
 	*ret_count = n;
 }
 
-/* ---- space ---- */
-
-bool store_full(struct store *s)
-{
-	int64_t  now = clock_mono_ms();
-	uint64_t left, total;
-	bool     low;
-
-	if (s->options.watermark_octets == UINT64_MAX)
-		return true;
-	pthread_mutex_lock(&s->lock);
-	if (s->space_at_ms == 0 || now - s->space_at_ms >= SPACE_LOOK_MS) {
-		s->space_at_ms = now;
-		if (disk_space(s->fd, &left, &total) == ST_OK)
-			s->space_low = left < s->options.watermark_octets || left < total / 100 * s->options.watermark_percent;
-	}
-	low = s->space_low;
-	pthread_mutex_unlock(&s->lock);
-	return low;
-}
-
 /* ---- upkeep ---- */
 
 enum status store_purge(struct store *s, uint64_t account)
@@ -485,5 +463,5 @@ enum status store_clean(struct store_account *a, bool all)
 	if (st != ST_OK)
 		return st;
 	st = store_txn_end(a, store_release(a), true);
-	return st == ST_OK ? store_sweep(a, all ? 0 : INT64_C(3600000)) : st;
+	return st == ST_OK ? store_sweep(a, all ? 0 : STORE_UPLOAD_MS) : st;
 }

@@ -12,7 +12,8 @@
  * they return ST_OK. store_deliver is not: local settles it (store_settle_all). store_flags may be shown at once. Before a session
  * shows anything it read, it calls store_settle: nothing new is shown before it is on disk.
  *
- * Statuses, for every function: ST_TEMP lock not had in time, or the account was just repaired (try the command again);
+ * Statuses, for every function: ST_TEMP lock not had in time, the account was just repaired, or the reserve was given up (try the
+ * command again, at once is fine);
  * ST_SUSPECT writes are refused until store_repair; ST_FULL below the watermark or no space; ST_CORRUPT this account's database
  * or content is damaged (others are not); ST_VERSION written by a newer program; ST_IO. Others are named at the function.
  * A function that does not return ST_OK has changed nothing, and has written none of its outputs.
@@ -35,6 +36,8 @@ struct store_options {
 	unsigned lock_ms;           /* wait for an account's writer lock; 0: 10 s */
 	unsigned watermark_percent; /* free space below which only what must go on goes on; 0: 5 */
 	uint64_t watermark_octets;  /* at least this much; 0: 200 MiB. UINT64_MAX: always below (tests) */
+	uint64_t reserve_octets;    /* file "reserve" for what must go on when the disk is full; 0: none. One process has it: local */
+	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint; 0: 500 */
 	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
 };
 
@@ -81,7 +84,8 @@ bool store_full(struct store *s);
 
 /* Remove the account's directory and all in it. ST_OK also when there is none. */
 MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
-/* Remove orphans of content/ (older than an hour unless `all`) and expunged messages past their retention. */
+/* Remove orphans of content/ (uploads that have not grown for an hour; `all`: every upload, when nobody has the account open) and
+ * the content of expunged messages past their retention. */
 MUST_CHECK enum status store_clean(struct store_account *a, bool all);
 /* Copy a suspect account's database without the refused part, and let it be written again. */
 MUST_CHECK enum status store_repair(struct store *s, uint64_t account);

@@ -210,6 +210,8 @@ enum status store_deliver(struct store_account *a, const struct store_delivery *
 
 	CHECK(d->id > 0 && d->id <= INT64_MAX);
 	st = bytes_of(a, d, &upload, &b);
+	if (st == ST_FULL && store_reserve_give(a->store))
+		st = ST_TEMP;
 	if (st == ST_OK && d->target_count > 0)
 		store_email_facts(b.content, arena, &f);
 	if (st == ST_OK)

@@ -263,7 +263,8 @@ static bool sweep_look(void *arg, const char *name, int64_t mtime_ms)
 	struct sweep *w = arg;
 	struct name  *n;
 
-	if (mtime_ms > w->before_ms)
+	/* An upload may still be growing. */
+	if (str_starts(str_of(name), STR("tmp-")) && mtime_ms > w->before_ms)
 		return true;
 	n = ARENA_NEW(w->arena, struct name);
 	n->name = arena_cstr(w->arena, str_of(name));

@@ -17,6 +17,7 @@
 #define STORE_CHANGES_KEEP 32768
 #define STORE_CHANGES_SLACK 1024 /* trimmed this many at a time */
 #define STORE_GAPS_MAX     64
+#define STORE_UPLOAD_MS    INT64_C(3600000) /* an upload that has not grown for this long is abandoned */
 #define STORE_RELEASE_MAX  200 /* expunged messages released by one transaction */
 
 extern const struct db_schema store_schema;
@@ -31,7 +32,7 @@ struct store {
 	unsigned             idle_count, open_count;
 	struct map           dirty;  /* account -> struct dirty: committed here and not yet settled */
 	int64_t              space_at_ms; /* when free space was last looked at */
-	bool                 space_low;
+	bool                 space_low, reserved;
 };
 
 /* The account row: read at the start of a write transaction, written at its end. */
@@ -54,6 +55,7 @@ struct store_account {
 	struct db           *db;
 	size_t               memory;
 	bool                 writing;
+	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
 	struct account_state state;            /* valid while writing */
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
@@ -65,7 +67,13 @@ struct store_account {
 void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /* below the accounts directory */
 void store_mark_dirty(struct store_account *a);
 
+/* ---- store_space.c ---- */
+/* A thing that must go on met a full disk: give up the reserve. True: try again. */
+bool store_reserve_give(struct store *s);
+
 /* ---- store_txn.c ---- */
+/* Which time it is in which nothing that was committed has been lost: boot id and repairs. */
+struct boot_id store_epoch(struct store_account *a);
 /* Begin a write transaction and read the account row. must_go_on: also below the watermark. */
 MUST_CHECK enum status store_txn_begin(struct store_account *a, bool must_go_on);
 /* Begin one, or end with the status it was given: st == ST_OK commits; `durable` syncs too. Returns the outcome. */
@@ -157,7 +165,7 @@ MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox
 MUST_CHECK enum status store_move_inside(struct store_account *a, uint64_t mailbox, uint64_t target, struct arena *arena);
 /* Let expunged messages past their retention give up their emails. */
 MUST_CHECK enum status store_release(struct store_account *a);
-/* After a sync: remove files of contents that have no row. */
+/* After a sync: remove files that have no row, and uploads that have not grown for so long. */
 MUST_CHECK enum status store_sweep(struct store_account *a, int64_t older_ms);
 
 #endif

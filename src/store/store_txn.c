@@ -2,12 +2,21 @@
  *
  * The clock. Each transaction that changes something takes one modseq. What has been shown to a client must never be given out
  * again for something else, even if the log's unsynced end is lost with the power; so a modseq is used only below `ceiling`,
- * which is synced first. When the boot id differs from the one in the row, all up to the ceiling may have been shown: the clock goes
- * past it, and (low, ceiling] is recorded as a gap of which nothing is known.
+ * which is synced first. When the epoch (boot of the machine, and repairs of this database) differs from the one in the row, all up to
+ * the ceiling may have been shown: the clock goes past it, and (low, ceiling] is recorded as a gap of which nothing is known.
  */
+#include "base/log.h"
 #include "store/store_internal.h"
 
 #include "sys/clock.h"
+
+struct boot_id store_epoch(struct store_account *a)
+{
+	struct boot_id id = boot_id();
+
+	id.lo += db_generation(a->db);
+	return id;
+}
 
 enum status store_state_read(struct store_account *a, struct account_state *ret)
 {
@@ -51,7 +60,7 @@ static enum status state_write(struct store_account *a)
 static enum status row_make(struct store_account *a)
 {
 	struct db_stmt *s = db_sql(a->db, "INSERT INTO account VALUES (?1, 1, 1, ?2, ?3, 1, 0, 0, 1, 0, 0, 0)");
-	struct boot_id  boot = boot_id();
+	struct boot_id  boot = store_epoch(a);
 
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, boot.hi);
@@ -73,7 +82,7 @@ static enum status gap_add(struct store_account *a, uint64_t low, uint64_t high)
 static enum status reserve(struct store_account *a)
 {
 	struct account_state *t = &a->state;
-	struct boot_id        boot = boot_id();
+	struct boot_id        boot = store_epoch(a);
 	enum status           st = ST_OK;
 
 	if (t->boot.hi != boot.hi || t->boot.lo != boot.lo) {
@@ -87,9 +96,9 @@ static enum status reserve(struct store_account *a)
 	return st == ST_OK ? db_flush(a->db) : st;
 }
 
-static enum status begin_inside(struct store_account *a)
+static enum status begin_inside(struct store_account *a, bool must_go_on)
 {
-	struct boot_id boot = boot_id();
+	struct boot_id boot = store_epoch(a);
 	enum status    st = store_state_read(a, &a->state);
 	bool           made = st == ST_NOT_FOUND;
 
@@ -104,6 +113,7 @@ static enum status begin_inside(struct store_account *a)
 		a->state.ceiling = a->state.modseq + STORE_RESERVE; /* synced with the account's creation, before anything is shown */
 	a->writing = true;
 	a->clock_moved = false;
+	a->must_go_on = must_go_on;
 	return st == ST_OK && made ? store_defaults_make(a) : st;
 }
 
@@ -116,7 +126,7 @@ enum status store_txn_begin(struct store_account *a, bool must_go_on)
 	st = db_begin_write(a->db);
 	if (st != ST_OK)
 		return st;
-	st = begin_inside(a);
+	st = begin_inside(a, must_go_on);
 	if (st != ST_OK) {
 		a->writing = false;
 		db_rollback(a->db);
@@ -195,13 +205,19 @@ enum status store_txn_end(struct store_account *a, enum status st, bool durable)
 	if (st == ST_OK && a->clock_moved)
 		st = state_write(a);
 	a->writing = false;
-	if (st != ST_OK) {
+	if (st != ST_OK)
 		db_rollback(a->db);
-		return st;
-	}
-	st = db_commit(a->db);
+	else
+		st = db_commit(a->db);
+	if (st == ST_FULL && a->must_go_on && store_reserve_give(a->store))
+		return ST_TEMP;
 	if (st == ST_OK && durable)
-		return db_sync(a->db);
+		st = db_sync(a->db);
+	/* What it leaves behind when it fails is swept another time. */
+	if (st == ST_OK && durable && a->files_freed && store_sweep(a, STORE_UPLOAD_MS) != ST_OK)
+		log_debug("content not swept", LOG_U64("account", a->id));
+	if (st == ST_OK && durable)
+		return ST_OK;
 	if (st == ST_OK && a->clock_moved)
 		store_mark_dirty(a);
 	return st;

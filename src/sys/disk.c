@@ -256,6 +256,21 @@ enum status disk_space(int fd, uint64_t *ret_free, uint64_t *ret_total)
 	return ST_OK;
 }
 
+enum status disk_allocate(int dir, const char *path, uint64_t n)
+{
+	int         fd, err;
+	enum status st = disk_open(dir, path, DISK_OPEN, &fd);
+
+	if (st != ST_OK)
+		return st;
+	err = posix_fallocate(fd, 0, (off_t)n);
+	fd_close(&fd);
+	if (err == 0)
+		return ST_OK;
+	unlinkat(dir, path, 0);
+	return fd_status(err);
+}
+
 bool disk_on_nfs(int fd)
 {
 	struct statfs s;

@@ -41,6 +41,8 @@ void disk_unlock(int fd, uint64_t at);
 
 /* Octets free for this process, and in all. */
 MUST_CHECK enum status disk_space(int fd, uint64_t *ret_free, uint64_t *ret_total);
+/* Make a file that really takes n octets. ST_FULL; there is then no file. */
+MUST_CHECK enum status disk_allocate(int dir, const char *path, uint64_t n);
 bool disk_on_nfs(int fd);
 
 /* Read-only view of the file's n octets; only of files that nobody else can write. */

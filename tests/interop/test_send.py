@@ -158,10 +158,11 @@ def test_starttls_injection(server):
         while b"250 " not in raw.recv(4000):
             continue
         raw.sendall(b"STARTTLS\r\nNOOP injected\r\n")
-        assert raw.recv(4).startswith(b"220")
+        if raw.recv(4)[:1] != b"2":
+            return  # refused, or dropped: as good
         try:
             with tls().wrap_socket(raw) as inside:
                 inside.sendall(b"QUIT\r\n")
                 assert inside.recv(1000)[:3] in (b"221", b"")
         except OSError:
-            return  # dropped: as good
+            return

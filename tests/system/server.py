@@ -1,6 +1,7 @@
 """A running Postrider for tests: `postrider demo --lab` in a directory and on ports of its own."""
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -51,7 +52,7 @@ class Server:
         self.expected = list(HARMLESS)
         self.process = None
         if user:
-            shutil.chown(self.dir, user, user)
+            shutil.chown(self.dir, user)
 
     def expect(self, pattern):
         """Log lines at warn or error that match are no failure."""
@@ -67,9 +68,13 @@ class Server:
     def start(self, timeout=60):
         self.log_path = os.path.join(self.dir, "log")
         self.log = open(self.log_path, "ab")
-        args = [BIN, "demo", "--dir", os.path.join(self.dir, "data"), "--port-base", str(self.base), "--password", PASSWORD, *self.options]
+        program = BIN
+        if self.user:  # who may not reach the build directory
+            program = shutil.copy(BIN, self.dir)
+            os.chmod(program, 0o755)
+        args = [program, "demo", "--dir", os.path.join(self.dir, "data"), "--port-base", str(self.base), "--password", PASSWORD, *self.options]
         if self.user:
-            args = ["setpriv", "--reuid", self.user, "--regid", self.user, "--clear-groups", *args]
+            args = ["setpriv", "--reuid", self.user, "--regid", str(pwd.getpwnam(self.user).pw_gid), "--clear-groups", *args]
         self.process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, **self.environment})
         end = time.monotonic() + timeout
         seen = b""

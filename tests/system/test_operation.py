@@ -62,7 +62,7 @@ def test_unknown_setting_names_the_nearest(workdir):
     ('listen { smtp = {"nowhere"} }', "nowhere"),
     ('relay = "host-without-port"', "relay"),
     ('processes { smtp = 100 }', "smtp"),
-    ('hostname = "unfinished', "unfinished"),
+    ('hostname = "unfinished', "end of file"),
 ])
 def test_wrong_setting_is_named(workdir, line, word):
     done = run("config", "check", "--config", config(workdir, line + "\n"))

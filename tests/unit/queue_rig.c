@@ -15,12 +15,12 @@
 
 int64_t rig_mono = 1000000, rig_wall = 1700000000000;
 
-static int64_t mono(void)
+int64_t rig_clock_mono(void)
 {
 	return rig_mono;
 }
 
-static int64_t wall(void)
+int64_t rig_clock_wall(void)
 {
 	return rig_wall;
 }
@@ -69,8 +69,8 @@ struct rig *rig_new(void)
 		.hostname = STR("mx.demo.test"),
 		.watermark_octets = 1,
 		.reserve_octets = 64 * KIB,
-		.mono_ms = mono,
-		.wall_ms = wall,
+		.mono_ms = rig_clock_mono,
+		.wall_ms = rig_clock_wall,
 	};
 	return r;
 }

@@ -19,6 +19,7 @@ struct rig {
 };
 
 extern int64_t rig_mono, rig_wall; /* ms; the queue's clocks */
+int64_t rig_clock_mono(void), rig_clock_wall(void);
 
 struct rig *rig_new(void);
 void rig_open(struct rig *r); /* opens the queue, started in turns */

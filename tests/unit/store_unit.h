@@ -29,7 +29,10 @@ static inline void store_unit_dir(struct store_unit *u)
 	const char *tmp = getenv("TMPDIR");
 
 	db_init();
-	snprintf(u->dir, sizeof(u->dir), "%s/postrider-XXXXXX", tmp && strlen(tmp) < 40 ? tmp : "/tmp");
+	/* In memory by preference: these tests sync thousands of times. */
+	if (!tmp || strlen(tmp) > 40)
+		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	snprintf(u->dir, sizeof(u->dir), "%s/postrider-XXXXXX", tmp);
 	assert_non_null(mkdtemp(u->dir));
 	u->fd = open(u->dir, O_RDONLY | O_DIRECTORY);
 	assert_true(u->fd >= 0);

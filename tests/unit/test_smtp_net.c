@@ -5,103 +5,28 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fake_ask.h"
 #include "net/net_tls.h"
+#include "smtp_server.h"
 
 #define RAW(lit) ((struct str){ lit, sizeof(lit) - 1 })
 
-static struct {
-	struct net          *net;
-	struct fake_ask      ask;
-	struct smtp_settings set[2];
-	struct smtp_env      env[2]; /* by enum smtp_kind */
-	uint16_t             port[2];
-} server;
-
-static void certificate(struct buf *cert_pem, struct buf *key_pem)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509     *cert = X509_new();
-	BIO      *bio = BIO_new(BIO_s_mem());
-	char     *p;
-
-	X509_set_version(cert, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-	X509_set_pubkey(cert, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)"mx.demo.test", -1, -1, 0);
-	X509_set_issuer_name(cert, X509_get_subject_name(cert));
-	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-	PEM_write_bio_X509(bio, cert);
-	buf_add(cert_pem, str_n(p, (size_t)BIO_get_mem_data(bio, &p)));
-	BIO_free(bio);
-	bio = BIO_new(BIO_s_mem());
-	PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-	buf_add(key_pem, str_n(p, (size_t)BIO_get_mem_data(bio, &p)));
-	BIO_free(bio);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-}
-
-static struct net_tls *tls_new(void)
-{
-	struct net_tls *tls = NULL;
-	struct buf      cert, key;
-	const char     *why = NULL;
-
-	buf_init(&cert, 64 * KIB);
-	buf_init(&key, 64 * KIB);
-	certificate(&cert, &key);
-	assert_int_equal(net_tls_server(buf_str(&cert), buf_str(&key), &tls, &why), ST_OK);
-	buf_done(&cert);
-	buf_done(&key);
-	return tls;
-}
-
-static int listener(uint16_t *ret_port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t          n = sizeof(a);
-	int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 100) == 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-	*ret_port = ntohs(a.sin_port);
-	return fd;
-}
+static struct smtp_server server;
 
 static int setup(void **state)
 {
-	struct net_limits limits = { .threads = 4 };
-	struct net_tls   *tls;
-
 	(void)state;
-	net_tls_preload();
-	tls = tls_new();
-	fake_ask_init(&server.ask);
-	server.net = net_new(&limits);
-	for (unsigned kind = 0; kind < 2; kind++) {
-		fake_env_init(&server.env[kind], &server.set[kind], kind, &server.ask);
-		net_listen(server.net, listener(&server.port[kind]), &smtp_proto, &server.env[kind], tls, false);
-	}
-	net_run(server.net);
-	net_tls_free(&tls);
+	smtp_server_start(&server);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	net_drain(server.net, 0);
-	net_free(&server.net);
-	fake_ask_done(&server.ask);
+	smtp_server_stop(&server);
 	return 0;
 }
 

@@ -5,7 +5,8 @@
 
 bool address_is_atext(char c)
 {
-	return ascii_is_alnum(c) || (unsigned char)c > 127 || (c != '\0' && str_find(STR("!#$%&'*+-/=?^_`{|}~"), c) >= 0);
+	return ascii_is_alnum(c) || (unsigned char)c > 127 ||
+	       (c != '\0' && str_find(STR("!#$%&'*+-/=?^_`{|}~"), c) >= 0);
 }
 
 bool address_is_dot_string(struct str s)

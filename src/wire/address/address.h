@@ -14,13 +14,14 @@
  *
  * Stricter than the grammar, on purpose: a domain whose last label is only digits is refused (it would be read as an
  * address by somebody), so are numbers with leading zeros in an IPv4 literal, literals of other families (none is
- * registered), and the C1 controls (U+0080-U+009F). A final dot is not in the grammar. "%" and "!" are plain atext: they
- * never route.
+ * registered), and the C1 controls (U+0080-U+009F). A final dot is not in the grammar. "%" and "!" are plain atext:
+ * they never route.
  *
  * Canonical form: the domain in A-labels and lower case (UTS #46 non-transitional mapping, then the checks above), an
  * IPv6 literal as inet_ntop prints it; the local part quoted only if it must be, and folded if `fold` says so, which is
- * right for our own domains only (RFC 5321 §2.4). Folding: ASCII to lower case; runs of letters and digits with UTF-8 in them
- * as IDNA maps a label (lower case, NFKC); runs that IDNA does not know keep their UTF-8. Canonising twice changes nothing.
+ * right for our own domains only (RFC 5321 §2.4). Folding: ASCII to lower case; runs of letters and digits with UTF-8
+ * in them as IDNA maps a label (lower case, NFKC); runs that IDNA does not know keep their UTF-8. Canonising twice
+ * changes nothing.
  *
  * Pure: no I/O, no clock, no globals (libidn2 allocates and frees within a call). Thread-safe.
  * Tests: tests/unit/test_address.c, tests/fuzz/fuzz_address_canon.c.
@@ -68,15 +69,22 @@ MUST_CHECK enum address_err address_domain(struct str domain, struct address_can
 /* The same for "[192.0.2.1]" and "[IPv6:2001:db8::1]". */
 MUST_CHECK enum address_err address_literal(struct str literal, struct address_canon *ret);
 
-/* A sub-domain per label, no octet over 127, not ending in a number: as it stands in DNS and EHLO. Pure syntax, any case. */
+/* A sub-domain per label, no octet over 127, not ending in a number: as it stands in DNS and EHLO. Pure syntax, any
+ * case. */
 bool address_domain_is_ascii(struct str domain);
 
-/* Take the subaddress off (RFC 5233 §1): "user+detail@d" gives "user@d"; the cut is at the first `separator` that leaves a
- * user. False if there is none; *ret is then untouched. `a` must be canonical. */
+/* Take the subaddress off (RFC 5233 §1): "user+detail@d" gives "user@d"; the cut is at the first `separator` that
+ * leaves a user. False if there is none; *ret is then untouched. `a` must be canonical. */
 MUST_CHECK bool address_base(const struct address_canon *a, char separator, struct address_canon *ret);
 
-static inline struct str address_text(const struct address_canon *a) { return (struct str){ a->text, a->n }; }
-static inline struct str address_local(const struct address_canon *a) { return (struct str){ a->text, a->local_n }; }
+static inline struct str address_text(const struct address_canon *a)
+{
+	return (struct str){ a->text, a->n };
+}
+static inline struct str address_local(const struct address_canon *a)
+{
+	return (struct str){ a->text, a->local_n };
+}
 static inline struct str address_domain_of(const struct address_canon *a)
 {
 	return str_from(address_text(a), a->local_n > 0 ? a->local_n + 1 : 0);

@@ -44,7 +44,7 @@ static bool run_fold(struct local_text *t, struct str run)
 	bool     ok = !str_is_ascii(run) && str_to_c(run, in, sizeof(in)) &&
 		  idn2_lookup_u8((const uint8_t *)in, &a, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
 		  idn2_to_unicode_8z8z((const char *)a, &mapped, 0) == IDN2_OK;
-	bool     fits;
+	bool fits;
 
 	for (const char *p = mapped; ok && *p != '\0'; p++)
 		ok = is_run(*p);
@@ -106,7 +106,7 @@ enum address_err address_canon(const struct address *a, bool fold, struct addres
 {
 	struct address_canon domain, out;
 	struct local_text    local, folded;
-	enum address_err     err = a->literal ? address_literal(a->domain, &domain) : address_domain(a->domain, &domain);
+	enum address_err err = a->literal ? address_literal(a->domain, &domain) : address_domain(a->domain, &domain);
 
 	if (err != ADDRESS_OK)
 		return err;

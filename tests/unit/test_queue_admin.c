@@ -1,0 +1,200 @@
+/* Listing, showing, retrying, removing; with the queue at work and without. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "queue/queue_in.h"
+#include "queue_rig.h"
+
+#define MAIL "From: a@far.test\r\nSubject: x\r\n\r\nHello\r\n"
+
+static struct queue_list_reply list(struct rig *r, uint64_t after, const char *to, const char *from)
+{
+	struct queue_list_request q = { after, str_of(to), str_of(from) };
+	struct queue_list_reply   reply;
+
+	assert_int_equal(queue_list(r->q, &q, r->arena, &reply), ST_OK);
+	return reply;
+}
+
+static void test_list(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_list_reply page;
+	char                    from[64];
+	uint64_t                last = 0, seen = 0;
+
+	(void)state;
+	rig_open(r);
+	for (size_t i = 0; i < LIMIT_LIST_PAGE + 20; i++) {
+		snprintf(from, sizeof(from), "s%zu@far.test", i);
+		rig_submit(r, from, i % 2 ? "Bob@demo.test" : "eve@demo.test carl@demo.test", MAIL);
+	}
+	do {
+		page = list(r, last, "", "");
+		for (size_t i = 0; i < page.entry_count; i++) {
+			assert_true(page.entries[i].id > last);
+			last = page.entries[i].id;
+		}
+		seen += page.entry_count;
+	} while (page.more);
+	assert_int_equal(seen, LIMIT_LIST_PAGE + 20);
+	assert_int_equal(list(r, 0, "bob@", "").entry_count, (LIMIT_LIST_PAGE + 20) / 2);
+	assert_int_equal(list(r, 0, "CARL@demo.test", "").entry_count, (LIMIT_LIST_PAGE + 20) / 2);
+	assert_int_equal(list(r, 0, "", "s7@far.test").entry_count, 1);
+	assert_int_equal(list(r, 0, "eve", "s7@far.test").entry_count, 0);
+	page = list(r, 0, "", "s8@far.test");
+	assert_int_equal(page.entries[0].rcpts_left, 2);
+	assert_int_equal(page.entries[0].state, QUEUE_ACTIVE);
+	assert_int_equal(page.entries[0].size, strlen(MAIL));
+	rig_free(&r);
+}
+
+static void test_show_and_retry(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_show_reply s;
+	uint64_t                id, count = 0;
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	rig_resolve(r, "bob@two.test");
+	rig_remote(r, REMOTE_DEFERRED, "4.7.1", "451 come back later");
+	s = rig_show(r, id);
+	assert_int_equal(s.entry.state, QUEUE_WAITING);
+	assert_str(s.entry.reason, STR("451 come back later"));
+	assert_true(s.entry.next_ms > rig_wall + 3 * 60 * 1000 && s.entry.next_ms < rig_wall + 7 * 60 * 1000);
+	assert_int_equal(s.rcpt_count, 1);
+	assert_int_equal(s.rcpts[0].attempts, 1);
+	assert_str(s.rcpts[0].target, STR("bob@two.test"));
+	assert_str(s.rcpts[0].answer, STR("4.7.1 451 come back later"));
+	assert_str(s.session, STR("s1"));
+	assert_int_equal(queue_show(r->q, id + 1, r->arena, &s), ST_NOT_FOUND);
+	assert_int_equal(queue_retry(r->q, id + 1, &count), ST_NOT_FOUND);
+	assert_int_equal(queue_retry(r->q, id, &count), ST_OK);
+	assert_int_equal(count, 1);
+	rig_settle(r);
+	assert_true(rig_resolve(r, "bob@two.test"));
+	assert_true(rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok"));
+	assert_int_equal(rig_messages(r), 0);
+	assert_int_equal(queue_retry(r->q, 0, &count), ST_OK);
+	assert_int_equal(count, 0);
+	rig_free(&r);
+}
+
+/* Removed while it waits, while it is being tried, and all at once; none comes back. */
+static void test_remove(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_list_reply page;
+	uint64_t                waits, tried, count = 0;
+
+	(void)state;
+	rig_open(r);
+	waits = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	rig_resolve(r, "bob@two.test");
+	rig_remote(r, REMOTE_DEFERRED, "4.7.1", "later");
+	tried = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	rig_resolve(r, "bob@two.test");
+	assert_int_equal(queue_remove(r->q, waits, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, tried, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, tried, &count), ST_NOT_FOUND);
+	page = list(r, 0, "", "");
+	assert_int_equal(page.entry_count, 0);
+	rig_remote(r, REMOTE_REFUSED, "5.1.1", "no"); /* the round ends: no report for what was removed */
+	assert_int_equal(rig_messages(r), 0);
+	for (int i = 0; i < 10; i++)
+		rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	assert_int_equal(queue_remove(r->q, 0, &count), ST_OK);
+	assert_int_equal(count, 10);
+	while (rig_resolve(r, "bob@two.test"))
+		rig_remote(r, REMOTE_DEFERRED, "4.7.1", "later");
+	assert_int_equal(rig_messages(r), 0);
+	rig_pass(r, 3600 * 1000);
+	assert_int_equal(fake_ipc_waiting(), 0);
+	rig_free(&r);
+}
+
+/* A command, while no server runs. */
+static void test_no_server(void **state)
+{
+	struct rig *r = rig_new();
+	uint64_t    id, count = 0;
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	rig_close(r);
+	assert_int_equal(queue_open(&r->options, &r->q), ST_OK);
+	assert_int_equal(list(r, 0, "", "").entry_count, 1);
+	assert_str(rig_show(r, id).entry.from, STR("a@far.test"));
+	assert_int_equal(queue_remove(r->q, id, &count), ST_OK);
+	assert_int_equal(list(r, 0, "", "").entry_count, 0);
+	queue_close(&r->q);
+	rig_free(&r);
+}
+
+/* A message whose content is damaged is held; the others go on. */
+static void test_damaged(void **state)
+{
+	struct rig     *r = rig_new();
+	struct db      *db;
+	struct db_stmt *s;
+	uint64_t        id, good, count = 0;
+
+	(void)state;
+	r->options.active_max = 0;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@demo.test", MAIL);
+	good = rig_submit(r, "a@far.test", "bob@demo.test", MAIL);
+	rig_crash(r);
+	char path[64];
+	snprintf(path, sizeof(path), "%s/queue.db", r->options.root);
+	assert_int_equal(db_open(path, &queue_db_options, &db), ST_OK);
+	assert_int_equal(db_begin_write(db), ST_OK);
+	s = db_sql(db, "UPDATE content SET data = 'x' WHERE message = ?1");
+	db_bind_u64(s, 1, id);
+	assert_int_equal(db_run(s), ST_OK);
+	assert_int_equal(db_commit(db), ST_OK);
+	db_close(&db);
+	rig_open(r);
+	assert_true(rig_resolve(r, "5"));
+	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));
+	assert_int_equal(rig_show(r, id).entry.state, QUEUE_HELD);
+	assert_int_equal(queue_show(r->q, good, r->arena, &(struct queue_show_reply){ 0 }), ST_NOT_FOUND);
+	assert_int_equal(queue_remove(r->q, id, &count), ST_OK);
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
+static void test_purge(void **state)
+{
+	struct rig                *r = rig_new();
+	struct queue_purge_request q = { 7 };
+	struct fake_reply         *reply;
+	struct fake_call          *c;
+
+	(void)state;
+	rig_open(r);
+	reply = fake_ipc_ask(queue_rows[queue_row_count - 1].handler, r->q, IPC_QUEUE_PURGE_ACCOUNT, &q);
+	assert_false(reply->over);
+	c = fake_ipc_next(IPC_LOCAL_PURGE);
+	assert_int_equal(((const struct local_purge_request *)c->body)->account, 7);
+	fake_ipc_answer(c, ST_OK, "");
+	assert_true(reply->over);
+	assert_int_equal(reply->status, ST_OK);
+	fake_reply_done(&reply);
+	rig_free(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_list),      cmocka_unit_test(test_show_and_retry), cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_no_server), cmocka_unit_test(test_damaged),        cmocka_unit_test(test_purge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

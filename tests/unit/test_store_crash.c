@@ -1,0 +1,462 @@
+/* tests/unit/test_store_crash.c - every prefix of a recorded history of writes, as a power cut would leave it.
+ *
+ * A history of operations runs once while sys/fault records each write, sync, name and removal. Then, for each prefix of the
+ * recording, the files are built as they may be after a power cut there: what was synced surely, of the rest nothing, all, or
+ * some of it and torn. The account must open, keep the numbered invariants, stand at the state after some operation not earlier than
+ * the last durable one, have a clock not behind what was shown, and take repeated deliveries without doubling them.
+ */
+#include "store_unit.h"
+
+#include "sys/boot.h"
+#include "sys/fault.h"
+
+#ifdef POSTRIDER_FAULTS
+
+#define ACCOUNT   5
+#define NAMES_MAX 64
+#define OPS_MAX   64
+
+struct pending {
+	struct pending  *next;
+	bool             truncate;
+	uint64_t         offset;
+	struct str       data;
+};
+struct inode {
+	bool            dir;
+	char           *p;
+	size_t          n, cap;
+	struct pending *first, **last;
+};
+struct name {
+	char          path[200];
+	struct inode *now, *durable;
+};
+struct event {
+	struct event *next;
+	struct fault_event e;
+	char          path[200], other[200];
+};
+struct op { /* the state after it, and what it promised */
+	struct str dump;
+	bool       durable;
+	uint64_t   modseq;
+};
+struct crash {
+	struct arena *arena;
+	struct event *first, **last;
+	size_t        events;
+	struct name   names[NAMES_MAX];
+	size_t        name_count;
+	struct op     ops[OPS_MAX];
+	size_t        op_count;
+	uint64_t      random;
+};
+
+/* ---- recording ---- */
+
+static void on_event(void *arg, const struct fault_event *e)
+{
+	struct crash *c = arg;
+	struct event *ev;
+
+	if (str_iends(str_of(e->path), STR(".lock")))
+		return;
+	ev = ARENA_NEW(c->arena, struct event);
+	ev->e = *e;
+	ev->e.data = arena_dup(c->arena, e->data);
+	snprintf(ev->path, sizeof(ev->path), "%s", e->path);
+	snprintf(ev->other, sizeof(ev->other), "%s", e->other ? e->other : "");
+	*c->last = ev;
+	c->last = &ev->next;
+	c->events++;
+}
+
+static uint64_t box_id(struct store_account *a, struct arena *arena, const char *name)
+{
+	return store_unit_box(a, arena, name).id;
+}
+
+/* All that a user can see, but the clock. */
+static struct str dump(struct store_account *a, struct arena *arena)
+{
+	struct store_mailbox *boxes;
+	struct buf            b, content;
+	struct str            s;
+	size_t                n;
+
+	buf_init(&b, 1 * MIB);
+	buf_init(&content, 4 * MIB);
+	assert_ok(store_mailbox_list(a, arena, &boxes, &n));
+	for (size_t i = 0; i < n; i++) {
+		struct store_view v;
+
+		buf_addf(&b, "%.*s next=%u:", STR_FMT(boxes[i].name), boxes[i].uidnext);
+		assert_ok(store_view_load(a, boxes[i].id, UINT64_MAX, &v));
+		for (size_t j = 0; j < v.count; j++) {
+			buf_clear(&content);
+			assert_ok(store_read(a, v.rows[j].email, 0, SIZE_MAX, &content));
+			buf_addf(&b, " %u/%x/%llx", v.rows[j].uid, v.rows[j].flags,
+				 (unsigned long long)str_hash(buf_str(&content)));
+		}
+		buf_add(&b, STR("\n"));
+		store_view_done(&v);
+	}
+	s = arena_dup(arena, buf_str(&b));
+	buf_done(&b);
+	buf_done(&content);
+	return s;
+}
+
+static void op_done(struct crash *c, struct store_account *a, bool durable)
+{
+	struct store_info info;
+	struct op        *op = &c->ops[c->op_count++];
+
+	assert_true(c->op_count < OPS_MAX);
+	assert_ok(store_info(a, &info));
+	op->dump = dump(a, c->arena);
+	op->durable = durable;
+	op->modseq = info.modseq;
+	fault_record(&(struct fault_event){ .kind = FAULT_EVENT_MARK, .path = "done" });
+}
+
+static size_t delivery_size(uint64_t id) { return id % 3 == 2 ? LIMIT_INLINE + 50000 : 3000; }
+
+static void op_deliver(struct crash *c, struct store_account *a, uint64_t id)
+{
+	store_unit_deliver(a, c->arena, id, store_unit_message(c->arena, 1000 + (unsigned)id, delivery_size(id)));
+	op_done(c, a, false);
+}
+
+static void op_flags(struct crash *c, struct store_account *a, const char *box, uint32_t uid, unsigned flags)
+{
+	struct store_range       r = { uid, uid };
+	struct store_flag_change ch = { .op = STORE_FLAGS_ADD, .flags = flags, .unchanged_since = UINT64_MAX };
+	struct store_flagged     got;
+
+	assert_ok(store_flags(a, box_id(a, c->arena, box), (struct store_set){ &r, 1 }, &ch, c->arena, &got));
+	op_done(c, a, false);
+}
+
+static void history(struct crash *c, struct store_unit *u)
+{
+	struct store_account *a;
+	struct store_copied   copied;
+	struct store_expunged gone;
+
+	assert_ok(store_open(u->store, ACCOUNT, &a));
+	op_done(c, a, true);
+	store_unit_append(a, box_id(a, c->arena, "INBOX"), store_unit_message(c->arena, 1, 2000), 0);
+	op_done(c, a, true);
+	op_deliver(c, a, 1);
+	op_flags(c, a, "INBOX", 1, STORE_SEEN);
+	op_deliver(c, a, 2);
+	assert_ok(store_settle(a));
+	op_done(c, a, true);
+	store_unit_append(a, box_id(a, c->arena, "Sent"), store_unit_message(c->arena, 2, LIMIT_INLINE + 1000), STORE_SEEN);
+	op_done(c, a, true);
+	op_flags(c, a, "INBOX", 2, STORE_DELETED);
+	op_deliver(c, a, 3);
+	assert_ok(store_move(a, box_id(a, c->arena, "INBOX"), (struct store_set){ &(struct store_range){ 1, 1 }, 1 },
+			     box_id(a, c->arena, "Archive"), c->arena, &copied));
+	op_done(c, a, true);
+	op_deliver(c, a, 4);
+	assert_ok(store_copy(a, box_id(a, c->arena, "INBOX"), STORE_SET_ALL, box_id(a, c->arena, "Junk"), c->arena, &copied));
+	op_done(c, a, true);
+	assert_ok(store_expunge(a, box_id(a, c->arena, "INBOX"), STORE_SET_ALL, true, c->arena, &gone));
+	op_done(c, a, true);
+	assert_ok(store_mailbox_create(a, STR("work/now"), STORE_SPECIAL_NONE, NULL));
+	op_done(c, a, true);
+	op_deliver(c, a, 5);
+	op_flags(c, a, "INBOX", 3, STORE_ANSWERED);
+	assert_ok(store_mailbox_rename(a, STR("INBOX"), STR("old")));
+	op_done(c, a, true);
+	op_deliver(c, a, 6);
+	assert_ok(store_mailbox_delete(a, STR("Junk")));
+	op_done(c, a, true);
+	op_deliver(c, a, 7);
+	assert_ok(store_clean(a, true));
+	op_done(c, a, true);
+	store_close(&a);
+}
+
+/* ---- the simulated disk ---- */
+
+static struct name *name_get(struct crash *c, const char *path)
+{
+	for (size_t i = 0; i < c->name_count; i++) {
+		if (strcmp(c->names[i].path, path) == 0)
+			return &c->names[i];
+	}
+	assert_true(c->name_count < NAMES_MAX);
+	snprintf(c->names[c->name_count].path, sizeof(c->names[0].path), "%s", path);
+	return &c->names[c->name_count++];
+}
+
+static struct inode *inode_new(void)
+{
+	struct inode *i = calloc(1, sizeof(*i));
+
+	i->last = &i->first;
+	return i;
+}
+
+static void size_to(struct inode *i, size_t n)
+{
+	if (n > i->cap) {
+		i->cap = n * 2;
+		i->p = realloc(i->p, i->cap);
+	}
+	if (n > i->n)
+		memset(i->p + i->n, 0, n - i->n);
+	i->n = n;
+}
+
+static void op_apply(struct inode *i, const struct pending *p, size_t n)
+{
+	if (p->truncate) {
+		size_to(i, (size_t)p->offset);
+		return;
+	}
+	size_to(i, MAX(i->n, (size_t)p->offset + n));
+	if (n > 0)
+		memcpy(i->p + p->offset, p->data.p, n);
+}
+
+static void inode_sync(struct inode *i)
+{
+	struct pending *p, *next;
+
+	for (p = i->first; p; p = next) {
+		next = p->next;
+		op_apply(i, p, p->data.n);
+		free(p);
+	}
+	i->first = NULL;
+	i->last = &i->first;
+}
+
+static void inode_add(struct inode *i, const struct event *ev, bool truncate)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	p->truncate = truncate;
+	p->offset = ev->e.offset;
+	p->data = ev->e.data;
+	*i->last = p;
+	i->last = &p->next;
+}
+
+static void dir_of(const char *path, char *out)
+{
+	const char *slash = strrchr(path, '/');
+
+	sprintf(out, "%.*s", slash ? (int)(slash - path) : 0, path);
+}
+
+/* Inodes without a name are leaked until the end of the process: this is a test of a few megabytes. */
+static void play(struct crash *c, const struct event *ev)
+{
+	struct name *n = NULL;
+	char         dir[200];
+
+	if (ev->e.kind != FAULT_EVENT_SYNC_DIR && ev->e.kind != FAULT_EVENT_MARK)
+		n = name_get(c, ev->path);
+	switch (ev->e.kind) {
+	case FAULT_EVENT_CREATE:   n->now = inode_new(); break;
+	case FAULT_EVENT_MKDIR:
+		n->now = inode_new();
+		n->now->dir = true;
+		break;
+	case FAULT_EVENT_WRITE:    inode_add(n->now, ev, false); break;
+	case FAULT_EVENT_TRUNCATE: inode_add(n->now, ev, true); break;
+	case FAULT_EVENT_SYNC:     inode_sync(n->now); break;
+	case FAULT_EVENT_UNLINK:   n->now = NULL; break;
+	case FAULT_EVENT_RENAME:
+		name_get(c, ev->other)->now = n->now;
+		n->now = NULL;
+		break;
+	case FAULT_EVENT_SYNC_DIR:
+		for (size_t i = 0; i < c->name_count; i++) {
+			dir_of(c->names[i].path, dir);
+			if (strcmp(dir, ev->path) == 0)
+				c->names[i].durable = c->names[i].now;
+		}
+		break;
+	case FAULT_EVENT_MARK: break;
+	}
+}
+
+static unsigned below(struct crash *c, unsigned n)
+{
+	c->random = c->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(c->random >> 33) % n;
+}
+
+enum variant { NOTHING, ALL, SOME };
+
+static void make_parents(int fd, const char *path)
+{
+	char part[200];
+
+	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+		enum status st;
+
+		snprintf(part, sizeof(part), "%.*s", (int)(p - path), path);
+		st = disk_make_dir(fd, part);
+		assert_true(st == ST_OK || st == ST_EXISTS);
+	}
+}
+
+static void write_out(struct crash *c, int fd, const char *path, const struct inode *from, enum variant v)
+{
+	struct inode image = { 0 };
+	int          f;
+
+	size_to(&image, from->n);
+	if (from->n > 0)
+		memcpy(image.p, from->p, from->n);
+	for (const struct pending *p = from->first; p && v != NOTHING; p = p->next) {
+		if (v == ALL || below(c, 2))
+			op_apply(&image, p, v == SOME && below(c, 4) == 0 ? p->data.n / 1024 * 512 : p->data.n);
+	}
+	make_parents(fd, path);
+	assert_ok(disk_open(fd, path, DISK_NEW, &f));
+	assert_ok(disk_write_at(f, path, 0, str_n(image.p, image.n)));
+	fd_close(&f);
+	free(image.p);
+}
+
+static void build(struct crash *c, int fd, enum variant v)
+{
+	bool names_kept = v == ALL || (v == SOME && below(c, 2));
+
+	for (size_t i = 0; i < c->name_count; i++) {
+		const struct inode *from = names_kept ? c->names[i].now : c->names[i].durable;
+
+		if (from && from->dir) {
+			enum status st;
+
+			make_parents(fd, c->names[i].path);
+			st = disk_make_dir(fd, c->names[i].path);
+			assert_true(st == ST_OK || st == ST_EXISTS);
+		} else if (from)
+			write_out(c, fd, c->names[i].path, from, v);
+	}
+}
+
+/* ---- after the crash ---- */
+
+static void check_state(struct crash *c, struct store_account *a, size_t done, struct arena *arena)
+{
+	struct store_info info;
+	size_t            least = 0;
+	bool              found = false;
+	struct str        now = dump(a, arena);
+
+	/* Operation `done` may be going on: its effect may be there. */
+	for (size_t i = 0; i < done; i++)
+		least = c->ops[i].durable ? i : least;
+	for (size_t i = least; i <= done && i < c->op_count; i++)
+		found |= str_eq(now, c->ops[i].dump);
+	if (!found) {
+		print_error("after %zu operations: not a state that may be\n%.*s", done, STR_FMT(now));
+		for (size_t i = least; i <= done && i < c->op_count; i++)
+			print_error("may be %zu:\n%.*s", i, STR_FMT(c->ops[i].dump));
+	}
+	assert_true(found);
+	assert_ok(store_info(a, &info));
+	assert_true(info.modseq >= c->ops[done - 1].modseq);
+}
+
+/* Queue repeats what was not reported settled: each message is there once (in whichever mailbox it is now). */
+static void check_repeat(struct crash *c, struct store_account *a, size_t done, struct arena *arena)
+{
+	struct str after;
+
+	if (done < c->op_count)
+		return;
+	for (uint64_t id = 1; id <= 7; id++)
+		store_unit_deliver(a, arena, id, store_unit_message(arena, 1000 + (unsigned)id, delivery_size(id)));
+	after = dump(a, arena);
+	assert_str(after, c->ops[c->op_count - 1].dump);
+}
+
+static void check_crash(struct crash *c, size_t done, enum variant v)
+{
+	struct store_unit     u;
+	struct store_account *a;
+	static uint64_t       boot = 1000;
+
+	store_unit_dir(&u);
+	build(c, u.fd, v);
+	boot_id_set((struct boot_id){ 7, ++boot });
+	assert_ok(store_new(u.fd, NULL, &u.store));
+	assert_ok(store_open(u.store, ACCOUNT, &a));
+	store_unit_check(a);
+	if (done > 0) {
+		check_state(c, a, done, u.arena);
+		check_repeat(c, a, done, u.arena);
+	}
+	store_unit_append(a, box_id(a, u.arena, "INBOX"), store_unit_message(u.arena, 77, 500), 0);
+	assert_ok(store_clean(a, true));
+	store_unit_check(a);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
+static void record(struct crash *c)
+{
+	struct store_options options = { .log_pages = 40 };
+	struct store_unit    u;
+
+	store_unit_open(&u, &options);
+	c->last = &c->first;
+	fault_record_to(on_event, c);
+	history(c, &u);
+	fault_record_to(NULL, NULL);
+	store_unit_done(&u);
+}
+
+static void test_every_prefix(void **state)
+{
+	struct crash  *c = calloc(1, sizeof(*c));
+	struct boot_id was = boot_id();
+	size_t         done = 0, at = 0;
+
+	(void)state;
+	c->arena = arena_new(NULL);
+	c->random = 42;
+	record(c);
+	for (const struct event *ev = c->first; ev; ev = ev->next, at++) {
+		play(c, ev);
+		done += ev->e.kind == FAULT_EVENT_MARK;
+		/* All three at the end of operations and around syncs, one in turn at plain writes. */
+		if (ev->e.kind != FAULT_EVENT_WRITE) {
+			check_crash(c, done, NOTHING);
+			check_crash(c, done, SOME);
+		} else if (at % 3 == 0) {
+			check_crash(c, done, (enum variant)(at / 3 % 3));
+		}
+	}
+	print_message("%zu events, %zu operations\n", c->events, c->op_count);
+	assert_true(done == c->op_count && c->events > 300);
+	boot_id_set(was);
+	arena_free(&c->arena);
+	free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_prefix) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#else
+int main(void)
+{
+	return 77; /* skipped: nothing records */
+}
+#endif
