@@ -85,16 +85,29 @@ static int64_t wait_of(struct queue_msg *m, const struct tally *t)
 	return queue_backoff_ms(o->retry_first_ms, o->retry_max_ms, m->attempts, random_u64());
 }
 
+/* Everybody who was to be asked has answered. What an earlier round lost is not known before that. */
+static bool all_answered(const struct queue_msg *m)
+{
+	for (size_t i = 0; i < m->rcpt_count; i++)
+		if (!m->rcpts[i].final && !m->rcpts[i].resolved && m->rcpts[i].outcome == QUEUE_OUT_NONE)
+			return false;
+	for (size_t i = 0; i < m->to_count; i++)
+		if (m->to[i]->outcome == QUEUE_OUT_NONE || m->to[i]->outcome == QUEUE_OUT_LOST)
+			return false;
+	return true;
+}
+
 static void decide(struct queue_msg *m)
 {
 	struct queue *q = m->q;
 	struct tally  t;
+	bool          answered = all_answered(m);
 
 	m->decided = true;
 	m->expired = queue_now(q) - m->entered > q->o.expire_ms;
 	if (atomic_load(&m->lost))
 		m->crashes++;
-	else
+	else if (answered)
 		m->crashes = 0;
 	/* Held before it is expired: whoever looks at it needs it whole. */
 	if (m->unreadable || m->crashes >= QUEUE_CRASHES_MAX) {
@@ -109,7 +122,7 @@ static void decide(struct queue_msg *m)
 		return;
 	m->reason = t.reason;
 	m->due = queue_now(q) + wait_of(m, &t);
-	if (!atomic_load(&m->lost))
+	if (answered)
 		m->base = 0; /* nothing of this round can be repeated any more: the next has an id of its own */
 }
 
