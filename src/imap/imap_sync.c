@@ -115,13 +115,13 @@ static enum status recent_claim(struct imap_session *s, struct sync *y)
 
 static void exists_tell(struct imap_session *s, const struct sync *y)
 {
-	const struct store_row *added = y->changes.rows + y->changes.row_count - y->added;
+	size_t first = y->changes.row_count - y->added;
 
 	if (s->box.loaded)
 		s->box.recents = imap_recent_count(&s->box);
 	else
-		for (size_t i = 0; i < y->added; i++)
-			s->box.recents += imap_is_recent(&s->box, added[i].uid);
+		for (size_t i = first; i < y->changes.row_count; i++)
+			s->box.recents += imap_is_recent(&s->box, y->changes.rows[i].uid);
 	if (y->added > 0)
 		imap_putf(s, "* %u EXISTS\r\n* %u RECENT\r\n", s->box.exists, s->box.recents);
 }

@@ -142,6 +142,7 @@ static void conn_free(struct net_conn *c)
 	net_timer_remove(c);
 	net_source_leave(c);
 	net_source_remove(c);
+	net_input_free(c);
 	pthread_mutex_lock(&net->list_lock);
 	*c->link = c->next;
 	if (c->next)

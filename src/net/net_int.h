@@ -216,6 +216,7 @@ void net_conn_poke(struct net_conn *c, uint32_t reason);
 
 /* ---- net_input.c ---- */
 
+void        net_input_free(struct net_conn *c); /* the connection ends */
 void net_input_attach(struct net_conn *c); /* c->w is set */
 /* Before the thread goes. False: no memory for the octets that are left; they are dropped, the connection must end. */
 MUST_CHECK bool net_input_detach(struct net_conn *c);
