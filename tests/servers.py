@@ -9,6 +9,7 @@ password)), start(), stop(), pids() (all its processes), drained() (nothing wait
 import glob
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -33,8 +34,9 @@ def account_name(i):
 
 
 def free_port_base():
-    """A base such that the ports of a demo are free now."""
-    for base in range(21000, 51000, 1300):
+    """A base such that the ports of a demo are free now; not the same for two runs at once. Below the ports of clients."""
+    bases = [b + offset for b in range(11000, 31000, 1000) for offset in range(0, 100)]
+    for base in random.sample(bases, 200):
         try:
             for offset in (24, 25, 143, 465, 587, 993):
                 with socket.socket() as s:

@@ -125,6 +125,8 @@ static int config_make(struct demo *d)
 	k->probe = getenv("POSTRIDER_PROBE") != NULL;
 	if (getenv("POSTRIDER_LANDLOCK_MAX") && !str_to_u32(str_of(getenv("POSTRIDER_LANDLOCK_MAX")), &k->landlock_max))
 		return cli_error(c, CLI_USAGE, "POSTRIDER_LANDLOCK_MAX is not a number");
+	if (getenv("POSTRIDER_WATERMARK") && !str_to_u64(str_of(getenv("POSTRIDER_WATERMARK")), &k->watermark_octets))
+		return cli_error(c, CLI_USAGE, "POSTRIDER_WATERMARK is not a number");
 	buf_init(&errors, 64 * KIB);
 	if (config_check(k, &errors) != ST_OK)
 		code = cli_error(c, CLI_USAGE, "%.*s", STR_FMT(buf_str(&errors)));

@@ -197,26 +197,47 @@ static enum status open_inbox(struct dialogue *d, const struct demo_mail *m)
 	return st == ST_OK ? answered(d, "", &found) : st;
 }
 
+/* The first uid of the answer to SEARCH; 0: nothing was found. */
+static enum status searched(struct dialogue *d, uint32_t *ret_uid)
+{
+	*ret_uid = 0;
+	for (;;) {
+		enum status st = net_stream_line(d->stream, &d->line, STEP_MS);
+		struct str  line = buf_str(&d->line), uid;
+
+		if (st != ST_OK)
+			return stop(d, st);
+		if (str_starts(line, STR("a ")))
+			return str_starts(line, STR("a OK")) ? ST_OK : stop(d, ST_OK);
+		if (!str_starts(line, STR("* SEARCH ")))
+			continue;
+		str_cut(str_from(line, STR("* SEARCH ").n), ' ', &uid, &line);
+		if (!str_to_u32(uid, ret_uid))
+			return stop(d, ST_INVALID);
+	}
+}
+
 enum status demo_receive(const struct demo_mail *m, unsigned timeout_ms, char *ret_why, size_t cap)
 {
 	struct dialogue d = { .why = ret_why, .why_cap = cap };
 	int64_t         until = clock_mono_ms() + timeout_ms;
 	bool            found = false;
+	uint32_t        uid = 0;
 	enum status     st = dial(&d, m->imaps_port);
 
 	if (st == ST_OK)
 		st = open_inbox(&d, m);
-	while (st == ST_OK && !found) {
+	while (st == ST_OK && uid == 0) {
 		st = say(&d, "SEARCH", "a UID SEARCH HEADER Message-ID \"%s\"\r\n", m->tag);
 		if (st == ST_OK)
-			st = answered(&d, "SEARCH ", &found);
-		if (st == ST_OK && !found && clock_mono_ms() > until)
+			st = searched(&d, &uid);
+		if (st == ST_OK && uid == 0 && clock_mono_ms() > until)
 			st = stop(&d, ST_NOT_FOUND);
-		if (st == ST_OK && !found)
+		if (st == ST_OK && uid == 0)
 			usleep(10000);
 	}
 	if (st == ST_OK)
-		st = say(&d, "FETCH", "a FETCH * (UID FLAGS BODY.PEEK[])\r\n");
+		st = say(&d, "FETCH", "a UID FETCH %u (FLAGS BODY.PEEK[])\r\n", uid);
 	if (st == ST_OK)
 		st = answered(&d, m->tag, &found);
 	if (st == ST_OK && !found)

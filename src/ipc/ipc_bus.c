@@ -29,8 +29,9 @@ static bool send_record(struct ipc_link *l, uint64_t account, uint32_t kinds, ui
 
 void ipc_bus_retry(struct ipc_link *l)
 {
-	if (l->bus_overrun && send_record(l, IPC_BUS_ALL, UINT32_MAX, 0))
-		l->bus_overrun = false;
+	/* Cleared before "all" is sent: whoever sees the bit still set may count on an "all" that comes after. */
+	if (atomic_exchange(&l->bus_overrun, false) && !send_record(l, IPC_BUS_ALL, UINT32_MAX, 0))
+		l->bus_overrun = true;
 }
 
 void ipc_bus_send(struct ipc *ipc, uint64_t account, uint32_t kinds, uint64_t modseq)

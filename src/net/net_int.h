@@ -144,6 +144,7 @@ struct net_conn {
 	void                *session;
 	struct arena        *arena;
 	struct ssl_st       *ssl;
+	struct net_tls      *tls; /* what ssl was made from, a reference */
 	struct net_source   *address, *network;
 	struct net_input     in;
 	struct net_unit      unit;

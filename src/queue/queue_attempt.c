@@ -100,7 +100,7 @@ void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r)
 	struct queue_job *job = job_new(m, resolve_start);
 
 	job->rcpt = r;
-	queue_flight_add(&m->q->f_auth, job);
+	CHECK(queue_flight_add(&m->q->f_auth, job));
 }
 
 /* ---- outcomes that local and remote share ---- */
@@ -328,6 +328,14 @@ static struct queue_job *jobs_make(struct queue_msg *m)
 	return jobs;
 }
 
+static void not_now(struct queue_job *job)
+{
+	for (struct queue_to *to = job->to; to; to = to->next) {
+		to->code = STR("4.4.5"); /* RFC 3463 §3.5: congestion */
+		to->answer = STR("Much other mail waits for this destination");
+	}
+}
+
 void queue_attempt_all(struct queue_msg *m)
 {
 	struct queue        *q = m->q;
@@ -338,6 +346,9 @@ void queue_attempt_all(struct queue_msg *m)
 	for (; jobs; jobs = next) {
 		next = jobs->next;
 		atomic_fetch_add(&m->open, 1);
-		queue_flight_add(jobs->to->account ? local : remote, jobs);
+		if (!queue_flight_add(jobs->to->account ? local : remote, jobs)) {
+			not_now(jobs);
+			queue_round_step(m);
+		}
 	}
 }

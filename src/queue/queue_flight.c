@@ -1,9 +1,14 @@
 /* queue/queue_flight.c - so many jobs at once, the others in order of arrival.
  *
+ * With a limit for each key (the next hop), a dead destination holds its share of places and a bounded line of waiting
+ * jobs; what is beyond is not taken, and its messages give their place in memory to others.
+ *
  * A job may end inside its own start (the channel refused it), which would start the next from within: `pumping` makes whoever
  * is already starting jobs go on, so the stack does not grow.
  */
 #include "queue/queue_in.h"
+
+#define WAITING_FACTOR 10 /* jobs of one key that may wait, for each that may be under way */
 
 void queue_flight_init(struct queue_flight *f, unsigned max, unsigned key_max)
 {
@@ -17,7 +22,7 @@ void queue_flight_done(struct queue_flight *f)
 	pthread_mutex_destroy(&f->lock);
 }
 
-static unsigned *bucket(struct queue_flight *f, const struct queue_job *job)
+static struct queue_flight_key *bucket(struct queue_flight *f, const struct queue_job *job)
 {
 	return &f->keys[job->key % QUEUE_FLIGHT_KEYS];
 }
@@ -29,7 +34,7 @@ static struct queue_job *take(struct queue_flight *f)
 
 	if (f->now >= f->max)
 		return NULL;
-	while ((job = *at) != NULL && f->key_max && *bucket(f, job) >= f->key_max)
+	while ((job = *at) != NULL && f->key_max && bucket(f, job)->now >= f->key_max)
 		at = &job->next;
 	if (!job)
 		return NULL;
@@ -37,7 +42,8 @@ static struct queue_job *take(struct queue_flight *f)
 	if (!job->next)
 		f->last = at;
 	f->now++;
-	*bucket(f, job) += f->key_max != 0;
+	bucket(f, job)->now++;
+	bucket(f, job)->waiting--;
 	return job;
 }
 
@@ -58,15 +64,23 @@ static void pump(struct queue_flight *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-void queue_flight_add(struct queue_flight *f, struct queue_job *job)
+bool queue_flight_add(struct queue_flight *f, struct queue_job *job)
 {
+	bool taken;
+
 	job->next = NULL;
 	job->flight = f;
 	pthread_mutex_lock(&f->lock);
-	*f->last = job;
-	f->last = &job->next;
+	taken = f->key_max == 0 || bucket(f, job)->waiting < f->key_max * WAITING_FACTOR;
+	if (taken) {
+		*f->last = job;
+		f->last = &job->next;
+		bucket(f, job)->waiting++;
+	}
 	pthread_mutex_unlock(&f->lock);
-	pump(f);
+	if (taken)
+		pump(f);
+	return taken;
 }
 
 void queue_flight_end(struct queue_job *job)
@@ -75,7 +89,7 @@ void queue_flight_end(struct queue_job *job)
 
 	pthread_mutex_lock(&f->lock);
 	f->now--;
-	*bucket(f, job) -= f->key_max != 0;
+	bucket(f, job)->now--;
 	pthread_mutex_unlock(&f->lock);
 	pump(f);
 }

@@ -152,12 +152,15 @@ struct queue_flight {
 	unsigned          now, max, key_max; /* key_max 0: no limit for each key */
 	bool              pumping;
 	struct queue_job *first, **last;
-	unsigned          keys[QUEUE_FLIGHT_KEYS]; /* under way, by hash of the key */
+	struct queue_flight_key {
+		unsigned now, waiting;
+	} keys[QUEUE_FLIGHT_KEYS]; /* by hash of the key */
 };
 
 void queue_flight_init(struct queue_flight *f, unsigned max, unsigned key_max);
 void queue_flight_done(struct queue_flight *f);
-void queue_flight_add(struct queue_flight *f, struct queue_job *job);
+/* False: too many wait for this key; the job is not taken. */
+MUST_CHECK bool queue_flight_add(struct queue_flight *f, struct queue_job *job);
 /* The job has ended: start what waits behind it. Before the round's step, which may free the job. */
 void queue_flight_end(struct queue_job *job);
 
@@ -240,7 +243,7 @@ MUST_CHECK enum status queue_head_load(struct queue *q, struct queue_msg *m); /*
 
 /* ---- queue_msg.c ---- */
 struct queue_msg *queue_msg_new(struct queue *q);
-void queue_msg_free(struct queue_msg *m); /* gives back its place; NULL is fine */
+void queue_msg_free(struct queue_msg *m); /* with its notice; gives back its place; NULL is fine */
 void queue_msg_content(struct queue_msg *m, struct str content); /* copied */
 /* Take a place in memory, with so much content, if there is room. */
 bool queue_msg_admit(struct queue_msg *m, uint64_t octets);

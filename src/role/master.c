@@ -291,7 +291,8 @@ static void on_exit_of(struct master *m, struct process *p, int how)
 	fd_close(&p->fd);
 	p->state = DOWN;
 	p->restarts++;
-	p->backoff_ms = now - p->since_ms > STEADY_MS ? BACKOFF_MS : MIN(MAX(p->backoff_ms * 2, BACKOFF_MS), BACKOFF_MAX_MS);
+	/* A lab kills for sport: there it does not grow. */
+	p->backoff_ms = now - p->since_ms > STEADY_MS || m->config.lab ? BACKOFF_MS : MIN(MAX(p->backoff_ms * 2, BACKOFF_MS), BACKOFF_MAX_MS);
 	p->again_ms = now + p->backoff_ms;
 	for (unsigned i = 0; i < m->process_count; i++)
 		tell(&m->processes[i], ROLE_MSG_DETACH, &(struct role_msg_peer){ .role = p->id, .instance = p->instance, .fd = -1 });

@@ -22,7 +22,7 @@ enum smtp_kind {
 /* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
 struct smtp_settings {
 	struct str hostname;       /* in greeting, EHLO, Received */
-	struct str postmaster;     /* whole address for "<Postmaster>" */
+	struct str postmaster;     /* whole address for "<Postmaster>"; its domain or one above it should be ours */
 	uint64_t   message_octets; /* SIZE: at most LIMIT_MESSAGE_MAX */
 	size_t     rcpts;          /* per transaction, at most LIMIT_RCPTS */
 	unsigned   timeout_ms;     /* waiting for a command or for data */

@@ -41,6 +41,32 @@ static const struct smtp_reply *recipient_check(struct smtp_session *s, struct s
 	return &later;
 }
 
+/* "<Postmaster>" must exist (RFC 5321 §4.5.1): at the domain of the setting, or, a server's name being no mail domain as a rule,
+ * at the nearest domain above it that is ours. */
+static enum address_err postmaster_find(struct smtp_session *s, struct address_canon *ret)
+{
+	enum address_err    err = address_canon_of(s->set->postmaster, false, ret);
+	struct address_canon at = *ret;
+	enum auth_rcpt_kind kind;
+	char                text[LIMIT_ADDRESS];
+	struct str          label, parent;
+
+	while (err == ADDRESS_OK && s->env->ask->rcpt(s->env->ask_ctx, address_text(&at), &kind) == ST_OK) {
+		struct buf b = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
+
+		if (kind != AUTH_RCPT_FOREIGN) {
+			*ret = at;
+			break;
+		}
+		if (!str_cut(address_domain_of(&at), '.', &label, &parent) || str_find(parent, '.') < 0)
+			break;
+		buf_add(&b, STR("postmaster@"));
+		buf_add(&b, parent);
+		err = address_canon_of(buf_str(&b), false, &at);
+	}
+	return err;
+}
+
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 {
 	struct smtp_rcpt         r;
@@ -51,8 +77,9 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
 		return smtp_end(s, &far_too_many, "too many recipients");
 	err = smtp_rcpt_parse(arg, s->tx.utf8, s->set->lenient_space, &r);
-	if (err == SMTP_RCPT_OK && address_canon_of(r.postmaster ? s->set->postmaster : r.path, false, &to) != ADDRESS_OK)
-		err = SMTP_RCPT_ADDRESS;
+	if (err == SMTP_RCPT_OK &&
+	    (r.postmaster ? postmaster_find(s, &to) : address_canon_of(r.path, false, &to)) != ADDRESS_OK)
+		err = SMTP_RCPT_ADDRESS; /* a U-label that IDNA refuses */
 	if (err != SMTP_RCPT_OK)
 		return smtp_answer(s, &reply_of[err]);
 	if (s->tx.rcpt_count >= s->set->rcpts)

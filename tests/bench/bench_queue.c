@@ -1,6 +1,7 @@
 /* tests/bench/bench_queue.c - how many messages a second the queue takes and passes on, and what CPU that costs.
  *
  *   bench_queue [DIRECTORY [MESSAGES [OCTETS]]]
+ *   bench_queue DIRECTORY MESSAGES OCTETS waiting    peers that never answer: how long a restart with so many takes
  *
  * For 1, 20 and 100 callers, each submitting and waiting for its answer; auth and local are threads that say yes at once.
  * "whole" is CPU of the process per message, everything in it: submit, commit, sync, routing, result, deletion, and the peers.
@@ -37,6 +38,8 @@ static struct peer {
 	struct call    *first, **last;
 } peers[ROLE_COUNT];
 
+static bool silent;
+
 unsigned ipc_peers(struct ipc *ipc, enum role_id role)
 {
 	(void)ipc, (void)role;
@@ -49,6 +52,10 @@ void ipc_start(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_msg_id
 	struct call *c = malloc(sizeof(*c));
 
 	(void)ipc, (void)key, (void)request;
+	if (silent) {
+		free(c);
+		return;
+	}
 	*c = (struct call){ NULL, done, arg, id };
 	pthread_mutex_lock(&p->lock);
 	*p->last = c;
@@ -169,6 +176,42 @@ static void measure(int callers, long messages)
 	       (double)messages * 1000 / (double)(taken - start + 1), (long long)(clock_mono_ms() - start), cpu * 1e6 / (double)messages);
 }
 
+static long resident_kib(void)
+{
+	long  pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%*s %ld", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return pages * 4;
+}
+
+static int restart(struct queue_options *o, long messages)
+{
+	pthread_t threads[100];
+	int64_t   start;
+
+	atomic_store(&run.left, messages);
+	for (size_t i = 0; i < LEN(threads); i++)
+		pthread_create(&threads[i], NULL, caller_main, NULL);
+	for (size_t i = 0; i < LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	queue_stop(run.q);
+	queue_close(&run.q);
+	start = clock_mono_ms();
+	if (queue_open(o, &run.q) != ST_OK)
+		return 1;
+	printf("%ld messages: open after %lld ms", messages, (long long)(clock_mono_ms() - start));
+	queue_start(run.q, (struct ipc *)&run);
+	usleep(1000000);
+	printf(", %llu in memory, %ld KiB resident\n", (unsigned long long)atomic_load(&run.q->active_count), resident_kib());
+	queue_stop(run.q);
+	queue_close(&run.q);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char          *dir = argc > 1 ? argv[1] : "/tmp/postrider-bench-queue";
@@ -194,7 +237,10 @@ int main(int argc, char **argv)
 		if (i == ROLE_AUTH || i == ROLE_LOCAL)
 			pthread_create(&t, NULL, peer_main, &peers[i]);
 	}
+	silent = argc > 4;
 	queue_start(run.q, (struct ipc *)&run);
+	if (silent)
+		return restart(&o, messages) || disk_remove_dir(AT_FDCWD, dir) != ST_OK;
 	measure(1, messages / 20);
 	measure(20, messages);
 	measure(100, messages);

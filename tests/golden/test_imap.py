@@ -167,3 +167,101 @@ def test_every_split(server):
             out = head + word + rest.lstrip(b"0123456789")
         outputs.add(out)
     assert len(outputs) == 1, outputs
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="server's own sign-in is needed")
+@pytest.mark.parametrize("size", [1, 65535, 65536, 262144, 262145, 1500000])
+def test_large_message(server, size):
+    """Over 256 KiB a message is a file: octet for octet the same, whole and in pieces; half an APPEND leaves nothing."""
+    message = b"Subject: large\r\n\r\n" + (b"0123456789abcdef" * (size // 16 + 1))[:size] + b"\r\n"
+    c = Connection("127.0.0.1", server.port)
+    c.line()
+    c.send(b"a LOGIN user1 secret\r\nb CREATE big\r\n")
+    while not c.line().startswith(b"b OK"):
+        pass
+    half = Connection("127.0.0.1", server.port)
+    half.line()
+    half.send(b"a LOGIN user1 secret\r\nb APPEND big {%d+}\r\n" % len(message) + message[:len(message) // 2])
+    assert half.line().startswith(b"a OK")
+    half.close()
+    c.send(b"c APPEND big {%d}\r\n" % len(message))
+    assert c.line().startswith(b"+")
+    c.send(message + b"\r\nd EXAMINE big\r\n")
+    assert c.line().startswith(b"c OK")
+    exists = 0
+    while True:
+        line = c.line()
+        exists = int(line.split()[1]) if line.endswith(b" EXISTS") else exists
+        if line.startswith(b"d OK"):
+            break
+    assert exists == 1
+    c.send(b"e FETCH 1 BODY.PEEK[]\r\n")
+    assert c.line() == b"* 1 FETCH (BODY[] {%d}" % len(message)
+    assert read_exactly(c, len(message)) == message
+    assert c.line() == b")" and c.line().startswith(b"e OK")
+    at = 0
+    while at < len(message):
+        c.send(b"f FETCH 1 BODY.PEEK[]<%d.100000>\r\n" % at)
+        n = min(100000, len(message) - at)
+        assert c.line() == b"* 1 FETCH (BODY[]<%d> {%d}" % (at, n)
+        assert read_exactly(c, n) == message[at:at + n]
+        assert c.line() == b")" and c.line().startswith(b"f OK")
+        at += n
+    c.close()
+
+
+def read_exactly(c, n):
+    while len(c.buffer) < n:
+        more = c.sock.recv(65536)
+        assert more
+        c.buffer += more
+    octets, c.buffer = c.buffer[:n], c.buffer[n:]
+    return octets
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="server's own sign-in is needed")
+def test_slow_reader(server):
+    """A client that does not read holds nothing of the account: others go on writing to it."""
+    message = b"Subject: m\r\n\r\n" + b"x" * 1000000 + b"\r\n"
+    slow = Connection("127.0.0.1", server.port)
+    slow.line()
+    slow.send(b"a LOGIN user1 secret\r\nb CREATE slow\r\n")
+    for _ in range(8):
+        slow.send(b"c APPEND slow {%d+}\r\n" % len(message) + message + b"\r\n")
+    slow.send(b"d SELECT slow\r\n")
+    while not slow.line().startswith(b"d OK"):
+        pass
+    slow.send(b"e FETCH 1:8 BODY.PEEK[]\r\n")
+    other = Connection("127.0.0.1", server.port)
+    other.line()
+    other.send(b"a LOGIN user1 secret\r\nb SELECT slow\r\nc STORE 1:8 +FLAGS.SILENT (\\Flagged)\r\nd CREATE other\r\n")
+    while not other.line().startswith(b"d OK"):
+        pass
+    other.close()
+    assert slow.line().startswith(b"* 1 FETCH (BODY[] {%d}" % len(message))
+    slow.close()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="server's own sign-in is needed")
+def test_idle_many(server):
+    """One change wakes every idling session of the account, and no other one."""
+    sessions = []
+    for user in [1] * 20 + [2] * 3:
+        c = Connection("127.0.0.1", server.port)
+        c.line()
+        c.send(b"a LOGIN user%d secret\r\nb SELECT INBOX\r\nc IDLE\r\n" % user)
+        while not c.line().startswith(b"+"):
+            pass
+        sessions.append((user, c))
+    writer = Connection("127.0.0.1", server.port)
+    writer.line()
+    writer.send(b"a LOGIN user1 secret\r\nb APPEND INBOX {3+}\r\na:b\r\n")
+    while not writer.line().startswith(b"b OK"):
+        pass
+    for user, c in sessions:
+        if user == 1:
+            assert c.line() == b"* 1 EXISTS"
+            assert c.line().endswith(b" RECENT")
+        c.send(b"DONE\r\n")
+        assert c.line().startswith(b"c OK")
+        c.close()

@@ -16,7 +16,7 @@ def tls():
 
 @contextlib.contextmanager
 def imap(server, account, box=None):
-    client = imaplib.IMAP4_SSL("127.0.0.1", server.ports["imaps"], ssl_context=tls(), timeout=60)
+    client = imaplib.IMAP4_SSL("127.0.0.1", server.ports["imaps"], ssl_context=tls(), timeout=120)
     client.login(account[1], account[2])
     if box:
         ok(client.select(box))
@@ -42,7 +42,7 @@ def messages(client):
     return found
 
 
-def wait_for(server, account, text, box="INBOX", seconds=30):
+def wait_for(server, account, text, box="INBOX", seconds=90):
     """The content of the first message that holds `text`."""
     end = time.monotonic() + seconds
     with imap(server, account, box) as client:
@@ -57,7 +57,7 @@ def wait_for(server, account, text, box="INBOX", seconds=30):
 @contextlib.contextmanager
 def smtp(server, account=None):
     """A session on the submission port, signed in; or on port 25."""
-    with smtplib.SMTP("127.0.0.1", server.ports["submission" if account else "smtp"], timeout=60) as client:
+    with smtplib.SMTP("127.0.0.1", server.ports["submission" if account else "smtp"], timeout=120) as client:
         client.ehlo("client.example")
         if account:
             client.starttls(context=tls())

@@ -173,7 +173,7 @@ void fake_env_init(struct smtp_env *env, struct smtp_settings *settings, enum sm
 {
 	smtp_settings_init(settings);
 	settings->hostname = STR("mx.demo.test");
-	settings->postmaster = STR("postmaster@demo.test");
+	settings->postmaster = STR("postmaster@mx.demo.test"); /* no domain of ours, but the one above it is */
 	env->kind = kind;
 	env->settings = settings;
 	env->ask = &fake_ask;

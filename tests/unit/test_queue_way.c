@@ -126,6 +126,49 @@ static void test_partly_deferred(void **state)
 	rig_free(&r);
 }
 
+/* A thousand messages to a dead destination leave places for the one to another. */
+static void test_dead_destination(void **state)
+{
+	struct rig *r = rig_new();
+	size_t      asked = 0;
+	bool        found = false;
+
+	(void)state;
+	r->options.active_max = 100;
+	r->options.domain_max = 2;
+	rig_open(r);
+	for (int i = 0; i < 1000; i++) {
+		rig_submit(r, "bob@demo.test", "x@dead.test", MAIL);
+		while (rig_resolve(r, "x@dead.test"))
+			;
+	}
+	rig_submit(r, "bob@demo.test", "x@live.test", MAIL);
+	for (int i = 0; i < 200 && !found; i++) {
+		struct fake_call *c;
+
+		while ((c = fake_ipc_next(IPC_AUTH_RESOLVE)) != NULL) {
+			struct auth_target t = { 0, ((const struct auth_resolve_request *)c->body)->address };
+
+			fake_ipc_answer(c, ST_OK, &(struct auth_resolve_reply){ &t, 1 });
+			rig_settle(r);
+		}
+		while ((c = fake_ipc_next(IPC_REMOTE_DELIVER)) != NULL) {
+			const struct remote_deliver_request *d = c->body;
+
+			asked += str_eq(d->domain, STR("dead.test"));
+			found = found || str_eq(d->domain, STR("live.test"));
+			if (found)
+				fake_ipc_answer(c, ST_TEMP, NULL);
+			/* else: it hangs */
+		}
+		rig_pass(r, 5000);
+	}
+	assert_true(found);
+	assert_int_equal(asked, 2);
+	fake_ipc_reset();
+	rig_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +176,7 @@ int main(void)
 		cmocka_unit_test(test_remote_groups),
 		cmocka_unit_test(test_once_per_account),
 		cmocka_unit_test(test_partly_deferred),
+		cmocka_unit_test(test_dead_destination),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

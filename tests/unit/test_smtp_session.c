@@ -409,6 +409,11 @@ static void test_relay_probes(void **state)
 			print_error("%s: %u\n", rows[i].to, code);
 		assert_int_equal(code, rows[i].code);
 	}
+	assert_int_equal(talk(&r, "RSET\r\n" FROM "RCPT TO:<postMaster>\r\nDATA\r\n"), 354);
+	assert_int_equal(talk(&r, MESSAGE), 250);
+	assert_str(buf_str(&r.ask.recipients), STR("postmaster@demo.test "));
+	r.set.postmaster = STR("postmaster@mx.far.example"); /* no domain of ours anywhere above: as any other foreign one */
+	assert_int_equal(talk(&r, FROM "RCPT TO:<Postmaster>\r\n"), 550);
 	rig_done(&r);
 }
 

@@ -1,0 +1,126 @@
+"""The running server of the crash tests: which processes it has, killing them, and knowing that they are back."""
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+
+from server import BIN, PASSWORD, Server  # noqa: E402
+
+ROLES = ("dns", "auth", "queue", "local", "remote", "control", "smtp", "imap")
+# How often each is the victim; "all" is the master with everything.
+WEIGHTS = {"local": 5, "queue": 5, "smtp": 3, "imap": 4, "auth": 2, "control": 1, "dns": 1, "remote": 1, "all": 3}
+
+# What these tests make the log say. Everything else is a finding.
+EXPECTED = (
+    r'msg="process ended" process=\w+ instance=\d+ pid=\d+ signal=9',
+    r'msg="submit unanswered"',  # smtp says so, and asks queue what became of it
+    r'msg="message not taken".* reason="nobody knows"',
+    r'msg="message not taken".* reason="Message could not be queued, try again later"',
+)
+
+
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(p) for p in f.read().split()]
+    except OSError:
+        return []
+
+
+def title(pid):
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            return f.read().split(b"\0")[0].decode(errors="replace")
+    except OSError:
+        return ""
+
+
+class World(Server):
+    def __init__(self, *options, **named):
+        super().__init__(*options, **named)
+        os.chmod(self.dir, 0o755)
+        for pattern in EXPECTED:
+            self.expect(pattern)
+
+    def master(self):
+        found = children(self.process.pid) if self.process else []
+        return found[0] if found else None
+
+    def roles(self):
+        """{role: pid}"""
+        found = {}
+        for pid in children(self.master() or 0):
+            m = re.match(r"postrider: (\w+)", title(pid))
+            if m:
+                found[m[1]] = pid
+        return found
+
+    def wait_roles(self, without=(), timeout=60):
+        """Until every role has a process that is none of `without`."""
+        end = time.monotonic() + timeout
+        while True:
+            roles = self.roles()
+            if len(roles) == len(ROLES) and not set(roles.values()) & set(without):
+                return roles
+            if time.monotonic() > end:
+                raise AssertionError("roles did not come back: %s\n%s" % (roles, self.log_text()[-3000:]))
+            time.sleep(0.01)
+
+    def kill_role(self, role):
+        """kill -9; returns the pid, or None if it was not there."""
+        pid = self.roles().get(role)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def kill_all(self):
+        """Master and roles at once; returns when all are gone."""
+        master = self.master()
+        if master is not None:
+            pids = [master, *children(master)]
+            random.shuffle(pids)
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            end = time.monotonic() + 30
+            while any(title(pid).startswith("postrider") for pid in pids) and time.monotonic() < end:
+                time.sleep(0.005)
+        self.process.wait(30)
+        self.process.stdout.close()
+        self.log.close()
+
+    def drain(self, timeout=90):
+        """Until the queue is empty. Messages that are held are counted, and released."""
+        end, held = time.monotonic() + timeout, 0
+        while True:
+            status = self.command("status", json_out=True)
+            queue = status.get("queue") if isinstance(status, dict) else None
+            if queue and queue["messages"] == 0:
+                return held
+            if queue:
+                held += queue["held"]
+                self.command("queue", "retry", "--all")
+            if time.monotonic() > end:
+                raise AssertionError("the queue did not drain: %s\n%s" % (status, self.command("queue", "list").stdout[:3000]))
+            time.sleep(0.1)
+
+    def check_data(self):
+        """The numbered invariants of docs/formats over the data of a stopped server: lines that name breaks."""
+        tool = os.environ.get("POSTRIDER_CHECK_DATA", os.path.join(os.path.dirname(BIN), "..", "tests", "crash", "check_data"))
+        breaks = []
+        for part, user in (("queue", "postrider-queue"), ("accounts", "postrider-store")):
+            args = [tool, part, os.path.join(self.dir, "data", part)]
+            if os.geteuid() == 0:
+                args = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *args]
+            done = subprocess.run(args, capture_output=True, text=True, timeout=600)
+            breaks += done.stdout.splitlines()
+            if done.returncode not in (0, 1) or (done.returncode == 1) != bool(done.stdout):
+                breaks.append("check_data %s: exit code %d: %s" % (part, done.returncode, done.stderr[-2000:]))
+        return breaks
