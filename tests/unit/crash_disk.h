@@ -23,6 +23,7 @@ struct crash_write {
 	struct str       data;
 };
 struct crash_inode {
+	struct crash_inode *older; /* all of them, to be freed */
 	bool            dir;
 	char           *p;
 	size_t          n, cap;
@@ -45,6 +46,7 @@ struct crash_disk {
 	struct crash_name   names[CRASH_NAMES];
 	size_t              name_count;
 	uint64_t            random;
+	struct crash_inode *inodes;
 };
 
 /* ---- recording ---- */
@@ -79,11 +81,13 @@ static inline struct crash_name *crash_name_get(struct crash_disk *c, const char
 	return &c->names[c->name_count++];
 }
 
-static inline struct crash_inode *crash_inode_new(void)
+static inline struct crash_inode *crash_inode_new(struct crash_disk *c)
 {
 	struct crash_inode *i = calloc(1, sizeof(*i));
 
 	i->last = &i->first;
+	i->older = c->inodes;
+	c->inodes = i;
 	return i;
 }
 
@@ -140,7 +144,6 @@ static inline void crash_dir_of(const char *path, char *out)
 	sprintf(out, "%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
-/* Inodes without a name are leaked until the end of the process: this is a test of a few megabytes. */
 static inline void crash_disk_play(struct crash_disk *c, const struct crash_event *ev)
 {
 	struct crash_name *n = NULL;
@@ -149,9 +152,9 @@ static inline void crash_disk_play(struct crash_disk *c, const struct crash_even
 	if (ev->e.kind != FAULT_EVENT_SYNC_DIR && ev->e.kind != FAULT_EVENT_MARK)
 		n = crash_name_get(c, ev->path);
 	switch (ev->e.kind) {
-	case FAULT_EVENT_CREATE:   n->now = crash_inode_new(); break;
+	case FAULT_EVENT_CREATE:   n->now = crash_inode_new(c); break;
 	case FAULT_EVENT_MKDIR:
-		n->now = crash_inode_new();
+		n->now = crash_inode_new(c);
 		n->now->dir = true;
 		break;
 	case FAULT_EVENT_WRITE:    crash_inode_add(n->now, ev, false); break;
@@ -229,6 +232,19 @@ static inline void crash_disk_build(struct crash_disk *c, int fd, enum crash_var
 		} else if (from)
 			crash_write_out(c, fd, c->names[i].path, from, v);
 	}
+}
+
+static inline void crash_disk_done(struct crash_disk *c)
+{
+	struct crash_inode *i, *older;
+
+	for (i = c->inodes; i; i = older) {
+		older = i->older;
+		crash_inode_sync(i);
+		free(i->p);
+		free(i);
+	}
+	c->inodes = NULL;
 }
 
 static inline void crash_disk_record(struct crash_disk *c)
