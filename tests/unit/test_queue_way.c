@@ -126,7 +126,7 @@ static void test_partly_deferred(void **state)
 	rig_free(&r);
 }
 
-/* A thousand messages to a dead destination leave places for the one to another. */
+/* Many messages to a dead destination leave places for the one to another. */
 static void test_dead_destination(void **state)
 {
 	struct rig *r = rig_new();
@@ -138,7 +138,7 @@ static void test_dead_destination(void **state)
 	r->options.active_max = 100;
 	r->options.domain_max = 2;
 	rig_open(r);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 300; i++) {
 		rig_submit(r, "bob@demo.test", "x@dead.test", MAIL);
 		while (rig_resolve(r, "x@dead.test"))
 			;
