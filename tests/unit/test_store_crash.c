@@ -5,13 +5,14 @@
  * some of it and torn. The account must open, keep the numbered invariants, stand at the state after some operation not earlier than
  * the last durable one, have a clock not behind what was shown, and take repeated deliveries without doubling them.
  */
-#include "crash_disk.h"
 #include "store_unit.h"
 
 #include "sys/boot.h"
 #include "sys/fault.h"
 
 #ifdef POSTRIDER_FAULTS
+
+#include "crash_disk.h"
 
 #define ACCOUNT   5
 #define OPS_MAX   64
