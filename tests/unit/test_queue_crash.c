@@ -350,7 +350,6 @@ static void test_every_write(void **state)
 	print_message("%zu events, %zu marks, %zu crashes\n", c->disk.events, c->mark_count, checked);
 	assert_true(done == c->mark_count && checked > 100);
 	boot_id_set(was);
-	crash_disk_done(&c->disk);
 	arena_free(&c->disk.arena);
 	arena_free(&c->r.arena);
 	free(c->large);
