@@ -249,25 +249,24 @@ static void result_finish(struct queue *q, struct queue_op *op, enum status st)
 {
 	struct queue_msg *m = CONTAINER_OF(op, struct queue_msg, op);
 
+	if (st != ST_OK)
+		return; /* the queue is stopping: the message is on disk as it was, and freed with the queue */
 	queue_active_remove(q, m);
 	queue_unpin(m);
-	if (st == ST_OK) { /* else the process is ending: the message is on disk as it was */
-		result_log(m);
-		if (gone(m)) {
-			atomic_fetch_sub(&q->messages, 1);
-			if (m->file)
-				queue_file_remove(q, m->file);
-		} else if (m->held) {
-			atomic_fetch_add(&q->held, 1);
-		} else {
-			q->next_due = MIN(q->next_due, m->due);
-		}
-		q->pins_on_disk = q->pins_on_disk || (!gone(m) && m->base != 0);
-		if (m->notice)
-			notice_start(q, m->notice);
+	result_log(m);
+	if (gone(m)) {
+		atomic_fetch_sub(&q->messages, 1);
+		if (m->file)
+			queue_file_remove(q, m->file);
+	} else if (m->held) {
+		atomic_fetch_add(&q->held, 1);
 	} else {
-		queue_msg_free(m->notice);
+		q->next_due = MIN(q->next_due, m->due);
 	}
+	q->pins_on_disk = q->pins_on_disk || (!gone(m) && m->base != 0);
+	if (m->notice)
+		notice_start(q, m->notice);
+	m->notice = NULL;
 	queue_msg_free(m);
 }
 
@@ -331,13 +330,10 @@ static void assign_finish(struct queue *q, struct queue_op *op, enum status st)
 {
 	struct queue_msg *m = CONTAINER_OF(op, struct queue_msg, op);
 
-	if (st == ST_OK) {
-		queue_pin(q, m);
-		queue_ready(q, m);
-	} else {
-		queue_active_remove(q, m);
-		queue_msg_free(m);
-	}
+	if (st != ST_OK)
+		return; /* as in result_finish */
+	queue_pin(q, m);
+	queue_ready(q, m);
 }
 
 void queue_assign_push(struct queue_msg *m)

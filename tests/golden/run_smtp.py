@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Play tests/golden/smtp against a server that runs. The format of the transcripts is in README.md beside this file.
 
 usage: POSTRIDER_SMTP=HOST:PORT POSTRIDER_SUBMISSION=HOST:PORT run_smtp.py [FILE...]
