@@ -103,13 +103,35 @@ static int password_make(struct demo *d)
 	return file_replace(d->dir, PASSWORD_FILE, 0600, d->password) == ST_OK ? CLI_OK : cli_error(d->cli, CLI_FAILED, "cannot write in %s", d->path);
 }
 
+/* What tests change by the environment: a visitor has no need of it. Times in seconds; config_check() looks at the whole. */
+static int hooks_take(struct cli *c, struct config *k)
+{
+	const struct {
+		const char *name;
+		uint32_t   *u32;
+		uint64_t   *u64;
+	} hooks[] = {
+		{ "POSTRIDER_LANDLOCK_MAX", &k->landlock_max, NULL }, { "POSTRIDER_WATERMARK", NULL, &k->watermark_octets },
+		{ "POSTRIDER_RETRY_FIRST", &k->retry_first_s, NULL }, { "POSTRIDER_RETRY_MAX", &k->retry_max_s, NULL },
+		{ "POSTRIDER_EXPIRE", &k->expire_s, NULL },
+	};
+
+	for (size_t i = 0; i < LEN(hooks); i++) {
+		const char *text = getenv(hooks[i].name);
+
+		if (text && !(hooks[i].u32 ? str_to_u32(str_of(text), hooks[i].u32) : str_to_u64(str_of(text), hooks[i].u64)))
+			return cli_error(c, CLI_USAGE, "%s is not a number", hooks[i].name);
+	}
+	return CLI_OK;
+}
+
 static int config_make(struct demo *d)
 {
 	struct cli    *c = d->cli;
 	struct config *k = &c->config;
 	const char    *dns = cli_option(c, "dns"), *relay = cli_option(c, "relay");
 	struct buf     errors;
-	int            code = CLI_OK;
+	int            code;
 
 	config_defaults(k, c->arena);
 	k->hostname = STR("mail." DOMAIN);
@@ -123,10 +145,9 @@ static int config_make(struct demo *d)
 		k->listen[k->listen_count++] = (struct config_address){ arena_printf(c->arena, "127.0.0.1:%u", d->base + ports[i].port), ports[i].kind };
 	k->lab = cli_option(c, "lab") != NULL;
 	k->probe = getenv("POSTRIDER_PROBE") != NULL;
-	if (getenv("POSTRIDER_LANDLOCK_MAX") && !str_to_u32(str_of(getenv("POSTRIDER_LANDLOCK_MAX")), &k->landlock_max))
-		return cli_error(c, CLI_USAGE, "POSTRIDER_LANDLOCK_MAX is not a number");
-	if (getenv("POSTRIDER_WATERMARK") && !str_to_u64(str_of(getenv("POSTRIDER_WATERMARK")), &k->watermark_octets))
-		return cli_error(c, CLI_USAGE, "POSTRIDER_WATERMARK is not a number");
+	code = hooks_take(c, k);
+	if (code != CLI_OK)
+		return code;
 	buf_init(&errors, 64 * KIB);
 	if (config_check(k, &errors) != ST_OK)
 		code = cli_error(c, CLI_USAGE, "%.*s", STR_FMT(buf_str(&errors)));
