@@ -584,10 +584,11 @@ class Serve:
     def stop(self):
         self.process.terminate()
         try:
-            assert self.process.wait(60) == 0
+            code = self.process.wait(60)
             with open(os.path.join(self.dir, "log"), errors="replace") as f:
-                bad = [l for l in f if re.search(r"lvl=(warn|error)|Sanitizer|runtime error", l)]
-            assert not bad, "".join(bad)
+                lines = f.readlines()
+            assert not [l for l in lines if re.search(r"lvl=(warn|error)|Sanitizer|runtime error", l)], "".join(lines[-60:])
+            assert code == 0
         finally:
             self.log.close()
             shutil.rmtree(self.dir, ignore_errors=True)
