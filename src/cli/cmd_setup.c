@@ -1,6 +1,5 @@
 /* cli/cmd_setup.c - setup: configuration, certificate, system users, first domain and account; prints the DNS records. */
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +62,7 @@ int cmd_setup(struct cli *c)
 	const char           *domain = cli_option(c, "domain"), *admin = cli_option(c, "admin"), *at;
 	CLEANUP(fd_close) int dir = -1;
 	struct str            password, path_dir, unused;
-	char                  where[PATH_MAX];
+	char                 *whole;
 	int                   code;
 
 	if (!domain || !admin)
@@ -79,9 +78,11 @@ int cmd_setup(struct cli *c)
 		return code;
 	if (dir_open(AT_FDCWD, path_dir.n ? arena_cstr(c->arena, path_dir) : ".", 0755, true, &dir) != ST_OK)
 		return cli_error(c, CLI_DENIED, "cannot make the directory of %s", c->config_path);
-	if (!realpath(path_dir.n ? arena_cstr(c->arena, path_dir) : ".", where))
-		return cli_error(c, CLI_DENIED, "cannot reach the directory of %s", c->config_path);
-	config_fill(c, domain, where);
+	whole = realpath(path_dir.n ? arena_cstr(c->arena, path_dir) : ".", NULL);
+	if (!whole)
+		return cli_error(c, CLI_FAILED, "the directory of %s cannot be reached", c->config_path);
+	config_fill(c, domain, arena_cstr(c->arena, str_of(whole)));
+	free(whole);
 	code = cli_users_make(c, &c->config);
 	if (code == CLI_OK)
 		code = cli_certificate_make(c, dir, c->config.hostname);

@@ -155,17 +155,20 @@ static enum status schema_make(struct db *db)
 static enum status open_locked(struct db *db, bool need_schema)
 {
 	struct db_header h;
+	bool             connect = !db->sql;
 	enum status      st = db_file_lock(db->file, db->options.lock_ms);
 
 	if (st != ST_OK)
 		return st;
-	if (!db->sql) {
+	if (connect) {
 		st = db_repair_finish(db->file);
 		if (st == ST_OK)
 			st = db_connect(db->file->path, db->options.create, db->options.cache_kib, &db->sql);
 	}
 	if (st == ST_OK)
 		st = db_header_read(db->file, &h);
+	if (st == ST_OK && connect)
+		db->generation = h.generation;
 	if (st == ST_OK && need_schema && !db_is_suspect(db->file->path))
 		st = schema_make(db);
 	if (st == ST_OK && !db_header_current(&h))
@@ -184,11 +187,13 @@ static int hook(void *arg, sqlite3 *sql, const char *name, int frames)
 /* Usually the file is there, of our version, and used in this boot before: then no lock is taken. */
 static enum status open_file(struct db *db)
 {
-	struct db_header h;
+	struct db_header h = { 0 };
 	int64_t          version = 0;
 	enum status      st = db_header_read(db->file, &h);
 	bool             first = st == ST_OK && !db_header_current(&h);
 
+	/* Read before the file is opened: a repair in between must leave the handle stale, not look like ours. */
+	db->generation = h.generation;
 	if (st == ST_OK && !first && !db_is_suspect(db->file->path) && disk_exists(db->file->dir, db->file->below))
 		st = db_connect(db->file->path, false, db->options.cache_kib, &db->sql);
 	if (st == ST_OK && !db->sql)
@@ -199,11 +204,8 @@ static enum status open_file(struct db *db)
 		return ST_VERSION;
 	if (st == ST_OK && version != (int64_t)db->options.schema->count)
 		st = open_locked(db, true);
-	if (st == ST_OK)
-		st = db_header_read(db->file, &h);
 	if (st != ST_OK)
 		return st;
-	db->generation = h.generation;
 	sqlite3_wal_hook(db->sql, hook, db);
 	return ST_OK;
 }

@@ -37,7 +37,8 @@ static enum status file_new(const char *path, struct db_file **ret)
 		free(f);
 		return st;
 	}
-	pthread_mutex_init(&f->writer, NULL);
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->given_up, NULL);
 	pthread_mutex_init(&f->sync, NULL);
 	*ret = f;
 	return ST_OK;
@@ -79,7 +80,8 @@ void db_file_put(struct db_file **file)
 			at = &(*at)->next;
 		*at = f->next;
 		fd_close(&f->lock_fd);
-		pthread_mutex_destroy(&f->writer);
+		pthread_mutex_destroy(&f->lock);
+		pthread_cond_destroy(&f->given_up);
 		pthread_mutex_destroy(&f->sync);
 		free(f);
 	}
@@ -112,25 +114,45 @@ static enum status lock_wait(struct db_file *f, uint64_t octet, int64_t deadline
 	return st;
 }
 
+static bool thread_lock(struct db_file *f, unsigned ms)
+{
+	struct timespec deadline = clock_deadline(ms);
+	bool            got;
+
+	pthread_mutex_lock(&f->lock);
+	while (f->writing && pthread_cond_clockwait(&f->given_up, &f->lock, CLOCK_MONOTONIC, &deadline) == 0)
+		continue;
+	got = !f->writing;
+	f->writing = true;
+	pthread_mutex_unlock(&f->lock);
+	return got;
+}
+
+static void thread_unlock(struct db_file *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->writing = false;
+	pthread_cond_signal(&f->given_up);
+	pthread_mutex_unlock(&f->lock);
+}
+
 enum status db_file_lock(struct db_file *f, unsigned ms)
 {
-	int64_t         deadline_ms = clock_mono_ms() + ms;
-	struct timespec deadline = clock_deadline(ms);
-	enum status     st;
+	int64_t     deadline_ms = clock_mono_ms() + ms;
+	enum status st;
 
-	if (pthread_mutex_clocklock(&f->writer, CLOCK_MONOTONIC, &deadline) != 0)
+	if (!thread_lock(f, ms))
 		return ST_TEMP;
 	st = lock_wait(f, LOCK_WRITER, deadline_ms);
 	if (st != ST_OK)
-		pthread_mutex_unlock(&f->writer);
+		thread_unlock(f);
 	return st;
 }
 
 void db_file_unlock(struct db_file *f)
 {
-	db_gather_end();
 	disk_unlock(f->lock_fd, LOCK_WRITER);
-	pthread_mutex_unlock(&f->writer);
+	thread_unlock(f);
 }
 
 enum status db_header_read(struct db_file *f, struct db_header *ret)

@@ -38,7 +38,10 @@ struct db_file {
 	const char     *below;             /* inside path */
 	int             lock_fd;
 	char            lock_path[DB_PATH_MAX + 8];
-	pthread_mutex_t writer, sync;
+	pthread_mutex_t lock;     /* of `writing` */
+	pthread_cond_t  given_up; /* writing became false */
+	bool            writing;  /* a thread of this process holds, or waits for, the writer lock: a mutex with a deadline */
+	pthread_mutex_t sync;     /* update of `synced` */
 	unsigned        refs;
 	struct db_file *next;
 };

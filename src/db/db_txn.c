@@ -299,12 +299,12 @@ enum status db_sync(struct db *db)
 	struct db_header h;
 	enum status      st = db_header_read(db->file, &h);
 
+	if (st == ST_OK && h.generation != db->generation)
+		return ST_TEMP; /* what this handle committed may have been left out by the repair: first of all */
 	if (st != ST_OK || (h.begun == h.synced.commit && db_header_current(&h)))
 		return st;
 	if (h.suspect)
 		return ST_SUSPECT; /* a failed sync is never tried again */
-	if (h.generation != db->generation)
-		return ST_TEMP;
 	st = db_sync_log(db);
 	if (st == ST_OK)
 		note_synced(db, h.done);

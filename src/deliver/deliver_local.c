@@ -9,6 +9,9 @@
  * committed before. But an account may be settled between a commit and its place in the list, and that settling may have failed:
  * then the next one does not name the account. So each failure is remembered with the number of its settling, and whatever began
  * before that settling ended counts as failed with it.
+ *
+ * A failed sync sets the account aside (store.h). The next delivery to it repairs it, which drops what was committed and not
+ * durable: so first all that was committed there is settled and answered, and no settling runs meanwhile.
  */
 #include "deliver/deliver_local.h"
 
@@ -21,11 +24,13 @@
 #include "ipc/msg_local.h"
 #include "store/store_message.h"
 #include "sys/clock.h"
+#include "sys/fault.h"
 #include "sys/fd.h"
 
 #define WORKERS       4u
 #define LINE_TURN     32u  /* deliveries to one account before another's turn */
 #define SETTLE_MS     75   /* longest wait for others */
+#define REPAIR_MS     2000 /* longest wait before a repair for what was committed to be settled */
 #define SETTLE_MANY   400u /* committed deliveries that are settled without waiting */
 #define BUS_KIND_MAIL 1u /* messages came */
 
@@ -46,7 +51,7 @@ struct deliver_local {
 	struct store   *store;
 	struct ipc     *ipc;
 	pthread_mutex_t lock;
-	pthread_cond_t  work, settle;
+	pthread_cond_t  work, settle, settled;
 	pthread_t       workers[WORKERS], settler;
 	struct map      lines;                /* account -> struct line, those with anything to do */
 	struct line    *ready, **ready_last;
@@ -56,6 +61,8 @@ struct deliver_local {
 	int64_t         committed_since;
 	uint64_t        settlings;            /* ended */
 	struct map      failures;             /* account -> number of the failed settling, as a pointer */
+	unsigned        repairs;              /* under way: nothing is settled meanwhile */
+	bool            settling;             /* the settler has tasks in its hands */
 	bool            stopping, workers_gone;
 };
 
@@ -99,6 +106,16 @@ static void answer_failure(struct ipc_request *r, enum status st)
 	}
 }
 
+/* It is in the account, but whether durably is not known. Not DEFERRED: the queue must ask again under the same delivery id. */
+static void answer_unsure(struct ipc_request *r)
+{
+	const struct local_deliver_request *q = r->body;
+	int                                 file = q->file;
+
+	fd_close(&file);
+	ipc_reply(r, ST_BUSY, NULL);
+}
+
 /* ---- one delivery ---- */
 
 /* Addresses hold no line ends: queue takes none. */
@@ -113,7 +130,8 @@ static bool request_ok(const struct local_deliver_request *q)
 	       (q->size <= LIMIT_INLINE ? q->file < 0 && q->content.n == q->size : q->file >= 0 && q->content.n == 0);
 }
 
-static enum status deliver(struct store_account *account, struct ipc_request *r)
+/* *ret_unsure: the status is no answer, the message may be there. */
+static enum status deliver(struct store_account *account, struct ipc_request *r, bool *ret_unsure)
 {
 	const struct local_deliver_request *q = r->body;
 	struct store_target                 target = { .mailbox = q->mailbox };
@@ -130,15 +148,20 @@ static enum status deliver(struct store_account *account, struct ipc_request *r)
 		.hash = q->hash,
 		.received_ms = q->received_ms,
 	};
-	enum status st = store_deliver(account, &delivery, r->arena, &done);
+	enum status st;
 
+	if (fault_at("local.deliver", arena_cstr(r->arena, q->address)) != 0)
+		__builtin_trap(); /* a message that is the end of its reader */
+	st = store_deliver(account, &delivery, r->arena, &done);
 	if (st == ST_INVALID)
 		log_error("content of a delivery does not match its hash", LOG_U64("delivery", q->delivery));
 	if (st != ST_OK || !done.duplicate)
 		return st;
 	/* It may be from before a restart of this process, and then nobody else knows that it is not durable yet. */
 	log_debug("delivery was there already", LOG_U64("delivery", q->delivery), LOG_U64("account", q->account));
-	return store_settle(account);
+	st = store_settle(account);
+	*ret_unsure = st != ST_OK && st != ST_SUSPECT;
+	return st;
 }
 
 static void purge(struct deliver_local *d, struct ipc_request *r)
@@ -217,7 +240,7 @@ static void line_give(struct deliver_local *d, struct line *l)
 
 static bool settle_now(const struct deliver_local *d, int64_t now)
 {
-	return d->committed && (d->waiting == 0 || d->committed_count >= SETTLE_MANY || now >= d->committed_since + SETTLE_MS ||
+	return d->committed && d->repairs == 0 && (d->waiting == 0 || d->committed_count >= SETTLE_MANY || now >= d->committed_since + SETTLE_MS ||
 				d->workers_gone);
 }
 
@@ -247,9 +270,58 @@ static void task_over(struct deliver_local *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
+static bool committed_to(const struct deliver_local *d, uint64_t account)
+{
+	for (const struct task *t = d->committed; t; t = t->next)
+		if (t->account == account)
+			return true;
+	return false;
+}
+
+/* Take the suspect account of a line back into use. False: not now. The line is ours, so nothing else is being committed. */
+static bool repair(struct deliver_local *d, struct task *t)
+{
+	struct timespec until = clock_deadline(REPAIR_MS);
+	bool            late = false;
+	enum status     st;
+
+	pthread_mutex_lock(&d->lock);
+	while ((d->settling || committed_to(d, t->account)) && !late)
+		late = pthread_cond_clockwait(&d->settled, &d->lock, CLOCK_MONOTONIC, &until) != 0;
+	if (!late)
+		d->repairs++;
+	pthread_mutex_unlock(&d->lock);
+	if (late)
+		return false;
+	st = store_repair(d->store, t->account);
+	if (st == ST_OK)
+		log_warn("account was repaired and is used again", LOG_U64("account", t->account));
+	else
+		log_error("account cannot be repaired yet", LOG_U64("account", t->account), LOG_ST("status", st));
+	pthread_mutex_lock(&d->lock);
+	map_remove_u64(&d->failures, t->account);
+	t->began = d->settlings;
+	d->repairs--;
+	pthread_cond_signal(&d->settle);
+	pthread_mutex_unlock(&d->lock);
+	return st == ST_OK;
+}
+
+static enum status attempt(struct deliver_local *d, struct task *t, struct store_account **account, bool *ret_unsure)
+{
+	enum status st = *account ? ST_OK : store_open(d->store, t->account, account);
+
+	if (st == ST_OK)
+		st = deliver(*account, t->r, ret_unsure);
+	if (st != ST_OK)
+		store_close(account); /* the next one opens it again: it may have been repaired */
+	return st;
+}
+
 static void task_run(struct deliver_local *d, struct task *t, struct store_account **account)
 {
-	enum status st = ST_OK;
+	bool        unsure = false;
+	enum status st;
 
 	if (t->r->id == IPC_LOCAL_PURGE) {
 		store_close(account);
@@ -260,17 +332,18 @@ static void task_run(struct deliver_local *d, struct task *t, struct store_accou
 	pthread_mutex_lock(&d->lock);
 	t->began = d->settlings;
 	pthread_mutex_unlock(&d->lock);
-	if (!*account)
-		st = store_open(d->store, t->account, account);
-	if (st == ST_OK)
-		st = deliver(*account, t->r);
+	st = attempt(d, t, account, &unsure);
+	if (st == ST_SUSPECT && repair(d, t))
+		st = attempt(d, t, account, &unsure);
 	if (st == ST_OK) {
 		task_committed(d, t);
 		return;
 	}
-	store_close(account); /* the next one opens it again: it may have been repaired */
 	log_warn("delivery deferred", LOG_U64("account", t->account), LOG_ST("status", st));
-	answer_failure(t->r, st);
+	if (unsure)
+		answer_unsure(t->r);
+	else
+		answer_failure(t->r, st);
 	task_over(d);
 }
 
@@ -342,15 +415,19 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 {
 	struct arena         *a = arena_new(NULL);
 	struct store_settled *settled;
+	struct map            unsure;
 	size_t                count = 0;
 	struct task          *next;
 
+	map_init(&unsure);
 	store_settle_all(d->store, a, &settled, &count);
 	for (size_t i = 0; i < count; i++) {
 		if (settled[i].status == ST_OK)
 			ipc_bus_send(d->ipc, settled[i].account, BUS_KIND_MAIL, settled[i].modseq);
-		else
+		else if (settled[i].status == ST_SUSPECT)
 			failure_note(d, settled[i].account, settled[i].status, number);
+		else
+			map_put_u64(&unsure, settled[i].account, &unsure);
 	}
 	pthread_mutex_lock(&d->lock);
 	d->settlings = number;
@@ -359,9 +436,12 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 		next = tasks->next;
 		if (has_failed(d, tasks))
 			answer_failure(tasks->r, ST_SUSPECT);
+		else if (map_find_u64(&unsure, tasks->account))
+			answer_unsure(tasks->r);
 		else
 			answer(tasks->r, LOCAL_DELIVERED, STR("2.1.5"), STR(""));
 	}
+	map_done(&unsure);
 	arena_free(&a);
 }
 
@@ -369,7 +449,7 @@ static void settle_wait(struct deliver_local *d)
 {
 	struct timespec until;
 
-	if (!d->committed) {
+	if (!d->committed || d->repairs > 0) {
 		pthread_cond_wait(&d->settle, &d->lock);
 		return;
 	}
@@ -393,9 +473,12 @@ static void *settler_main(void *arg)
 		d->committed = NULL;
 		d->committed_last = &d->committed;
 		d->committed_count = 0;
+		d->settling = true;
 		pthread_mutex_unlock(&d->lock);
 		settle(d, tasks, number);
 		pthread_mutex_lock(&d->lock);
+		d->settling = false;
+		pthread_cond_broadcast(&d->settled);
 	}
 	pthread_mutex_unlock(&d->lock);
 	return NULL;
@@ -441,6 +524,7 @@ struct deliver_local *deliver_local_new(struct store *store, struct ipc *ipc)
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->work, NULL);
 	pthread_cond_init(&d->settle, NULL);
+	pthread_cond_init(&d->settled, NULL);
 	map_init(&d->lines);
 	map_init(&d->failures);
 	d->ready_last = &d->ready;
@@ -477,6 +561,7 @@ void deliver_local_free(struct deliver_local **at)
 	map_done(&d->failures);
 	pthread_cond_destroy(&d->work);
 	pthread_cond_destroy(&d->settle);
+	pthread_cond_destroy(&d->settled);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 }

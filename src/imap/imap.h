@@ -2,9 +2,10 @@
  *
  * RFC 3501 (with \Recent), and what imap_capability.c lists. docs/rfc/deviations.md says where we differ.
  *
- * A listener is a `struct imap_env` given to net_listen() with imap_proto. The session reads and writes accounts through
- * `env->store`, and asks the rest of the world only through `struct imap_ask`: the role fills it with imap_ask_ipc, a test
- * fakes it. Changes that others make reach an idling session through env->notify (imap_notify.h), fed by the bus.
+ * A listener is a `struct imap_env` given to net_listen() with imap_proto. The session reads and writes accounts
+ * through `env->store`, and asks the rest of the world only through `struct imap_ask`: the role fills it with
+ * imap_ask_ipc, a test fakes it. Changes that others make reach an idling session through env->notify (imap_notify.h),
+ * fed by the bus.
  */
 #ifndef IMAP_IMAP_H
 #define IMAP_IMAP_H
@@ -17,27 +18,28 @@
 
 /* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
 struct imap_settings {
-	uint64_t message_octets;    /* APPEND: at most LIMIT_MESSAGE_MAX */
-	unsigned preauth_ms;        /* waiting for a command before sign-in */
-	unsigned idle_ms;           /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
-	unsigned view_ms;           /* a waiting session keeps its list of messages for so long */
-	bool     allow_plain;       /* sign-in without TLS: --lab, loopback */
+	uint64_t message_octets; /* APPEND: at most LIMIT_MESSAGE_MAX */
+	unsigned preauth_ms;     /* waiting for a command before sign-in */
+	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
+	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
+	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */
 };
 void imap_settings_init(struct imap_settings *ret); /* the defaults */
 
 struct imap_ask { /* each may block; ctx is imap_env.ask_ctx */
 	/* IPC_AUTH_LOGIN: the statuses of msg_auth.h; any other counts as "not now". */
-	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a, struct auth_login_reply *ret);
+	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,
+			     struct auth_login_reply *ret);
 	/* This session changed the account: tell the bus, and imap_notify_wake of this process. Must not wait. */
 	void (*changed)(void *ctx, uint64_t account, uint64_t modseq);
 };
 
 struct imap_env {
 	const struct imap_settings *_Atomic settings; /* a reload stores the next one */
-	struct store               *store;
-	struct imap_notify         *notify;
-	const struct imap_ask      *ask;
-	void                       *ask_ctx;
+	struct store                       *store;
+	struct imap_notify                 *notify;
+	const struct imap_ask              *ask;
+	void                               *ask_ctx;
 };
 
 /* net_listen(net, fd, &imap_proto, env, tls, implicit); the env outlives the net. */

@@ -1,7 +1,8 @@
 /* imap/imap_ask_ipc.c - what a session asks, over the process's channels. */
 #include "imap/imap.h"
 
-static enum status ask_login(void *ctx, const struct auth_login_request *request, struct arena *a, struct auth_login_reply *ret)
+static enum status ask_login(void *ctx, const struct auth_login_request *request, struct arena *a,
+			     struct auth_login_reply *ret)
 {
 	struct imap_ask_ipc *q = ctx;
 

@@ -89,8 +89,8 @@ static struct imap_set places_of_uids(struct imap_session *s, const struct imap_
 
 	for (size_t i = 0; i < uids->count; i++) {
 		size_t first = imap_row_from(&s->box, uids->ranges[i].first);
-		size_t end = uids->ranges[i].last == UINT32_MAX ? s->box.view.count :
-								  imap_row_from(&s->box, uids->ranges[i].last + 1);
+		size_t end = uids->ranges[i].last == UINT32_MAX ? s->box.view.count
+								: imap_row_from(&s->box, uids->ranges[i].last + 1);
 
 		if (first < end)
 			out.ranges[out.count++] = (struct imap_range){ (uint32_t)first, (uint32_t)end - 1 };
@@ -130,7 +130,8 @@ struct store_set imap_uids(struct imap_session *s, const struct imap_set *places
 {
 	struct store_range *ranges = ARENA_ARRAY(s->arena, struct store_range, places->count);
 
-	/* Between two messages that stand side by side in the view there is no other, so a range of places is a range of UIDs. */
+	/* Between two messages that stand side by side in the view there is no other, so a range of places is a range
+	 * of UIDs. */
 	for (size_t i = 0; i < places->count; i++) {
 		ranges[i].first = s->box.view.rows[places->ranges[i].first].uid;
 		ranges[i].last = s->box.view.rows[places->ranges[i].last].uid;
@@ -183,9 +184,11 @@ uint32_t imap_recent_count(const struct imap_box *b)
 
 static unsigned wire_flags(unsigned store_flags)
 {
-	_Static_assert((unsigned)STORE_SEEN == (unsigned)IMAP_SEEN && (unsigned)STORE_ANSWERED == (unsigned)IMAP_ANSWERED &&
+	_Static_assert((unsigned)STORE_SEEN == (unsigned)IMAP_SEEN &&
+			       (unsigned)STORE_ANSWERED == (unsigned)IMAP_ANSWERED &&
 			       (unsigned)STORE_FLAGGED == (unsigned)IMAP_FLAGGED &&
-			       (unsigned)STORE_DELETED == (unsigned)IMAP_DELETED && (unsigned)STORE_DRAFT == (unsigned)IMAP_DRAFT,
+			       (unsigned)STORE_DELETED == (unsigned)IMAP_DELETED &&
+			       (unsigned)STORE_DRAFT == (unsigned)IMAP_DRAFT,
 		       "one numbering");
 	return store_flags & IMAP_FLAGS_ALL;
 }

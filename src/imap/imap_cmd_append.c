@@ -1,7 +1,8 @@
 /* imap/imap_cmd_append.c - APPEND (RFC 9051 §6.3.12; UIDPLUS RFC 4315, LITERAL+ RFC 7888).
  *
- *   line ending in the message's "{n}" --imap_append_begin--> refused: NO before any octet where the client waits for "+"
- *        octets --imap_append_sink--> the store (memory, then a file) --imap_append_data--> rest of line --imap_append_end--> OK
+ *   line ending in the message's "{n}" --imap_append_begin--> refused: NO before any octet where the client waits for
+ * "+" octets --imap_append_sink--> the store (memory, then a file) --imap_append_data--> rest of line
+ * --imap_append_end--> OK
  *
  * TOOBIG, OVERQUOTA and TRYCREATE are told before the message is sent. No handle is held while it comes.
  */
@@ -66,7 +67,8 @@ static enum imap_next begin(struct imap_session *s, const struct imap_literal *l
 	if (l->n == 0)
 		return imap_no(s, "[CANNOT] The message is empty");
 	if (l->n > s->set->message_octets)
-		return imap_no(s, "[TOOBIG] Messages of up to %llu octets are taken", (unsigned long long)s->set->message_octets);
+		return imap_no(s, "[TOOBIG] Messages of up to %llu octets are taken",
+			       (unsigned long long)s->set->message_octets);
 	if (store_full(s->env->store))
 		return imap_failed(s, ST_FULL);
 	next = mailbox_find(s, p, &mailbox);
@@ -133,7 +135,7 @@ bool imap_append_data(struct imap_session *s, bool refused)
 
 static enum imap_next store_it(struct imap_session *s)
 {
-	struct imap_upload       *u = s->upload;
+	struct imap_upload      *u = s->upload;
 	struct store_new_message m = {
 		.upload = u->upload,
 		.flags = u->args.flags.mask,

@@ -1,7 +1,7 @@
 /* imap/imap_cmd_copy.c - COPY, MOVE, EXPUNGE and their UID forms (RFC 9051 §6.4.3, §6.4.7, §6.4.8; codes: RFC 4315).
  *
- * All or nothing: one transaction of the store. The EXPUNGE lines of MOVE and EXPUNGE come from the sync behind the command,
- * which tells them with everything else that happened.
+ * All or nothing: one transaction of the store. The EXPUNGE lines of MOVE and EXPUNGE come from the sync behind the
+ * command, which tells them with everything else that happened.
  */
 #include "imap/imap_session.h"
 

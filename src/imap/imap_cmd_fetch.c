@@ -1,10 +1,10 @@
 /* imap/imap_cmd_fetch.c - FETCH, UID FETCH (RFC 9051 §6.4.5).
  *
- * Messages are taken in batches: the facts of a batch are read with one statement, then each message is printed; output that
- * grows is written out between messages and between pieces of content, with no handle open (imap_spill).
+ * Messages are taken in batches: the facts of a batch are read with one statement, then each message is printed; output
+ * that grows is written out between messages and between pieces of content, with no handle open (imap_spill).
  *
- * A message that another session expunged stays here until this client is told: its row comes from the view, its content
- * as long as the store still has it. If it has not, the answer is NO [EXPUNGEISSUED] (RFC 5530 §3).
+ * A message that another session expunged stays here until this client is told: its row comes from the view, its
+ * content as long as the store still has it. If it has not, the answer is NO [EXPUNGEISSUED] (RFC 5530 §3).
  */
 #include "imap/imap_session.h"
 #include "wire/imap/imap_date.h"
@@ -43,7 +43,9 @@ static bool sets_seen(const struct imap_fetch *what)
 /* Those of the messages that are not \Seen become so, all at once, before anything is shown. */
 static enum status seen_set(struct imap_session *s, const struct imap_set *places, bool *ret_some)
 {
-	const struct store_flag_change c = { .op = STORE_FLAGS_ADD, .flags = STORE_SEEN, .unchanged_since = UINT64_MAX };
+	const struct store_flag_change c = { .op = STORE_FLAGS_ADD,
+					     .flags = STORE_SEEN,
+					     .unchanged_since = UINT64_MAX };
 	struct imap_set                unseen = { 0 };
 	size_t                         cap = 0;
 	struct store_account          *a;

@@ -2,9 +2,9 @@
  *
  *   AUTH, SELECTED --IDLE--> idling --DONE--> as before          anything but DONE ends it with BAD
  *
- * The watch is set before the first look, so nothing that happens in between is missed; and the first look tells what happened
- * before. While idling the session holds no view, handle or output buffer. Nothing is sent to keep the connection warm: it would
- * wake telephones.
+ * The watch is set before the first look, so nothing that happens in between is missed; and the first look tells what
+ * happened before. While idling the session holds no view, handle or output buffer. Nothing is sent to keep the
+ * connection warm: it would wake telephones.
  */
 #include "imap/imap_session.h"
 
@@ -15,7 +15,9 @@ enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c)
 	imap_put(s, STR("+ idling\r\n"));
 	if (s->state == IMAP_SELECTED && imap_sync(s, true) != ST_OK) {
 		imap_idle_done(s);
-		return imap_no(s, "[UNAVAILABLE] The mailbox cannot be read any more"); /* and the dispatcher ends the session */
+		return imap_no(
+			s,
+			"[UNAVAILABLE] The mailbox cannot be read any more"); /* and the dispatcher ends the session */
 	}
 	imap_view_drop(s);
 	s->mode = IMAP_MODE_IDLE;

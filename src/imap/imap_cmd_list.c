@@ -1,6 +1,8 @@
-/* imap/imap_cmd_list.c - LIST, LSUB, STATUS (RFC 3501 §6.3.8 to §6.3.10; CHILDREN RFC 3348, SPECIAL-USE RFC 6154, STATUS=SIZE RFC 8438).
+/* imap/imap_cmd_list.c - LIST, LSUB, STATUS (RFC 3501 §6.3.8 to §6.3.10; CHILDREN RFC 3348, SPECIAL-USE RFC 6154,
+ * STATUS=SIZE RFC 8438).
  *
- * The mailboxes are a sorted list of names; parents that do not exist are put in as \Noselect, so that "%" shows a whole tree.
+ * The mailboxes are a sorted list of names; parents that do not exist are put in as \Noselect, so that "%" shows a
+ * whole tree.
  */
 #include <stdlib.h>
 
@@ -20,9 +22,15 @@ struct tree {
 };
 
 static const char *const special_names[STORE_SPECIAL_LAST + 1] = {
-	[STORE_SPECIAL_NONE] = "",        [STORE_SPECIAL_INBOX] = "",          [STORE_SPECIAL_DRAFTS] = "\\Drafts",
-	[STORE_SPECIAL_SENT] = "\\Sent",  [STORE_SPECIAL_TRASH] = "\\Trash",   [STORE_SPECIAL_JUNK] = "\\Junk",
-	[STORE_SPECIAL_ALL] = "\\All",    [STORE_SPECIAL_ARCHIVE] = "\\Archive", [STORE_SPECIAL_FLAGGED] = "\\Flagged",
+	[STORE_SPECIAL_NONE] = "",
+	[STORE_SPECIAL_INBOX] = "",
+	[STORE_SPECIAL_DRAFTS] = "\\Drafts",
+	[STORE_SPECIAL_SENT] = "\\Sent",
+	[STORE_SPECIAL_TRASH] = "\\Trash",
+	[STORE_SPECIAL_JUNK] = "\\Junk",
+	[STORE_SPECIAL_ALL] = "\\All",
+	[STORE_SPECIAL_ARCHIVE] = "\\Archive",
+	[STORE_SPECIAL_FLAGGED] = "\\Flagged",
 	[STORE_SPECIAL_IMPORTANT] = "\\Important",
 };
 
@@ -104,7 +112,8 @@ static enum status tree_load(struct imap_session *s, struct tree *t)
 	if (st != ST_OK)
 		return st;
 	for (size_t i = 0; i < count; i++)
-		node_add(t, s->arena, (struct node){ .name = boxes[i].name, .special = boxes[i].special, .exists = true });
+		node_add(t, s->arena,
+			 (struct node){ .name = boxes[i].name, .special = boxes[i].special, .exists = true });
 	parents_add(t, s->arena);
 	return ST_OK;
 }
@@ -121,13 +130,14 @@ static void list_line(struct imap_session *s, const struct node *n)
 	const char *special = n->exists ? special_names[n->special] : "";
 
 	line(s, "LIST",
-	     arena_printf(s->arena, "%s%s%s%s", n->exists ? "" : "\\Noselect ", n->children ? "\\HasChildren" : "\\HasNoChildren",
-			  special[0] ? " " : "", special),
+	     arena_printf(s->arena, "%s%s%s%s", n->exists ? "" : "\\Noselect ",
+			  n->children ? "\\HasChildren" : "\\HasNoChildren", special[0] ? " " : "", special),
 	     n->name);
 }
 
 /* reference SP list-mailbox, to the end */
-static bool arguments(struct imap_session *s, struct imap_command *c, struct str *ret_reference, struct str *ret_pattern)
+static bool arguments(struct imap_session *s, struct imap_command *c, struct str *ret_reference,
+		      struct str *ret_pattern)
 {
 	if (imap_lex_astring(&c->x, ret_reference) && imap_lex_sp(&c->x) && imap_lex_pattern(&c->x, ret_pattern) &&
 	    imap_lex_end(&c->x))

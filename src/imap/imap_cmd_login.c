@@ -74,8 +74,8 @@ static enum imap_next login(struct imap_session *s, struct str user, struct str 
 	s->account_id = reply.account;
 	imap_enter(s, IMAP_AUTH);
 	net_trust(s->conn);
-	log_info("signed in", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("user", reply.address),
-		 LOG_C("mechanism", mechanism), LOG_C("tls", s->info->tls_version));
+	log_info("signed in", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
+		 LOG_STR("user", reply.address), LOG_C("mechanism", mechanism), LOG_C("tls", s->info->tls_version));
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);
 }

@@ -33,7 +33,8 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 
 	if (!imap_lex_astring(&c->x, &wire) || !imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: CREATE mailbox");
-	/* A delimiter at the end says that names will be made below it; it is made all the same, and can hold messages too. */
+	/* A delimiter at the end says that names will be made below it; it is made all the same, and can hold messages
+	 * too. */
 	(void)imap_name_container(&wire);
 	err = imap_name_parse(wire, false, s->arena, &name);
 	if (err != IMAP_NAME_OK)

@@ -37,7 +37,8 @@ enum imap_next imap_cmd_search(struct imap_session *s, struct imap_command *c)
 		return imap_bad(s, "There is no message of that number");
 	imap_match_init(&m, s);
 	imap_match_prepare(&m, root);
-	/* Results are at most eleven octets a message and stay in memory: the line may not be sent before it is certain. */
+	/* Results are at most eleven octets a message and stay in memory: the line may not be sent before it is
+	 * certain. */
 	imap_put(s, STR("* SEARCH"));
 	for (uint32_t i = 0; i < s->box.exists && m.status == ST_OK && !s->broken; i++)
 		if (imap_match(&m, root, i))

@@ -2,8 +2,8 @@
  *
  *   AUTH, SELECTED --SELECT, EXAMINE--> SELECTED               refused: AUTH, whatever was selected is left
  *
- * The numbers come from one row of the mailbox table. The list of messages is loaded for [UNSEEN] only while that is cheap;
- * without the code the client may assume nothing (RFC 3501 §6.3.1).
+ * The numbers come from one row of the mailbox table. The list of messages is loaded for [UNSEEN] only while that is
+ * cheap; without the code the client may assume nothing (RFC 3501 §6.3.1).
  */
 #include "imap/imap_session.h"
 
@@ -87,7 +87,8 @@ static enum status open_box(struct imap_session *s, struct str name, bool read_o
 		return st;
 	imap_putf(s, "* %u EXISTS\r\n* %u RECENT\r\n", s->box.exists, s->box.recents);
 	unseen_tell(s, &m);
-	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m.uidvalidity, m.uidnext);
+	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m.uidvalidity,
+		  m.uidnext);
 	return ST_OK;
 }
 
@@ -96,9 +97,12 @@ static enum imap_next select_box(struct imap_session *s, struct imap_command *c,
 	struct str  name;
 	enum status st;
 
-	/* RFC 9051 §6.3.2: a SELECT that fails leaves nothing selected either. A name that cannot be read does not begin one. */
-	if (!imap_name_take(s, &c->x, &name))
+	/* RFC 9051 §6.3.2: a SELECT that is answered NO leaves nothing selected either. BAD is no SELECT at all. */
+	if (!imap_name_take(s, &c->x, &name)) {
+		if (s->reply.kind == IMAP_REPLY_NO)
+			imap_enter(s, IMAP_AUTH);
 		return IMAP_NEXT_REPLY;
+	}
 	if (!imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: SELECT mailbox");
 	imap_enter(s, IMAP_AUTH);

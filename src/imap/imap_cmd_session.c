@@ -2,12 +2,12 @@
 #include "base/log.h"
 #include "imap/imap_session.h"
 
-enum when { /* bit mask: all must hold */
-	BEFORE  = 1u << 0, /* sign-in */
-	AFTER   = 1u << 1,
-	NO_TLS  = 1u << 2, /* and it could be started */
-	MAY     = 1u << 3, /* a password may be sent now */
-	MAY_NOT = 1u << 4,
+enum when {                   /* bit mask: all must hold */
+	    BEFORE = 1u << 0, /* sign-in */
+	    AFTER = 1u << 1,
+	    NO_TLS = 1u << 2, /* and it could be started */
+	    MAY = 1u << 3,    /* a password may be sent now */
+	    MAY_NOT = 1u << 4,
 };
 
 static const struct {
@@ -103,8 +103,9 @@ enum imap_next imap_cmd_id(struct imap_session *s, struct imap_command *c)
 	if (!id_params(&c->x))
 		return imap_bad(s, "Syntax: ID NIL, or ID (\"name\" \"value\" ...)");
 	/* The version is nobody's business before sign-in. */
-	imap_put(s, s->state == IMAP_NOT_AUTH ? STR("* ID (\"name\" \"Postrider\")\r\n") :
-						STR("* ID (\"name\" \"Postrider\" \"version\" \"" POSTRIDER_VERSION "\")\r\n"));
+	imap_put(s, s->state == IMAP_NOT_AUTH
+			    ? STR("* ID (\"name\" \"Postrider\")\r\n")
+			    : STR("* ID (\"name\" \"Postrider\" \"version\" \"" POSTRIDER_VERSION "\")\r\n"));
 	return imap_ok(s, "Nice to meet you");
 }
 

@@ -29,8 +29,8 @@ static bool is_believed(const struct imap_box *box, const struct store_row *told
 	       apply(p->op, told->keywords.bits[1], k->bits[1]) == now->keywords.bits[1];
 }
 
-/* Put the rows after the change into the view. Without .SILENT each is told; with it, only what somebody else changed too is
- * left for the sync to tell (RFC 9051 §6.4.6). */
+/* Put the rows after the change into the view. Without .SILENT each is told; with it, only what somebody else changed
+ * too is left for the sync to tell (RFC 9051 §6.4.6). */
 static void rows_changed(struct imap_session *s, const struct store_flagged *f, const struct imap_store *p, bool uid,
 			 bool tell)
 {
@@ -48,7 +48,8 @@ static void rows_changed(struct imap_session *s, const struct store_flagged *f, 
 		known = tell || is_believed(&s->box, told, now, p, &k);
 		if (!known) {
 			told->flags &= (uint16_t)~IMAP_ROW_TOLD;
-			told->modseq = UINT64_MAX; /* what the client believes is no row of ours: the sync tells it in any case */
+			told->modseq = UINT64_MAX; /* what the client believes is no row of ours: the sync tells it in
+						      any case */
 			continue;
 		}
 		*told = *now;
@@ -111,8 +112,8 @@ enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c)
 		st = imap_put_flags_lines(s, true);
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	/* Numbers name messages that the client was shown: it must learn that some are gone, and what became of the others. UIDs
-	 * need not exist. */
+	/* Numbers name messages that the client was shown: it must learn that some are gone, and what became of the
+	 * others. UIDs need not exist. */
 	some_gone = !c->uid && f.row_count < imap_set_size(&places);
 	rows_changed(s, &f, &p, c->uid, !p.silent || some_gone);
 	if (some_gone)

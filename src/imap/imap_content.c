@@ -1,7 +1,7 @@
 /* imap/imap_content.c - BODY[section]<partial>: octets of a message, read in pieces (RFC 9051 §6.4.5, §7.5.2).
  *
- * Every section but HEADER.FIELDS is a run of octets of the stored message; its length is known before anything is read, and
- * the handle is given back between pieces whenever output has to wait for the client.
+ * Every section but HEADER.FIELDS is a run of octets of the stored message; its length is known before anything is
+ * read, and the handle is given back between pieces whenever output has to wait for the client.
  */
 #include "imap/imap_session.h"
 #include "wire/imap/imap_fetch.h"
@@ -87,8 +87,8 @@ static enum status piece_read(struct imap_session *s, const struct store_email *
 	return st == ST_OK && s->out.n - before != n ? ST_CORRUPT : st;
 }
 
-static enum imap_content run_put(struct imap_session *s, const struct imap_section *section, const struct store_email *e,
-				 struct run r)
+static enum imap_content run_put(struct imap_session *s, const struct imap_section *section,
+				 const struct store_email *e, struct run r)
 {
 	size_t start = s->out.n;
 	bool   first = true;
@@ -143,7 +143,8 @@ static void fields_pick(const struct imap_section *section, struct str header, s
 	buf_add(out, STR("\r\n"));
 }
 
-static enum imap_content fields_put(struct imap_session *s, const struct imap_section *section, const struct store_email *e)
+static enum imap_content fields_put(struct imap_session *s, const struct imap_section *section,
+				    const struct store_email *e)
 {
 	struct run            r = section_run(section, e);
 	struct buf            header, picked;
@@ -172,7 +173,8 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 	return st == ST_OK ? IMAP_CONTENT_OK : IMAP_CONTENT_GONE;
 }
 
-enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section, const struct store_email *e)
+enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section,
+				   const struct store_email *e)
 {
 	struct run r;
 

@@ -1,7 +1,8 @@
 /* imap/imap_match.c - contract is in imap_match.h.
  *
- * Text is looked for as a substring without letter case in the decoded value (RFC 9051 §6.4.4), after text_fold on both sides.
- * Content is searched in its text parts only, decoded; of a message up to LIMIT_IMAP_SEARCH octets are looked at.
+ * Text is looked for as a substring without letter case in the decoded value (RFC 9051 §6.4.4), after text_fold on both
+ * sides. Content is searched in its text parts only, decoded; of a message up to LIMIT_IMAP_SEARCH octets are looked
+ * at.
  */
 #include "imap/imap_match.h"
 
@@ -14,7 +15,9 @@
 
 void imap_match_init(struct imap_match *m, struct imap_session *s)
 {
-	*m = (struct imap_match){ .s = s, .now_ms = clock_wall_ms(), .arena = arena_new(s->arena), .ahead_arena = arena_new(s->arena) };
+	*m = (struct imap_match){
+		.s = s, .now_ms = clock_wall_ms(), .arena = arena_new(s->arena), .ahead_arena = arena_new(s->arena)
+	};
 	buf_init(&m->header, LIMIT_HEADER_BLOCK);
 	buf_init(&m->content, LIMIT_IMAP_SEARCH);
 }
@@ -235,8 +238,10 @@ static bool body_part_match(struct imap_match *m, struct str message, const stru
 	return found;
 }
 
-/* All parts below `p`, depth first; of messages inside, the header is body text of the outer one (RFC 3501 §6.4.4: BODY). */
-static bool tree_match(struct imap_match *m, struct str message, const struct mime_part *p, bool outer, struct str folded)
+/* All parts below `p`, depth first; of messages inside, the header is body text of the outer one (RFC 3501 §6.4.4:
+ * BODY). */
+static bool tree_match(struct imap_match *m, struct str message, const struct mime_part *p, bool outer,
+		       struct str folded)
 {
 	if (!outer && p->parent && p->parent->message &&
 	    fields_match(m, str_sub(message, p->header_at, p->header_n), folded))
@@ -274,11 +279,13 @@ static bool keyword_match(const struct imap_match *m, const struct imap_key *k)
 
 static bool day_match(const struct imap_key *k, int32_t day)
 {
-	return k->kind == IMAP_KEY_SENTBEFORE ? day < k->day : k->kind == IMAP_KEY_SENTON ? day == k->day : day >= k->day;
+	return k->kind == IMAP_KEY_SENTBEFORE ? day < k->day
+	       : k->kind == IMAP_KEY_SENTON   ? day == k->day
+					      : day >= k->day;
 }
 
-/* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored instant tells
- * it to a day or so; only near the day asked for is the field itself read. */
+/* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored
+ * instant tells it to a day or so; only near the day asked for is the field itself read. */
 static bool sent_match(struct imap_match *m, const struct imap_key *k)
 {
 	int64_t           ms = email(m)->date_ms;
@@ -299,9 +306,9 @@ static bool sent_match(struct imap_match *m, const struct imap_key *k)
 static bool key_match(struct imap_match *m, const struct imap_key *k)
 {
 	const struct store_row *row = m->row;
-	unsigned                flags = (row->flags & IMAP_FLAGS_ALL) | (imap_is_recent(&m->s->box, row->uid) ? IMAP_RECENT : 0);
-	int32_t                 day = imap_day_of(row->internal_ms, row->internal_zone);
-	uint64_t                age_s = m->now_ms > row->internal_ms ? (uint64_t)(m->now_ms - row->internal_ms) / 1000 : 0;
+	unsigned flags = (row->flags & IMAP_FLAGS_ALL) | (imap_is_recent(&m->s->box, row->uid) ? IMAP_RECENT : 0);
+	int32_t  day = imap_day_of(row->internal_ms, row->internal_zone);
+	uint64_t age_s = m->now_ms > row->internal_ms ? (uint64_t)(m->now_ms - row->internal_ms) / 1000 : 0;
 
 	switch (k->kind) {
 	case IMAP_KEY_ALL: return true;

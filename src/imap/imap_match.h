@@ -12,7 +12,7 @@ struct imap_match {
 	int64_t              now_ms;
 	uint32_t             place; /* of the message at hand */
 	struct store_row    *row;
-	struct arena        *arena;  /* of the message at hand */
+	struct arena        *arena;                   /* of the message at hand */
 	struct store_email   ahead[IMAP_MATCH_AHEAD]; /* facts of the messages from place `first` on */
 	uint32_t             first, ahead_count;
 	struct arena        *ahead_arena;

@@ -1,7 +1,7 @@
 /* imap/imap_notify.h - which connections want to know of changes of an account.
  *
- * A session that idles puts a watch on its account; the bus wakes it (net_wake), and it looks by itself what changed. So a
- * wake-up carries nothing and may come too often, never too seldom.
+ * A session that idles puts a watch on its account; the bus wakes it (net_wake), and it looks by itself what changed.
+ * So a wake-up carries nothing and may come too often, never too seldom.
  *
  * Thread-safe. imap_notify_wake does not wait for anything but the registry's own lock.
  */

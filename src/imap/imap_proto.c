@@ -1,17 +1,17 @@
 /* imap/imap_proto.c - from the connection's events to commands: lines and literals are put together here.
  *
- *   COMMAND --line--> run it                                    COMMAND --line ending in "{n}"--> LITERAL --n octets--> COMMAND
- *   COMMAND --"APPEND ... {n}"--> APPEND --n octets--> APPEND_END --line--> COMMAND
- *   LITERAL, APPEND refused: an answer at once where the client waits for "+", else DROP (the octets come anyway: RFC 7888 §4)
+ *   COMMAND --line--> run it                                    COMMAND --line ending in "{n}"--> LITERAL --n octets-->
+ * COMMAND COMMAND --"APPEND ... {n}"--> APPEND --n octets--> APPEND_END --line--> COMMAND LITERAL, APPEND refused: an
+ * answer at once where the client waits for "+", else DROP (the octets come anyway: RFC 7888 §4)
  */
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "imap/imap_session.h"
 
-#define TEXT_MAX (LIMIT_IMAP_LINE + LIMIT_IMAP_ARGS)
-#define OUT_MAX  (8 * MIB) /* between two spills: one message's facts, each bounded (LIMIT_ENVELOPE and the like) */
-#define DROP_MAX ((uint64_t)LIMIT_MESSAGE_MAX) /* a refused literal over this ends the connection */
+#define TEXT_MAX  (LIMIT_IMAP_LINE + LIMIT_IMAP_ARGS)
+#define OUT_MAX   (8 * MIB) /* between two spills: one message's facts, each bounded (LIMIT_ENVELOPE and the like) */
+#define DROP_MAX  ((uint64_t)LIMIT_MESSAGE_MAX)             /* a refused literal over this ends the connection */
 #define LINE_AUTH ((LIMIT_USER + LIMIT_PASSWORD) * 2 + 100) /* base64 of a sign-in */
 
 void imap_settings_init(struct imap_settings *ret)
@@ -53,7 +53,8 @@ static void session_close(void *session)
 	struct imap_session *s = session;
 
 	log_info("imap session ended", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
-		 LOG_U64("account", s->account_id), LOG_U64("commands", s->commands), LOG_C("why", s->end ? s->end : "closed"));
+		 LOG_U64("account", s->account_id), LOG_U64("commands", s->commands),
+		 LOG_C("why", s->end ? s->end : "closed"));
 	imap_idle_done(s);
 	imap_append_done(s);
 	imap_secret_done(s);
@@ -188,8 +189,8 @@ static struct net_want drop(struct imap_session *s, uint64_t n)
 	return want_line(s);
 }
 
-/* A literal that is not taken, for the reason in s->reply. A client that waits for "+" is told now; another sends the octets
- * and the rest of the command all the same, and is told behind them. */
+/* A literal that is not taken, for the reason in s->reply. A client that waits for "+" is told now; another sends the
+ * octets and the rest of the command all the same, and is told behind them. */
 static struct net_want literal_refuse(struct imap_session *s, const struct imap_literal *l)
 {
 	tag_find(s);

@@ -13,22 +13,23 @@ static enum imap_next reply(struct imap_session *s, enum imap_reply_kind kind, c
 	char text[600];
 	int  n = vsnprintf(text, sizeof(text), fmt, va);
 
-	/* Longer ones (COPYUID of a scattered set) are made in the arena by their handler and set s->reply themselves. */
+	/* Longer ones (COPYUID of a scattered set) are made in the arena by their handler and set s->reply themselves.
+	 */
 	CHECK(n >= 0 && (size_t)n < sizeof(text));
 	s->reply.kind = kind;
 	s->reply.text = arena_dup(s->arena, str_n(text, (size_t)n));
 	return IMAP_NEXT_REPLY;
 }
 
-#define REPLY(name, kind)                                                                                              \
-	enum imap_next name(struct imap_session *s, const char *fmt, ...)                                              \
-	{                                                                                                              \
-		va_list        va;                                                                                     \
-		enum imap_next next;                                                                                   \
-		va_start(va, fmt);                                                                                     \
-		next = reply(s, kind, fmt, va);                                                                        \
-		va_end(va);                                                                                            \
-		return next;                                                                                           \
+#define REPLY(name, kind)                                                 \
+	enum imap_next name(struct imap_session *s, const char *fmt, ...) \
+	{                                                                 \
+		va_list        va;                                        \
+		enum imap_next next;                                      \
+		va_start(va, fmt);                                        \
+		next = reply(s, kind, fmt, va);                           \
+		va_end(va);                                               \
+		return next;                                              \
 	}
 REPLY(imap_ok, IMAP_REPLY_OK)
 REPLY(imap_no, IMAP_REPLY_NO)
@@ -60,8 +61,8 @@ enum imap_next imap_failed(struct imap_session *s, enum status st)
 
 enum imap_next imap_bad_name(struct imap_session *s, bool too_long)
 {
-	return too_long ? imap_no(s, "[LIMIT] The mailbox name is too long or too deep") :
-			  imap_no(s, "[CANNOT] Not a legal mailbox name");
+	return too_long ? imap_no(s, "[LIMIT] The mailbox name is too long or too deep")
+			: imap_no(s, "[CANNOT] Not a legal mailbox name");
 }
 
 /* ---- output ---- */

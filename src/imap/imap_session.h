@@ -3,14 +3,17 @@
  *   NOT_AUTH --LOGIN, AUTHENTICATE--> AUTH --SELECT, EXAMINE--> SELECTED --CLOSE, UNSELECT, failed SELECT--> AUTH
  *   any --LOGOUT, drain, time-out, too many errors--> closed                                (RFC 9051 §3)
  *
- * What may be trusted: `account_id` in AUTH and SELECTED; `box` in SELECTED only. imap_enter() is the one way from state to state.
+ * What may be trusted: `account_id` in AUTH and SELECTED; `box` in SELECTED only. imap_enter() is the one way from
+ * state to state.
  *
  * Three rules hold everywhere:
- *   1. No database handle while waiting for the client. imap_account() opens the account for as long as needed; all output goes to
- *      s->out by the imap_put functions, and imap_spill() gives the account back before it writes to the connection.
- *   2. A handler returns what its tagged answer is (imap_ok, imap_no, ...); the dispatcher first tells what changed in the mailbox
- *      (imap_sync.c), then sends it.
- *   3. What the client knows of a mailbox is a function of (mailbox, modseq): box.view is a cache of it, dropped when the session waits.
+ *   1. No database handle while waiting for the client. imap_account() opens the account for as long as needed; all
+ * output goes to s->out by the imap_put functions, and imap_spill() gives the account back before it writes to the
+ * connection.
+ *   2. A handler returns what its tagged answer is (imap_ok, imap_no, ...); the dispatcher first tells what changed in
+ * the mailbox (imap_sync.c), then sends it.
+ *   3. What the client knows of a mailbox is a function of (mailbox, modseq): box.view is a cache of it, dropped when
+ * the session waits.
  */
 #ifndef IMAP_IMAP_SESSION_H
 #define IMAP_IMAP_SESSION_H
@@ -33,11 +36,11 @@ enum imap_mode {
 	IMAP_MODE_IDLE,         /* DONE */
 };
 
-enum imap_next { /* what a handler returns */
-	IMAP_NEXT_REPLY, /* s->reply is the tagged answer */
-	IMAP_NEXT_WAIT,  /* s->mode was changed, no answer yet */
-	IMAP_NEXT_TLS,   /* answer, then TLS */
-	IMAP_NEXT_CLOSE, /* answer if there is one, then close */
+enum imap_next {                  /* what a handler returns */
+		 IMAP_NEXT_REPLY, /* s->reply is the tagged answer */
+		 IMAP_NEXT_WAIT,  /* s->mode was changed, no answer yet */
+		 IMAP_NEXT_TLS,   /* answer, then TLS */
+		 IMAP_NEXT_CLOSE, /* answer if there is one, then close */
 };
 
 enum imap_reply_kind { IMAP_REPLY_NONE, IMAP_REPLY_OK, IMAP_REPLY_NO, IMAP_REPLY_BAD };
@@ -50,22 +53,24 @@ struct imap_reply {
 
 /* The selected mailbox, as far as the client was told. */
 struct imap_box {
-	uint64_t          id, modseq;
-	uint32_t          uidvalidity;
-	uint32_t          uidnext; /* every message told is below it */
-	uint32_t          exists;
-	uint32_t          recents;  /* told messages that are \Recent here */
-	uint32_t          keywords; /* in the FLAGS line */
-	bool              read_only;
-	unsigned          recent_count;
-	struct imap_range recent[IMAP_RECENT_RANGES]; /* UIDs that are \Recent here; the oldest range is forgotten first */
-	bool              loaded;
+	uint64_t id, modseq;
+	uint32_t uidvalidity;
+	uint32_t uidnext; /* every message told is below it */
+	uint32_t exists;
+	uint32_t recents;  /* told messages that are \Recent here */
+	uint32_t keywords; /* in the FLAGS line */
+	bool     read_only;
+	unsigned recent_count;
+	struct imap_range
+		recent[IMAP_RECENT_RANGES]; /* UIDs that are \Recent here; the oldest range is forgotten first */
+	bool    loaded;
 	struct store_view view; /* if loaded: box.exists rows */
 	struct arena     *names_arena;
 	struct str       *names; /* if loaded: keywords by number */
 	size_t            name_count;
 };
-/* In view.rows[].flags, beside enum store_flag: the client has seen the row as it is, though its modseq is above box.modseq. */
+/* In view.rows[].flags, beside enum store_flag: the client has seen the row as it is, though its modseq is above
+ * box.modseq. */
 #define IMAP_ROW_TOLD (1u << 15)
 
 struct imap_upload; /* imap_cmd_append.c */
@@ -100,20 +105,20 @@ void imap_enter(struct imap_session *s, enum imap_state state); /* leaves the ma
 
 /* ---- commands (imap_table.c) ---- */
 
-#define IMAP_IN(state)  (1u << (state))
-#define IMAP_IN_ANY     (IMAP_IN(IMAP_NOT_AUTH) | IMAP_IN(IMAP_AUTH) | IMAP_IN(IMAP_SELECTED))
-#define IMAP_IN_LOGGED  (IMAP_IN(IMAP_AUTH) | IMAP_IN(IMAP_SELECTED))
-#define IMAP_IN_BOX     IMAP_IN(IMAP_SELECTED)
+#define IMAP_IN(state) (1u << (state))
+#define IMAP_IN_ANY    (IMAP_IN(IMAP_NOT_AUTH) | IMAP_IN(IMAP_AUTH) | IMAP_IN(IMAP_SELECTED))
+#define IMAP_IN_LOGGED (IMAP_IN(IMAP_AUTH) | IMAP_IN(IMAP_SELECTED))
+#define IMAP_IN_BOX    IMAP_IN(IMAP_SELECTED)
 
 enum imap_args { IMAP_ARGS_NONE, IMAP_ARGS_SOME, IMAP_ARGS_MAYBE };
 enum imap_command_flag {
-	IMAP_CMD_UID        = 1u << 0, /* has a UID form */
-	IMAP_CMD_NUMBERS    = 1u << 1, /* without UID: EXPUNGE may not be told during it (RFC 9051 §7.5.1) */
-	IMAP_CMD_QUIET      = 1u << 2, /* nothing of the mailbox is told with its answer */
-	IMAP_CMD_WRITES     = 1u << 3, /* refused on a mailbox opened by EXAMINE */
+	IMAP_CMD_UID = 1u << 0,     /* has a UID form */
+	IMAP_CMD_NUMBERS = 1u << 1, /* without UID: EXPUNGE may not be told during it (RFC 9051 §7.5.1) */
+	IMAP_CMD_QUIET = 1u << 2,   /* nothing of the mailbox is told with its answer */
+	IMAP_CMD_WRITES = 1u << 3,  /* refused on a mailbox opened by EXAMINE */
 };
 struct imap_row {
-	struct str     name;
+	struct str name;
 	enum imap_next (*handler)(struct imap_session *s, struct imap_command *c);
 	unsigned       states;
 	enum imap_args args;
@@ -179,7 +184,7 @@ void imap_flush(struct imap_session *s); /* write out all there is */
 
 /* The open account; opens it if it is not. */
 MUST_CHECK enum status imap_account(struct imap_session *s, struct store_account **ret);
-void imap_account_back(struct imap_session *s);
+void                   imap_account_back(struct imap_session *s);
 /* After a commit of ours. */
 void imap_changed(struct imap_session *s, uint64_t modseq);
 /* A mailbox name argument behind the space; false: the answer is set. */
@@ -191,13 +196,15 @@ MUST_CHECK bool imap_name_take(struct imap_session *s, struct imap_lex *x, struc
 void imap_view_append(struct imap_box *b, const struct store_row *rows, size_t count);
 /* Load the view if it is not. ST_LIMIT: it can no longer be known what the client was told. */
 MUST_CHECK enum status imap_view(struct imap_session *s);
-void imap_view_drop(struct imap_session *s);
-void imap_box_done(struct imap_session *s);
+void                   imap_view_drop(struct imap_session *s);
+void                   imap_box_done(struct imap_session *s);
 
 /* The first row with a uid of at least `uid`. */
 size_t imap_row_from(const struct imap_box *b, uint32_t uid);
-/* A message set of the client as ranges of places in view.rows, ascending (first and last inclusive, from 0). False: the answer is set. */
-MUST_CHECK bool imap_places(struct imap_session *s, struct imap_command *c, const struct imap_set *set, struct imap_set *ret);
+/* A message set of the client as ranges of places in view.rows, ascending (first and last inclusive, from 0). False:
+ * the answer is set. */
+MUST_CHECK bool imap_places(struct imap_session *s, struct imap_command *c, const struct imap_set *set,
+			    struct imap_set *ret);
 /* The same places as UIDs for the store. */
 struct store_set imap_uids(struct imap_session *s, const struct imap_set *places);
 
@@ -213,7 +220,8 @@ MUST_CHECK enum status imap_put_flags_lines(struct imap_session *s, bool permane
 /* The same, if the account has keywords that the client was not told of. */
 MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
 
-/* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the session must end. */
+/* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the
+ * session must end. */
 MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
 
 /* ---- content (imap_content.c) ---- */
@@ -225,7 +233,8 @@ enum imap_content {
 	IMAP_CONTENT_CUT,  /* failed behind the announced length: s->broken is set */
 };
 /* " name literal": one BODY[...] or RFC822... of the message; `e` has its facts (PARTS if the section has a part). */
-enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section, const struct store_email *e);
+enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section,
+				   const struct store_email *e);
 /* Facts that a section needs. */
 unsigned imap_section_facts(const struct imap_section *section);
 
@@ -234,21 +243,21 @@ bool imap_may_sign_in(const struct imap_session *s);
 
 /* ---- parts of commands that come in several steps ---- */
 
-/* The line in s->text ends in a literal: if it is the message of an APPEND, true, and *ret is WAIT (octets are wanted) or
- * REPLY (s->reply says why not). */
-bool imap_append_begin(struct imap_session *s, const struct imap_literal *l, enum imap_next *ret);
+/* The line in s->text ends in a literal: if it is the message of an APPEND, true, and *ret is WAIT (octets are wanted)
+ * or REPLY (s->reply says why not). */
+bool            imap_append_begin(struct imap_session *s, const struct imap_literal *l, enum imap_next *ret);
 struct net_sink imap_append_sink(struct imap_session *s);
 /* All octets came; false: they were refused, s->reply says why. */
 bool imap_append_data(struct imap_session *s, bool refused);
 /* The command is whole. */
 enum imap_next imap_append_end(struct imap_session *s);
-void imap_append_done(struct imap_session *s);
+void           imap_append_done(struct imap_session *s);
 
 enum imap_next imap_authenticate_answer(struct imap_session *s, struct str line);
-void imap_secret_done(struct imap_session *s);
+void           imap_secret_done(struct imap_session *s);
 
 enum imap_next imap_idle_line(struct imap_session *s, struct str line);
-void imap_idle_wake(struct imap_session *s);
-void imap_idle_done(struct imap_session *s);
+void           imap_idle_wake(struct imap_session *s);
+void           imap_idle_done(struct imap_session *s);
 
 #endif

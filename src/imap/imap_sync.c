@@ -1,7 +1,8 @@
 /* imap/imap_sync.c - telling the client what changed: EXPUNGE, EXISTS, RECENT, FETCH FLAGS (RFC 9051 §5.2, §7.4).
  *
  * Invariants:
- *   1. After imap_sync the client knows the mailbox exactly as it was at box.modseq: whole prefixes of the account's clock only.
+ *   1. After imap_sync the client knows the mailbox exactly as it was at box.modseq: whole prefixes of the account's
+ * clock only.
  *   2. While an expunge may not be told, nothing of this prefix is (the answers to its own STORE and FETCH aside).
  *   3. Message numbers in one answer are those after all EXPUNGE lines before it.
  *   4. New messages alone are told without loading the view: a delivery costs an idle session no walk over its mailbox.
@@ -11,7 +12,7 @@
 struct sync {
 	struct store_changes changes;
 	uint64_t             since;
-	uint32_t             told; /* uids from here on are not known to the client */
+	uint32_t             told;  /* uids from here on are not known to the client */
 	bool                 fresh; /* the view was loaded just now: its flags are of today, not as told */
 	uint32_t            *gone;  /* places of told messages that are gone, ascending */
 	size_t               gone_count;
@@ -114,13 +115,13 @@ static enum status recent_claim(struct imap_session *s, struct sync *y)
 
 static void exists_tell(struct imap_session *s, const struct sync *y)
 {
-	const struct store_row *added = y->changes.rows + y->changes.row_count - y->added;
+	size_t first = y->changes.row_count - y->added;
 
 	if (s->box.loaded)
 		s->box.recents = imap_recent_count(&s->box);
 	else
-		for (size_t i = 0; i < y->added; i++)
-			s->box.recents += imap_is_recent(&s->box, added[i].uid);
+		for (size_t i = first; i < y->changes.row_count; i++)
+			s->box.recents += imap_is_recent(&s->box, y->changes.rows[i].uid);
 	if (y->added > 0)
 		imap_putf(s, "* %u EXISTS\r\n* %u RECENT\r\n", s->box.exists, s->box.recents);
 }

@@ -31,9 +31,12 @@ static const struct imap_row rows[] = {
 	{ STR("CLOSE"), imap_cmd_close, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.1" },
 	{ STR("UNSELECT"), imap_cmd_unselect, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.2" },
 	{ STR("CHECK"), imap_cmd_noop, IMAP_IN_BOX, IMAP_ARGS_NONE, 0, "RFC 3501 §6.4.1" },
-	{ STR("EXPUNGE"), imap_cmd_expunge, IMAP_IN_BOX, IMAP_ARGS_MAYBE, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 9051 §6.4.3" },
-	{ STR("SEARCH"), imap_cmd_search, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS, "RFC 9051 §6.4.4" },
-	{ STR("FETCH"), imap_cmd_fetch, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS, "RFC 9051 §6.4.5" },
+	{ STR("EXPUNGE"), imap_cmd_expunge, IMAP_IN_BOX, IMAP_ARGS_MAYBE, IMAP_CMD_UID | IMAP_CMD_WRITES,
+	  "RFC 9051 §6.4.3" },
+	{ STR("SEARCH"), imap_cmd_search, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS,
+	  "RFC 9051 §6.4.4" },
+	{ STR("FETCH"), imap_cmd_fetch, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS,
+	  "RFC 9051 §6.4.5" },
 	{ STR("STORE"), imap_cmd_store, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_WRITES,
 	  "RFC 9051 §6.4.6" },
 	{ STR("COPY"), imap_cmd_copy, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID, "RFC 9051 §6.4.7" },
@@ -52,7 +55,8 @@ static enum imap_next wrong_state(struct imap_session *s, const struct imap_row 
 {
 	if (s->state == IMAP_NOT_AUTH)
 		return imap_bad(s, "Sign in first");
-	return row->states == IMAP_IN_BOX ? imap_bad(s, "Select a mailbox first") : imap_bad(s, "You have signed in already");
+	return row->states == IMAP_IN_BOX ? imap_bad(s, "Select a mailbox first")
+					  : imap_bad(s, "You have signed in already");
 }
 
 static enum imap_next run(struct imap_session *s, const struct imap_row *row, struct imap_command *c)
@@ -68,17 +72,17 @@ static enum imap_next run(struct imap_session *s, const struct imap_row *row, st
 	return row->handler(s, c);
 }
 
+static const struct str words[] = { STR(""), STR("OK"), STR("NO"), STR("BAD") };
+
 static void tagged(struct imap_session *s)
 {
-	static const char *const words[] = { "", "OK", "NO", "BAD" };
-
 	if (s->reply.kind == IMAP_REPLY_NONE)
 		return;
 	if (s->tag.n > 0)
 		imap_put(s, s->tag);
 	else
 		imap_put(s, STR("*"));
-	imap_putf(s, " %s ", words[s->reply.kind]);
+	imap_putf(s, " %.*s ", STR_FMT(words[s->reply.kind]));
 	imap_put(s, s->reply.text);
 	imap_put(s, STR("\r\n"));
 	s->errors = s->reply.kind == IMAP_REPLY_BAD ? s->errors + 1 : 0;
@@ -112,6 +116,8 @@ enum imap_next imap_dispatch(struct imap_session *s, struct str text)
 	s->tag = arena_dup(s->arena, c.tag); /* the text may be wiped, or the answer come later */
 	row = imap_row_find(c.name);
 	next = run(s, row, &c);
+	log_debug("imap command", LOG_C("session", s->info->id), LOG_STR("name", row ? row->name : STR("unknown")),
+		  LOG_U64("uid", c.uid), LOG_STR("answer", words[s->reply.kind]));
 	if (next == IMAP_NEXT_WAIT)
 		return next;
 	if (row && (row->flags & IMAP_CMD_QUIET))

@@ -117,8 +117,13 @@ void net_listen(struct net *net, int fd, const struct net_proto *proto, void *ct
 
 void net_set_tls(struct net *net, struct net_tls *tls)
 {
+	struct net_listener *l;
+
+	/* The list only grows until net_free. list_lock is not held on: who accepts takes it with l->lock. */
 	pthread_mutex_lock(&net->list_lock);
-	for (struct net_listener *l = net->listeners; l; l = l->next) {
+	l = net->listeners;
+	pthread_mutex_unlock(&net->list_lock);
+	for (; l; l = l->next) {
 		struct net_tls *old = NULL;
 
 		pthread_mutex_lock(&l->lock);
@@ -129,7 +134,6 @@ void net_set_tls(struct net *net, struct net_tls *tls)
 		pthread_mutex_unlock(&l->lock);
 		net_tls_free(&old);
 	}
-	pthread_mutex_unlock(&net->list_lock);
 }
 
 void net_run(struct net *net)

@@ -139,9 +139,12 @@ static void conn_free(struct net_conn *c)
 	struct net *net = c->net;
 
 	CHECK(!c->armed);
+	c->in.at = c->in.n;
+	CHECK(net_input_detach(c)); /* also a buffer of its own that was too full to go back to the thread's */
 	net_timer_remove(c);
 	net_source_leave(c);
 	net_source_remove(c);
+	net_input_free(c);
 	pthread_mutex_lock(&net->list_lock);
 	*c->link = c->next;
 	if (c->next)

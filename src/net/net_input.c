@@ -149,6 +149,11 @@ static bool own_make(struct net_conn *c, size_t cap)
 	return true;
 }
 
+void net_input_free(struct net_conn *c)
+{
+	own_free(c);
+}
+
 void net_input_attach(struct net_conn *c)
 {
 	struct net_input old = c->in;

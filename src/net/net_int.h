@@ -144,6 +144,7 @@ struct net_conn {
 	void                *session;
 	struct arena        *arena;
 	struct ssl_st       *ssl;
+	struct net_tls      *tls; /* what ssl was made from, a reference */
 	struct net_source   *address, *network;
 	struct net_input     in;
 	struct net_unit      unit;
@@ -215,6 +216,7 @@ void net_conn_poke(struct net_conn *c, uint32_t reason);
 
 /* ---- net_input.c ---- */
 
+void        net_input_free(struct net_conn *c); /* the connection ends */
 void net_input_attach(struct net_conn *c); /* c->w is set */
 /* Before the thread goes. False: no memory for the octets that are left; they are dropped, the connection must end. */
 MUST_CHECK bool net_input_detach(struct net_conn *c);

@@ -266,6 +266,7 @@ static bool set_name(SSL *ssl, const char *name, bool verify)
 {
 	bool address = is_address(name);
 
+	/* What SSL_set_tlsext_host_name is, less its cast of a const; the name is copied. */
 	if (!address && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) != 1)
 		return false;
 	if (!verify)

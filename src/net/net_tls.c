@@ -212,13 +212,6 @@ static const char *load_key(SSL_CTX *ctx, struct str pem)
 	return why;
 }
 
-/* What the context's callbacks get. */
-static void ctx_adopt(SSL_CTX *ctx, struct net_tls *tls)
-{
-	SSL_CTX_set_app_data(ctx, tls);
-	SSL_CTX_set_tlsext_servername_arg(ctx, tls);
-}
-
 static enum status ctx_make(struct net_tls *tls, struct str cert_pem, struct str key_pem, SSL_CTX **ret, const char **ret_why)
 {
 	SSL_CTX    *ctx = SSL_CTX_new(TLS_server_method());
@@ -228,10 +221,11 @@ static enum status ctx_make(struct net_tls *tls, struct str cert_pem, struct str
 	net_tls_ctx_common(ctx);
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_num_tickets(ctx, 1);
-	ctx_adopt(ctx, tls);
+	SSL_CTX_set_app_data(ctx, tls);
 	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"net", 3);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_servername);
+	SSL_CTX_set_tlsext_servername_arg(ctx, tls);
 	why = cert_pem.n > LIMIT_TLS_PEM || key_pem.n > LIMIT_TLS_PEM ? "the PEM text is too long" : load_chain(ctx, cert_pem);
 	why = why ? why : load_key(ctx, key_pem);
 	ERR_clear_error();
@@ -289,27 +283,6 @@ SSL_CTX *net_tls_ctx(struct net_tls *tls)
 	SSL_CTX_up_ref(ctx);
 	pthread_mutex_unlock(&tls->lock);
 	return ctx;
-}
-
-void net_tls_replace(struct net_tls *tls, struct net_tls **fresh)
-{
-	struct net_tls *from = *fresh;
-	unsigned        count;
-
-	CHECK(atomic_load(&from->refs) == 1); /* so nobody uses its contexts yet */
-	for (unsigned i = 0; i < from->count; i++)
-		ctx_adopt(from->ctx[i], tls);
-	pthread_mutex_lock(&tls->lock);
-	for (unsigned i = 0; i < MAX(tls->count, from->count); i++) {
-		SSL_CTX *old = tls->ctx[i];
-		tls->ctx[i] = from->ctx[i];
-		from->ctx[i] = old;
-	}
-	count = tls->count;
-	tls->count = from->count;
-	from->count = count;
-	pthread_mutex_unlock(&tls->lock);
-	net_tls_free(fresh); /* live TLS objects hold the old contexts, and those still point to `tls` */
 }
 
 struct net_tls *net_tls_ref(struct net_tls *tls)

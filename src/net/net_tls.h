@@ -19,8 +19,6 @@ void net_tls_preload(void);
 MUST_CHECK enum status net_tls_server(struct str cert_pem, struct str key_pem, struct net_tls **ret, const char **ret_why);
 /* Add a certificate to choose by SNI; one thread at a time, also while connections use it. ST_LIMIT: LIMIT_TLS_CERTS. */
 MUST_CHECK enum status net_tls_server_add(struct net_tls *tls, struct str cert_pem, struct str key_pem, const char **ret_why);
-/* Reload: new connections get the certificates of *fresh, which is used up; ticket keys and live connections stay as they are. */
-void net_tls_replace(struct net_tls *tls, struct net_tls **fresh);
 void net_tls_free(struct net_tls **tls); /* counted: live connections keep it */
 struct net_tls *net_tls_ref(struct net_tls *tls);
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "net/net_int.h"
 #include "net/net_tls.h"
+#include "net/net_tls.h"
 #include "net/net_tls_int.h"
 
 /* ---- a BIO with send and recv: OpenSSL's own uses write, which may raise SIGPIPE ---- */
@@ -91,13 +92,11 @@ enum status net_tls_result(SSL *ssl, int result, unsigned *ret_mask)
 
 void net_tls_conn_begin(struct net_conn *c)
 {
-	struct net_tls *tls;
-
+	/* Held as long as the TLS object: its callbacks (SNI, tickets) use it, and a reload may replace the listener's. */
 	pthread_mutex_lock(&c->listener->lock);
-	tls = net_tls_ref(c->listener->tls);
+	c->tls = net_tls_ref(c->listener->tls);
 	pthread_mutex_unlock(&c->listener->lock);
-	c->ssl = net_tls_bio_new(net_tls_ctx(tls), c->fd);
-	net_tls_free(&tls);
+	c->ssl = net_tls_bio_new(net_tls_ctx(c->tls), c->fd);
 	SSL_set_accept_state(c->ssl);
 }
 
@@ -171,5 +170,6 @@ void net_tls_conn_end(struct net_conn *c, bool notify)
 		SSL_shutdown(c->ssl);
 	SSL_free(c->ssl);
 	c->ssl = NULL;
+	net_tls_free(&c->tls);
 	ERR_clear_error();
 }

@@ -243,7 +243,7 @@ MUST_CHECK enum status queue_head_load(struct queue *q, struct queue_msg *m); /*
 
 /* ---- queue_msg.c ---- */
 struct queue_msg *queue_msg_new(struct queue *q);
-void queue_msg_free(struct queue_msg *m); /* gives back its place; NULL is fine */
+void queue_msg_free(struct queue_msg *m); /* with its notice; gives back its place; NULL is fine */
 void queue_msg_content(struct queue_msg *m, struct str content); /* copied */
 /* Take a place in memory, with so much content, if there is room. */
 bool queue_msg_admit(struct queue_msg *m, uint64_t octets);

@@ -23,6 +23,7 @@ void queue_msg_free(struct queue_msg *m)
 		atomic_fetch_sub(&m->q->active_count, 1);
 		atomic_fetch_sub(&m->q->memory, m->admitted);
 	}
+	queue_msg_free(m->notice);
 	free(m->content);
 	pthread_mutex_destroy(&m->lock);
 	arena_free(&m->arena);

@@ -85,16 +85,29 @@ static int64_t wait_of(struct queue_msg *m, const struct tally *t)
 	return queue_backoff_ms(o->retry_first_ms, o->retry_max_ms, m->attempts, random_u64());
 }
 
+/* Everybody who was to be asked has answered. What an earlier round lost is not known before that. */
+static bool all_answered(const struct queue_msg *m)
+{
+	for (size_t i = 0; i < m->rcpt_count; i++)
+		if (!m->rcpts[i].final && !m->rcpts[i].resolved && m->rcpts[i].outcome == QUEUE_OUT_NONE)
+			return false;
+	for (size_t i = 0; i < m->to_count; i++)
+		if (m->to[i]->outcome == QUEUE_OUT_NONE || m->to[i]->outcome == QUEUE_OUT_LOST)
+			return false;
+	return true;
+}
+
 static void decide(struct queue_msg *m)
 {
 	struct queue *q = m->q;
 	struct tally  t;
+	bool          answered = all_answered(m);
 
 	m->decided = true;
 	m->expired = queue_now(q) - m->entered > q->o.expire_ms;
 	if (atomic_load(&m->lost))
 		m->crashes++;
-	else
+	else if (answered)
 		m->crashes = 0;
 	/* Held before it is expired: whoever looks at it needs it whole. */
 	if (m->unreadable || m->crashes >= QUEUE_CRASHES_MAX) {
@@ -109,7 +122,7 @@ static void decide(struct queue_msg *m)
 		return;
 	m->reason = t.reason;
 	m->due = queue_now(q) + wait_of(m, &t);
-	if (!atomic_load(&m->lost))
+	if (answered)
 		m->base = 0; /* nothing of this round can be repeated any more: the next has an id of its own */
 }
 
@@ -236,25 +249,24 @@ static void result_finish(struct queue *q, struct queue_op *op, enum status st)
 {
 	struct queue_msg *m = CONTAINER_OF(op, struct queue_msg, op);
 
+	if (st != ST_OK)
+		return; /* the queue is stopping: the message is on disk as it was, and freed with the queue */
 	queue_active_remove(q, m);
 	queue_unpin(m);
-	if (st == ST_OK) { /* else the process is ending: the message is on disk as it was */
-		result_log(m);
-		if (gone(m)) {
-			atomic_fetch_sub(&q->messages, 1);
-			if (m->file)
-				queue_file_remove(q, m->file);
-		} else if (m->held) {
-			atomic_fetch_add(&q->held, 1);
-		} else {
-			q->next_due = MIN(q->next_due, m->due);
-		}
-		q->pins_on_disk = q->pins_on_disk || (!gone(m) && m->base != 0);
-		if (m->notice)
-			notice_start(q, m->notice);
+	result_log(m);
+	if (gone(m)) {
+		atomic_fetch_sub(&q->messages, 1);
+		if (m->file)
+			queue_file_remove(q, m->file);
+	} else if (m->held) {
+		atomic_fetch_add(&q->held, 1);
 	} else {
-		queue_msg_free(m->notice);
+		q->next_due = MIN(q->next_due, m->due);
 	}
+	q->pins_on_disk = q->pins_on_disk || (!gone(m) && m->base != 0);
+	if (m->notice)
+		notice_start(q, m->notice);
+	m->notice = NULL;
 	queue_msg_free(m);
 }
 
@@ -318,13 +330,10 @@ static void assign_finish(struct queue *q, struct queue_op *op, enum status st)
 {
 	struct queue_msg *m = CONTAINER_OF(op, struct queue_msg, op);
 
-	if (st == ST_OK) {
-		queue_pin(q, m);
-		queue_ready(q, m);
-	} else {
-		queue_active_remove(q, m);
-		queue_msg_free(m);
-	}
+	if (st != ST_OK)
+		return; /* as in result_finish */
+	queue_pin(q, m);
+	queue_ready(q, m);
 }
 
 void queue_assign_push(struct queue_msg *m)

@@ -142,7 +142,8 @@ static void deliver(struct queue_msg *m)
 {
 	m->phase = QUEUE_PHASE_DELIVER;
 	atomic_store(&m->open, 1);
-	queue_attempt_all(m);
+	if (!atomic_load(&m->removed))
+		queue_attempt_all(m);
 	queue_round_step(m);
 }
 

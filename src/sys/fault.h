@@ -1,7 +1,8 @@
 /* sys/fault.h - tests make the n-th call of a named point fail, and see every write. Nothing of it is compiled unless
  * POSTRIDER_FAULTS is defined (sanitizer builds do).
  *
- * Points: "db.sync", "db.write" (SQLite's files), "disk.sync", "disk.write", "disk.sync_dir", "disk.rename", "disk.syncfs".
+ * Points: "db.sync", "db.write" (SQLite's files), "disk.sync", "disk.write", "disk.sync_dir", "disk.rename", "disk.syncfs";
+ * "local.deliver" (path: the recipient's address) ends the process.
  * In the environment at the first call: POSTRIDER_FAULT="POINT:PATH:N[+]:ERRNO[,...]", for example
  * "db.sync:17/mail.db:3+:EIO": from the third on; without "+" the third only. ERRNO: EIO, ENOSPC, EROFS.
  */

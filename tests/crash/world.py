@@ -3,6 +3,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -95,6 +96,21 @@ class World(Server):
         self.process.wait(30)
         self.process.stdout.close()
         self.log.close()
+        self.wait_ports()
+
+    def wait_ports(self, timeout=20):
+        """A role that was being started when its master died may live a moment longer, with the listeners."""
+        end = time.monotonic() + timeout
+        for port in (25, 143, 465, 587, 993):
+            while time.monotonic() < end:
+                with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    try:
+                        s.bind(("127.0.0.1", self.base + port))
+                        s.listen(1)
+                        break
+                    except OSError:
+                        time.sleep(0.01)
 
     def drain(self, timeout=90):
         """Until the queue is empty. Messages that are held are counted, and released."""

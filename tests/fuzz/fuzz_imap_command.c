@@ -19,7 +19,8 @@ static void arguments(struct imap_lex x)
 		struct imap_set r = imap_set_resolve(&set, 1000, y.arena);
 
 		for (size_t i = 0; i < r.count; i++) {
-			CHECK(r.ranges[i].first >= 1 && r.ranges[i].first <= r.ranges[i].last && r.ranges[i].last <= 1000);
+			CHECK(r.ranges[i].first >= 1 && r.ranges[i].first <= r.ranges[i].last &&
+			      r.ranges[i].last <= 1000);
 			CHECK(i == 0 || r.ranges[i].first > r.ranges[i - 1].last + 1);
 		}
 		if (imap_lex_sp(&y)) {

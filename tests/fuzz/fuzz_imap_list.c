@@ -1,4 +1,5 @@
-/* Mailbox names and patterns: decode(x) encodes back to x, and matching stays within its text. The input is a pattern, NUL, a name. */
+/* Mailbox names and patterns: decode(x) encodes back to x, and matching stays within its text. The input is a pattern,
+ * NUL, a name. */
 #include "wire/imap/imap_mutf7.h"
 #include "wire/imap/imap_name.h"
 

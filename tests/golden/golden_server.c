@@ -1,4 +1,5 @@
-/* tests/golden/golden_server.c - a server for run_smtp.py: the SMTP session over the real net, with a fake directory and queue.
+/* tests/golden/golden_server.c - a server for run_smtp.py: the SMTP session over the real net, with a fake directory
+ * and queue.
  *
  * Prints the addresses as settings of the environment, then runs until the end of its standard input.
  */

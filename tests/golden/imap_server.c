@@ -2,7 +2,8 @@
  *
  * usage: imap_server DIR [CERT KEY]       prints "port N", serves until its standard input ends
  *
- * Users are "user1", "user2", ...: accounts 1, 2, ...; the password is "secret". LAB in the environment allows sign-in without TLS.
+ * Users are "user1", "user2", ...: accounts 1, 2, ...; the password is "secret". LAB in the environment allows sign-in
+ * without TLS.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +21,8 @@
 
 static struct imap_notify *notify;
 
-static enum status fake_login(void *ctx, const struct auth_login_request *r, struct arena *a, struct auth_login_reply *ret)
+static enum status fake_login(void *ctx, const struct auth_login_request *r, struct arena *a,
+			      struct auth_login_reply *ret)
 {
 	struct str number = r->user;
 	uint64_t   account;
@@ -68,17 +70,19 @@ static int listen_loopback(unsigned *ret_port)
 
 int main(int argc, char **argv)
 {
-	static const struct imap_ask    ask = { .login = fake_login, .changed = fake_changed };
-	static const struct net_limits  limits = { .threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000 };
+	static const struct imap_ask   ask = { .login = fake_login, .changed = fake_changed };
+	static const struct net_limits limits = {
+		.threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000
+	};
 	static const struct store_options options = { .watermark_octets = 1, .watermark_percent = 1 };
-	struct imap_settings            settings;
-	struct store                   *store;
-	struct net_tls                 *tls = NULL;
-	struct arena                   *a = arena_new(NULL);
-	const char                     *why;
-	unsigned                        port;
-	char                            c;
-	int                             dir;
+	struct imap_settings              settings;
+	struct store                     *store;
+	struct net_tls                   *tls = NULL;
+	struct arena                     *a = arena_new(NULL);
+	const char                       *why;
+	unsigned                          port;
+	char                              c;
+	int                               dir;
 
 	CHECK(argc == 2 || argc == 4);
 	log_setup(STDERR_FILENO, "imap", LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT);

@@ -1,228 +1,72 @@
-"""The rest of the world, scripted: a network namespace, a DNS server, mail hosts on port 25.
-
-Everything of one test run lives in a namespace of its own that this process enters: threads and processes started afterwards are in it
-too, and it is gone with the last of them. Addresses 10.9.0.0/24 and fd09::25 are on its loopback interface.
-"""
-import contextlib
-import ctypes
-import os
+"""Small clients that do exactly what they are told, for tests that must send what no real client would."""
+import base64
+import re
 import socket
 import ssl
-import struct
-import subprocess
-import tempfile
-import threading
-import time
 
-CLONE_NEWNET = 0x40000000
-SMTP_PORT = 25
+from server import PASSWORD, tls
+
+TLS = tls()  # one for all: making one reads every authority of the system
+TIMEOUT_S = 60
+DOMAIN = "demo.test"
 
 
-# ---- namespace ----
-
-class NoNamespace(Exception):
+class Closed(AssertionError):
     pass
 
 
-@contextlib.contextmanager
-def namespace():
-    """Enter a new one until the end of the block. NoNamespace says why there is none."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0:
-        raise NoNamespace("needs root: a network namespace of its own")
-    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        if libc.unshare(CLONE_NEWNET) != 0:
-            raise NoNamespace("no network namespace: " + os.strerror(ctypes.get_errno()))
+class Peer:
+    """One connection; octets in both directions."""
+
+    def __init__(self, server, standard_port, implicit=False, receive_buffer=None):
+        self.sock = socket.socket()
+        self.sock.settimeout(TIMEOUT_S)
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.connect(("127.0.0.1", server.port(standard_port)))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+        if implicit:
+            self.tls()
+
+    def tls(self):
+        assert self.buffer == b"", self.buffer
+        self.sock = TLS.wrap_socket(self.sock)
+
+    def send(self, octets):
+        self.sock.sendall(octets.encode() if isinstance(octets, str) else octets)
+
+    def fill(self):
+        more = self.sock.recv(65536)
+        if not more:
+            raise Closed("closed; left over: %r" % self.buffer[-300:])
+        self.buffer += more
+
+    def line(self):
+        while b"\n" not in self.buffer:
+            self.fill()
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        assert line.endswith(b"\r"), line
+        assert b"\r" not in line[:-1] and b"\0" not in line, line
+        return line[:-1]
+
+    def exactly(self, n):
+        while len(self.buffer) < n:
+            self.fill()
+        octets, self.buffer = self.buffer[:n], self.buffer[n:]
+        return octets
+
+    def rest(self):
+        """All until the server closes."""
         try:
-            for words in ("link set lo up", "address add 10.9.0.1/24 dev lo", "-6 address add fd09::25/128 dev lo nodad"):
-                subprocess.run(["ip", *words.split()], check=True, capture_output=True)
-            yield
-        finally:
-            assert libc.setns(before, CLONE_NEWNET) == 0
-    except (OSError, subprocess.CalledProcessError) as e:
-        raise NoNamespace("ip does not work: %s" % e)
-    finally:
-        os.close(before)
-
-
-# ---- DNS ----
-
-TYPES = {"A": 1, "CNAME": 5, "MX": 15, "AAAA": 28}
-SERVFAIL, NXDOMAIN = 2, 3
-
-
-def name_wire(name):
-    labels = [l.encode("ascii") for l in name.rstrip(".").split(".") if l]
-    return b"".join(bytes([len(l)]) + l for l in labels) + b"\0"
-
-
-def rdata_wire(kind, value):
-    if kind == "A":
-        return socket.inet_pton(socket.AF_INET, value)
-    if kind == "AAAA":
-        return socket.inet_pton(socket.AF_INET6, value)
-    if kind == "MX":
-        return struct.pack("!H", value[0]) + name_wire(value[1])
-    return name_wire(value)
-
-
-class Dns:
-    """`zone` maps a name to what is asked of it:
-
-    {"MX": [(10, "mx.x.test")], "A": [...], "AAAA": [...], "CNAME": "other"}   records; a type not in it has none
-    {"rcode": SERVFAIL}, {"silent": True}, {"delay": seconds, ...}, {"truncate": True, ...} (by UDP)
-    A name that is not in the zone does not exist. `asked` has each (name, type) in order.
-    """
-
-    def __init__(self, address="10.9.0.53", port=53):
-        self.address, self.port = address, port
-        self.zone, self.asked = {}, []
-        self.sockets = []
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for s in (udp, tcp):
-            s.bind((address, port))
-        tcp.listen()
-        self.sockets = [udp, tcp]
-        threading.Thread(target=self._udp, args=(udp,), daemon=True).start()
-        threading.Thread(target=self._tcp, args=(tcp,), daemon=True).start()
+            while True:
+                self.fill()
+        except (Closed, ConnectionResetError, BrokenPipeError, ssl.SSLError):
+            octets, self.buffer = self.buffer, b""
+            return octets
 
     def close(self):
-        for s in self.sockets:
-            with contextlib.suppress(OSError):
-                s.shutdown(socket.SHUT_RDWR)
-            s.close()
-
-    def _udp(self, s):
-        while True:
-            try:
-                packet, peer = s.recvfrom(4096)
-            except OSError:
-                return
-            if packet:
-                self._later(packet, False, lambda reply: s.sendto(reply, peer))
-
-    def _tcp(self, listener):
-        while True:
-            try:
-                s, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._tcp_session, args=(s,), daemon=True).start()
-
-    def _tcp_session(self, s):
-        with s, s.makefile("rb") as f:
-            while len(size := f.read(2)) == 2:
-                packet = f.read(struct.unpack("!H", size)[0])
-                reply, wait = self._answer(packet, True)
-                time.sleep(wait)
-                if reply:
-                    s.sendall(struct.pack("!H", len(reply)) + reply)
-
-    def _later(self, packet, tcp, send):
-        reply, wait = self._answer(packet, tcp)
-
-        def deliver():
-            with contextlib.suppress(OSError):
-                send(reply)
-        if reply and wait:
-            t = threading.Timer(wait, deliver)
-            t.daemon = True
-            t.start()
-        elif reply:
-            deliver()
-
-    def _answer(self, packet, tcp):
-        at, labels = 12, []
-        while packet[at]:
-            labels.append(packet[at + 1:at + 1 + packet[at]].decode("latin-1").lower())
-            at += 1 + packet[at]
-        name, (number, _) = ".".join(labels), struct.unpack("!HH", packet[at + 1:at + 5])
-        question = packet[12:at + 5]
-        kind = next((k for k, v in TYPES.items() if v == number), str(number))
-        self.asked.append((name, kind))
-        entry = self.zone.get(name)
-        if entry and entry.get("silent"):
-            return None, 0
-        rcode = NXDOMAIN if entry is None else entry.get("rcode", 0)
-        records = [] if rcode else self._records(name, kind)
-        cut = bool(entry) and entry.get("truncate", False) and not tcp
-        body = b"" if cut else b"".join(records)
-        flags = 0x8180 | rcode | (0x0200 if cut else 0)
-        head = packet[:2] + struct.pack("!HHHHH", flags, 1, 0 if cut else len(records), 0, 0)
-        return head + question + body, (entry or {}).get("delay", 0)
-
-    def _records(self, name, kind, depth=0):
-        entry = self.zone.get(name, {})
-        if "CNAME" in entry and kind != "CNAME" and depth < 8:
-            return [self._record(name, "CNAME", entry["CNAME"])] + self._records(entry["CNAME"], kind, depth + 1)
-        return [self._record(name, kind, v) for v in entry.get(kind, [])] if kind in TYPES else []
-
-    @staticmethod
-    def _record(name, kind, value):
-        data = rdata_wire(kind, value)
-        return name_wire(name) + struct.pack("!HHIH", TYPES[kind], 1, 60, len(data)) + data
-
-
-# ---- mail hosts ----
-
-_certificate = None
-
-
-def certificate():
-    """Files of a self-signed certificate; made once."""
-    global _certificate
-    if not _certificate:
-        d = tempfile.TemporaryDirectory(prefix="postrider-test.")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                        "/CN=mx.test", "-keyout", d.name + "/key", "-out", d.name + "/crt"], check=True, capture_output=True)
-        _certificate = d
-    return _certificate.name + "/crt", _certificate.name + "/key"
-
-
-EXTENSIONS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 10000000")
-DROP = "drop"  # a reply: the connection is closed instead
-
-
-class Taken:
-    """One transaction that came to its final dot."""
-
-    def __init__(self, sender, rcpts, content, tls, helo):
-        self.sender, self.rcpts, self.content, self.tls, self.helo = sender, rcpts, content, tls, helo
-
-    @property
-    def text(self):
-        return self.content.decode("utf-8", "replace")
-
-
-class Sink:
-    """A mail host on port 25 of an address.
-
-    say     replies by step: "greeting", "EHLO", "MAIL", "DATA", "dot" (each a text, or a list: one after the other, the last stays), and
-            "RCPT" as a dict by address
-    tls     None: not offered; "good"; "broken": the handshake fails; "declined": 454
-    taken   transactions with a good reply to the final dot; `dots` counts all final dots
-    """
-
-    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None):
-        self.address, self.name, self.extensions, self.tls = address, name or "mx-%s.test" % address.split(".")[-1].replace(":", ""), extensions, tls
-        self.say = dict(say or {})
-        self.taken, self.commands = [], []
-        self.connections = self.dots = 0
-        self.lock = threading.Condition()
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.socket(family, socket.SOCK_STREAM)
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((address, SMTP_PORT))
-        self.listener.listen(50)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        self.sock.close()
 
     def __enter__(self):
         return self
@@ -230,133 +74,148 @@ class Sink:
     def __exit__(self, *_):
         self.close()
 
-    def wait(self, count=1, timeout=30):
-        """The transactions, as soon as there are so many."""
-        with self.lock:
-            assert self.lock.wait_for(lambda: len(self.taken) >= count, timeout), "%s took %d of %d" % (self.name, len(self.taken), count)
-            return list(self.taken)
 
-    def wait_for(self, predicate, timeout=30):
-        with self.lock:
-            assert self.lock.wait_for(lambda: predicate(self), timeout), "%s: %s" % (self.name, self.commands[-20:])
+class Smtp(Peer):
+    def __init__(self, server, standard_port=25, implicit=None, greeting=True, **more):
+        super().__init__(server, standard_port, standard_port == 465 if implicit is None else implicit, **more)
+        if greeting:
+            assert self.reply()[0] == 220
 
-    def _accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(s,), daemon=True).start()
-
-    def _serve(self, s):
-        with contextlib.suppress(OSError, EOFError, ssl.SSLError):
-            Session(self, s).run()
-        s.close()
-
-    def reply_to(self, step, default, key=None):
-        with self.lock:
-            found = self.say.get(step) if key is None else self.say.get(step, {}).get(key)
-            if isinstance(found, list):
-                found = found.pop(0) if len(found) > 1 else found[0]
-            return found or default
-
-
-class Session:
-    def __init__(self, sink, s):
-        self.sink, self.s, self.f, self.over_tls, self.helo = sink, s, s.makefile("rb"), False, ""
-        self.reset()
-
-    def reset(self):
-        self.sender, self.rcpts = None, []
-
-    def send(self, text):
-        if text == DROP:
-            raise EOFError
-        self.s.sendall(text.encode() + b"\r\n")
-        if text.startswith("421"):
-            raise EOFError
-
-    def run(self):
-        with self.sink.lock:
-            self.sink.connections += 1
-        self.send(self.sink.reply_to("greeting", "220 %s ESMTP" % self.sink.name))
-        while line := self.f.readline():
-            text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
-            with self.sink.lock:
-                self.sink.commands.append(text)
-                self.sink.lock.notify_all()
-            verb = text.split(" ")[0].upper()
-            if verb == "QUIT":
-                self.send("221 bye")
-                return
-            getattr(self, "on_" + verb.lower(), self.on_other)(text)
-
-    def on_other(self, _):
-        self.send("500 what?")
-
-    def on_helo(self, text):
-        self.helo = text[5:]
-        self.send("250 %s" % self.sink.name)
-
-    def on_ehlo(self, text):
-        self.helo = text[5:]
-        offered = list(self.sink.extensions) + (["STARTTLS"] if self.sink.tls and not self.over_tls else [])
-        lines = [self.sink.name, *offered]
-        standard = "\r\n".join("250%s%s" % (" " if i == len(lines) - 1 else "-", l) for i, l in enumerate(lines))
-        self.send(self.sink.reply_to("EHLO", standard))
-
-    def on_starttls(self, _):
-        if self.sink.tls == "declined":
-            self.send("454 4.7.0 not now")
-            return
-        self.send("220 go")
-        if self.sink.tls == "broken":
-            self.s.recv(4096)
-            self.s.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # alert: handshake_failure
-            raise EOFError
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate())
-        self.s = context.wrap_socket(self.s, server_side=True)
-        self.f, self.over_tls = self.s.makefile("rb"), True
-
-    def on_rset(self, _):
-        self.reset()
-        self.send("250 2.0.0 ok")
-
-    def on_mail(self, text):
-        reply = self.sink.reply_to("MAIL", "250 2.1.0 ok")
-        if reply.startswith("2"):
-            self.sender = text[11:].split(">")[0]
-        self.send(reply)
-
-    def on_rcpt(self, text):
-        address = text[9:].split(">")[0]
-        if self.sender is None:
-            self.send("503 5.5.1 MAIL first")
-            return
-        reply = self.sink.reply_to("RCPT", "250 2.1.5 ok", address)
-        if reply.startswith("2"):
-            self.rcpts.append(address)
-        self.send(reply)
-
-    def on_data(self, _):
-        if not self.rcpts:
-            self.send("554 5.5.1 no valid recipients")
-            return
-        reply = self.sink.reply_to("DATA", "354 go on")
-        self.send(reply)
-        if not reply.startswith("354"):
-            return
+    def reply(self):
+        """(code, text of all lines)"""
         lines = []
-        while (line := self.f.readline()) != b".\r\n":
-            if not line:
-                return
-            lines.append(line[1:] if line.startswith(b".") else line)
-        reply = self.sink.reply_to("dot", "250 2.0.0 taken")
-        with self.sink.lock:
-            self.sink.dots += 1
-            if reply.startswith("2"):
-                self.sink.taken.append(Taken(self.sender, list(self.rcpts), b"".join(lines), self.over_tls, self.helo))
-            self.sink.lock.notify_all()
-        self.send(reply)
-        self.reset()
+        while True:
+            line = self.line()
+            assert re.match(rb"[2-5]\d\d[ -]", line) or re.fullmatch(rb"[2-5]\d\d", line), line
+            lines.append(line[4:])
+            if line[3:4] != b"-":
+                return int(line[:3]), b"\n".join(lines).decode("latin-1")
+
+    def do(self, command):
+        self.send((command.encode() if isinstance(command, str) else command) + b"\r\n")
+        return self.reply()
+
+    def ok(self, command, code=250):
+        got = self.do(command)
+        assert got[0] == code, (command, got)
+        return got[1]
+
+    def starttls(self):
+        self.ok("STARTTLS", 220)
+        self.tls()
+        return self
+
+    def login(self, user, password=PASSWORD):
+        return self.do("AUTH PLAIN " + base64.b64encode(("\0%s\0%s" % (user, password)).encode()).decode())
+
+    def mail(self, sender, *recipients):
+        """Up to 354."""
+        self.send("".join(["MAIL FROM:<%s>\r\n" % sender] + ["RCPT TO:<%s>\r\n" % r for r in recipients] + ["DATA\r\n"]))
+        for _ in range(1 + len(recipients)):
+            got = self.reply()
+            assert got[0] == 250, got
+        got = self.reply()
+        assert got[0] == 354, got
+
+    def message(self, sender, recipient, octets):
+        self.mail(sender, recipient)
+        self.send(octets + b".\r\n")
+        return self.reply()
+
+
+def smtp(server, standard_port, secure=False, user=None):
+    """Greeted, and signed in where a user is given."""
+    c = Smtp(server, standard_port)
+    c.ok("EHLO peer.example")
+    if secure and standard_port != 465:
+        c.starttls()
+        c.ok("EHLO peer.example")
+    if user:
+        assert c.login(user)[0] == 235
+    return c
+
+
+class Imap(Peer):
+    def __init__(self, server, standard_port=143, implicit=None, user=None, password=PASSWORD, **more):
+        super().__init__(server, standard_port, standard_port == 993 if implicit is None else implicit, **more)
+        self.greeting = self.line()
+        assert self.greeting.startswith(b"* OK"), self.greeting
+        self.tag = 0
+        if user:
+            assert self.do('LOGIN "%s" "%s"' % (user, password))[0].startswith(b"OK")
+
+    def response(self):
+        """One response with the octets of its literals inside."""
+        whole = b""
+        while True:
+            line = self.line()
+            whole += line
+            m = re.search(rb"\{(\d+)\}$", line)
+            if not m:
+                return whole
+            whole += b"\r\n" + self.exactly(int(m[1]))
+
+    def start(self, command):
+        self.tag += 1
+        self.send(b"t%d " % self.tag + (command.encode() if isinstance(command, str) else command) + b"\r\n")
+
+    def finish(self, tag=None):
+        """(what stands behind the tag, [untagged])"""
+        tag = (tag or b"t%d" % self.tag) + b" "
+        untagged = []
+        while True:
+            got = self.response()
+            if got.startswith(tag):
+                return got[len(tag):], untagged
+            assert got.startswith((b"* ", b"+")), got[:300]
+            untagged.append(got)
+
+    def do(self, command):
+        self.start(command)
+        return self.finish()
+
+    def ok(self, command):
+        got, untagged = self.do(command)
+        assert got.startswith(b"OK"), (command[:200], got)
+        return untagged
+
+    def append(self, octets, box="INBOX"):
+        self.start(b"APPEND %s {%d+}\r\n" % (box.encode(), len(octets)) + octets)
+        return self.finish()
+
+    def exists(self, box="INBOX"):
+        for line in self.ok("EXAMINE " + box):
+            m = re.match(rb"\* (\d+) EXISTS", line)
+            if m:
+                return int(m[1])
+        raise AssertionError("no EXISTS")
+
+    def bodies(self, box="INBOX"):
+        """The octets of all messages."""
+        found = []
+        if self.exists(box) == 0:
+            return found
+        for got in self.ok("FETCH 1:* BODY.PEEK[]"):
+            m = re.match(rb"\* \d+ FETCH \(BODY\[\] \{(\d+)\}\r\n", got)
+            if m:
+                found.append(got[m.end():m.end() + int(m[1])])
+        return found
+
+    def wait_for(self, subject, box="INBOX"):
+        """Until a message of this subject is there. New ones are told at once while idling, so this does not poll."""
+        self.ok("SELECT " + box)
+        while True:
+            hits = self.ok('SEARCH SUBJECT "%s"' % subject)
+            numbers = [h for h in hits if h.startswith(b"* SEARCH")][0].split()[2:]
+            if numbers:
+                return int(numbers[0])
+            self.start("IDLE")
+            assert self.line().startswith(b"+")
+            seen = self.line()
+            self.send("DONE\r\n")
+            assert self.finish()[0].startswith(b"OK"), seen
+
+
+def rss_kib(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])

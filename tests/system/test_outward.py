@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from peers import DROP, EXTENSIONS, NXDOMAIN, SERVFAIL, Dns, NoNamespace, Sink, namespace
+from outside import DROP, EXTENSIONS, NXDOMAIN, SERVFAIL, Dns, NoNamespace, Sink, namespace
 from server import BIN, PASSWORD, Server, tls
 
 HOPS = 50  # LIMIT_HOPS

@@ -79,11 +79,18 @@ static inline struct crash_name *crash_name_get(struct crash_disk *c, const char
 	return &c->names[c->name_count++];
 }
 
-static inline struct crash_inode *crash_inode_new(void)
+static inline void crash_inode_done(void *inode)
 {
-	struct crash_inode *i = calloc(1, sizeof(*i));
+	free(((struct crash_inode *)inode)->p);
+}
+
+/* Freed with the arena: it may be without a name, or with two. */
+static inline struct crash_inode *crash_inode_new(struct crash_disk *c)
+{
+	struct crash_inode *i = ARENA_NEW(c->arena, struct crash_inode);
 
 	i->last = &i->first;
+	arena_defer(c->arena, crash_inode_done, i);
 	return i;
 }
 
@@ -111,20 +118,15 @@ static inline void crash_op_apply(struct crash_inode *i, const struct crash_writ
 
 static inline void crash_inode_sync(struct crash_inode *i)
 {
-	struct crash_write *p, *next;
-
-	for (p = i->first; p; p = next) {
-		next = p->next;
+	for (const struct crash_write *p = i->first; p; p = p->next)
 		crash_op_apply(i, p, p->data.n);
-		free(p);
-	}
 	i->first = NULL;
 	i->last = &i->first;
 }
 
-static inline void crash_inode_add(struct crash_inode *i, const struct crash_event *ev, bool truncate)
+static inline void crash_inode_add(struct crash_disk *c, struct crash_inode *i, const struct crash_event *ev, bool truncate)
 {
-	struct crash_write *p = calloc(1, sizeof(*p));
+	struct crash_write *p = ARENA_NEW(c->arena, struct crash_write);
 
 	p->truncate = truncate;
 	p->offset = ev->e.offset;
@@ -140,7 +142,6 @@ static inline void crash_dir_of(const char *path, char *out)
 	sprintf(out, "%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
-/* Inodes without a name are leaked until the end of the process: this is a test of a few megabytes. */
 static inline void crash_disk_play(struct crash_disk *c, const struct crash_event *ev)
 {
 	struct crash_name *n = NULL;
@@ -149,13 +150,13 @@ static inline void crash_disk_play(struct crash_disk *c, const struct crash_even
 	if (ev->e.kind != FAULT_EVENT_SYNC_DIR && ev->e.kind != FAULT_EVENT_MARK)
 		n = crash_name_get(c, ev->path);
 	switch (ev->e.kind) {
-	case FAULT_EVENT_CREATE:   n->now = crash_inode_new(); break;
+	case FAULT_EVENT_CREATE:   n->now = crash_inode_new(c); break;
 	case FAULT_EVENT_MKDIR:
-		n->now = crash_inode_new();
+		n->now = crash_inode_new(c);
 		n->now->dir = true;
 		break;
-	case FAULT_EVENT_WRITE:    crash_inode_add(n->now, ev, false); break;
-	case FAULT_EVENT_TRUNCATE: crash_inode_add(n->now, ev, true); break;
+	case FAULT_EVENT_WRITE:    crash_inode_add(c, n->now, ev, false); break;
+	case FAULT_EVENT_TRUNCATE: crash_inode_add(c, n->now, ev, true); break;
 	case FAULT_EVENT_SYNC:     crash_inode_sync(n->now); break;
 	case FAULT_EVENT_UNLINK:   n->now = NULL; break;
 	case FAULT_EVENT_RENAME:

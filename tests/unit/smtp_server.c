@@ -3,37 +3,10 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/socket.h>
 
+#include "net/net_cert.h"
 #include "net/net_tls.h"
-
-static void certificate(struct buf *cert_pem, struct buf *key_pem)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509     *cert = X509_new();
-	BIO      *bio = BIO_new(BIO_s_mem());
-	char     *p;
-
-	X509_set_version(cert, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-	X509_set_pubkey(cert, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)"mx.demo.test", -1, -1, 0);
-	X509_set_issuer_name(cert, X509_get_subject_name(cert));
-	CHECK(X509_sign(cert, key, EVP_sha256()) > 0);
-	PEM_write_bio_X509(bio, cert);
-	buf_add(cert_pem, str_n(p, (size_t)BIO_get_mem_data(bio, &p)));
-	BIO_free(bio);
-	bio = BIO_new(BIO_s_mem());
-	PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-	buf_add(key_pem, str_n(p, (size_t)BIO_get_mem_data(bio, &p)));
-	BIO_free(bio);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-}
 
 static struct net_tls *tls_new(void)
 {
@@ -43,7 +16,7 @@ static struct net_tls *tls_new(void)
 
 	buf_init(&cert, 64 * KIB);
 	buf_init(&key, 64 * KIB);
-	certificate(&cert, &key);
+	CHECK(net_cert_self_signed(STR("mx.demo.test"), 1, &cert, &key) == ST_OK);
 	CHECK(net_tls_server(buf_str(&cert), buf_str(&key), &tls, &why) == ST_OK);
 	buf_done(&cert);
 	buf_done(&key);

@@ -28,6 +28,7 @@ static inline void store_unit_dir(struct store_unit *u)
 {
 	const char *tmp = getenv("TMPDIR");
 
+	*u = (struct store_unit){ .fd = -1 };
 	db_init();
 	/* In memory by preference: these tests sync thousands of times. */
 	if (!tmp || strlen(tmp) > 40)

@@ -26,7 +26,8 @@ static struct {
 	bool            duplicate;
 	uint64_t        accounts[1000], deliveries[1000], floors[1000];
 	char            prefix[500];
-	size_t          count, settled_upto, settles, own_settles, purged;
+	size_t          count, settled_upto, settles, own_settles, purged, repairs;
+	bool            repairable;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
 
 static void gate(bool *which, bool shut)
@@ -56,6 +57,18 @@ enum status store_settle(struct store_account *a)
 	(void)a;
 	fake.own_settles++;
 	return ST_OK;
+}
+
+enum status store_repair(struct store *s, uint64_t account)
+{
+	(void)s, (void)account;
+	pthread_mutex_lock(&fake.lock);
+	assert_int_equal(fake.settled_upto, fake.count); /* it would drop what is not */
+	fake.repairs++;
+	if (fake.repairable)
+		fake.deliver_status = ST_OK;
+	pthread_mutex_unlock(&fake.lock);
+	return fake.repairable ? ST_OK : ST_IO;
 }
 
 enum status store_purge(struct store *s, uint64_t account)
@@ -107,9 +120,9 @@ static struct deliver_local *start(void)
 {
 	log_set_level(LOG_LEVEL_ERROR + 1);
 	fake_ipc_reset();
-	fake.count = fake.settled_upto = fake.settles = fake.own_settles = fake.purged = 0;
+	fake.count = fake.settled_upto = fake.settles = fake.own_settles = fake.purged = fake.repairs = 0;
 	fake.deliver_status = fake.settle_status = ST_OK;
-	fake.gate = fake.gate_settle = fake.duplicate = false;
+	fake.gate = fake.gate_settle = fake.duplicate = fake.repairable = false;
 	return deliver_local_new(NULL, NULL);
 }
 
@@ -258,6 +271,48 @@ static void test_repeat(void **state)
 	end(&d);
 }
 
+/* A suspect account is repaired by the next delivery, after what was committed there before is settled and answered. */
+static void test_repair(void **state)
+{
+	struct deliver_local *d = start();
+	struct fake_reply    *first, *second;
+
+	(void)state;
+	fake.repairable = true;
+	gate(&fake.gate_settle, true);
+	first = ask(d, 5, 1);
+	wait_count(&fake.settles, 1);
+	pthread_mutex_lock(&fake.lock);
+	fake.deliver_status = ST_SUSPECT;
+	pthread_mutex_unlock(&fake.lock);
+	second = ask(d, 5, 2);
+	assert_int_equal(fake.repairs, 0);
+	gate(&fake.gate_settle, false);
+	assert_int_equal(result_of(first), LOCAL_DELIVERED);
+	assert_int_equal(result_of(second), LOCAL_DELIVERED);
+	assert_int_equal(fake.repairs, 1);
+	end(&d);
+}
+
+/* Committed, but nobody knows whether durably: no result is said, so that queue asks again under the same id. */
+static void test_unsure(void **state)
+{
+	static const enum status all[] = { ST_TEMP, ST_IO, ST_FULL };
+	struct deliver_local    *d = start();
+
+	(void)state;
+	for (size_t i = 0; i < LEN(all); i++) {
+		struct fake_reply *r;
+
+		fake.settle_status = all[i];
+		r = ask(d, 5, i + 1);
+		fake_reply_wait(r);
+		assert_int_equal(r->status, ST_BUSY);
+		fake_reply_done(&r);
+	}
+	end(&d);
+}
+
 static void test_purge_and_stop(void **state)
 {
 	struct deliver_local      *d = start();
@@ -279,7 +334,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),          cmocka_unit_test(test_group),  cmocka_unit_test(test_order),
 		cmocka_unit_test(test_failures),     cmocka_unit_test(test_settle_fails),
-		cmocka_unit_test(test_repeat),       cmocka_unit_test(test_purge_and_stop),
+		cmocka_unit_test(test_repeat),       cmocka_unit_test(test_repair), cmocka_unit_test(test_unsure),
+		cmocka_unit_test(test_purge_and_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

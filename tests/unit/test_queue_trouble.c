@@ -108,6 +108,41 @@ static void test_partial_remote(void **state)
 	rig_free(&r);
 }
 
+/* An attempt was lost, then for a while nobody could be asked: what the first did is still not known, so the id stays. */
+static void test_lost_then_not_asked(void **state)
+{
+	struct rig                         *r = rig_new();
+	const struct local_deliver_request *d;
+	struct fake_call                   *c;
+	uint64_t                            id;
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@demo.test", MAIL);
+	for (int i = 0; i < 4; i++) {
+		rig_resolve(r, "5");
+		d = next_local(&c);
+		assert_int_equal(d->delivery, id);
+		assert_true(d->floor <= id);
+		fake_ipc_answer(c, i == 0 ? ST_TEMP : ST_BUSY, NULL);
+		rig_settle(r);
+		rig_pass(r, 60 * 1000);
+	}
+	rig_resolve(r, "5");
+	d = next_local(&c);
+	assert_int_equal(d->delivery, id);
+	fake_ipc_answer(c, ST_OK, &(struct local_deliver_reply){ LOCAL_DEFERRED, STR("4.2.2"), STR("Mailbox full") });
+	rig_settle(r);
+	rig_pass(r, 10 * MINUTES);
+	rig_resolve(r, "5");
+	d = next_local(&c);
+	assert_int_not_equal(d->delivery, id); /* certainly not there */
+	fake_ipc_answer(c, ST_OK, &(struct local_deliver_reply){ LOCAL_DELIVERED, STR(""), STR("") });
+	rig_settle(r);
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
 /* ---- a message that ends its process is held after three times; other mail goes on ---- */
 
 static void test_poison(void **state)
@@ -402,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_ids_rise),
 		cmocka_unit_test(test_partial_remote),
+		cmocka_unit_test(test_lost_then_not_asked),
 		cmocka_unit_test(test_poison),
 		cmocka_unit_test(test_poison_bystanders),
 		cmocka_unit_test(test_nobody),

@@ -126,18 +126,19 @@ static void test_partly_deferred(void **state)
 	rig_free(&r);
 }
 
-/* A thousand messages to a dead destination leave places for the one to another. */
+/* Many messages to a dead destination leave places for the one to another. */
 static void test_dead_destination(void **state)
 {
 	struct rig *r = rig_new();
-	size_t      asked = 0;
+	size_t      asked = 0, hanging = 0;
 	bool        found = false;
+	struct fake_call *hang[10];
 
 	(void)state;
 	r->options.active_max = 100;
 	r->options.domain_max = 2;
 	rig_open(r);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 300; i++) {
 		rig_submit(r, "bob@demo.test", "x@dead.test", MAIL);
 		while (rig_resolve(r, "x@dead.test"))
 			;
@@ -157,15 +158,14 @@ static void test_dead_destination(void **state)
 
 			asked += str_eq(d->domain, STR("dead.test"));
 			found = found || str_eq(d->domain, STR("live.test"));
-			if (found)
-				fake_ipc_answer(c, ST_TEMP, NULL);
-			/* else: it hangs */
+			hang[hanging++] = c;
 		}
 		rig_pass(r, 5000);
 	}
 	assert_true(found);
 	assert_int_equal(asked, 2);
-	fake_ipc_reset();
+	while (hanging > 0)
+		fake_ipc_answer(hang[--hanging], ST_TEMP, NULL);
 	rig_free(&r);
 }
 

@@ -12,65 +12,24 @@
 
 #ifdef POSTRIDER_FAULTS
 
+#include "crash_disk.h"
+
 #define ACCOUNT   5
-#define NAMES_MAX 64
 #define OPS_MAX   64
 
-struct pending {
-	struct pending  *next;
-	bool             truncate;
-	uint64_t         offset;
-	struct str       data;
-};
-struct inode {
-	bool            dir;
-	char           *p;
-	size_t          n, cap;
-	struct pending *first, **last;
-};
-struct name {
-	char          path[200];
-	struct inode *now, *durable;
-};
-struct event {
-	struct event *next;
-	struct fault_event e;
-	char          path[200], other[200];
-};
 struct op { /* the state after it, and what it promised */
 	struct str dump;
 	bool       durable;
 	uint64_t   modseq;
 };
 struct crash {
-	struct arena *arena;
-	struct event *first, **last;
-	size_t        events;
-	struct name   names[NAMES_MAX];
-	size_t        name_count;
-	struct op     ops[OPS_MAX];
-	size_t        op_count;
-	uint64_t      random;
+	struct arena     *arena;
+	struct crash_disk disk;
+	struct op         ops[OPS_MAX];
+	size_t            op_count;
 };
 
-/* ---- recording ---- */
-
-static void on_event(void *arg, const struct fault_event *e)
-{
-	struct crash *c = arg;
-	struct event *ev;
-
-	if (str_iends(str_of(e->path), STR(".lock")))
-		return;
-	ev = ARENA_NEW(c->arena, struct event);
-	ev->e = *e;
-	ev->e.data = arena_dup(c->arena, e->data);
-	snprintf(ev->path, sizeof(ev->path), "%s", e->path);
-	snprintf(ev->other, sizeof(ev->other), "%s", e->other ? e->other : "");
-	*c->last = ev;
-	c->last = &ev->next;
-	c->events++;
-}
+/* ---- the history ---- */
 
 static uint64_t box_id(struct store_account *a, struct arena *arena, const char *name)
 {
@@ -181,171 +140,6 @@ static void history(struct crash *c, struct store_unit *u)
 	store_close(&a);
 }
 
-/* ---- the simulated disk ---- */
-
-static struct name *name_get(struct crash *c, const char *path)
-{
-	for (size_t i = 0; i < c->name_count; i++) {
-		if (strcmp(c->names[i].path, path) == 0)
-			return &c->names[i];
-	}
-	assert_true(c->name_count < NAMES_MAX);
-	snprintf(c->names[c->name_count].path, sizeof(c->names[0].path), "%s", path);
-	return &c->names[c->name_count++];
-}
-
-static struct inode *inode_new(void)
-{
-	struct inode *i = calloc(1, sizeof(*i));
-
-	i->last = &i->first;
-	return i;
-}
-
-static void size_to(struct inode *i, size_t n)
-{
-	if (n > i->cap) {
-		i->cap = n * 2;
-		i->p = realloc(i->p, i->cap);
-	}
-	if (n > i->n)
-		memset(i->p + i->n, 0, n - i->n);
-	i->n = n;
-}
-
-static void op_apply(struct inode *i, const struct pending *p, size_t n)
-{
-	if (p->truncate) {
-		size_to(i, (size_t)p->offset);
-		return;
-	}
-	size_to(i, MAX(i->n, (size_t)p->offset + n));
-	if (n > 0)
-		memcpy(i->p + p->offset, p->data.p, n);
-}
-
-static void inode_sync(struct inode *i)
-{
-	struct pending *p, *next;
-
-	for (p = i->first; p; p = next) {
-		next = p->next;
-		op_apply(i, p, p->data.n);
-		free(p);
-	}
-	i->first = NULL;
-	i->last = &i->first;
-}
-
-static void inode_add(struct inode *i, const struct event *ev, bool truncate)
-{
-	struct pending *p = calloc(1, sizeof(*p));
-
-	p->truncate = truncate;
-	p->offset = ev->e.offset;
-	p->data = ev->e.data;
-	*i->last = p;
-	i->last = &p->next;
-}
-
-static void dir_of(const char *path, char *out)
-{
-	const char *slash = strrchr(path, '/');
-
-	sprintf(out, "%.*s", slash ? (int)(slash - path) : 0, path);
-}
-
-/* Inodes without a name are leaked until the end of the process: this is a test of a few megabytes. */
-static void play(struct crash *c, const struct event *ev)
-{
-	struct name *n = NULL;
-	char         dir[200];
-
-	if (ev->e.kind != FAULT_EVENT_SYNC_DIR && ev->e.kind != FAULT_EVENT_MARK)
-		n = name_get(c, ev->path);
-	switch (ev->e.kind) {
-	case FAULT_EVENT_CREATE:   n->now = inode_new(); break;
-	case FAULT_EVENT_MKDIR:
-		n->now = inode_new();
-		n->now->dir = true;
-		break;
-	case FAULT_EVENT_WRITE:    inode_add(n->now, ev, false); break;
-	case FAULT_EVENT_TRUNCATE: inode_add(n->now, ev, true); break;
-	case FAULT_EVENT_SYNC:     inode_sync(n->now); break;
-	case FAULT_EVENT_UNLINK:   n->now = NULL; break;
-	case FAULT_EVENT_RENAME:
-		name_get(c, ev->other)->now = n->now;
-		n->now = NULL;
-		break;
-	case FAULT_EVENT_SYNC_DIR:
-		for (size_t i = 0; i < c->name_count; i++) {
-			dir_of(c->names[i].path, dir);
-			if (strcmp(dir, ev->path) == 0)
-				c->names[i].durable = c->names[i].now;
-		}
-		break;
-	case FAULT_EVENT_MARK: break;
-	}
-}
-
-static unsigned below(struct crash *c, unsigned n)
-{
-	c->random = c->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (unsigned)(c->random >> 33) % n;
-}
-
-enum variant { NOTHING, ALL, SOME };
-
-static void make_parents(int fd, const char *path)
-{
-	char part[200];
-
-	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
-		enum status st;
-
-		snprintf(part, sizeof(part), "%.*s", (int)(p - path), path);
-		st = disk_make_dir(fd, part);
-		assert_true(st == ST_OK || st == ST_EXISTS);
-	}
-}
-
-static void write_out(struct crash *c, int fd, const char *path, const struct inode *from, enum variant v)
-{
-	struct inode image = { 0 };
-	int          f;
-
-	size_to(&image, from->n);
-	if (from->n > 0)
-		memcpy(image.p, from->p, from->n);
-	for (const struct pending *p = from->first; p && v != NOTHING; p = p->next) {
-		if (v == ALL || below(c, 2))
-			op_apply(&image, p, v == SOME && below(c, 4) == 0 ? p->data.n / 1024 * 512 : p->data.n);
-	}
-	make_parents(fd, path);
-	assert_ok(disk_open(fd, path, DISK_NEW, &f));
-	assert_ok(disk_write_at(f, path, 0, str_n(image.p, image.n)));
-	fd_close(&f);
-	free(image.p);
-}
-
-static void build(struct crash *c, int fd, enum variant v)
-{
-	bool names_kept = v == ALL || (v == SOME && below(c, 2));
-
-	for (size_t i = 0; i < c->name_count; i++) {
-		const struct inode *from = names_kept ? c->names[i].now : c->names[i].durable;
-
-		if (from && from->dir) {
-			enum status st;
-
-			make_parents(fd, c->names[i].path);
-			st = disk_make_dir(fd, c->names[i].path);
-			assert_true(st == ST_OK || st == ST_EXISTS);
-		} else if (from)
-			write_out(c, fd, c->names[i].path, from, v);
-	}
-}
-
 /* ---- after the crash ---- */
 
 static void check_state(struct crash *c, struct store_account *a, size_t done, struct arena *arena)
@@ -383,14 +177,14 @@ static void check_repeat(struct crash *c, struct store_account *a, size_t done, 
 	assert_str(after, c->ops[c->op_count - 1].dump);
 }
 
-static void check_crash(struct crash *c, size_t done, enum variant v)
+static void check_crash(struct crash *c, size_t done, enum crash_variant v)
 {
 	struct store_unit     u;
 	struct store_account *a;
 	static uint64_t       boot = 1000;
 
 	store_unit_dir(&u);
-	build(c, u.fd, v);
+	crash_disk_build(&c->disk, u.fd, v);
 	boot_id_set((struct boot_id){ 7, ++boot });
 	assert_ok(store_new(u.fd, NULL, &u.store));
 	assert_ok(store_open(u.store, ACCOUNT, &a));
@@ -412,8 +206,7 @@ static void record(struct crash *c)
 	struct store_unit    u;
 
 	store_unit_open(&u, &options);
-	c->last = &c->first;
-	fault_record_to(on_event, c);
+	crash_disk_record(&c->disk);
 	history(c, &u);
 	fault_record_to(NULL, NULL);
 	store_unit_done(&u);
@@ -427,21 +220,22 @@ static void test_every_prefix(void **state)
 
 	(void)state;
 	c->arena = arena_new(NULL);
-	c->random = 42;
+	c->disk.arena = arena_new(c->arena);
+	c->disk.random = 42;
 	record(c);
-	for (const struct event *ev = c->first; ev; ev = ev->next, at++) {
-		play(c, ev);
+	for (const struct crash_event *ev = c->disk.first; ev; ev = ev->next, at++) {
+		crash_disk_play(&c->disk, ev);
 		done += ev->e.kind == FAULT_EVENT_MARK;
-		/* All three at the end of operations and around syncs, one in turn at plain writes. */
+		/* Two at the end of operations and around syncs, one in turn at plain writes. */
 		if (ev->e.kind != FAULT_EVENT_WRITE) {
-			check_crash(c, done, NOTHING);
-			check_crash(c, done, SOME);
+			check_crash(c, done, CRASH_NOTHING);
+			check_crash(c, done, CRASH_SOME);
 		} else if (at % 3 == 0) {
-			check_crash(c, done, (enum variant)(at / 3 % 3));
+			check_crash(c, done, (enum crash_variant)(at / 3 % 3));
 		}
 	}
-	print_message("%zu events, %zu operations\n", c->events, c->op_count);
-	assert_true(done == c->op_count && c->events > 300);
+	print_message("%zu events, %zu operations\n", c->disk.events, c->op_count);
+	assert_true(done == c->op_count && c->disk.events > 300);
 	boot_id_set(was);
 	arena_free(&c->arena);
 	free(c);

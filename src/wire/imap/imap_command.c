@@ -89,9 +89,9 @@ bool imap_lex_status(struct imap_lex *x, unsigned *ret_items)
 		struct str word;
 		unsigned   bit;
 	} words[] = {
-		{ STR("MESSAGES"), IMAP_STATUS_MESSAGES },       { STR("RECENT"), IMAP_STATUS_RECENT },
-		{ STR("UIDNEXT"), IMAP_STATUS_UIDNEXT },         { STR("UIDVALIDITY"), IMAP_STATUS_UIDVALIDITY },
-		{ STR("UNSEEN"), IMAP_STATUS_UNSEEN },           { STR("DELETED"), IMAP_STATUS_DELETED },
+		{ STR("MESSAGES"), IMAP_STATUS_MESSAGES }, { STR("RECENT"), IMAP_STATUS_RECENT },
+		{ STR("UIDNEXT"), IMAP_STATUS_UIDNEXT },   { STR("UIDVALIDITY"), IMAP_STATUS_UIDVALIDITY },
+		{ STR("UNSEEN"), IMAP_STATUS_UNSEEN },     { STR("DELETED"), IMAP_STATUS_DELETED },
 		{ STR("SIZE"), IMAP_STATUS_SIZE },
 	};
 	unsigned items = 0;

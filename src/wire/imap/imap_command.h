@@ -23,8 +23,8 @@ struct imap_command {
 	struct imap_lex x;
 };
 
-/* `text` is a whole command without its last CRLF, literals in place (imap_lex.h). Always sets *ret as far as it could be
- * read, so that a refusal carries the tag. */
+/* `text` is a whole command without its last CRLF, literals in place (imap_lex.h). Always sets *ret as far as it could
+ * be read, so that a refusal carries the tag. */
 bool imap_command_parse(struct str text, struct arena *a, struct imap_command *ret);
 
 /* APPEND mailbox [SP flag-list] [SP date-time] SP literal, up to the literal's head (RFC 9051 §6.3.12). */
@@ -54,13 +54,13 @@ MUST_CHECK bool imap_lex_store(struct imap_lex *x, struct imap_store *ret);
 
 /* STATUS items: "(" status-att *(SP status-att) ")" (RFC 9051 §6.3.11; SIZE also RFC 8438; RECENT RFC 3501). */
 enum imap_status_item { /* bit mask */
-	IMAP_STATUS_MESSAGES    = 1u << 0,
-	IMAP_STATUS_RECENT      = 1u << 1,
-	IMAP_STATUS_UIDNEXT     = 1u << 2,
-	IMAP_STATUS_UIDVALIDITY = 1u << 3,
-	IMAP_STATUS_UNSEEN      = 1u << 4,
-	IMAP_STATUS_DELETED     = 1u << 5,
-	IMAP_STATUS_SIZE        = 1u << 6,
+			IMAP_STATUS_MESSAGES = 1u << 0,
+			IMAP_STATUS_RECENT = 1u << 1,
+			IMAP_STATUS_UIDNEXT = 1u << 2,
+			IMAP_STATUS_UIDVALIDITY = 1u << 3,
+			IMAP_STATUS_UNSEEN = 1u << 4,
+			IMAP_STATUS_DELETED = 1u << 5,
+			IMAP_STATUS_SIZE = 1u << 6,
 };
 MUST_CHECK bool imap_lex_status(struct imap_lex *x, unsigned *ret_items);
 

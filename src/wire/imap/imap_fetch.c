@@ -68,7 +68,8 @@ static bool fields_take(struct imap_lex *x, struct imap_section *s, struct buf *
 			cap = cap ? cap * 2 : 8;
 		}
 		s->fields[s->field_count++] = field;
-		/* RFC 9051 §7.5.2: the client finds its answer by what it wrote, so atoms and quotes stay as they were. */
+		/* RFC 9051 §7.5.2: the client finds its answer by what it wrote, so atoms and quotes stay as they were.
+		 */
 		written = str_first(before, before.n - x->in.n);
 		if (s->field_count > 1)
 			buf_add_char(name, ' ');

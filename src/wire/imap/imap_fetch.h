@@ -2,11 +2,11 @@
  *
  * Grammar, RFC 9051 §9 and, for RFC822.*, RFC 3501 §9:
  *   fetch-arg = "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")"
- *   fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "BODY" ["STRUCTURE"] / "UID" /
- *               "BODY" [".PEEK"] section ["<" number "." nz-number ">"]
- *   section   = "[" [section-msgtext / (section-part ["." (section-msgtext / "MIME")])] "]"
- *   section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP "(" astring *(SP astring) ")" / "TEXT"
- * Macros stand alone. RFC822.PEEK and RFC822.TEXT.PEEK (RFC 1176, still sent by old clients) are known too.
+ *   fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "BODY" ["STRUCTURE"]
+ * / "UID" / "BODY" [".PEEK"] section ["<" number "." nz-number ">"] section   = "[" [section-msgtext / (section-part
+ * ["." (section-msgtext / "MIME")])] "]" section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP "(" astring *(SP
+ * astring) ")" / "TEXT" Macros stand alone. RFC822.PEEK and RFC822.TEXT.PEEK (RFC 1176, still sent by old clients) are
+ * known too.
  *
  * Pure. Tests: tests/unit/test_imap_args.c, tests/fuzz/fuzz_imap_command.c.
  */
@@ -16,13 +16,13 @@
 #include "wire/imap/imap_lex.h"
 
 enum imap_fetch_item { /* bit mask */
-	IMAP_FETCH_UID           = 1u << 0,
-	IMAP_FETCH_FLAGS         = 1u << 1,
-	IMAP_FETCH_INTERNALDATE  = 1u << 2,
-	IMAP_FETCH_RFC822_SIZE   = 1u << 3,
-	IMAP_FETCH_ENVELOPE      = 1u << 4,
-	IMAP_FETCH_BODY          = 1u << 5,
-	IMAP_FETCH_BODYSTRUCTURE = 1u << 6,
+		       IMAP_FETCH_UID = 1u << 0,
+		       IMAP_FETCH_FLAGS = 1u << 1,
+		       IMAP_FETCH_INTERNALDATE = 1u << 2,
+		       IMAP_FETCH_RFC822_SIZE = 1u << 3,
+		       IMAP_FETCH_ENVELOPE = 1u << 4,
+		       IMAP_FETCH_BODY = 1u << 5,
+		       IMAP_FETCH_BODYSTRUCTURE = 1u << 6,
 };
 
 enum imap_section_kind {
@@ -40,8 +40,8 @@ struct imap_section {
 	struct str             part;   /* "1.2", or empty: the whole message */
 	struct str            *fields; /* names asked for */
 	size_t                 field_count;
-	struct str             name;   /* how the answer names it, up to the origin: "BODY[1.2]", "RFC822.TEXT" */
-	bool                   peek;   /* does not set \Seen */
+	struct str             name; /* how the answer names it, up to the origin: "BODY[1.2]", "RFC822.TEXT" */
+	bool                   peek; /* does not set \Seen */
 	bool                   partial;
 	uint32_t               from, count; /* if partial; count > 0 */
 };

@@ -4,8 +4,8 @@
  *   flag-list = "(" [flag *(SP flag)] ")"
  *   flag      = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword / flag-extension
  *
- * \Recent may stand in a list (clients copy what they were shown) but is never set by a client: it is dropped. Other names
- * with "\" are refused. Keywords are atoms of at most LIMIT_KEYWORD octets, LIMIT_KEYWORDS in a list.
+ * \Recent may stand in a list (clients copy what they were shown) but is never set by a client: it is dropped. Other
+ * names with "\" are refused. Keywords are atoms of at most LIMIT_KEYWORD octets, LIMIT_KEYWORDS in a list.
  *
  * Pure. Tests: tests/unit/test_imap_args.c, tests/fuzz/fuzz_imap_command.c.
  */
@@ -16,12 +16,12 @@
 #include "wire/imap/imap_lex.h"
 
 enum imap_flag { /* bit mask */
-	IMAP_SEEN     = 1u << 0,
-	IMAP_ANSWERED = 1u << 1,
-	IMAP_FLAGGED  = 1u << 2,
-	IMAP_DELETED  = 1u << 3,
-	IMAP_DRAFT    = 1u << 4,
-	IMAP_RECENT   = 1u << 5, /* never in a parsed list */
+		 IMAP_SEEN = 1u << 0,
+		 IMAP_ANSWERED = 1u << 1,
+		 IMAP_FLAGGED = 1u << 2,
+		 IMAP_DELETED = 1u << 3,
+		 IMAP_DRAFT = 1u << 4,
+		 IMAP_RECENT = 1u << 5, /* never in a parsed list */
 };
 #define IMAP_FLAGS_ALL 31u /* those that a client may set */
 

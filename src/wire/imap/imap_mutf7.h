@@ -4,8 +4,8 @@
  *   base64 = modified: "," instead of "/", no "="; UTF-16, big-endian
  *
  * Strict: decoding takes only what encoding gives, so every name has one spelling on the wire and a wrong one
- * never matches anything. Refused: octets over 127, control characters, characters that need no shift, two shifts in a row,
- * half surrogate pairs, set bits in the padding.
+ * never matches anything. Refused: octets over 127, control characters, characters that need no shift, two shifts in a
+ * row, half surrogate pairs, set bits in the padding.
  *
  * Pure. Tests: tests/unit/test_imap_name.c, tests/fuzz/fuzz_imap_list.c.
  */

@@ -18,7 +18,8 @@ static bool is_clean(struct str utf8)
 	return true;
 }
 
-/* Wire to UTF-8 in the arena. Names are at most LIMIT_MAILBOX_NAME, and no spelling of one is over five times longer. */
+/* Wire to UTF-8 in the arena. Names are at most LIMIT_MAILBOX_NAME, and no spelling of one is over five times longer.
+ */
 static enum imap_name_err decode(struct str wire, bool utf8, struct arena *a, struct str *ret)
 {
 	struct buf out;
@@ -157,7 +158,8 @@ bool imap_pattern_parse(struct str reference, struct str pattern, bool utf8, str
 
 #define WORDS (5 * LIMIT_MAILBOX_NAME / 64 + 1) /* a bit per place in the pattern, and one for its end */
 
-/* The pattern as an automaton without backtracking: bit i of `at` says that the text so far may have brought us to place i. */
+/* The pattern as an automaton without backtracking: bit i of `at` says that the text so far may have brought us to
+ * place i. */
 struct places {
 	uint64_t at[WORDS];
 	size_t   used;

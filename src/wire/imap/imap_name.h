@@ -22,7 +22,7 @@ enum imap_name_err {
 /* A name as the client wrote it, as we keep it. A delimiter at the end is refused; CREATE takes it off first with
  * imap_name_container (RFC 9051 §6.3.4: "the client intends to create names under it"). */
 MUST_CHECK enum imap_name_err imap_name_parse(struct str wire, bool utf8, struct arena *a, struct str *ret);
-bool imap_name_container(struct str *wire);
+bool                          imap_name_container(struct str *wire);
 
 /* The name as it goes on the wire, not quoted yet. The name is one we keep. */
 struct str imap_name_wire(struct str name, bool utf8, struct arena *a);

@@ -24,7 +24,8 @@ void imap_print_astring(struct buf *out, struct str s)
 
 static bool may_quote(struct str s)
 {
-	return s.n <= QUOTED_MAX && str_is_ascii(s) && str_find(s, '\r') < 0 && str_find(s, '\n') < 0 && str_find(s, 0) < 0;
+	return s.n <= QUOTED_MAX && str_is_ascii(s) && str_find(s, '\r') < 0 && str_find(s, '\n') < 0 &&
+	       str_find(s, 0) < 0;
 }
 
 void imap_print_string(struct buf *out, struct str s)

@@ -2,9 +2,9 @@
  *
  * Grammar, RFC 9051 §9 (and RFC 3501 §9 for NEW, OLD, RECENT), RFC 5032 for OLDER and YOUNGER:
  *   search         = "SEARCH" [SP "CHARSET" SP charset] 1*(SP search-key)
- *   search-key     = "ALL" / flag names / "KEYWORD" SP atom / "FROM" SP astring / "HEADER" SP astring SP astring / "SINCE" SP date /
- *                    "LARGER" SP number / "UID" SP sequence-set / "NOT" SP search-key / "OR" SP search-key SP search-key /
- *                    sequence-set / "(" search-key *(SP search-key) ")" / ...
+ *   search-key     = "ALL" / flag names / "KEYWORD" SP atom / "FROM" SP astring / "HEADER" SP astring SP astring /
+ * "SINCE" SP date / "LARGER" SP number / "UID" SP sequence-set / "NOT" SP search-key / "OR" SP search-key SP search-key
+ * / sequence-set / "(" search-key *(SP search-key) ")" / ...
  *
  * Keys that stand side by side must all hold. At most LIMIT_IMAP_DEPTH parentheses, NOTs and ORs within each other.
  *

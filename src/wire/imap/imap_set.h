@@ -29,18 +29,21 @@ struct imap_set {
 
 MUST_CHECK bool imap_lex_set(struct imap_lex *x, struct imap_set *ret);
 
-/* The same set with `largest` for "*", sorted, merged and cut to 1..largest; "*" in an empty mailbox (largest 0) is nothing.
- * For UIDs, where "n:*" always names the last message even if n is above it (RFC 9051 §6.4.8), `largest` is that UID. */
+/* The same set with `largest` for "*", sorted, merged and cut to 1..largest; "*" in an empty mailbox (largest 0) is
+ * nothing. For UIDs, where "n:*" always names the last message even if n is above it (RFC 9051 §6.4.8), `largest` is
+ * that UID. */
 struct imap_set imap_set_resolve(const struct imap_set *set, uint32_t largest, struct arena *a);
 /* Does it name a number above `largest` on its own, not as the end of a range that begins within? Such message numbers
- * are an error of the client (RFC 9051 §9, seq-number); but "1:*" in an empty mailbox, which clients send blindly, is not. */
+ * are an error of the client (RFC 9051 §9, seq-number); but "1:*" in an empty mailbox, which clients send blindly, is
+ * not. */
 bool imap_set_beyond(const struct imap_set *set, uint32_t largest);
 
 /* In a resolved set. */
 bool     imap_set_has(const struct imap_set *resolved, uint32_t n);
 uint64_t imap_set_size(const struct imap_set *resolved);
 
-/* Collect numbers into a printed set: consecutive ones become a range. Order is kept, so that COPYUID's two sets correspond. */
+/* Collect numbers into a printed set: consecutive ones become a range. Order is kept, so that COPYUID's two sets
+ * correspond. */
 struct imap_set_writer {
 	struct buf *out;
 	uint32_t    first, last; /* range not printed yet; 0: none */
