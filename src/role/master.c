@@ -563,20 +563,13 @@ static enum status prepare(struct master *m, const char **ret_why)
 	return st;
 }
 
-int master_run(const struct master_options *options)
+static int run(struct master *m)
 {
-	struct master *m = calloc(1, sizeof(*m));
-	const char    *why = "";
-	enum status    st;
+	const char *why = "";
 
-	CHECK(m);
-	m->options = options;
-	m->config = options->config;
-	m->arena = arena_new_secret(NULL);
 	m->started_ms = clock_wall_ms();
 	m->signal_fd = signals_take();
-	st = prepare(m, &why);
-	if (st != ST_OK)
+	if (prepare(m, &why) != ST_OK)
 		return complain(why);
 	if (master_log_start(&m->log_fd) != ST_OK)
 		return complain("cannot make the log pipe");
@@ -588,4 +581,19 @@ int master_run(const struct master_options *options)
 	log_info("stopped");
 	master_log_stop();
 	return m->failed ? 1 : 0;
+}
+
+int master_run(const struct master_options *options)
+{
+	struct master *m = calloc(1, sizeof(*m));
+	int            code;
+
+	CHECK(m);
+	m->options = options;
+	m->config = options->config;
+	m->arena = arena_new_secret(NULL);
+	code = run(m);
+	arena_free(&m->arena); /* wipes the key */
+	free(m);
+	return code;
 }
