@@ -1,5 +1,6 @@
 """The running server of the crash tests: which processes it has, killing them, and knowing that they are back."""
 import os
+import shutil
 import random
 import re
 import signal
@@ -130,6 +131,8 @@ class World(Server):
     def check_data(self):
         """The numbered invariants of docs/formats over the data of a stopped server: lines that name breaks."""
         tool = os.environ.get("POSTRIDER_CHECK_DATA", os.path.join(os.path.dirname(BIN), "..", "tests", "crash", "check_data"))
+        tool = shutil.copy(tool, os.path.join(self.dir, "check_data"))  # where the roles' users may reach it
+        os.chmod(tool, 0o755)
         breaks = []
         for part, user in (("queue", "postrider-queue"), ("accounts", "postrider-store")):
             args = [tool, part, os.path.join(self.dir, "data", part)]
