@@ -209,7 +209,7 @@ class Sink:
     def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None):
         self.address, self.name, self.extensions, self.tls = address, name or "mx-%s.test" % address.split(".")[-1].replace(":", ""), extensions, tls
         self.say = dict(say or {})
-        self.taken, self.commands = [], []
+        self.taken, self.commands, self.held = [], [], {}
         self.connections = self.dots = 0
         self.lock = threading.Condition()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -229,6 +229,11 @@ class Sink:
 
     def __exit__(self, *_):
         self.close()
+
+    def hold(self, step):
+        """Answer that step only when the event that is returned is set."""
+        self.held[step] = threading.Event()
+        return self.held[step]
 
     def wait(self, count=1, timeout=30):
         """The transactions, as soon as there are so many."""
@@ -358,5 +363,7 @@ class Session:
             if reply.startswith("2"):
                 self.sink.taken.append(Taken(self.sender, list(self.rcpts), b"".join(lines), self.over_tls, self.helo))
             self.sink.lock.notify_all()
+        if "dot" in self.sink.held:
+            self.sink.held["dot"].wait()
         self.send(reply)
         self.reset()
