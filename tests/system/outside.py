@@ -102,7 +102,7 @@ class Dns:
             except OSError:
                 return
             if packet:
-                self._later(packet, False, lambda reply: s.sendto(reply, peer))
+                self._later(packet, False, lambda reply, to=peer: s.sendto(reply, to))
 
     def _tcp(self, listener):
         while True:
@@ -231,7 +231,7 @@ class Sink:
         self.close()
 
     def hold(self, step):
-        """Answer that step only when the event that is returned is set."""
+        """Answer that step ("greeting" or "dot") only when the event that is returned is set."""
         self.held[step] = threading.Event()
         return self.held[step]
 
@@ -281,9 +281,15 @@ class Session:
         if text.startswith("421"):
             raise EOFError
 
+    def hold(self, step):
+        if step in self.sink.held:
+            self.sink.held[step].wait()
+
     def run(self):
         with self.sink.lock:
             self.sink.connections += 1
+            self.sink.lock.notify_all()
+        self.hold("greeting")
         self.send(self.sink.reply_to("greeting", "220 %s ESMTP" % self.sink.name))
         while line := self.f.readline():
             text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
@@ -363,7 +369,6 @@ class Session:
             if reply.startswith("2"):
                 self.sink.taken.append(Taken(self.sender, list(self.rcpts), b"".join(lines), self.over_tls, self.helo))
             self.sink.lock.notify_all()
-        if "dot" in self.sink.held:
-            self.sink.held["dot"].wait()
+        self.hold("dot")
         self.send(reply)
         self.reset()

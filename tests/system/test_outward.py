@@ -298,6 +298,13 @@ def test_nowhere_to_go(server, dns, case, entry, code):
         assert "keep this: " + case in original_of(m)
 
 
+def test_literals(server):
+    with Sink("10.9.0.%d" % next(_hosts)) as four, Sink("fd09::25", name="mx-six.test") as six:
+        submit(server, ["someone@[%s]" % four.address, "someone@[IPv6:fd09::25]"], "literals")
+        assert four.wait()[0].rcpts == ["someone@[%s]" % four.address]
+        assert six.wait()[0].rcpts == ["someone@[IPv6:fd09::25]"]
+
+
 def test_literal_of_ourselves(server):
     submit(server, "someone@[127.0.0.1]", "literal")
     assert report(server, "someone@[127.0.0.1]")[1]["Status"] == "5.4.6"
@@ -352,10 +359,37 @@ def test_each_recipient_has_its_own_result(server, dns):
 
 def test_two_recipients_one_transaction(server, dns):
     with Domain(dns) as d:
-        submit(server, [d.address("a"), d.address("b")], "together")
+        submit(server, [d.address("a"), "b@" + d.name.upper()], "together")
         assert sorted(d.sink.wait()[0].rcpts) == sorted([d.address("a"), d.address("b")])
         gone(server, d.name)
         assert d.sink.connections == 1 and len(d.sink.taken) == 1
+
+
+def test_many_recipients(server, dns):
+    with Domain(dns) as d:
+        rcpts = [d.address("r%d" % i) for i in range(150)]
+        submit(server, rcpts, "many")
+        until(lambda: sum(len(t.rcpts) for t in d.sink.taken) >= 150, "not all arrived")
+        assert sorted(r for t in d.sink.taken for r in t.rcpts) == sorted(rcpts)
+        assert max(len(t.rcpts) for t in d.sink.taken) <= 100  # what every server must take, RFC 5321 4.5.3.1.8
+        gone(server, d.name)
+
+
+def test_a_host_that_hangs_holds_up_nobody(server, dns):
+    with Domain(dns) as hangs, Domain(dns) as d:
+        go_on = hangs.sink.hold("greeting")
+        with session(server) as s:
+            for i in range(60):
+                s.sendmail("alice@demo.test", [hangs.address()], text(hangs.address(), "hangs"))
+            s.sendmail("alice@demo.test", [d.address(), "bob@demo.test"], text(d.address(), "next-door"))
+        d.sink.wait(timeout=8)
+        until(lambda: mail_about(server, "next-door", "bob@demo.test"), "local delivery waits for a host that hangs", 8)
+        hangs.sink.wait_for(lambda s: s.connections >= 20)
+        assert hangs.sink.connections == 20 and not hangs.sink.taken  # no more at once for one domain
+        go_on.set()
+        hangs.sink.wait(60)
+        gone(server, hangs.name)
+        assert len(hangs.sink.taken) == 60
 
 
 def test_what_goes_wrong_for_now_is_repeated(server, dns):
@@ -501,7 +535,6 @@ def test_no_report_without_sender(server, dns):
         d.sink.wait_for(lambda s: s.dots)
         gone(server, d.name)
         assert "no report" in server.log_text()
-        assert server.command("queue", "list", "--from", "", json_out=True)["messages"] is not None
         assert not mail_about(server, "null-sender")
 
 
@@ -667,7 +700,7 @@ def test_slow_dns_is_tried_again(server, dns):
         for name in ("slow.test", "silent.test"):
             m = deferred(server, name, 60)
             waits = [r for r in m["recipients"] if r["address"].endswith(name)]
-            assert waits[0]["state"] == "pending" and "DNS" in waits[0]["answer"]
+            assert waits[0]["state"] == "pending" and waits[0]["answer"].startswith("4.4.3 DNS" if name == "silent.test" else "4.4.")
             dns.zone[name] = {"MX": [(10, "mx.slow.test")]}
         assert sorted(t.rcpts[0] for t in sink.wait(2, 60)) == ["someone@silent.test", "someone@slow.test"]
         gone(server, "slow.test")
