@@ -229,8 +229,8 @@ static void remote_answer(struct queue_job *job, const struct remote_deliver_rep
 static void remote_done(void *arg, enum status st, const void *reply)
 {
 	struct queue_job *job = arg;
+	struct queue     *q = job->msg->q;
 
-	atomic_fetch_sub(&job->msg->q->in_flight, 1);
 	if (st == ST_OK)
 		remote_answer(job, reply);
 	else
@@ -241,6 +241,7 @@ static void remote_done(void *arg, enum status st, const void *reply)
 		queue_result_partial(job);
 	else
 		queue_round_step(job->msg);
+	atomic_fetch_sub(&q->in_flight, 1); /* the writer has the result: whoever stops the queue waits for this */
 }
 
 static void remote_start(struct queue_job *job)

@@ -488,6 +488,27 @@ def test_a_process_that_dies_loses_nothing(server, dns):
         gone(server, d.name)
 
 
+def test_stopping_waits_for_an_answer(dns):
+    """A host has the message and is about to say so: its answer is still taken, or the message would be sent twice."""
+    with Domain(dns) as d:
+        server = Server("--dns", "10.9.0.53@53").start()
+        server.own_dir = False
+        try:
+            think = d.sink.hold("dot")
+            submit(server, d.address(), "stopping")
+            d.sink.wait_for(lambda s: s.dots == 1)
+            sessions = server.pids("smtp")
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: not any(os.path.exists("/proc/%d" % p) for p in sessions), "sessions do not end")
+            think.set()
+            server.stop()
+            server.start()
+            assert waiting(server, d.name) == [] and d.sink.dots == 1
+            server.stop()
+        finally:
+            shutil.rmtree(server.dir, ignore_errors=True)
+
+
 # ---- other alphabets ----
 
 def test_idn_domain(server, dns):
