@@ -5,6 +5,8 @@
 #include "sys/sandbox.h"
 #include "wire/text/text_charset.h"
 
+#define RESERVE (8 * MIB) /* for accepted mail when the disk is full */
+
 static bool prepare(struct role *r, const char **ret_why)
 {
 	db_init();
@@ -16,7 +18,7 @@ static bool prepare(struct role *r, const char **ret_why)
 
 static bool start(struct role *r, const char **ret_why)
 {
-	struct store_options options = { .watermark_octets = r->config->watermark_octets };
+	struct store_options options = { .watermark_octets = r->config->watermark_octets, .reserve_octets = RESERVE };
 	struct store        *store;
 
 	if (store_new(role_root(r, "accounts"), &options, &store) != ST_OK) {
