@@ -18,7 +18,7 @@ static bool prepare(struct role *r, const char **ret_why)
 
 static bool start(struct role *r, const char **ret_why)
 {
-	struct store_options options = { .watermark_octets = r->config->watermark_octets, .reserve_octets = RESERVE };
+	struct store_options options = { .watermark_octets = r->config->watermark_octets, .reserve_octets = r->instance == 0 ? RESERVE : 0 };
 	struct store        *store;
 
 	if (store_new(role_root(r, "accounts"), &options, &store) != ST_OK) {
