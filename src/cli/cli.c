@@ -125,9 +125,9 @@ static int parse(struct cli *c, int argc, char **argv, int at)
 	return c->arg_count < c->command->args_min ? usage_error(c, "an argument is missing", "") : CLI_OK;
 }
 
-int cli_main(int argc, char **argv)
+/* The command that argv names, with its arguments. */
+static int run(struct cli *c, int argc, char **argv)
 {
-	struct cli  c = { .config_path = CLI_CONFIG_PATH, .arena = arena_new_secret(NULL) };
 	const char *group = argc > 1 ? argv[1] : "--help";
 	int         code;
 
@@ -139,14 +139,18 @@ int cli_main(int argc, char **argv)
 		printf("postrider %s\n", POSTRIDER_VERSION);
 		return CLI_OK;
 	}
-	c.command = command_find(group, argc > 2 ? argv[2] : NULL);
-	if (!c.command)
-		return usage_error(&c, "unknown command: ", arena_printf(c.arena, "%s %s", group, argc > 2 ? argv[2] : "").p);
-	code = parse(&c, argc, argv, c.command->name ? 3 : 2);
-	if (code == CLI_OK)
-		code = c.command->run(&c);
-	else if (code == -1)
-		code = CLI_OK;
+	c->command = command_find(group, argc > 2 ? argv[2] : NULL);
+	if (!c->command)
+		return usage_error(c, "unknown command: ", arena_printf(c->arena, "%s %s", group, argc > 2 ? argv[2] : "").p);
+	code = parse(c, argc, argv, c->command->name ? 3 : 2);
+	return code == CLI_OK ? c->command->run(c) : code == -1 ? CLI_OK : code;
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli c = { .config_path = CLI_CONFIG_PATH, .arena = arena_new_secret(NULL) };
+	int        code = run(&c, argc, argv);
+
 	if (fflush(stdout) != 0 && code == CLI_OK)
 		code = CLI_FAILED;
 	arena_free(&c.arena);

@@ -62,6 +62,7 @@ int cmd_setup(struct cli *c)
 	const char           *domain = cli_option(c, "domain"), *admin = cli_option(c, "admin"), *at;
 	CLEANUP(fd_close) int dir = -1;
 	struct str            password, path_dir, unused;
+	char                 *whole;
 	int                   code;
 
 	if (!domain || !admin)
@@ -77,7 +78,11 @@ int cmd_setup(struct cli *c)
 		return code;
 	if (dir_open(AT_FDCWD, path_dir.n ? arena_cstr(c->arena, path_dir) : ".", 0755, true, &dir) != ST_OK)
 		return cli_error(c, CLI_DENIED, "cannot make the directory of %s", c->config_path);
-	config_fill(c, domain, path_dir.n ? realpath(arena_cstr(c->arena, path_dir), NULL) : realpath(".", NULL));
+	whole = realpath(path_dir.n ? arena_cstr(c->arena, path_dir) : ".", NULL);
+	if (!whole)
+		return cli_error(c, CLI_FAILED, "the directory of %s cannot be reached", c->config_path);
+	config_fill(c, domain, arena_cstr(c->arena, str_of(whole)));
+	free(whole);
 	code = cli_users_make(c, &c->config);
 	if (code == CLI_OK)
 		code = cli_certificate_make(c, dir, c->config.hostname);

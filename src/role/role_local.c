@@ -5,7 +5,9 @@
 #include "sys/sandbox.h"
 #include "wire/text/text_charset.h"
 
-#define RESERVE (8 * MIB) /* for accepted mail when the disk is full */
+#define HANDLE_OCTETS  (64 * MIB) /* open databases kept for the next delivery */
+#define HANDLES        1000u
+#define RESERVE_OCTETS (64 * MIB) /* given up when the disk is full, so that what was accepted is delivered */
 
 static bool prepare(struct role *r, const char **ret_why)
 {
@@ -18,7 +20,10 @@ static bool prepare(struct role *r, const char **ret_why)
 
 static bool start(struct role *r, const char **ret_why)
 {
-	struct store_options options = { .watermark_octets = r->config->watermark_octets, .reserve_octets = r->instance == 0 ? RESERVE : 0 };
+	struct store_options options = {
+		.watermark_octets = r->config->watermark_octets, .memory = HANDLE_OCTETS, .handles = HANDLES,
+		.reserve_octets = r->instance == 0 ? RESERVE_OCTETS : 0,
+	};
 	struct store        *store;
 
 	if (store_new(role_root(r, "accounts"), &options, &store) != ST_OK) {

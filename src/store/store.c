@@ -12,6 +12,7 @@
 #define ROOT              "accounts"
 #define SETTLE_FS_AT      24 /* dirty accounts from which on one sync of the file system is cheaper */
 #define ACCOUNT_CACHE_KIB 128
+#define SETTLE_WAIT_MS    20
 #define ACCOUNT_LOG_PAGES 500
 
 struct dirty {
@@ -39,6 +40,8 @@ enum status store_new(int accounts_fd, const struct store_options *options, stru
 	pthread_mutex_init(&s->lock, NULL);
 	map_init(&s->idle);
 	map_init(&s->dirty);
+	map_init(&s->busy);
+	pthread_cond_init(&s->closed, NULL);
 	*ret = s;
 	return ST_OK;
 }
@@ -219,6 +222,20 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 	return ST_OK;
 }
 
+/* Handles of the account that are open: the map's value is the number itself. */
+static void busy_count(struct store *s, uint64_t account, int by)
+{
+	uintptr_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = (uintptr_t)map_find_u64(&s->busy, account) + (uintptr_t)by;
+	if (n > 0)
+		map_put_u64(&s->busy, account, (void *)n);
+	else
+		map_remove_u64(&s->busy, account);
+	pthread_mutex_unlock(&s->lock);
+}
+
 enum status store_open(struct store *s, uint64_t account, struct store_account **ret)
 {
 	struct store_account *a;
@@ -238,6 +255,7 @@ enum status store_open(struct store *s, uint64_t account, struct store_account *
 			return st;
 		opened(s, 1);
 	}
+	busy_count(s, account, 1);
 	*ret = a;
 	return ST_OK;
 }
@@ -254,9 +272,11 @@ void store_close(struct store_account **handle)
 	a->writing = false;
 	db_rollback(a->db);
 	a->memory = db_memory(a->db) + sizeof(*a);
+	busy_count(s, a->id, -1);
 	pthread_mutex_lock(&s->lock);
 	s->open_count--;
 	lru_add(s, a);
+	pthread_cond_broadcast(&s->closed);
 	if (s->idle_memory > s->options.memory || s->idle_count > s->options.handles) {
 		drop = s->oldest;
 		lru_remove(s, drop);
@@ -290,6 +310,8 @@ void store_free(struct store **store)
 		free(value);
 	map_done(&s->dirty);
 	map_done(&s->idle);
+	map_done(&s->busy);
+	pthread_cond_destroy(&s->closed);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -363,12 +385,26 @@ static size_t dirty_take(struct store *s, struct arena *arena, struct store_sett
 	return n;
 }
 
+/* A handle for settling: rather wait a moment for the one that a delivery has than open another, because two handles in
+ * turn make each other read every page again. */
+static enum status settle_open(struct store *s, uint64_t account, struct store_account **ret)
+{
+	const struct timespec until = clock_deadline(SETTLE_WAIT_MS);
+
+	pthread_mutex_lock(&s->lock);
+	while (!map_find_u64(&s->idle, account) && map_find_u64(&s->busy, account))
+		if (pthread_cond_clockwait(&s->closed, &s->lock, CLOCK_MONOTONIC, &until) != 0)
+			break;
+	pthread_mutex_unlock(&s->lock);
+	return store_open(s, account, ret);
+}
+
 static void settle_each(struct store *s, struct store_settled *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct store_account *a;
 
-		list[i].status = store_open(s, list[i].account, &a);
+		list[i].status = settle_open(s, list[i].account, &a);
 		if (list[i].status == ST_OK) {
 			list[i].status = db_sync(a->db);
 			store_close(&a);
@@ -386,7 +422,7 @@ static bool settle_fs(struct store *s, struct store_settled *list, size_t n, str
 	for (size_t i = 0; i < n; i++) {
 		struct store_account *a;
 
-		list[i].status = store_open(s, list[i].account, &a);
+		list[i].status = settle_open(s, list[i].account, &a);
 		if (list[i].status != ST_OK)
 			continue;
 		if (store_is_suspect(s, list[i].account) && db_unsynced(a->db))
@@ -401,7 +437,7 @@ static bool settle_fs(struct store *s, struct store_settled *list, size_t n, str
 
 		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
 			dirty_add(s, list[i].account, list[i].modseq);
-		if (list[i].status != ST_OK || store_open(s, list[i].account, &a) != ST_OK)
+		if (list[i].status != ST_OK || settle_open(s, list[i].account, &a) != ST_OK)
 			continue;
 		/* If that cannot be noted, the next to look syncs once more. */
 		if (db_synced(a->db, commits[i]) != ST_OK)

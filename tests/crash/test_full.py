@@ -14,7 +14,7 @@ from ledger import Ledger
 from smtp_load import OK, REFUSED, send
 from world import PASSWORD, World
 
-DISK, WATERMARK = 128 << 20, 24 << 20
+DISK, WATERMARK = 224 << 20, 24 << 20
 BOB, CAROL = "bob@demo.test", "carol@demo.test"
 
 

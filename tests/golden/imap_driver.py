@@ -15,8 +15,8 @@ A transcript is text:
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
 
-In lines, {$NAME} stands for the message's size as a literal, {$NAME+} for the non-synchronizing form, and $BOX for a mailbox name of
-this run's own.
+In lines, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
+mailbox name of this run's own.
 """
 import re
 import socket
@@ -85,7 +85,8 @@ class Player:
 
     def fill(self, text):
         def size(m):
-            return "{%d%s}" % (len(self.messages[m.group(1)]), m.group(2))
+            octets = self.messages.get(m.group(1)) or self.variables[m.group(1)]
+            return "{%d%s}" % (len(octets), m.group(2))
         text = re.sub(r"\{\$(\w+)(\+?)\}", size, text)
         return re.sub(r"\$(USER|PASS|BOX)\b", lambda m: self.variables[m.group(1)], text)
 
