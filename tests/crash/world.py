@@ -1,4 +1,5 @@
 """The running server of the crash tests: which processes it has, killing them, and knowing that they are back."""
+import glob
 import os
 import random
 import re
@@ -144,10 +145,13 @@ class World(Server):
 
     def check_data(self):
         """The numbered invariants of docs/formats over the data of a stopped server: lines that name breaks."""
-        tool = os.environ.get("POSTRIDER_CHECK_DATA", os.path.join(os.path.dirname(BIN), "..", "tests", "crash", "check_data"))
+        build = os.path.dirname(os.path.dirname(os.path.abspath(BIN)))
+        tools = glob.glob(os.path.join(build, "tests/crash/check_data")) or glob.glob(os.path.join(build, "../*/tests/crash/check_data"))
+        if not tools:
+            return ["check_data is in no build folder beside " + build]
         breaks = []
         for part, user in (("queue", "postrider-queue"), ("accounts", "postrider-store")):
-            args = [tool, part, os.path.join(self.dir, "data", part)]
+            args = [tools[0], part, os.path.join(self.dir, "data", part)]
             if os.geteuid() == 0:
                 args = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *args]
             done = subprocess.run(args, capture_output=True, text=True, timeout=600)
