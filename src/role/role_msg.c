@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/limits.h"
 #include "ipc/ipc_msg.h"
 
 static const struct ipc_field start_fields[] = {
