@@ -333,6 +333,9 @@ static void task_run(struct deliver_local *d, struct task *t, struct store_accou
 	t->began = d->settlings;
 	pthread_mutex_unlock(&d->lock);
 	st = attempt(d, t, account, &unsure);
+	/* Just repaired by another, or the reserve of space was just given up. */
+	if ((st == ST_TEMP || st == ST_FULL) && !unsure)
+		st = attempt(d, t, account, &unsure);
 	if (st == ST_SUSPECT && repair(d, t))
 		st = attempt(d, t, account, &unsure);
 	if (st == ST_OK) {
@@ -421,6 +424,7 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 
 	map_init(&unsure);
 	store_settle_all(d->store, a, &settled, &count);
+	(void)store_full(d->store); /* looks at the space, and takes the reserve back */
 	for (size_t i = 0; i < count; i++) {
 		if (settled[i].status == ST_OK)
 			ipc_bus_send(d->ipc, settled[i].account, BUS_KIND_MAIL, settled[i].modseq);
@@ -532,6 +536,7 @@ struct deliver_local *deliver_local_new(struct store *store, struct ipc *ipc)
 	for (size_t i = 0; i < WORKERS; i++)
 		CHECK(pthread_create(&d->workers[i], NULL, worker_main, d) == 0);
 	CHECK(pthread_create(&d->settler, NULL, settler_main, d) == 0);
+	(void)store_full(store); /* takes the reserve */
 	return d;
 }
 

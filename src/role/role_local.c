@@ -70,7 +70,8 @@ static bool prepare(struct role *r, const char **ret_why)
 static bool start(struct role *r, const char **ret_why)
 {
 	struct store_options options = {
-		.watermark_octets = r->config->watermark_octets, .memory = HANDLE_OCTETS, .handles = HANDLES, .reserve_octets = RESERVE_OCTETS,
+		.watermark_octets = r->config->watermark_octets, .memory = HANDLE_OCTETS, .handles = HANDLES,
+		.reserve_octets = r->instance == 0 ? RESERVE_OCTETS : 0,
 	};
 	struct local_role *l = r->self = ARENA_NEW(r->arena, struct local_role);
 

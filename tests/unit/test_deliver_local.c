@@ -71,6 +71,12 @@ enum status store_repair(struct store *s, uint64_t account)
 	return fake.repairable ? ST_OK : ST_IO;
 }
 
+bool store_full(struct store *s)
+{
+	(void)s;
+	return false;
+}
+
 enum status store_purge(struct store *s, uint64_t account)
 {
 	(void)s, (void)account;
