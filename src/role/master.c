@@ -333,6 +333,10 @@ static void stop_begin(struct master *m)
 	}
 	log_info("stopping");
 	m->stopping = true;
+	/* Who comes from now on is refused, not left waiting, as soon as the sessions' processes have ended. */
+	for (size_t i = 0; i < m->config.listen_count; i++)
+		fd_close(&m->listeners[i].fd);
+	fd_close(&m->control_fd);
 	stage_enter(m, 1);
 }
 

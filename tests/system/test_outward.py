@@ -500,6 +500,9 @@ def test_stopping_waits_for_an_answer(dns):
             sessions = server.pids("smtp")
             server.process.send_signal(signal.SIGTERM)
             until(lambda: not any(os.path.exists("/proc/%d" % p) for p in sessions), "sessions do not end")
+            with pytest.raises(ConnectionRefusedError):
+                smtplib.SMTP("127.0.0.1", server.port(587), timeout=30)
+            assert server.command("status").returncode == 69
             think.set()
             server.stop()
             server.start()
