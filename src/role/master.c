@@ -563,6 +563,17 @@ static enum status prepare(struct master *m, const char **ret_why)
 	return st;
 }
 
+/* The lock on the data directory goes with the process, so that nobody finds it free while a descriptor is still open. */
+static int master_end(struct master *m, int code)
+{
+	for (unsigned i = 0; i < m->process_count; i++)
+		if (m->processes[i].state != DOWN)
+			ipc_reader_done(&m->processes[i].reader);
+	arena_free(&m->arena);
+	free(m);
+	return code;
+}
+
 int master_run(const struct master_options *options)
 {
 	struct master *m = calloc(1, sizeof(*m));
@@ -577,9 +588,9 @@ int master_run(const struct master_options *options)
 	m->signal_fd = signals_take();
 	st = prepare(m, &why);
 	if (st != ST_OK)
-		return complain(why);
+		return master_end(m, complain(why));
 	if (master_log_start(&m->log_fd) != ST_OK)
-		return complain("cannot make the log pipe");
+		return master_end(m, complain("cannot make the log pipe"));
 	log_setup(m->log_fd, "master", (enum log_level)m->config.log_level, (enum log_format)m->config.log_format);
 	for (size_t i = 0; i < LEN(order); i++)
 		for (unsigned k = 0; k < instances_of(&m->config, order[i].id); k++)
@@ -587,5 +598,5 @@ int master_run(const struct master_options *options)
 	loop(m);
 	log_info("stopped");
 	master_log_stop();
-	return m->failed ? 1 : 0;
+	return master_end(m, m->failed ? 1 : 0);
 }

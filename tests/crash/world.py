@@ -3,6 +3,7 @@ import glob
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -149,9 +150,11 @@ class World(Server):
         tools = glob.glob(os.path.join(build, "tests/crash/check_data")) or glob.glob(os.path.join(build, "../*/tests/crash/check_data"))
         if not tools:
             return ["check_data is in no build folder beside " + build]
+        tool = shutil.copy(tools[0], os.path.join(self.dir, "check_data"))  # where the roles' users may reach it
+        os.chmod(tool, 0o755)
         breaks = []
         for part, user in (("queue", "postrider-queue"), ("accounts", "postrider-store")):
-            args = [tools[0], part, os.path.join(self.dir, "data", part)]
+            args = [tool, part, os.path.join(self.dir, "data", part)]
             if os.geteuid() == 0:
                 args = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *args]
             try:
