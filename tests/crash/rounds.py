@@ -77,10 +77,10 @@ class Rounds:
         self.world.own_dir = False
         try:
             self.world.stop(check=False)
+            self.log = self.world.log_text()
             self.findings += self.smtp.faults + self.imap.findings + ["data: " + b for b in self.world.check_data()]
             if self.world.process.returncode != 0:
                 self.findings.append("exit code %d at the end" % self.world.process.returncode)
-            self.log = self.world.log_text()
             self.findings += ["log: " + line for line in self.world.bad_lines()]
         finally:
             if own and (not self.findings or not os.environ.get("POSTRIDER_KEEP")):

@@ -157,7 +157,11 @@ class World(Server):
             args = [tool, part, os.path.join(self.dir, "data", part)]
             if os.geteuid() == 0:
                 args = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *args]
-            done = subprocess.run(args, capture_output=True, text=True, timeout=600)
+            try:
+                done = subprocess.run(args, capture_output=True, text=True, timeout=900)
+            except subprocess.TimeoutExpired:
+                breaks.append("check_data %s: not done after 900 s" % part)
+                continue
             breaks += done.stdout.splitlines()
             if done.returncode not in (0, 1) or (done.returncode == 1) != bool(done.stdout):
                 breaks.append("check_data %s: exit code %d: %s" % (part, done.returncode, done.stderr[-2000:]))
