@@ -163,6 +163,8 @@ static void tag_find(struct imap_session *s)
 {
 	struct imap_command c;
 
+	if (s->tag.n > 0) /* it runs: AUTHENTICATE, IDLE */
+		return;
 	(void)imap_command_parse(buf_str(&s->text), s->arena, &c);
 	s->tag = c.tag;
 }
