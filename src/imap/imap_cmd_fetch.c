@@ -161,6 +161,8 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 			imap_put(s, x->name);
 			imap_put(s, STR(" NIL"));
 		}
+		if (!imap_spill(s))
+			return false;
 	}
 	imap_put(s, STR(")\r\n"));
 	if ((f->what->items & IMAP_FETCH_FLAGS) || f->seen)

@@ -34,7 +34,7 @@ void imap_match_done(struct imap_match *m)
 
 static unsigned cost(const struct imap_key *k)
 {
-	unsigned most = 0;
+	unsigned most = 0, n;
 
 	switch (k->kind) {
 	case IMAP_KEY_SENTBEFORE:
@@ -45,8 +45,10 @@ static unsigned cost(const struct imap_key *k)
 	case IMAP_KEY_TEXT: return 3;
 	default: break;
 	}
-	for (const struct imap_key *c = k->child; c; c = c->next)
-		most = MAX(most, cost(c));
+	for (const struct imap_key *c = k->child; c; c = c->next) {
+		n = cost(c); /* once per key: MAX would ask twice, at each level */
+		most = MAX(most, n);
+	}
 	return most;
 }
 
