@@ -268,7 +268,7 @@ static void hear(struct master *m, struct process *p)
 			const struct role_msg_peer *bad = msg;
 			struct process             *q = process_find(m, bad->role, bad->instance);
 			if (q && q->state != DOWN)
-				kill_process(q, "broke the channel format");
+				kill_process(q, "broke the channel format, or does not read");
 		}
 	}
 	arena_free(&a);
