@@ -160,7 +160,7 @@ static enum status deliver(struct store_account *account, struct ipc_request *r,
 	/* It may be from before a restart of this process, and then nobody else knows that it is not durable yet. */
 	log_debug("delivery was there already", LOG_U64("delivery", q->delivery), LOG_U64("account", q->account));
 	st = store_settle(account);
-	*ret_unsure = st != ST_OK && st != ST_SUSPECT;
+	*ret_unsure = st != ST_OK;
 	return st;
 }
 
@@ -311,6 +311,7 @@ static enum status attempt(struct deliver_local *d, struct task *t, struct store
 {
 	enum status st = *account ? ST_OK : store_open(d->store, t->account, account);
 
+	*ret_unsure = false;
 	if (st == ST_OK)
 		st = deliver(*account, t->r, ret_unsure);
 	if (st != ST_OK)
@@ -438,9 +439,8 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 	pthread_mutex_unlock(&d->lock);
 	for (; tasks; tasks = next) {
 		next = tasks->next;
-		if (has_failed(d, tasks))
-			answer_failure(tasks->r, ST_SUSPECT);
-		else if (map_find_u64(&unsure, tasks->account))
+		/* Even when the sync has failed: another process may have synced this one's commit before, and the repair keeps it then. */
+		if (has_failed(d, tasks) || map_find_u64(&unsure, tasks->account))
 			answer_unsure(tasks->r);
 		else
 			answer(tasks->r, LOCAL_DELIVERED, STR("2.1.5"), STR(""));

@@ -144,6 +144,7 @@ struct queue_job {
 	uint32_t               to_count;
 	struct str             domain;
 	uint64_t               key; /* hash of the next hop, for domain_max */
+	int64_t                asked_ms; /* mono_ms, when it was handed to the channel */
 	struct queue_op        op;  /* remote: results written as they come */
 };
 

@@ -144,23 +144,30 @@ static void pair_make(struct master *m, struct process *asker, struct process *s
 	close(fd[1]);
 }
 
-/* All pairs between a new process and those that live. */
+static void lanes_make(struct master *m, const struct ipc_edge *e, struct process *asker, struct process *server)
+{
+	for (unsigned lane = 0; lane < IPC_LANE_COUNT; lane++)
+		if (e->lanes & 1u << lane)
+			pair_make(m, asker, server, (enum ipc_lane)lane);
+}
+
+/* Once all have been up, only a server that is up gets askers: a question must not be lost, and blamed on its message, with a process
+ * that could not even start. So a new process gets pairs to those it asks, and later, when it is up, those that ask it get theirs.
+ * At the first start all get them at once, so that they have them when we say that we serve. */
 static void pairs_make(struct master *m, struct process *p)
 {
+	bool first = !m->ready_told;
+
 	for (size_t e = 0; e < ipc_edge_count; e++)
 		for (unsigned i = 0; i < m->process_count; i++) {
 			struct process *other = &m->processes[i];
 
 			if (other == p || other->state == DOWN)
 				continue;
-			for (unsigned lane = 0; lane < IPC_LANE_COUNT; lane++) {
-				if (!(ipc_edges[e].lanes & 1u << lane))
-					continue;
-				if (ipc_edges[e].asker == p->id && ipc_edges[e].server == other->id)
-					pair_make(m, p, other, (enum ipc_lane)lane);
-				if (ipc_edges[e].asker == other->id && ipc_edges[e].server == p->id)
-					pair_make(m, other, p, (enum ipc_lane)lane);
-			}
+			if (p->state == STARTING && (first || other->state == UP) && ipc_edges[e].asker == p->id && ipc_edges[e].server == other->id)
+				lanes_make(m, &ipc_edges[e], p, other);
+			if ((first || p->state == UP) && ipc_edges[e].server == p->id && ipc_edges[e].asker == other->id)
+				lanes_make(m, &ipc_edges[e], other, p);
 		}
 }
 
@@ -232,6 +239,8 @@ static bool all_up(const struct master *m)
 static void on_ready(struct master *m, struct process *p)
 {
 	p->state = UP;
+	if (m->ready_told)
+		pairs_make(m, p);
 	log_debug("process is up", LOG_C("process", role_name(p->id)), LOG_U64("instance", p->instance));
 	tell_processes(m);
 	if (m->ready_told || !all_up(m))
@@ -268,7 +277,7 @@ static void hear(struct master *m, struct process *p)
 			const struct role_msg_peer *bad = msg;
 			struct process             *q = process_find(m, bad->role, bad->instance);
 			if (q && q->state != DOWN)
-				kill_process(q, "broke the channel format");
+				kill_process(q, "broke the channel format, or does not read");
 		}
 	}
 	arena_free(&a);

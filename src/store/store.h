@@ -66,8 +66,8 @@ bool store_unsettled(struct store_account *a);
 
 struct store_settled {
 	uint64_t    account;
-	enum status status; /* ST_OK: every delivery committed before the call is durable; ST_SUSPECT: none since the last time is;
-	                     * another: not known, it comes again with the next call */
+	enum status status; /* ST_OK: every delivery committed before the call is durable; ST_SUSPECT: the sync failed, what
+	                     * somebody synced before stays; another: not known, it comes again with the next call */
 	uint64_t    modseq; /* last one committed by this process, for the bus */
 };
 /* Settle all accounts that this process has committed to since the last call. The list (in `a`) has every such account. */
