@@ -393,6 +393,19 @@ static enum status keys_read(struct arena *a, const struct config *c, struct str
 	return ST_OK;
 }
 
+/* Settings that processes read when they start: a reload that changes them says so. */
+static void tell_later_settings(const struct config *now, const struct config *then)
+{
+	bool later = !str_eq(now->relay, then->relay) || !str_eq(now->dns_forward, then->dns_forward) || !str_eq(now->data, then->data) ||
+		     now->remote_port != then->remote_port || now->retry_first_s != then->retry_first_s || now->retry_max_s != then->retry_max_s ||
+		     now->expire_s != then->expire_s || now->retention_s != then->retention_s || now->watermark_octets != then->watermark_octets ||
+		     now->log_format != then->log_format || now->landlock != then->landlock || now->listen_count != then->listen_count;
+
+	if (later)
+		log_warn("some changed settings take effect at the next start: listen, data, relay, dns, remote, queue, accounts, processes, sandbox, "
+			 "limits.watermark, log.format");
+}
+
 static void reload(struct master *m)
 {
 	struct arena *a = arena_new(m->arena); /* kept if it is taken: slices of it are in use */
@@ -410,6 +423,7 @@ static void reload(struct master *m)
 		log_error("reload refused, the old settings stay", LOG_STR("errors", buf_str(&errors)), LOG_C("why", why));
 		arena_free(&a);
 	} else {
+		tell_later_settings(&c, &m->config);
 		/* Sockets, folders and processes are as they were until the next start. */
 		c.data = m->config.data;
 		c.listen = m->config.listen;
