@@ -136,12 +136,13 @@ struct remote_outcome remote_session_failure(struct remote_session *s)
 static enum status wait_connected(int fd, unsigned timeout_ms, int *ret_errno)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	int64_t       end = clock_mono_ms() + timeout_ms;
+	int64_t       end = clock_mono_ms() + timeout_ms, left;
 	socklen_t     n = sizeof(*ret_errno);
 	int           got;
 
 	do {
-		got = poll(&p, 1, (int)MAX(end - clock_mono_ms(), (int64_t)0));
+		left = end - clock_mono_ms(); /* MAX asks the clock twice, and poll waits for ever below zero */
+		got = poll(&p, 1, (int)MAX(left, (int64_t)0));
 	} while (got < 0 && errno == EINTR);
 	if (got == 0) {
 		*ret_errno = ETIMEDOUT;
