@@ -90,7 +90,8 @@ int cmd_queue_show(struct cli *c)
 	printf("came from %.*s in session %.*s\n", STR_FMT(r.peer), STR_FMT(r.session));
 	for (size_t i = 0; i < r.rcpt_count; i++) {
 		const struct queue_show_rcpt *p = &r.rcpts[i];
-		printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(p->address), p->target.n ? " by " : "", STR_FMT(p->target),
+		bool                          other = p->target.n > 0 && !str_ieq(p->target, p->address);
+		printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(p->address), other ? " at " : "", STR_FMT(other ? p->target : STR("")),
 		       rcpt_state_names[p->state], p->attempts, p->attempts == 1 ? "" : "s", STR_FMT(cli_time(c->arena, p->last_ms)));
 		if (p->answer.n)
 			printf("     %.*s\n", STR_FMT(p->answer));

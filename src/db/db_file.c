@@ -151,6 +151,7 @@ enum status db_file_lock(struct db_file *f, unsigned ms)
 
 void db_file_unlock(struct db_file *f)
 {
+	db_gather_end(); /* frames of a rolled-back transaction: another writer's may soon stand where they would go */
 	disk_unlock(f->lock_fd, LOCK_WRITER);
 	thread_unlock(f);
 }

@@ -18,7 +18,9 @@ static _Thread_local struct {
 	int    fd;
 	off_t  at;
 	bool   commits; /* the page to come ends the transaction */
-} held;
+	int    read_fd; /* where this thread has read last */
+	off_t  read_at;
+} held = { .read_fd = -1 };
 
 static pthread_key_t  release_key; /* frees what a thread that ends still has */
 static pthread_once_t release_once = PTHREAD_ONCE_INIT;
@@ -54,6 +56,7 @@ static bool write_all(int fd, const char *p, size_t n, off_t at)
 void db_gather_end(void)
 {
 	held.n = 0;
+	held.read_fd = -1;
 	if (held.cap > KEEP_MAX) {
 		free(held.p);
 		memory_set(NULL, 0);
@@ -95,9 +98,15 @@ static bool is_commit(const char *header)
 	return header[4] || header[5] || header[6] || header[7];
 }
 
+/* SQLite mends the checksums of frames that it has overwritten: it reads each one and writes its header alone. No page follows. */
+static bool is_mended(int fd, off_t at)
+{
+	return held.read_fd == fd && held.read_at == at;
+}
+
 ssize_t db_gather_pwrite(int fd, const void *p, size_t n, off_t at)
 {
-	bool header = n == FRAME_HEADER, follows = continues(fd, at);
+	bool header = n == FRAME_HEADER && !is_mended(fd, at), follows = continues(fd, at);
 
 	if (held.n > 0 && !follows && !flush())
 		return -1;
@@ -120,5 +129,7 @@ ssize_t db_gather_pread(int fd, void *p, size_t n, off_t at)
 {
 	if (held.n > 0 && held.fd == fd && !flush())
 		return -1;
+	held.read_fd = fd;
+	held.read_at = at;
 	return pread(fd, p, n, at);
 }

@@ -10,7 +10,7 @@
  *   not marked
  *
  * What a checkpoint wrote into the database without a sync does no harm: those pages are all in the synced part of the log too,
- * because a checkpoint syncs the log first, and the log is not started over while the mark is there.
+ * because the log is synced, and that is noted, before a checkpoint; and the log is not started over while the mark is there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +24,11 @@
 #define WAL_HEADER  32u /* https://sqlite.org/fileformat2.html#walformat */
 #define WAL_FRAME   24u
 #define COPY_OCTETS (64 * KIB)
+#define WHOLE_LOG   UINT64_MAX /* as struct mark's frames */
 
 struct mark {
 	uint64_t magic, ready;
-	uint64_t frames, salt; /* of the log: known to be synced */
+	uint64_t frames, salt; /* of the log: known to be synced; WHOLE_LOG: all of it, as far as its checksums go */
 };
 
 static void beside(const struct db_file *f, const char *suffix, char ret[DB_PATH_MAX + 32])
@@ -77,9 +78,10 @@ void db_suspect_mark(struct db_file *f)
 	struct mark      m = { .magic = MARK_MAGIC };
 	enum status      st = db_header_read(f, &h);
 
-	if (st == ST_OK && h.suspect)
+	if (st == ST_OK && db_header_current(&h) && h.suspect)
 		return;
-	m.frames = h.synced.frames;
+	/* In the first opening of this boot nothing was refused yet: what could be read had been on disk. */
+	m.frames = db_header_current(&h) ? h.synced.frames : WHOLE_LOG;
 	m.salt = h.synced.salt;
 	if (db_header_suspect(f, true) != ST_OK || (st = mark_write(f, &m)) != ST_OK)
 		log_error("mark of a suspect database not written", LOG_C("file", f->below), LOG_ST("status", st));
@@ -191,7 +193,7 @@ static uint64_t log_octets(struct db *from, const struct mark *m)
 	uint32_t page = 0;
 	uint64_t salt = 0;
 
-	if (!m)
+	if (!m || m->frames == WHOLE_LOG)
 		return UINT64_MAX;
 	if (db_raw_read(from, true, &page, sizeof(page), 8) != ST_OK || db_raw_read(from, true, &salt, sizeof(salt), 16) != ST_OK ||
 	    salt != m->salt || m->frames == 0)

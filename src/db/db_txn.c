@@ -5,7 +5,8 @@
  *   db_sync          fdatasync of the log; synced = the `done` read before it
  *
  * "Unsynced" is begun != synced: begun is raised before a commit becomes visible, so nobody can see a commit and find it counted
- * as synced. A writer that dies in between leaves begun ahead of done; the next one levels them.
+ * as synced. A writer that dies in between leaves begun ahead of done; the next one that writes anything levels them. One that
+ * writes nothing leaves them as they are: the dead one's commit may stand, and is in no place that a sync has noted.
  *
  * SQLite runs with synchronous=NORMAL: no sync at commits; the log before and the database after a checkpoint, and the log's
  * new header when it starts over. All of these happen under our writer lock.
@@ -92,14 +93,16 @@ enum status db_boot(struct db *db)
 {
 	struct db_header h;
 	int              in_log = 0, copied = 0;
+	bool             suspect = db_is_suspect(db->file->path);
 	enum status      st = db_header_read(db->file, &h);
 
-	/* Start with an empty log, so that what was recovered is synced and known to be. A read makes SQLite open the log. */
+	/* Start with an empty log, so that what was recovered is synced and known to be. A read makes SQLite open the log. But the
+	 * refused part of a suspect file's log must not get into the database. */
 	if (st == ST_OK)
 		st = db_exec(db, "SELECT 1 FROM sqlite_schema");
-	if (st == ST_OK)
+	if (st == ST_OK && !suspect)
 		st = db_result(db, sqlite3_wal_checkpoint_v2(db->sql, "main", SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied));
-	if (st == ST_OK)
+	if (st == ST_OK && !suspect)
 		st = db_sync_log(db);
 	if (st != ST_OK)
 		return st;
@@ -108,7 +111,9 @@ enum status db_boot(struct db *db)
 	h.begun = h.done_again = h.done.commit = h.synced.commit = h.begun + 1;
 	h.done.frames = h.synced.frames = in_log > 0 ? (uint64_t)in_log : 0;
 	h.done.salt = h.synced.salt = log_salt(db);
-	h.suspect = db_is_suspect(db->file->path);
+	h.suspect = suspect;
+	if (suspect)
+		h.synced = (struct db_place){ 0 }; /* the mark knows better */
 	return db_header_reset(db->file, &h);
 }
 
@@ -139,7 +144,6 @@ static enum status begin_locked(struct db *db)
 		return ST_TEMP;
 	if (db->header.suspect)
 		return ST_SUSPECT;
-	db->header.begun = db->header.done.commit;
 	return db_run(db_sql(db, "BEGIN IMMEDIATE"));
 }
 
@@ -180,9 +184,10 @@ enum status db_begin_read(struct db *db)
 static enum status commit_write(struct db *db)
 {
 	struct db_header *h = &db->header;
+	uint64_t          before = h->begun;
 	enum status       st;
 
-	h->begun = h->done.commit + 1;
+	h->begun = before + 1;
 	st = db_header_write(db->file, h);
 	if (st != ST_OK)
 		return st;
@@ -192,7 +197,7 @@ static enum status commit_write(struct db *db)
 		h->done = (struct db_place){ h->begun, db->frames, log_salt(db) };
 		h->done_again = h->begun;
 	} else {
-		h->begun = h->done.commit; /* nothing was written */
+		h->begun = before; /* nothing was written */
 	}
 	/* If this write fails, begun stays ahead of done: the file counts as unsynced until the next commit. */
 	if (db_header_write(db->file, h) != ST_OK)
@@ -207,13 +212,16 @@ static void note_synced(struct db *db, struct db_place p)
 		log_debug("lock file refused", LOG_C("file", db->file->below));
 }
 
-/* After the commit and still under the lock. A failure here marks the file; the commit stands, and db_sync tells. */
+/* After the commit and still under the lock. A failure here marks the file; the commit stands, and db_sync tells.
+ * The log is synced first, and that is noted: what the checkpoint writes into the database must all stand in the part of the log
+ * that a repair keeps. */
 static void checkpoint_if_long(struct db *db)
 {
 	bool all;
 
-	if (db->frames < db->options.checkpoint_pages)
+	if (db->frames < db->options.checkpoint_pages || db_sync_log(db) != ST_OK)
 		return;
+	note_synced(db, db->header.done);
 	/* Readers have kept the log from starting over for long: wait for them once. */
 	if (db_checkpoint(db, db->frames > 8 * db->options.checkpoint_pages, &all) == ST_OK && all)
 		note_synced(db, db->header.done);

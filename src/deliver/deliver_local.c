@@ -160,7 +160,7 @@ static enum status deliver(struct store_account *account, struct ipc_request *r,
 	/* It may be from before a restart of this process, and then nobody else knows that it is not durable yet. */
 	log_debug("delivery was there already", LOG_U64("delivery", q->delivery), LOG_U64("account", q->account));
 	st = store_settle(account);
-	*ret_unsure = st != ST_OK && st != ST_SUSPECT;
+	*ret_unsure = st != ST_OK;
 	return st;
 }
 
@@ -311,6 +311,7 @@ static enum status attempt(struct deliver_local *d, struct task *t, struct store
 {
 	enum status st = *account ? ST_OK : store_open(d->store, t->account, account);
 
+	*ret_unsure = false;
 	if (st == ST_OK)
 		st = deliver(*account, t->r, ret_unsure);
 	if (st != ST_OK)
@@ -333,6 +334,9 @@ static void task_run(struct deliver_local *d, struct task *t, struct store_accou
 	t->began = d->settlings;
 	pthread_mutex_unlock(&d->lock);
 	st = attempt(d, t, account, &unsure);
+	/* Just repaired by another, or the reserve of space was just given up. */
+	if ((st == ST_TEMP || st == ST_FULL) && !unsure)
+		st = attempt(d, t, account, &unsure);
 	if (st == ST_SUSPECT && repair(d, t))
 		st = attempt(d, t, account, &unsure);
 	if (st == ST_OK) {
@@ -421,6 +425,7 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 
 	map_init(&unsure);
 	store_settle_all(d->store, a, &settled, &count);
+	(void)store_full(d->store); /* looks at the space, and takes the reserve back */
 	for (size_t i = 0; i < count; i++) {
 		if (settled[i].status == ST_OK)
 			ipc_bus_send(d->ipc, settled[i].account, BUS_KIND_MAIL, settled[i].modseq);
@@ -434,9 +439,8 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 	pthread_mutex_unlock(&d->lock);
 	for (; tasks; tasks = next) {
 		next = tasks->next;
-		if (has_failed(d, tasks))
-			answer_failure(tasks->r, ST_SUSPECT);
-		else if (map_find_u64(&unsure, tasks->account))
+		/* Even when the sync has failed: another process may have synced this one's commit before, and the repair keeps it then. */
+		if (has_failed(d, tasks) || map_find_u64(&unsure, tasks->account))
 			answer_unsure(tasks->r);
 		else
 			answer(tasks->r, LOCAL_DELIVERED, STR("2.1.5"), STR(""));
@@ -532,6 +536,7 @@ struct deliver_local *deliver_local_new(struct store *store, struct ipc *ipc)
 	for (size_t i = 0; i < WORKERS; i++)
 		CHECK(pthread_create(&d->workers[i], NULL, worker_main, d) == 0);
 	CHECK(pthread_create(&d->settler, NULL, settler_main, d) == 0);
+	(void)store_full(store); /* takes the reserve */
 	return d;
 }
 

@@ -84,6 +84,22 @@ static void on_account_remove(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
+static void on_expire(void *ctx, struct ipc_request *r)
+{
+	uint64_t                *ids;
+	struct auth_expire_reply reply = { 0 };
+	enum status              st = directory_expire(ctx, r->arena, &ids, &reply.account_count);
+
+	if (st != ST_OK) {
+		ipc_reply(r, st, NULL);
+		return;
+	}
+	reply.accounts = ARENA_ARRAY(r->arena, struct auth_expired, reply.account_count);
+	for (size_t i = 0; i < reply.account_count; i++)
+		reply.accounts[i].account = ids[i];
+	ipc_reply(r, ST_OK, &reply);
+}
+
 static void on_alias_add(void *ctx, struct ipc_request *r)
 {
 	ipc_reply(r, directory_alias_add(ctx, r->body), NULL);
@@ -117,5 +133,6 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_ALIAS_ADD, on_alias_add, DIRECTORY_POOL },
 	{ IPC_AUTH_ALIAS_REMOVE, on_alias_remove, DIRECTORY_POOL },
 	{ IPC_AUTH_ALIAS_LIST, on_alias_list, DIRECTORY_POOL },
+	{ IPC_AUTH_EXPIRE, on_expire, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

@@ -82,7 +82,8 @@ void ipc_serve(struct ipc *ipc, const struct ipc_row *rows, size_t count, void *
 void ipc_pool(struct ipc *ipc, unsigned n, unsigned threads, unsigned backlog);
 /* Take over one end of a pair: we ask `peer` (asks) or answer it. A newer epoch replaces the older pair. */
 void ipc_attach(struct ipc *ipc, bool asks, enum role_id peer, unsigned instance, enum ipc_lane lane, uint64_t epoch, int fd);
-/* Called (from a reader thread) when a peer breaks the channel format: the process should be ended. Before the first attach. */
+/* Called (from any thread) when a peer breaks the channel format or reads nothing for 30 s: the channel is lost, so the process should
+ * be ended. Before the first attach. */
 void ipc_on_bad_peer(struct ipc *ipc, void (*fn)(void *ctx, enum role_id peer, unsigned instance), void *ctx);
 /* The peer process is gone and will not come back soon. */
 void ipc_detach(struct ipc *ipc, enum role_id peer, unsigned instance);

@@ -61,6 +61,13 @@ void ipc_link_kill(struct ipc_link *l)
 	ipc_waits_expire(l, 0, true);
 }
 
+static void bad_peer(struct ipc_link *l, const char *why)
+{
+	log_error("peer is to be ended", LOG_C("peer", role_name(l->peer)), LOG_U64("instance", l->instance), LOG_C("why", why));
+	if (l->ipc->bad_peer)
+		l->ipc->bad_peer(l->ipc->bad_peer_ctx, l->peer, l->instance);
+}
+
 enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, const struct ipc_shape *shape, const void *msg)
 {
 	struct ipc_fds fds = { .n = 0 };
@@ -75,16 +82,12 @@ enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, cons
 	buf_clear(&l->out);
 	buf_shrink(&l->out, 64 * KIB);
 	pthread_mutex_unlock(&l->write_lock);
+	/* The channel is cut inside a frame, and only a new process gets new ones. */
+	if (st == ST_TEMP)
+		bad_peer(l, "does not read its channel");
 	if (st == ST_CLOSED || st == ST_TEMP)
 		ipc_link_kill(l);
 	return st;
-}
-
-static void bad_peer(struct ipc_link *l)
-{
-	log_error("peer does not speak the channel format", LOG_C("peer", role_name(l->peer)), LOG_U64("instance", l->instance));
-	if (l->ipc->bad_peer)
-		l->ipc->bad_peer(l->ipc->bad_peer_ctx, l->peer, l->instance);
 }
 
 static void *reader_main(void *arg)
@@ -112,7 +115,7 @@ static void *reader_main(void *arg)
 			ipc_request_arrived(l, &f);
 	}
 	if (st == ST_CORRUPT)
-		bad_peer(l);
+		bad_peer(l, "does not speak the channel format");
 	ipc_reader_done(&r);
 	ipc_link_kill(l);
 	ipc_link_unref(l);

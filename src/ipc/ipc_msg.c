@@ -118,6 +118,14 @@ static const struct ipc_field auth_alias_list_reply[] = {
 	IPC_BOOL(struct auth_alias_list_reply, more),
 };
 
+static const struct ipc_field auth_expired[] = {
+	IPC_U64(struct auth_expired, account),
+};
+static const struct ipc_shape auth_expired_shape = IPC_SHAPE(auth_expired, auth_expired);
+static const struct ipc_field auth_expire_reply[] = {
+	IPC_LIST(struct auth_expire_reply, accounts, account_count, LIMIT_LIST_PAGE, &auth_expired_shape),
+};
+
 /* ---- queue ---- */
 
 static const struct ipc_field queue_rcpt[] = {
@@ -353,4 +361,5 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	     SHAPE(remote_deliver_reply)),
 	ASK(IPC_DNS_LOOKUP, "dns_lookup", ROLE_DNS, 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
 	ADMIN(IPC_CONTROL_STATUS, "control_status", ROLE_CONTROL, 10 * SECONDS, EMPTY, SHAPE(control_status_reply)),
+	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
 };

@@ -46,6 +46,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_DNS_LOOKUP,
 	/* control */
 	IPC_CONTROL_STATUS,
+	/* auth: what control asks by itself */
+	IPC_AUTH_EXPIRE,
 	IPC_MSG_COUNT,
 };
 

@@ -117,6 +117,15 @@ struct auth_account_remove_request {
 struct auth_account_remove_reply {
 	uint64_t account;
 };
+/* IPC_AUTH_EXPIRE: removed accounts whose retention has ended are forgotten, LIMIT_LIST_PAGE at most. Who asks must have their
+ * mail purged. Not for control.sock, where an answer could get lost. */
+struct auth_expired {
+	uint64_t account;
+};
+struct auth_expire_reply {
+	struct auth_expired *accounts;
+	size_t               account_count;
+};
 struct auth_alias {
 	struct str        from; /* "@domain": catch-all */
 	struct auth_name *to;

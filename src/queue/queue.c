@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -17,6 +18,9 @@
 /* Questions to auth are short and their answers too: so few at once that neither side's socket is ever full, for both are
  * answered and asked from the threads that read them. */
 #define AUTH_MAX 100
+
+#define DRAIN_MS      5000
+#define DRAIN_LOOK_US 5000
 
 #define TXID_BATCH_MAX (QUEUE_BATCH_MAX * (QUEUE_TXID_OCTETS + 8))
 
@@ -133,8 +137,23 @@ void queue_start(struct queue *q, struct ipc *ipc)
 	CHECK(pthread_create(&q->writer, NULL, queue_writer_main, q) == 0);
 }
 
+/* Start nothing more, and give hosts that have a message in hand a moment to answer: an answer that gets lost means that the
+ * message is sent twice (RFC 1047). One that thinks for longer is not worth the wait. */
+static void drain(struct queue *q)
+{
+	struct queue_flight *const all[] = { &q->f_auth, &q->f_local, &q->f_remote, &q->f_lone_local, &q->f_lone_remote };
+	const int64_t              end = clock_mono_ms() + DRAIN_MS;
+
+	for (size_t i = 0; i < LEN(all); i++)
+		queue_flight_close(all[i]);
+	while (atomic_load(&q->in_flight) > 0 && clock_mono_ms() < end)
+		usleep(DRAIN_LOOK_US);
+}
+
 void queue_stop(struct queue *q)
 {
+	if (q->threaded)
+		drain(q);
 	queue_copier_stop(q);
 	pthread_mutex_lock(&q->lock);
 	q->stopping = true;

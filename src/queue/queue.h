@@ -48,7 +48,7 @@ struct queue_options { /* 0 or empty: the default */
 MUST_CHECK enum status queue_open(const struct queue_options *options, struct queue **ret);
 /* Begin to work: the writer thread, and what waits is delivered. */
 void queue_start(struct queue *q, struct ipc *ipc);
-/* Finish what the writer has, and end it. Requests that come later are answered ST_TEMP. */
+/* Finish what is under way, for some seconds, and what the writer has, and end it. Requests that come later are answered ST_TEMP. */
 void queue_stop(struct queue *q);
 /* No answer of a channel may come any more. */
 void queue_close(struct queue **q);

@@ -1,6 +1,7 @@
 /* queue/queue_admin.c - what administrators see and wish. Listings read with a handle of their own, page by page; wishes go
  * through the writer. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -74,6 +75,15 @@ enum status queue_list(struct queue *q, const struct queue_list_request *r, stru
 	return ST_OK;
 }
 
+/* The enhanced code, unless the words have it in them. */
+static struct str explain(struct arena *a, struct str code, struct str answer)
+{
+	answer = str_first(answer, 2 * QUEUE_REASON_MAX);
+	if (code.n == 0 || (answer.n >= code.n && memmem(answer.p, answer.n, code.p, code.n)))
+		return arena_dup(a, answer);
+	return arena_printf(a, "%.*s %.*s", STR_FMT(code), STR_FMT(answer));
+}
+
 static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
 {
 	static const char sql[] = "SELECT address, target, state, attempts, last, code, answer FROM rcpt WHERE message = ?1 ORDER BY n LIMIT ?2";
@@ -84,8 +94,6 @@ static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struc
 	db_bind_u64(s, 1, id);
 	db_bind_u64(s, 2, LIMIT_RCPTS);
 	while ((st = db_step(s)) == ST_OK) {
-		struct str code = db_str(s, 5), answer = str_first(db_str(s, 6), QUEUE_REASON_MAX);
-
 		ret->rcpts[ret->rcpt_count++] = (struct queue_show_rcpt){
 			.address = arena_dup(a, db_str(s, 0)),
 			.target = arena_dup(a, db_str(s, 1)),
@@ -93,7 +101,7 @@ static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struc
 			.attempts = (uint32_t)db_u64(s, 3),
 			.last_ms = db_i64(s, 4),
 			.next_ms = db_u64(s, 2) == QUEUE_RCPT_PENDING ? ret->entry.next_ms : 0,
-			.answer = code.n ? arena_printf(a, "%.*s %.*s", STR_FMT(code), STR_FMT(answer)) : arena_dup(a, answer),
+			.answer = explain(a, db_str(s, 5), db_str(s, 6)),
 		};
 	}
 	db_done(s);

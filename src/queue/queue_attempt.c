@@ -32,6 +32,7 @@ static void job_start(struct queue_job *job, enum role_id role, uint64_t key, en
 	const struct queue_job *outer = starting;
 
 	starting = job;
+	job->asked_ms = job->msg->q->o.mono_ms();
 	ipc_start(job->msg->q->ipc, role, key, id, request, done, job);
 	starting = outer;
 }
@@ -105,18 +106,24 @@ void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r)
 
 /* ---- outcomes that local and remote share ---- */
 
-/* No answer. Sent or not makes the difference between unknown and certainly nothing. */
-static void no_answer(struct queue_job *job, enum status st, bool sent)
+/* No answer. Sent or not makes the difference between unknown and certainly nothing. One that only took too long is unknown too, but
+ * no fault of the message: a disk may stand still for longer. It is tried again under its id, and not held for that. */
+static void no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st, bool sent)
 {
 	struct queue_msg *m = job->msg;
-	bool              lost = sent && st == ST_TEMP;
+	bool              late = sent && m->q->o.mono_ms() - job->asked_ms >= ipc_msgs[id].deadline_ms;
+	bool              lost = sent && st == ST_TEMP && !late;
 
 	if (lost)
 		atomic_store(&m->lost, true);
+	if (late)
+		log_error("a delivery was not answered in time", LOG_C("message", queue_id_text(m->id).p), LOG_C("asked", ipc_msgs[id].name));
 	for (struct queue_to *to = job->to; to; to = to->next) {
-		to->outcome = lost ? QUEUE_OUT_LOST : QUEUE_OUT_NONE;
+		to->outcome = lost ? QUEUE_OUT_LOST : late && id == IPC_REMOTE_DELIVER ? QUEUE_OUT_DEFERRED : QUEUE_OUT_NONE;
 		to->code = STR("4.3.0");
-		to->answer = lost ? STR("The attempt was lost with its process") : STR("No process could be asked");
+		to->answer = lost ? STR("The attempt was lost with its process") :
+			     late ? STR("The attempt was not answered in time") :
+				    STR("No process could be asked");
 	}
 }
 
@@ -163,7 +170,7 @@ static void local_done(void *arg, enum status st, const void *answer)
 		to->code = queue_answer(job->msg, reply->code, QUEUE_CODE_MAX);
 		to->answer = queue_answer(job->msg, reply->reason, QUEUE_REASON_MAX);
 	} else {
-		no_answer(job, st, starting != job);
+		no_answer(job, IPC_LOCAL_DELIVER, st, starting != job);
 	}
 	job_end(job);
 }
@@ -229,18 +236,19 @@ static void remote_answer(struct queue_job *job, const struct remote_deliver_rep
 static void remote_done(void *arg, enum status st, const void *reply)
 {
 	struct queue_job *job = arg;
+	struct queue     *q = job->msg->q;
 
-	atomic_fetch_sub(&job->msg->q->in_flight, 1);
 	if (st == ST_OK)
 		remote_answer(job, reply);
 	else
-		no_answer(job, st, starting != job);
+		no_answer(job, IPC_REMOTE_DELIVER, st, starting != job);
 	queue_flight_end(job);
 	/* A slow destination must not make the others' results wait: written as they come, unless these are all. */
 	if (st == ST_OK && job->to_count < job->msg->to_count)
 		queue_result_partial(job);
 	else
 		queue_round_step(job->msg);
+	atomic_fetch_sub(&q->in_flight, 1); /* the writer has the result: whoever stops the queue waits for this */
 }
 
 static void remote_start(struct queue_job *job)

@@ -22,6 +22,13 @@ void queue_flight_done(struct queue_flight *f)
 	pthread_mutex_destroy(&f->lock);
 }
 
+void queue_flight_close(struct queue_flight *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->max = 0;
+	pthread_mutex_unlock(&f->lock);
+}
+
 static struct queue_flight_key *bucket(struct queue_flight *f, const struct queue_job *job)
 {
 	return &f->keys[job->key % QUEUE_FLIGHT_KEYS];

@@ -144,6 +144,7 @@ struct queue_job {
 	uint32_t               to_count;
 	struct str             domain;
 	uint64_t               key; /* hash of the next hop, for domain_max */
+	int64_t                asked_ms; /* mono_ms, when it was handed to the channel */
 	struct queue_op        op;  /* remote: results written as they come */
 };
 
@@ -159,6 +160,8 @@ struct queue_flight {
 
 void queue_flight_init(struct queue_flight *f, unsigned max, unsigned key_max);
 void queue_flight_done(struct queue_flight *f);
+/* Nothing is started any more. */
+void queue_flight_close(struct queue_flight *f);
 /* False: too many wait for this key; the job is not taken. */
 MUST_CHECK bool queue_flight_add(struct queue_flight *f, struct queue_job *job);
 /* The job has ended: start what waits behind it. Before the round's step, which may free the job. */

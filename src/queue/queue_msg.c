@@ -111,6 +111,8 @@ void queue_floor_update(struct queue *q)
 {
 	uint64_t floor = q->pins.pin_after != &q->pins ? q->pins.pin_after->base : q->next_id, on_disk = UINT64_MAX;
 
+	if (q->kept) /* ids that a repeated batch has taken are not pinned yet */
+		return;
 	if (q->pins_on_disk) {
 		if (queue_db_pin(q, &on_disk) != ST_OK)
 			return; /* the old value is true still */

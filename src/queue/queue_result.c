@@ -128,6 +128,19 @@ static void decide(struct queue_msg *m)
 
 /* ---- rows ---- */
 
+/* Who said it, and what. */
+static struct str answer_of(struct queue_msg *m, const struct queue_to *to)
+{
+	struct str text = to->answer;
+
+	if (to->host.n == 0)
+		return text;
+	pthread_mutex_lock(&m->lock);
+	text = arena_printf(m->arena, "%.*s: %.*s", STR_FMT(to->host), STR_FMT(to->answer));
+	pthread_mutex_unlock(&m->lock);
+	return text;
+}
+
 static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r, const struct queue_to *to, enum queue_outcome outcome)
 {
 	static const char sql[] =
@@ -145,7 +158,7 @@ static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r,
 	db_bind_str(s, 8, r->address);
 	db_bind_str(s, 9, to ? to->address : STR(""));
 	db_bind_str(s, 10, to ? to->code : r->code);
-	db_bind_str(s, 11, to ? to->answer : r->answer);
+	db_bind_str(s, 11, to ? answer_of(m, to) : r->answer);
 	return db_run(s);
 }
 

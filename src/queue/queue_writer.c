@@ -439,7 +439,7 @@ void *queue_writer_main(void *arg)
 		wait_for_ops(q);
 		queue_turn(q);
 		pthread_mutex_lock(&q->lock);
-		more = !q->stopping || (q->first && q->trouble_until == 0);
+		more = !q->stopping || ((q->first || q->kept) && q->trouble_until == 0);
 		pthread_mutex_unlock(&q->lock);
 	}
 	if (q->lazy)

@@ -38,6 +38,7 @@ struct config {
 	uint64_t               watermark_octets; /* free space below which nothing new is accepted; 0: 5 %, at least 200 MB */
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s;
+	uint32_t               retention_s;   /* of removed accounts */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;

@@ -144,23 +144,30 @@ static void pair_make(struct master *m, struct process *asker, struct process *s
 	close(fd[1]);
 }
 
-/* All pairs between a new process and those that live. */
+static void lanes_make(struct master *m, const struct ipc_edge *e, struct process *asker, struct process *server)
+{
+	for (unsigned lane = 0; lane < IPC_LANE_COUNT; lane++)
+		if (e->lanes & 1u << lane)
+			pair_make(m, asker, server, (enum ipc_lane)lane);
+}
+
+/* Once all have been up, only a server that is up gets askers: a question must not be lost, and blamed on its message, with a process
+ * that could not even start. So a new process gets pairs to those it asks, and later, when it is up, those that ask it get theirs.
+ * At the first start all get them at once, so that they have them when we say that we serve. */
 static void pairs_make(struct master *m, struct process *p)
 {
+	bool first = !m->ready_told;
+
 	for (size_t e = 0; e < ipc_edge_count; e++)
 		for (unsigned i = 0; i < m->process_count; i++) {
 			struct process *other = &m->processes[i];
 
 			if (other == p || other->state == DOWN)
 				continue;
-			for (unsigned lane = 0; lane < IPC_LANE_COUNT; lane++) {
-				if (!(ipc_edges[e].lanes & 1u << lane))
-					continue;
-				if (ipc_edges[e].asker == p->id && ipc_edges[e].server == other->id)
-					pair_make(m, p, other, (enum ipc_lane)lane);
-				if (ipc_edges[e].asker == other->id && ipc_edges[e].server == p->id)
-					pair_make(m, other, p, (enum ipc_lane)lane);
-			}
+			if (p->state == STARTING && (first || other->state == UP) && ipc_edges[e].asker == p->id && ipc_edges[e].server == other->id)
+				lanes_make(m, &ipc_edges[e], p, other);
+			if ((first || p->state == UP) && ipc_edges[e].server == p->id && ipc_edges[e].asker == other->id)
+				lanes_make(m, &ipc_edges[e], other, p);
 		}
 }
 
@@ -232,6 +239,8 @@ static bool all_up(const struct master *m)
 static void on_ready(struct master *m, struct process *p)
 {
 	p->state = UP;
+	if (m->ready_told)
+		pairs_make(m, p);
 	log_debug("process is up", LOG_C("process", role_name(p->id)), LOG_U64("instance", p->instance));
 	tell_processes(m);
 	if (m->ready_told || !all_up(m))
@@ -268,7 +277,7 @@ static void hear(struct master *m, struct process *p)
 			const struct role_msg_peer *bad = msg;
 			struct process             *q = process_find(m, bad->role, bad->instance);
 			if (q && q->state != DOWN)
-				kill_process(q, "broke the channel format");
+				kill_process(q, "broke the channel format, or does not read");
 		}
 	}
 	arena_free(&a);
@@ -333,6 +342,10 @@ static void stop_begin(struct master *m)
 	}
 	log_info("stopping");
 	m->stopping = true;
+	/* Who comes from now on is refused, not left waiting, as soon as the sessions' processes have ended. */
+	for (size_t i = 0; i < m->config.listen_count; i++)
+		fd_close(&m->listeners[i].fd);
+	fd_close(&m->control_fd);
 	stage_enter(m, 1);
 }
 
@@ -380,6 +393,19 @@ static enum status keys_read(struct arena *a, const struct config *c, struct str
 	return ST_OK;
 }
 
+/* Settings that processes read when they start: a reload that changes them says so. */
+static void tell_later_settings(const struct config *now, const struct config *then)
+{
+	bool later = !str_eq(now->relay, then->relay) || !str_eq(now->dns_forward, then->dns_forward) || !str_eq(now->data, then->data) ||
+		     now->remote_port != then->remote_port || now->retry_first_s != then->retry_first_s || now->retry_max_s != then->retry_max_s ||
+		     now->expire_s != then->expire_s || now->retention_s != then->retention_s || now->watermark_octets != then->watermark_octets ||
+		     now->log_format != then->log_format || now->landlock != then->landlock || now->listen_count != then->listen_count;
+
+	if (later)
+		log_warn("some changed settings take effect at the next start: listen, data, relay, dns, remote, queue, accounts, processes, sandbox, "
+			 "limits.watermark, log.format");
+}
+
 static void reload(struct master *m)
 {
 	struct arena *a = arena_new(m->arena); /* kept if it is taken: slices of it are in use */
@@ -397,6 +423,7 @@ static void reload(struct master *m)
 		log_error("reload refused, the old settings stay", LOG_STR("errors", buf_str(&errors)), LOG_C("why", why));
 		arena_free(&a);
 	} else {
+		tell_later_settings(&c, &m->config);
 		/* Sockets, folders and processes are as they were until the next start. */
 		c.data = m->config.data;
 		c.listen = m->config.listen;
@@ -563,6 +590,17 @@ static enum status prepare(struct master *m, const char **ret_why)
 	return st;
 }
 
+/* The lock on the data directory goes with the process, so that nobody finds it free while a descriptor is still open. */
+static int master_end(struct master *m, int code)
+{
+	for (unsigned i = 0; i < m->process_count; i++)
+		if (m->processes[i].state != DOWN)
+			ipc_reader_done(&m->processes[i].reader);
+	arena_free(&m->arena);
+	free(m);
+	return code;
+}
+
 int master_run(const struct master_options *options)
 {
 	struct master *m = calloc(1, sizeof(*m));
@@ -577,9 +615,9 @@ int master_run(const struct master_options *options)
 	m->signal_fd = signals_take();
 	st = prepare(m, &why);
 	if (st != ST_OK)
-		return complain(why);
+		return master_end(m, complain(why));
 	if (master_log_start(&m->log_fd) != ST_OK)
-		return complain("cannot make the log pipe");
+		return master_end(m, complain("cannot make the log pipe"));
 	log_setup(m->log_fd, "master", (enum log_level)m->config.log_level, (enum log_format)m->config.log_format);
 	for (size_t i = 0; i < LEN(order); i++)
 		for (unsigned k = 0; k < instances_of(&m->config, order[i].id); k++)
@@ -587,5 +625,5 @@ int master_run(const struct master_options *options)
 	loop(m);
 	log_info("stopped");
 	master_log_stop();
-	return m->failed ? 1 : 0;
+	return master_end(m, m->failed ? 1 : 0);
 }

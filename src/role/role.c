@@ -90,6 +90,13 @@ static bool receive(struct role *r, struct ipc_reader *in, struct early *early)
 	return false;
 }
 
+static void peers_take(struct role *r, const struct early *early, bool asks)
+{
+	for (unsigned i = 0; i < early->n; i++)
+		if (early->peers[i]->asks == asks)
+			peer_take(r, early->peers[i]);
+}
+
 static bool enter(struct role *r, const char **ret_why)
 {
 	int            roots[ROLE_ROOTS];
@@ -187,10 +194,11 @@ int role_main(enum role_id id, unsigned instance)
 		return fail(&r, why);
 	if (r.config->probe)
 		role_probe(&r);
+	/* Whom we ask must be there before the first stranger is let in; who asks us finds the rows that start() serves. */
+	peers_take(&r, early, true);
 	if (!r.def->start(&r, &why))
 		return fail(&r, why);
-	for (unsigned i = 0; i < early->n; i++)
-		peer_take(&r, early->peers[i]);
+	peers_take(&r, early, false);
 	if (role_msg_send(CHANNEL, ROLE_MSG_READY, NULL) != ST_OK)
 		return 1;
 	serve(&r, &in);

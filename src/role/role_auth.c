@@ -18,7 +18,9 @@ static bool prepare(struct role *r, const char **ret_why)
 
 static bool start(struct role *r, const char **ret_why)
 {
-	struct directory_options options = { .create = true, .lab = r->config->lab };
+	struct directory_options options = {
+		.create = true, .lab = r->config->lab, .retention_ms = (int64_t)r->config->retention_s * 1000
+	};
 	struct directory        *d;
 	enum status              st;
 

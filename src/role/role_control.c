@@ -1,4 +1,4 @@
-/* role/role_control.c - control.sock: administrators' commands, passed on to the role that answers them.
+/* role/role_control.c - control.sock: administrators' commands, passed on to the role that answers them; and what is to be done daily.
  *
  * A connection speaks the frames of ipc/ipc_frame.h. A request is taken if its row in ipc_msgs says `admin`; everything in it is
  * checked by decoding it here, then again by the role that answers. Who may: root, the user the server was started by (the owner of the data
@@ -13,12 +13,19 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "ipc/ipc_frame.h"
+#include "ipc/msg_auth.h"
+#include "ipc/msg_queue.h"
 #include "role/role.h"
 #include "sys/fd.h"
 #include "sys/sandbox.h"
 
 #define CONNECTIONS_MAX 32
 #define IDLE_S          60 /* a connection that says nothing for so long is closed */
+
+#define DAILY_S     86400u
+#define DAILY_LAB_S 1u  /* --lab: a test need not wait */
+#define AGAIN_S     60u /* somebody could not be asked; also the first wait */
+#define PURGE_TRIES 30u
 
 struct control {
 	struct role                *role;
@@ -165,6 +172,59 @@ static void *accept_main(void *arg)
 	return NULL;
 }
 
+/* ---- removed accounts ---- */
+
+/* The directory has forgotten the account, so its id must not get lost before its mail is gone. */
+static void purge(struct control *c, uint64_t account, unsigned again_s)
+{
+	const struct queue_purge_request q = { .account = account };
+	struct arena                    *a = arena_new(NULL);
+	enum status                      st = ST_TEMP;
+
+	for (unsigned i = 0; i < PURGE_TRIES && st != ST_OK; i++) {
+		if (i > 0)
+			sleep(again_s);
+		st = ipc_call(c->role->ipc, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_PURGE_ACCOUNT, &q, a, NULL);
+	}
+	if (st == ST_OK)
+		log_info("removed account purged", LOG_U64("account", account));
+	else
+		log_error("the mail of a removed account stays on disk", LOG_U64("account", account), LOG_ST("status", st));
+	arena_free(&a);
+}
+
+/* Forget and purge the next page of those whose retention has ended; how many, or a failure. */
+static enum status expire_page(struct control *c, unsigned again_s, size_t *ret_count)
+{
+	struct arena            *a = arena_new(NULL);
+	struct auth_expire_reply reply = { 0 };
+	enum status              st = ipc_call(c->role->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_EXPIRE, NULL, a, &reply);
+
+	*ret_count = st == ST_OK ? reply.account_count : 0;
+	for (size_t i = 0; i < *ret_count; i++)
+		purge(c, reply.accounts[i].account, again_s);
+	arena_free(&a);
+	return st;
+}
+
+static void *expire_main(void *arg)
+{
+	struct control *c = arg;
+	const unsigned  daily_s = c->role->config->lab ? DAILY_LAB_S : DAILY_S, again_s = MIN(daily_s, AGAIN_S);
+	unsigned        wait_s = again_s;
+	size_t          count;
+
+	for (;;) {
+		sleep(wait_s);
+		do
+			wait_s = expire_page(c, again_s, &count) == ST_OK ? daily_s : again_s;
+		while (count > 0);
+	}
+	return NULL;
+}
+
+/* ---- the role ---- */
+
 static bool start(struct role *r, const char **ret_why)
 {
 	struct control *c = ARENA_NEW(r->arena, struct control);
@@ -172,9 +232,9 @@ static bool start(struct role *r, const char **ret_why)
 	c->role = r;
 	pthread_mutex_init(&c->lock, NULL);
 	r->self = c;
-	if (r->listener_count == 1 && thread_start(accept_main, c))
+	if (r->listener_count == 1 && thread_start(accept_main, c) && thread_start(expire_main, c))
 		return true;
-	*ret_why = "no control socket";
+	*ret_why = "no control socket, or no threads";
 	return false;
 }
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "ipc/msg_control.h"
+#include "base/limits.h"
 #include "ipc/ipc_msg.h"
 
 static const struct ipc_field start_fields[] = {
@@ -29,22 +29,9 @@ static const struct ipc_field peer_fields[] = {
 };
 static const struct ipc_field stop_fields[] = { IPC_U32(struct role_msg_stop, grace_ms) };
 static const struct ipc_field failed_fields[] = { IPC_STR(struct role_msg_failed, why, 1000) };
-static const struct ipc_field process_fields[] = {
-	IPC_STR(struct control_process, role, 32),
-	IPC_U32(struct control_process, instance),
-	IPC_U32(struct control_process, pid),
-	IPC_U32(struct control_process, restarts),
-	IPC_BOOL(struct control_process, ready),
-	IPC_I64(struct control_process, started_ms),
-};
-static const struct ipc_shape process_shape = IPC_SHAPE(control_process, process_fields);
-static const struct ipc_field processes_fields[] = {
-	IPC_LIST(struct control_status_reply, processes, process_count, ROLE_COUNT * ROLE_INSTANCES_MAX, &process_shape),
-};
-
 #define EMPTY IPC_EMPTY
 
-const struct ipc_shape role_msg_shapes[ROLE_MSG_COUNT] = {
+static const struct ipc_shape shapes[ROLE_MSG_COUNT] = {
 	[ROLE_MSG_NONE] = EMPTY,
 	[ROLE_MSG_START] = IPC_SHAPE(role_msg_start, start_fields),
 	[ROLE_MSG_ROOT] = IPC_SHAPE(role_msg_root, root_fields),
@@ -53,12 +40,17 @@ const struct ipc_shape role_msg_shapes[ROLE_MSG_COUNT] = {
 	[ROLE_MSG_DETACH] = IPC_SHAPE(role_msg_peer, peer_fields),
 	[ROLE_MSG_ENTER] = EMPTY,
 	[ROLE_MSG_RELOAD] = IPC_SHAPE(role_msg_start, start_fields),
-	[ROLE_MSG_PROCESSES] = IPC_SHAPE(control_status_reply, processes_fields),
 	[ROLE_MSG_STOP] = IPC_SHAPE(role_msg_stop, stop_fields),
 	[ROLE_MSG_READY] = EMPTY,
 	[ROLE_MSG_FAILED] = IPC_SHAPE(role_msg_failed, failed_fields),
 	[ROLE_MSG_BAD_PEER] = IPC_SHAPE(role_msg_peer, peer_fields),
 };
+
+/* PROCESSES is what control passes on: the reply to IPC_CONTROL_STATUS. */
+static const struct ipc_shape *shape_of(unsigned id)
+{
+	return id == ROLE_MSG_PROCESSES ? &ipc_msgs[IPC_CONTROL_STATUS].reply : &shapes[id];
+}
 
 enum status role_msg_send(int fd, enum role_msg_id id, const void *msg)
 {
@@ -70,7 +62,7 @@ enum status role_msg_send(int fd, enum role_msg_id id, const void *msg)
 	buf_init(&out, LIMIT_IPC_FRAME);
 	ipc_frame_begin(&out);
 	if (msg)
-		st = ipc_encode(&out, &fds, &role_msg_shapes[id], msg, IPC_VERSION);
+		st = ipc_encode(&out, &fds, shape_of(id), msg, IPC_VERSION);
 	if (st == ST_OK)
 		st = ipc_frame_send(fd, &out, &head, &fds);
 	buf_done(&out);
@@ -89,8 +81,8 @@ enum status role_msg_next(struct ipc_reader *r, struct arena *a, enum role_msg_i
 		return ST_CORRUPT;
 	}
 	*ret_id = (enum role_msg_id)f.type;
-	*ret_msg = arena_alloc(a, role_msg_shapes[f.type].size);
-	st = ipc_decode(arena_dup(a, f.payload), &f.fds, &role_msg_shapes[f.type], *ret_msg, a, f.version);
+	*ret_msg = arena_alloc(a, shape_of(f.type)->size);
+	st = ipc_decode(arena_dup(a, f.payload), &f.fds, shape_of(f.type), *ret_msg, a, f.version);
 	ipc_fds_close(&f.fds);
 	return st;
 }

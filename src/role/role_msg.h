@@ -60,8 +60,6 @@ struct role_msg_failed {
 	struct str why;
 };
 
-extern const struct ipc_shape role_msg_shapes[ROLE_MSG_COUNT];
-
 /* ST_OK, ST_TEMP (the peer does not read), ST_CLOSED, ST_LIMIT. Thread-safe: one packet. */
 MUST_CHECK enum status role_msg_send(int fd, enum role_msg_id id, const void *msg);
 

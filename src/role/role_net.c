@@ -1,8 +1,12 @@
 /* role/role_net.c - see role_net.h. */
 #include "role/role_net.h"
 
+#include <malloc.h>
+
 #include "base/log.h"
 
+#define HEAPS_MAX           2
+#define TRIM_OCTETS         (256 * KIB)
 #define THREADS_MAX         4000u
 #define THREADS_SHARE       1000u /* of one source network before sign-in */
 #define HANDSHAKE_MS        30000u
@@ -11,9 +15,17 @@
 #define WRITE_STALL_MS      300000u
 #define WRITE_RATE          100u
 
+/* Sessions live long and hold little: many heaps would each keep the peaks of the threads that ran in them. */
+static void heaps_bound(void)
+{
+	mallopt(M_ARENA_MAX, HEAPS_MAX);
+	mallopt(M_TRIM_THRESHOLD, (int)TRIM_OCTETS);
+}
+
 bool role_net_tls(struct role *r, struct net_tls **ret, const char **ret_why)
 {
 	*ret = NULL;
+	heaps_bound();
 	net_tls_preload();
 	return r->key.n == 0 || net_tls_server(r->certificate, r->key, ret, ret_why) == ST_OK;
 }

@@ -12,10 +12,12 @@
 #define ROOT              "accounts"
 #define SETTLE_FS_AT      24 /* dirty accounts from which on one sync of the file system is cheaper */
 #define ACCOUNT_CACHE_KIB 128
+#define SETTLE_WAIT_MS    20
 #define ACCOUNT_LOG_PAGES 500
 
 struct dirty {
 	uint64_t modseq;
+	uint64_t generation; /* the lowest of the commits': a repair since then may have dropped them */
 };
 
 enum status store_new(int accounts_fd, const struct store_options *options, struct store **ret)
@@ -39,6 +41,8 @@ enum status store_new(int accounts_fd, const struct store_options *options, stru
 	pthread_mutex_init(&s->lock, NULL);
 	map_init(&s->idle);
 	map_init(&s->dirty);
+	map_init(&s->busy);
+	pthread_cond_init(&s->closed, NULL);
 	*ret = s;
 	return ST_OK;
 }
@@ -219,6 +223,20 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 	return ST_OK;
 }
 
+/* Handles of the account that are open: the map's value is the number itself. */
+static void busy_count(struct store *s, uint64_t account, int by)
+{
+	uintptr_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = (uintptr_t)map_find_u64(&s->busy, account) + (uintptr_t)by;
+	if (n > 0)
+		map_put_u64(&s->busy, account, (void *)n);
+	else
+		map_remove_u64(&s->busy, account);
+	pthread_mutex_unlock(&s->lock);
+}
+
 enum status store_open(struct store *s, uint64_t account, struct store_account **ret)
 {
 	struct store_account *a;
@@ -238,6 +256,7 @@ enum status store_open(struct store *s, uint64_t account, struct store_account *
 			return st;
 		opened(s, 1);
 	}
+	busy_count(s, account, 1);
 	*ret = a;
 	return ST_OK;
 }
@@ -254,9 +273,11 @@ void store_close(struct store_account **handle)
 	a->writing = false;
 	db_rollback(a->db);
 	a->memory = db_memory(a->db) + sizeof(*a);
+	busy_count(s, a->id, -1);
 	pthread_mutex_lock(&s->lock);
 	s->open_count--;
 	lru_add(s, a);
+	pthread_cond_broadcast(&s->closed);
 	if (s->idle_memory > s->options.memory || s->idle_count > s->options.handles) {
 		drop = s->oldest;
 		lru_remove(s, drop);
@@ -290,6 +311,8 @@ void store_free(struct store **store)
 		free(value);
 	map_done(&s->dirty);
 	map_done(&s->idle);
+	map_done(&s->busy);
+	pthread_cond_destroy(&s->closed);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -311,7 +334,7 @@ enum status store_info(struct store_account *a, struct store_info *ret)
 enum status store_settle(struct store_account *a) { return db_sync(a->db); }
 bool store_unsettled(struct store_account *a) { return db_unsynced(a->db); }
 
-static void dirty_add(struct store *s, uint64_t account, uint64_t modseq)
+static void dirty_add(struct store *s, uint64_t account, uint64_t modseq, uint64_t generation)
 {
 	struct dirty *d;
 
@@ -320,15 +343,17 @@ static void dirty_add(struct store *s, uint64_t account, uint64_t modseq)
 	if (!d) {
 		d = calloc(1, sizeof(*d));
 		CHECK(d);
+		d->generation = generation;
 		map_put_u64(&s->dirty, account, d);
 	}
 	d->modseq = MAX(d->modseq, modseq);
+	d->generation = MIN(d->generation, generation);
 	pthread_mutex_unlock(&s->lock);
 }
 
 void store_mark_dirty(struct store_account *a)
 {
-	dirty_add(a->store, a->id, a->state.modseq);
+	dirty_add(a->store, a->id, a->state.modseq, db_generation(a->db));
 }
 
 bool store_dirty(struct store *s)
@@ -341,7 +366,7 @@ bool store_dirty(struct store *s)
 	return dirty;
 }
 
-static size_t dirty_take(struct store *s, struct arena *arena, struct store_settled **ret)
+static size_t dirty_take(struct store *s, struct arena *arena, struct store_settled **ret, uint64_t **ret_generations)
 {
 	size_t     at = 0, n = 0;
 	struct str key;
@@ -349,11 +374,13 @@ static size_t dirty_take(struct store *s, struct arena *arena, struct store_sett
 
 	pthread_mutex_lock(&s->lock);
 	*ret = ARENA_ARRAY(arena, struct store_settled, s->dirty.count);
+	*ret_generations = ARENA_ARRAY(arena, uint64_t, s->dirty.count);
 	while (map_next(&s->dirty, &at, &key, &value)) {
 		uint64_t account;
 
 		CHECK(key.n == sizeof(account));
 		memcpy(&account, key.p, sizeof(account));
+		(*ret_generations)[n] = ((struct dirty *)value)->generation;
 		(*ret)[n++] = (struct store_settled){ .account = account, .modseq = ((struct dirty *)value)->modseq };
 		free(value);
 	}
@@ -363,30 +390,63 @@ static size_t dirty_take(struct store *s, struct arena *arena, struct store_sett
 	return n;
 }
 
-static void settle_each(struct store *s, struct store_settled *list, size_t n)
+/* A handle for settling: rather wait a moment for the one that a delivery has than open another, because two handles in
+ * turn make each other read every page again. */
+static enum status settle_open(struct store *s, uint64_t account, uint64_t generation, struct store_account **ret)
+{
+	const struct timespec until = clock_deadline(SETTLE_WAIT_MS);
+	enum status           st;
+
+	pthread_mutex_lock(&s->lock);
+	while (!map_find_u64(&s->idle, account) && map_find_u64(&s->busy, account))
+		if (pthread_cond_clockwait(&s->closed, &s->lock, CLOCK_MONOTONIC, &until) != 0)
+			break;
+	pthread_mutex_unlock(&s->lock);
+	st = store_open(s, account, ret);
+	if (st != ST_OK || db_generation((*ret)->db) == generation)
+		return st;
+	/* Another process has repaired it: nobody knows whether our commits are among what it kept. */
+	store_close(ret);
+	return ST_TEMP;
+}
+
+/* For the next time. Its generation is then that of today: what was committed before has been answered for as unknown. */
+static void settle_later(struct store *s, const struct store_settled *l)
+{
+	struct store_account *a;
+
+	if (store_open(s, l->account, &a) != ST_OK) {
+		dirty_add(s, l->account, l->modseq, UINT64_MAX);
+		return;
+	}
+	dirty_add(s, l->account, l->modseq, db_generation(a->db));
+	store_close(&a);
+}
+
+static void settle_each(struct store *s, struct store_settled *list, const uint64_t *generations, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct store_account *a;
 
-		list[i].status = store_open(s, list[i].account, &a);
+		list[i].status = settle_open(s, list[i].account, generations[i], &a);
 		if (list[i].status == ST_OK) {
 			list[i].status = db_sync(a->db);
 			store_close(&a);
 		}
 		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
-			dirty_add(s, list[i].account, list[i].modseq);
+			settle_later(s, &list[i]);
 	}
 }
 
 /* One sync for all. If it fails, each file is asked for itself: a file's own descriptors still report their own lost writes. */
-static bool settle_fs(struct store *s, struct store_settled *list, size_t n, struct arena *arena)
+static bool settle_fs(struct store *s, struct store_settled *list, const uint64_t *generations, size_t n, struct arena *arena)
 {
 	uint64_t *commits = ARENA_ARRAY(arena, uint64_t, n);
 
 	for (size_t i = 0; i < n; i++) {
 		struct store_account *a;
 
-		list[i].status = store_open(s, list[i].account, &a);
+		list[i].status = settle_open(s, list[i].account, generations[i], &a);
 		if (list[i].status != ST_OK)
 			continue;
 		if (store_is_suspect(s, list[i].account) && db_unsynced(a->db))
@@ -400,8 +460,8 @@ static bool settle_fs(struct store *s, struct store_settled *list, size_t n, str
 		struct store_account *a;
 
 		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
-			dirty_add(s, list[i].account, list[i].modseq);
-		if (list[i].status != ST_OK || store_open(s, list[i].account, &a) != ST_OK)
+			settle_later(s, &list[i]);
+		if (list[i].status != ST_OK || settle_open(s, list[i].account, generations[i], &a) != ST_OK)
 			continue;
 		/* If that cannot be noted, the next to look syncs once more. */
 		if (db_synced(a->db, commits[i]) != ST_OK)
@@ -414,10 +474,11 @@ static bool settle_fs(struct store *s, struct store_settled *list, size_t n, str
 void store_settle_all(struct store *s, struct arena *arena, struct store_settled **ret, size_t *ret_count)
 {
 	struct store_settled *list;
-	size_t                n = dirty_take(s, arena, &list);
+	uint64_t             *generations;
+	size_t                n = dirty_take(s, arena, &list, &generations);
 
-	if (n < SETTLE_FS_AT || !settle_fs(s, list, n, arena))
-		settle_each(s, list, n);
+	if (n < SETTLE_FS_AT || !settle_fs(s, list, generations, n, arena))
+		settle_each(s, list, generations, n);
 	*ret = list;
 	*ret_count = n;
 }

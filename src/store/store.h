@@ -66,8 +66,8 @@ bool store_unsettled(struct store_account *a);
 
 struct store_settled {
 	uint64_t    account;
-	enum status status; /* ST_OK: every delivery committed before the call is durable; ST_SUSPECT: none since the last time is;
-	                     * another: not known, it comes again with the next call */
+	enum status status; /* ST_OK: every delivery committed before the call is durable; ST_SUSPECT: the sync failed, what
+	                     * somebody synced before stays; another: not known, it comes again with the next call */
 	uint64_t    modseq; /* last one committed by this process, for the bus */
 };
 /* Settle all accounts that this process has committed to since the last call. The list (in `a`) has every such account. */
@@ -87,6 +87,8 @@ MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
 /* Remove orphans of content/ (uploads that have not grown for an hour; `all`: every upload, when nobody has the account open) and
  * the content of expunged messages past their retention. */
 MUST_CHECK enum status store_clean(struct store_account *a, bool all);
+/* store_clean for every account there is, one after the other, while go_on() says so. What fails is logged. */
+void store_upkeep(struct store *s, bool (*go_on)(void *arg), void *arg);
 /* Copy a suspect account's database without the refused part, and let it be written again. */
 MUST_CHECK enum status store_repair(struct store *s, uint64_t account);
 bool store_is_suspect(struct store *s, uint64_t account);

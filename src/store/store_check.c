@@ -39,14 +39,15 @@ static const struct {
 		" <> messages || '.' || size || '.' || unseen || '.' || deleted || '.' || deleted_size || '.' || recent" },
 	{ "A5", "SELECT 'account totals' FROM account WHERE account = ?1 AND (messages <> (SELECT coalesce(sum(messages), 0) FROM"
 		" mailbox) OR size <> (SELECT coalesce(sum(size), 0) FROM mailbox))" },
-	{ "A6", "SELECT 'email ' || id FROM email e WHERE account = ?1 AND refs <> (SELECT count(*) FROM message m WHERE"
-		" m.account = ?1 AND m.email = e.id) + (SELECT count(*) FROM expunged x WHERE x.account = ?1 AND x.email = e.id)" },
+	{ "A6", "SELECT 'email ' || e.id FROM email e LEFT JOIN (SELECT email, count(*) AS n FROM (SELECT email FROM message WHERE"
+		" account = ?1 UNION ALL SELECT email FROM expunged WHERE account = ?1) GROUP BY email) r ON r.email = e.id"
+		" WHERE e.account = ?1 AND e.refs <> coalesce(r.n, 0)" },
 	{ "A6", "SELECT 'message ' || mailbox || '/' || uid FROM message m WHERE account = ?1 AND coalesce((SELECT size FROM email e"
 		" WHERE e.id = m.email AND e.account = ?1), -1) <> size" },
 	{ "A6", "SELECT 'expunged ' || mailbox || '/' || uid FROM expunged m WHERE account = ?1 AND email <> 0 AND NOT EXISTS"
 		" (SELECT 1 FROM email e WHERE e.id = m.email AND e.account = ?1)" },
-	{ "A7", "SELECT 'content ' || id FROM content c WHERE account = ?1 AND refs <> (SELECT count(*) FROM email e WHERE"
-		" e.account = ?1 AND e.content = c.id)" },
+	{ "A7", "SELECT 'content ' || c.id FROM content c LEFT JOIN (SELECT content, count(*) AS n FROM email WHERE account = ?1"
+		" GROUP BY content) r ON r.content = c.id WHERE c.account = ?1 AND c.refs <> coalesce(r.n, 0)" },
 	{ "A7", "SELECT 'email ' || id FROM email e WHERE account = ?1 AND coalesce((SELECT size FROM content c WHERE"
 		" c.id = e.content AND c.account = ?1), -1) <> size" },
 	{ "A8", "SELECT 'content ' || id FROM content WHERE account = ?1 AND (length(hash) <> 32 OR (data IS NOT NULL AND"

@@ -30,6 +30,8 @@ struct store {
 	struct store_account *newest, *oldest;
 	size_t               idle_memory;
 	unsigned             idle_count, open_count;
+	struct map           busy;   /* account -> number of its handles that are open */
+	pthread_cond_t       closed; /* one became idle */
 	struct map           dirty;  /* account -> struct dirty: committed here and not yet settled */
 	int64_t              space_at_ms; /* when free space was last looked at */
 	bool                 space_low, reserved;

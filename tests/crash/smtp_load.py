@@ -15,6 +15,29 @@ class Sent:
     __slots__ = ("ident", "digest", "size", "rcpts", "offered", "result", "reply")
 
 
+def exchange(connection, ident, offered, size):
+    """Send one message; what was told about it, and whether the connection is gone."""
+    s = Sent()
+    data = content.make(ident, size)
+    s.ident, s.digest, s.size, s.offered = ident, content.digest(data), len(data), offered
+    s.rcpts, s.result, s.reply = [], REFUSED, b""
+    try:
+        s.rcpts, code, s.reply = connection.mail("crash@outside.test", offered, data)
+    except Lost:
+        return s, True
+    s.result = UNKNOWN if code == 0 else OK if code == 250 and s.rcpts else REFUSED
+    return s, code in (0, 421)
+
+
+def send(world, ident, offered, size=3000):
+    """The same over a connection of its own."""
+    connection = Smtp(world.port(25))
+    try:
+        return exchange(connection, ident, offered, size)[0]
+    finally:
+        connection.close()
+
+
 class SmtpLoad:
     """`rcpts` are addresses here. Each client sends, records, and goes on; a lost connection is made again."""
 
@@ -76,18 +99,9 @@ class SmtpLoad:
                 time.sleep(r.random() * 2 * self.pause)
 
     def one(self, connection, r):
-        s = Sent()
-        s.ident = "m%d" % next(self.numbers)
-        data = content.make(s.ident, r.randint(*(BIG if r.random() < self.large_share else SMALL)))
-        s.digest, s.size = content.digest(data), len(data)
-        s.offered = r.sample(self.rcpts, min(r.choice((1, 1, 1, 2, 3, len(self.rcpts))), len(self.rcpts)))
-        s.rcpts, s.result, s.reply = [], REFUSED, b""
-        try:
-            s.rcpts, code, s.reply = connection.mail("crash@outside.test", s.offered, data)
-            s.result = UNKNOWN if code == 0 else OK if code == 250 and s.rcpts else REFUSED
-            lost = code in (0, 421)
-        except Lost:
-            lost = True
+        size = r.randint(*(BIG if r.random() < self.large_share else SMALL))
+        offered = r.sample(self.rcpts, min(r.choice((1, 1, 1, 2, 3, len(self.rcpts))), len(self.rcpts)))
+        s, lost = exchange(connection, "m%d" % next(self.numbers), offered, size)
         with self.lock:
             self.book.append(s)
         if lost:

@@ -17,4 +17,4 @@ def test_rounds():
         findings = rounds.finish()
         print(rounds.summary())
     assert not findings, "\n".join(findings[:40]) + "\n" + rounds.summary()
-    assert rounds.counts["rounds"] >= 5 and rounds.counts["deliveries"] >= 20, rounds.summary()
+    assert rounds.counts["rounds"] >= 5 and rounds.ledger.counts["deliveries"] >= 20, rounds.summary()

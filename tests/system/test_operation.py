@@ -6,6 +6,7 @@ import smtplib
 import socket
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -191,6 +192,50 @@ def test_queue_commands(server):
     assert server.command("queue", "show", "nonsense").returncode == 2
     assert server.command("queue", "remove").returncode == 2
     assert server.command("queue", "retry", "--all").returncode == 0
+
+
+def account_of(server, address):
+    return next((a for a in server.command("account", "list", json_out=True)["accounts"] if a["address"] == address), None)
+
+
+def stored(server, account):
+    """The folder of an account, if there is one."""
+    return [path for path, folders, files in os.walk(os.path.join(server.dir, "data", "accounts")) if "mail.db" in files
+            and int(os.path.basename(path)) == account]
+
+
+def mail_to(server, address):
+    with smtplib.SMTP("127.0.0.1", server.port(25), timeout=30) as s:
+        s.sendmail("out@else.test", [address], "From: out@else.test\r\nSubject: kept\r\n\r\nHello.\r\n")
+    until(lambda: stored(server, account_of(server, address)["id"]))
+
+
+def until(ask):
+    end = time.monotonic() + 30
+    while not ask():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_removed_account_comes_back(server):
+    mail_to(server, "erin@demo.test")
+    account = account_of(server, "erin@demo.test")["id"]
+    assert server.command("account", "remove", "erin@demo.test").returncode == 0
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        mail_to(server, "erin@demo.test")
+    assert server.command("account", "enable", "erin@demo.test").returncode == 0
+    assert account_of(server, "erin@demo.test")["id"] == account and stored(server, account)
+
+
+def test_removed_account_is_forgotten_in_the_end():
+    with Server(environment={"POSTRIDER_RETENTION": "1"}) as server:
+        mail_to(server, "carol@demo.test")
+        gone, kept = (account_of(server, a + "@demo.test")["id"] for a in ("carol", "bob"))
+        assert server.command("account", "remove", "carol@demo.test").returncode == 0
+        until(lambda: account_of(server, "carol@demo.test") is None)
+        until(lambda: not stored(server, gone))
+        assert stored(server, kept) and account_of(server, "bob@demo.test")
+        assert server.command("account", "enable", "carol@demo.test").returncode == 3
 
 
 def test_without_a_server():

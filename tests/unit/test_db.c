@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "db/db.h"
+#include "db/db_gather.h"
 #include "sys/boot.h"
 #include "sys/disk.h"
 #include "sys/fault.h"
@@ -198,14 +199,13 @@ static void test_checkpoint(void **state)
 	close(fd);
 	assert_true(size < 40 * 4096); /* the log starts over again and again */
 	assert_int_equal(count(db), 200);
-	/* A reader keeps the checkpoint from its work: then nothing may count as synced. */
+	/* A reader keeps the checkpoint from its work: the long log was synced by itself. */
 	reader = open_with(&v1, 8);
 	assert_ok(db_begin_read(reader));
 	assert_int_equal(count(reader), 200);
-	for (uint64_t i = 300; i < 310; i++) {
+	for (uint64_t i = 300; i < 310; i++)
 		assert_ok(put(db, i, str_n(big, sizeof(big))));
-		assert_true(db_unsynced(db));
-	}
+	assert_false(db_unsynced(db));
 	assert_int_equal(count(reader), 200);
 	db_close(&reader);
 	db_close(&db);
@@ -322,6 +322,97 @@ static void test_dead_writer(void **state)
 	db_close(&db);
 	close(pipes[0]);
 	close(pipes[1]);
+}
+
+/* It died behind its commit, before it could note that: nobody knows of a sync that covers it. */
+static void test_dead_committed(void **state)
+{
+	struct db *db = open_with(&v1, 0);
+	uint64_t   before;
+	int        fd;
+
+	(void)state;
+	assert_ok(put(db, 1, STR("x")));
+	assert_ok(db_sync(db));
+	before = db_commits(db);
+	assert_ok(put(db, 2, STR("y")));
+	fd = openat(dir_fd, "sub/t.db.lock", O_RDWR);
+	assert_int_equal(pwrite(fd, &before, 8, 32), 8); /* done.commit, and again: docs/formats/durability.md */
+	assert_int_equal(pwrite(fd, &before, 8, 56), 8);
+	close(fd);
+	assert_true(db_unsynced(db));
+	assert_ok(db_begin_write(db));
+	assert_ok(db_commit(db)); /* nothing written */
+	assert_true(db_unsynced(db));
+	assert_ok(db_begin_write(db));
+	db_rollback(db);
+	assert_true(db_unsynced(db));
+	assert_ok(put(db, 3, STR("z")));
+	assert_ok(db_sync(db));
+	assert_false(db_unsynced(db));
+	db_close(&db);
+}
+
+static void *put_many(void *arg)
+{
+	static char page[3000];
+	struct db  *db = open_with(&v1, 10000);
+
+	(void)arg;
+	memset(page, 'c', sizeof(page));
+	for (uint64_t i = 100; i < 200; i++)
+		assert_ok(put(db, i, str_n(page, sizeof(page))));
+	db_close(&db);
+	return NULL;
+}
+
+/* A transaction outgrew the cache, so that some of it was written to the log early, and is rolled back. What others then write to
+ * the same place stays. */
+static void test_rolled_back(void **state)
+{
+	static char big[400 * KIB];
+	struct db  *db = open_with(&v1, 1);
+	struct db_stmt *s;
+	pthread_t   thread;
+	uint64_t    n;
+
+	(void)state;
+	assert_ok(put(db, 2, STR("checkpointed"))); /* so the rollback need not read the log, which would bring it up to date */
+	assert_ok(db_begin_write(db));
+	s = db_sql(db, "INSERT INTO t VALUES (1, 1, ?1)");
+	db_bind_blob(s, 1, str_n(big, sizeof(big)));
+	assert_ok(db_run(s));
+	db_rollback(db);
+	assert_int_equal(pthread_create(&thread, NULL, put_many, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_ok(put(db, 1, STR("later")));
+	db_close(&db);
+	db = open_with(&v1, 10000);
+	s = db_sql(db, "SELECT count(*) FROM t WHERE v = ?1");
+	memset(big, 'c', 3000);
+	db_bind_blob(s, 1, str_n(big, 3000));
+	assert_ok(db_step(s));
+	n = db_u64(s, 0);
+	db_done(s);
+	assert_int_equal(n, 100);
+	db_close(&db);
+}
+
+/* The header of a frame that is mended is on its way at once: no page follows that would take it along. */
+static void test_gather_mended(void **state)
+{
+	static char frame[24 + 4096], header[24] = "abcdefgh";
+	int         fd = openat(dir_fd, "log", O_RDWR | O_CREAT, 0600);
+
+	(void)state;
+	assert_int_equal(db_gather_pwrite(fd, frame, 24, 32), 24);
+	assert_int_equal(db_gather_pwrite(fd, frame, 4096, 56), 4096);
+	assert_int_equal(db_gather_pread(fd, frame, sizeof(frame), 32), (ssize_t)sizeof(frame));
+	assert_int_equal(db_gather_pwrite(fd, header, 24, 32), 24);
+	assert_int_equal(pread(fd, frame, 24, 32), 24);
+	assert_memory_equal(frame, header, 24);
+	db_gather_end();
+	close(fd);
 }
 
 static void test_damaged(void **state)
@@ -476,6 +567,95 @@ static void test_suspect_checkpoint(void **state)
 	}
 }
 
+static enum status step_put(struct db *db, uint64_t i, char c)
+{
+	static char     big[3000];
+	struct db_stmt *s;
+	enum status     st = db_begin_write(db);
+
+	memset(big, c, sizeof(big));
+	if (st == ST_OK) {
+		s = db_sql(db, "INSERT OR REPLACE INTO t VALUES (1, ?1, ?2)");
+		db_bind_u64(s, 1, i);
+		db_bind_blob(s, 2, str_n(big, sizeof(big)));
+		st = db_run(s);
+	}
+	if (st == ST_OK) {
+		s = db_sql(db, "INSERT OR REPLACE INTO n VALUES (1, ?1)");
+		db_bind_u64(s, 1, i);
+		st = db_run(s);
+	}
+	if (st == ST_OK)
+		return db_commit(db);
+	db_rollback(db);
+	return st;
+}
+
+/* After step n the rows up to n are new, the others old. */
+static void steps_check(struct db *db, uint64_t steps_max)
+{
+	struct db_stmt *s = db_sql(db, "SELECT n FROM n");
+	uint64_t        n, rows = 0;
+
+	assert_ok(db_step(s));
+	n = db_u64(s, 0);
+	db_done(s);
+	s = db_sql(db, "SELECT id, v FROM t ORDER BY id");
+	while (db_step(s) == ST_OK) {
+		assert_int_equal(db_str(s, 1).p[0], db_u64(s, 0) <= n ? 'b' : 'a');
+		rows++;
+	}
+	db_done(s);
+	assert_int_equal(rows, steps_max);
+}
+
+/* A checkpoint fails while the log holds commits that nobody has synced: the repaired file is as after one of them, not a mixture.
+ * `reboot`: before the repair. */
+static void suspect_whole(unsigned nth, bool reboot)
+{
+	struct boot_id was = boot_id();
+	struct db     *db = open_with(&v1, 10000);
+	uint64_t       i;
+
+	for (i = 1; i <= 60; i++)
+		assert_ok(step_put(db, i, 'a'));
+	assert_ok(step_put(db, 1, 'b'));
+	assert_ok(db_sync(db));
+	db_close(&db);
+	db = open_with(&v1, 20);
+	fault_set("db.sync", "t.db", nth, false, EIO);
+	for (i = 2; i <= 60; i++)
+		if (step_put(db, i, 'b') != ST_OK || (nth > 6 && i % 7 == 0 && db_sync(db) != ST_OK))
+			break;
+	fault_clear();
+	assert_true(db_is_suspect(PATH));
+	db_close(&db);
+	if (reboot) {
+		boot_id_set((struct boot_id){ 7, 8 });
+		db = open_with(&v1, 20);
+		assert_st(db_sync(db), ST_SUSPECT);
+		db_close(&db);
+	}
+	assert_ok(db_repair(PATH));
+	db = open_with(&v1, 20);
+	steps_check(db, 60);
+	assert_ok(put(db, 1000, STR("x")));
+	assert_ok(db_sync(db));
+	db_close(&db);
+	boot_id_set(was);
+}
+
+static void test_suspect_whole(void **state)
+{
+	for (unsigned i = 2; i < 24; i++) {
+		if (i > 2)
+			setup(state);
+		suspect_whole(i / 2, i % 2);
+		if (i < 23)
+			teardown(state);
+	}
+}
+
 /* The repair itself is cut off at each of its renames and syncs, then tried again. */
 static void test_repair_interrupted(void **state)
 {
@@ -518,6 +698,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_concurrent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dead_writer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dead_committed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rolled_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gather_mended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boot, setup, teardown),
 #ifdef POSTRIDER_FAULTS
@@ -525,6 +708,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_suspect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_reboot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_checkpoint, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suspect_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_repair_interrupted, setup, teardown),
 #endif
 	};

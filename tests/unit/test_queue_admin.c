@@ -69,7 +69,7 @@ static void test_show_and_retry(void **state)
 	assert_int_equal(s.rcpt_count, 1);
 	assert_int_equal(s.rcpts[0].attempts, 1);
 	assert_str(s.rcpts[0].target, STR("bob@two.test"));
-	assert_str(s.rcpts[0].answer, STR("4.7.1 451 come back later"));
+	assert_str(s.rcpts[0].answer, STR("4.7.1 mx.far.test [192.0.2.9]:25: 451 come back later"));
 	assert_str(s.session, STR("s1"));
 	assert_int_equal(queue_show(r->q, id + 1, r->arena, &s), ST_NOT_FOUND);
 	assert_int_equal(queue_retry(r->q, id + 1, &count), ST_NOT_FOUND);

@@ -142,9 +142,9 @@ static void test_refused(void **state)
 }
 
 /* Many submits in one transaction: one sync for all. */
+#ifdef POSTRIDER_FAULTS
 static uint64_t syncs;
 
-#ifdef POSTRIDER_FAULTS
 static void count_sync(void *arg, const struct fault_event *e)
 {
 	(void)arg;

@@ -143,6 +143,37 @@ static void test_lost_then_not_asked(void **state)
 	rig_free(&r);
 }
 
+/* No answer within the deadline, again and again: unknown, so the id stays; but no crash, so it is not held. */
+static void test_late(void **state)
+{
+	struct rig                         *r = rig_new();
+	const struct local_deliver_request *d;
+	struct fake_call                   *c;
+	uint64_t                            id;
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@demo.test", MAIL);
+	for (int i = 0; i < 5; i++) {
+		rig_resolve(r, "5");
+		d = next_local(&c);
+		assert_int_equal(d->delivery, id);
+		assert_true(d->floor <= id);
+		rig_pass(r, 5 * MINUTES);
+		fake_ipc_answer(c, ST_TEMP, NULL);
+		rig_settle(r);
+		assert_int_equal(rig_show(r, id).entry.state, QUEUE_WAITING);
+		rig_pass(r, 2 * MINUTES);
+	}
+	rig_resolve(r, "5");
+	d = next_local(&c);
+	assert_int_equal(d->delivery, id);
+	fake_ipc_answer(c, ST_OK, &(struct local_deliver_reply){ LOCAL_DELIVERED, STR(""), STR("") });
+	rig_settle(r);
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
 /* ---- a message that ends its process is held after three times; other mail goes on ---- */
 
 static void test_poison(void **state)
@@ -438,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_ids_rise),
 		cmocka_unit_test(test_partial_remote),
 		cmocka_unit_test(test_lost_then_not_asked),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_poison),
 		cmocka_unit_test(test_poison_bystanders),
 		cmocka_unit_test(test_nobody),

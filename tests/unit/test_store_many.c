@@ -1,4 +1,5 @@
 /* tests/unit/test_store_many.c - threads, processes, failing disks, and a process that may not walk to its files. */
+#include "db/db.h"
 #include "store_unit.h"
 
 #include <errno.h>
@@ -225,6 +226,36 @@ static void test_suspect(void **state)
 	store_unit_done(&u);
 }
 
+/* Another process repairs the account between a delivery and its settling: nobody may say that the delivery is durable. */
+static void test_repaired_meanwhile(void **state)
+{
+	struct store_unit     u;
+	struct store_account *a;
+	struct store_settled *settled;
+	size_t                n;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, 2, &a));
+	store_unit_deliver(a, u.arena, 1, STR("a: b\r\n\r\nsettled"));
+	assert_ok(store_settle(a));
+	store_unit_deliver(a, u.arena, 2, STR("a: b\r\n\r\nnot"));
+	store_close(&a);
+	db_mark_suspect("accounts/02/2/mail.db");
+	assert_ok(db_repair("accounts/02/2/mail.db"));
+	store_settle_all(u.store, u.arena, &settled, &n);
+	assert_int_equal(n, 1);
+	assert_st(settled[0].status, ST_TEMP);
+	assert_ok(store_open(u.store, 2, &a));
+	assert_true(store_unit_deliver(a, u.arena, 1, STR("a: b\r\n\r\nsettled")).duplicate);
+	assert_false(store_unit_deliver(a, u.arena, 2, STR("a: b\r\n\r\nnot")).duplicate);
+	store_close(&a);
+	store_settle_all(u.store, u.arena, &settled, &n);
+	assert_int_equal(n, 1);
+	assert_st(settled[0].status, ST_OK);
+	store_unit_done(&u);
+}
+
 /* The disk refuses the n-th write or sync of an append, for each n: all or nothing, and the account goes on. */
 static void test_refused_writes(void **state)
 {
@@ -298,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_boot_gap),
 #ifdef POSTRIDER_FAULTS
 		cmocka_unit_test(test_suspect),
+		cmocka_unit_test(test_repaired_meanwhile),
 		cmocka_unit_test(test_refused_writes),
 		cmocka_unit_test(test_reserve),
 #endif
