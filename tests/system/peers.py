@@ -211,13 +211,17 @@ class Imap(Peer):
                 return int(numbers[0])
             if any(h.endswith(b" EXISTS") for h in hits):
                 continue
-            self.start("IDLE")
-            seen, going = [], False
-            while not (going and any(l.endswith(b" EXISTS") for l in seen)):
-                seen.append(self.line())
-                going = going or seen[-1].startswith(b"+")
-            self.send("DONE\r\n")
-            assert self.finish()[0].startswith(b"OK"), seen
+            self.wait_for_news()
+
+    def wait_for_news(self):
+        """IDLE until a message is announced."""
+        self.start("IDLE")
+        seen, going = [], False
+        while not (going and any(l.endswith(b" EXISTS") for l in seen)):
+            seen.append(self.line())
+            going = going or seen[-1].startswith(b"+")
+        self.send("DONE\r\n")
+        assert self.finish()[0].startswith(b"OK"), seen
 
 
 with open(BIN, "rb") as f:
