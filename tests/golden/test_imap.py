@@ -78,7 +78,7 @@ def test_transcripts_without_views(tmp_path):
     """The same answers when every view is dropped as soon as a session waits: it is a function of (mailbox, modseq)."""
     s = Server(tmp_path, LAB="1", VIEW_MS="1")
     for n, path in enumerate(TRANSCRIPTS):
-        Player("127.0.0.1", s.port, "user%d" % (n + 1), "secret", "box").play(path)
+        Player("127.0.0.1", s.port, "user%d" % (n + 1), "secret", "box", repeats=True).play(path)
     s.stop()
 
 
