@@ -20,6 +20,8 @@
 
 #include "base/log.h"
 
+#define QUEUE_TURN 8u /* connections taken from the queue between two looks at the poll set */
+
 /* ---- the queue ---- */
 
 void net_queue_push(struct net *net, struct net_conn *c)
@@ -33,7 +35,9 @@ void net_queue_push(struct net *net, struct net_conn *c)
 	net->queue_last = c;
 	atomic_fetch_add(&net->queued, 1);
 	pthread_mutex_unlock(&net->queue_lock);
-	sys_ready_notify(net->poll);
+	/* A worker that does not wait yet looks at `queued` before it does. */
+	if (atomic_load(&net->waiting) > 0)
+		sys_ready_notify(net->poll);
 }
 
 static struct net_conn *queue_pop(struct net *net)
@@ -140,8 +144,7 @@ static void *worker_main(void *arg)
 		atomic_fetch_add(&net->busy, 1);
 		if (item)
 			worker_event(w, item);
-		c = queue_pop(net);
-		if (c)
+		for (unsigned i = 0; i < QUEUE_TURN && (c = queue_pop(net)) != NULL; i++)
 			net_conn_run(w, c);
 		atomic_fetch_sub(&net->busy, 1);
 	}

@@ -83,7 +83,7 @@ static void content_take(struct fake_ask *f, const struct queue_submit_request *
 	}
 }
 
-static enum status submit(void *ctx, const struct queue_submit_request *r, struct queue_submit_reply *ret)
+static enum status submit_take(void *ctx, const struct queue_submit_request *r, struct queue_submit_reply *ret)
 {
 	struct fake_ask *f = ctx;
 	enum status      st = f->submit_status[MIN(f->submits, FAKE_STEPS - 1)];
@@ -110,6 +110,14 @@ static enum status submit(void *ctx, const struct queue_submit_request *r, struc
 	}
 	content_take(f, r);
 	return ST_OK;
+}
+
+static void submit(void *ctx, const struct queue_submit_request *r, smtp_submit_fn *done, void *arg)
+{
+	struct queue_submit_reply reply;
+	enum status               st = submit_take(ctx, r, &reply);
+
+	done(arg, st, st == ST_OK ? &reply : NULL);
 }
 
 static enum status known(void *ctx, struct str txid, struct queue_known_reply *ret)
