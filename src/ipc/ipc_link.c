@@ -166,14 +166,7 @@ void ipc_detach(struct ipc *ipc, enum role_id peer, unsigned instance)
 
 static bool usable(struct ipc_link *l)
 {
-	bool dead = true;
-
-	if (l) {
-		pthread_mutex_lock(&l->lock);
-		dead = l->dead;
-		pthread_mutex_unlock(&l->lock);
-	}
-	return !dead;
+	return l && !atomic_load(&l->dead);
 }
 
 struct ipc_link *ipc_link_find(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_lane lane)

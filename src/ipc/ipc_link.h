@@ -3,6 +3,7 @@
 #define IPC_IPC_LINK_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "base/map.h"
@@ -16,11 +17,10 @@ struct ipc_wait {
 	enum ipc_msg_id id;
 	int64_t         deadline_ms; /* monotonic */
 	/* waiting thread */
-	pthread_cond_t cond;
-	bool           claimed, over; /* claimed: the reader is filling it in; over: done */
-	enum status    status;
-	struct arena  *arena;
-	void          *reply;
+	sem_t         over; /* status and reply are there; not the link's lock, which the reader needs for the next answer */
+	enum status   status;
+	struct arena *arena;
+	void         *reply;
 	/* or callback */
 	ipc_done_fn *done;
 	void        *arg;
@@ -36,10 +36,10 @@ struct ipc_link {
 	uint64_t        epoch;
 	int             fd;
 	_Atomic int     refs;
-	pthread_mutex_t lock;  /* waits, next_number, dead */
+	pthread_mutex_t lock;  /* waits, next_number; dead is set under it */
 	struct map      waits; /* number -> struct ipc_wait */
 	uint64_t        next_number;
-	bool            dead;
+	_Atomic bool    dead;
 	pthread_mutex_t write_lock; /* fd for writing, out */
 	struct buf      out;
 	_Atomic bool    bus_overrun;
