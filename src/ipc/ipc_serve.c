@@ -257,7 +257,7 @@ void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f)
 	};
 	atomic_fetch_add(&l->refs, 1);
 	atomic_fetch_add(&l->open, r->weight);
-	if (st == ST_OK && m->lane != l->lane)
+	if (st == ST_OK && (m->lane != l->lane || !(m->askers & 1u << l->peer)))
 		st = ST_DENIED;
 	if (st == ST_OK)
 		st = ipc_decode(arena_dup(a, f->payload), &f->fds, &m->request, body, a, f->version);

@@ -1,4 +1,4 @@
-/* ipc/: codec, graph, calls, answers, lost channels, descriptors, limits, bus. */
+/* ipc/: codec, graph, calls, answers, lost channels, descriptors, limits, askers, bus. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -148,7 +148,7 @@ struct pair {
 	sem_t               hold;
 	struct ipc_request *held[2];
 	unsigned            held_count;
-	unsigned            spools;
+	unsigned            spools, removed;
 };
 
 static void on_known(void *ctx, struct ipc_request *r)
@@ -175,7 +175,14 @@ static void on_spool(void *ctx, struct ipc_request *r)
 	close(reply.spool);
 }
 
+static void on_remove(void *ctx, struct ipc_request *r)
+{
+	((struct pair *)ctx)->removed++;
+	ipc_reply(r, ST_OK, &(struct queue_count_reply){ 1 });
+}
+
 static const struct ipc_row queue_rows[] = {
+	{ IPC_QUEUE_REMOVE, on_remove, 0 },
 	{ IPC_QUEUE_KNOWN, on_known, 1 },
 	{ IPC_QUEUE_SPOOL, on_spool, 0 },
 };
@@ -465,6 +472,36 @@ static void test_too_many_octets(void **state)
 	free(content);
 }
 
+/* ---- who may ask what ---- */
+
+/* A process that strangers have broken into must not give an administrator's orders. */
+static void test_askers(void **state)
+{
+	struct pair              *p = pair_new();
+	struct arena             *a = arena_new(NULL);
+	struct queue_count_reply  count;
+	struct queue_known_reply  known;
+
+	(void)state;
+	assert_int_equal(ipc_call(p->smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_REMOVE, &(struct queue_id_request){ .id = 0 }, a, &count), ST_DENIED);
+	assert_int_equal(p->removed, 0);
+	assert_int_equal(ask(p, STR("known"), &known), ST_OK);
+	/* Every message has its askers, and each of them a way to ask it. */
+	for (unsigned id = 1; id < IPC_MSG_COUNT; id++) {
+		const struct ipc_msg *m = &ipc_msgs[id];
+
+		assert_true(m->askers != 0 || m->server == ROLE_CONTROL);
+		if (m->admin)
+			assert_int_equal(m->askers & ~(1u << ROLE_CONTROL), 0);
+		for (unsigned role = 0; role < ROLE_COUNT; role++) {
+			const struct ipc_edge *e = ipc_edge_find((enum role_id)role, m->server);
+
+			assert_true(!(m->askers & 1u << role) || (e && (e->lanes & 1u << m->lane)));
+		}
+	}
+	arena_free(&a);
+}
+
 /* ---- bus ---- */
 
 struct heard {
@@ -515,7 +552,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codec_all), cmocka_unit_test(test_codec_hostile), cmocka_unit_test(test_graph_has_no_circle),
 		cmocka_unit_test(test_calls),     cmocka_unit_test(test_lost_channel),  cmocka_unit_test(test_bad_peer),
-		cmocka_unit_test(test_bus),       cmocka_unit_test(test_too_many_requests),
+		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_too_many_octets),
 	};
 
