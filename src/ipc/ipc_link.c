@@ -49,6 +49,7 @@ void ipc_link_unref(struct ipc_link *l)
 	buf_done(&l->out);
 	pthread_mutex_destroy(&l->lock);
 	pthread_mutex_destroy(&l->write_lock);
+	pthread_cond_destroy(&l->room);
 	free(l);
 }
 
@@ -56,6 +57,7 @@ void ipc_link_kill(struct ipc_link *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->dead = true;
+	pthread_cond_signal(&l->room);
 	pthread_mutex_unlock(&l->lock);
 	shutdown(l->fd, SHUT_RDWR); /* wakes the reader, which then lets go */
 	ipc_waits_expire(l, 0, true);
@@ -103,7 +105,10 @@ static void *reader_main(void *arg)
 		return NULL;
 	}
 	ipc_reader_init(&r, l->fd);
-	while ((st = ipc_reader_next(&r, &f)) == ST_OK) {
+	for (;;) {
+		st = ipc_room_wait(l) ? ipc_reader_next(&r, &f) : ST_CLOSED;
+		if (st != ST_OK)
+			break;
 		if (f.type >= IPC_MSG_COUNT || f.reply != l->asks) {
 			ipc_fds_close(&f.fds);
 			st = ST_CORRUPT;
@@ -126,13 +131,15 @@ static void *reader_main(void *arg)
 
 void ipc_attach(struct ipc *ipc, bool asks, enum role_id peer, unsigned instance, enum ipc_lane lane, uint64_t epoch, int fd)
 {
-	struct ipc_link *l = calloc(1, sizeof(*l)), *old;
+	struct ipc_link       *l = calloc(1, sizeof(*l)), *old;
+	const struct ipc_edge *edge = asks ? NULL : ipc_edge_find(peer, ipc->self);
 
 	CHECK(l && peer < ROLE_COUNT && instance < ROLE_INSTANCES_MAX && lane < IPC_LANE_COUNT);
 	*l = (struct ipc_link){ .ipc = ipc, .asks = asks, .peer = peer, .instance = instance, .lane = lane, .epoch = epoch, .fd = fd,
-				.refs = 2 };
+				.refs = 2, .open_max = edge ? edge->open : LIMIT_IPC_OPEN };
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_mutex_init(&l->write_lock, NULL);
+	pthread_cond_init(&l->room, NULL);
 	map_init(&l->waits);
 	buf_init(&l->out, LIMIT_IPC_FRAME + IPC_HEADER);
 

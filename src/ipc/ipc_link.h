@@ -43,6 +43,11 @@ struct ipc_link {
 	pthread_mutex_t write_lock; /* fd for writing, out */
 	struct buf      out;
 	_Atomic bool    bus_overrun;
+	/* Where we answer: what the peer has asked and we have not answered yet, see ipc_serve.c. */
+	_Atomic uint64_t open;     /* requests and their octets in one number */
+	size_t           open_max; /* octets */
+	_Atomic bool     full;     /* the reader waits for room */
+	pthread_cond_t   room;     /* with lock */
 };
 
 struct ipc_task {
@@ -86,6 +91,8 @@ enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, cons
 
 void ipc_answer_arrived(struct ipc_link *l, struct ipc_frame *f);  /* ipc_call.c */
 void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f); /* ipc_serve.c */
+/* Wait until the link may have one more request open: what its reader does before it reads. False: the link is dead. */
+bool ipc_room_wait(struct ipc_link *l);                            /* ipc_serve.c */
 void ipc_waits_expire(struct ipc_link *l, int64_t now_ms, bool all);
 void ipc_bus_run(struct ipc_link *l);                              /* ipc_bus.c: reader thread of a bus lane */
 void ipc_bus_retry(struct ipc_link *l);

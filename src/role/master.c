@@ -22,6 +22,7 @@
 #include "sys/clock.h"
 #include "sys/dir.h"
 #include "sys/fd.h"
+#include "sys/sandbox.h"
 #include "sys/spawn.h"
 
 #define PROCESSES_MAX  (ROLE_COUNT * ROLE_INSTANCES_MAX)
@@ -31,6 +32,8 @@
 #define START_MS       60000 /* from spawn to READY; then it is killed */
 #define STAGE_MS       60000 /* a stage of stopping; then its processes are killed */
 #define PAIR_OCTETS    (1 << 20)
+#define HEAR_MAX       8u    /* messages of one process before the others have their turn */
+#define COMPLAINT_MS   60000 /* after a complaint, another one so soon is not believed, see on_complaint */
 
 enum process_state { DOWN, STARTING, UP };
 
@@ -44,6 +47,8 @@ struct process {
 	int64_t            since_ms, again_ms; /* monotonic */
 	int64_t            started_ms;         /* wall */
 	unsigned           restarts, backoff_ms;
+	pid_t              blamed;        /* in its last complaint; 0: there was none */
+	int64_t            complained_ms; /* monotonic */
 };
 
 struct master {
@@ -199,7 +204,7 @@ static void process_start(struct master *m, struct process *p)
 {
 	char        title[64], instance[8];
 	const char *argv[] = { title, "role", role_name(p->id), instance, NULL };
-	struct spawn s = { .argv = argv, .log = m->log_fd };
+	struct spawn s = { .argv = argv, .log = -1 };
 	int         fd[2];
 
 	snprintf(title, sizeof(title), "postrider: %s", role_name(p->id));
@@ -210,13 +215,16 @@ static void process_start(struct master *m, struct process *p)
 	    fd_pair(fd, true, PAIR_OCTETS) != ST_OK)
 		return;
 	s.channel = fd[1];
-	if (spawn_self(&s, &p->pid) != ST_OK) {
+	p->blamed = 0;
+	if (master_log_open(&s.log) != ST_OK || spawn_self(&s, &p->pid) != ST_OK) {
 		log_error("cannot start a process", LOG_C("process", role_name(p->id)), LOG_ERRNO(errno));
 		close(fd[0]);
 		close(fd[1]);
+		fd_close(&s.log);
 		return;
 	}
 	close(fd[1]);
+	fd_close(&s.log);
 	p->fd = fd[0];
 	p->state = STARTING;
 	p->started_ms = clock_wall_ms();
@@ -259,32 +267,75 @@ static struct process *process_find(struct master *m, uint32_t id, uint32_t inst
 	return NULL;
 }
 
+/* What it says from now on is not heard. */
+static void turn_away(struct process *p, const char *why)
+{
+	kill_process(p, why);
+	fd_close(&p->fd); /* SIGCHLD tells the rest */
+}
+
+/* A process blames another one: that is ended, if the two share a channel. But who talks to strangers may have been broken into, and
+ * must not be able to stop the others by and by: blaming again so soon, it is ended itself. */
+static void on_complaint(struct master *m, struct process *p, const struct role_msg_peer *bad)
+{
+	struct process *q = process_find(m, bad->role, bad->instance);
+	bool            exposed = role_def_of(p->id)->needs & (SANDBOX_ACCEPT | SANDBOX_OUT);
+	int64_t         now = clock_mono_ms();
+
+	if (!q || !(ipc_edge_find(p->id, q->id) || ipc_edge_find(q->id, p->id))) {
+		turn_away(p, "blames a process with which it has no channel");
+	} else if (q->state == DOWN || q->pid == p->blamed) {
+		return; /* both lanes are lost at the same time */
+	} else if (exposed && p->blamed && now - p->complained_ms < COMPLAINT_MS) {
+		turn_away(p, "blames others again and again");
+	} else {
+		p->blamed = q->pid;
+		p->complained_ms = now;
+		kill_process(q, "broke the channel format, or does not read");
+	}
+}
+
+static void on_failed(struct master *m, struct process *p, const struct role_msg_failed *msg)
+{
+	if (m->ready_told || p->state != STARTING) {
+		turn_away(p, "cannot start");
+		return;
+	}
+	/* A first start that cannot succeed is no reason to try again and again. */
+	m->failed = true;
+	fprintf(stderr, "postrider: %s cannot start: %.*s\n", role_name(p->id), STR_FMT(msg->why));
+}
+
+static void hear_one(struct master *m, struct process *p, enum role_msg_id id, const void *msg)
+{
+	if (id == ROLE_MSG_BAD_PEER)
+		on_complaint(m, p, msg);
+	else if (id == ROLE_MSG_FAILED)
+		on_failed(m, p, msg);
+	else if (p->state == STARTING)
+		on_ready(m, p);
+	else
+		turn_away(p, "says again that it is ready");
+}
+
 static void hear(struct master *m, struct process *p)
 {
-	struct arena    *a = arena_new(m->arena);
-	enum role_msg_id id;
-	void            *msg;
-	enum status      st;
+	for (unsigned n = 0; n < HEAR_MAX && p->fd >= 0; n++) {
+		struct arena    *a = arena_new(m->arena);
+		enum role_msg_id id;
+		void            *msg;
+		enum status      st = role_msg_hear(&p->reader, a, &id, &msg);
 
-	while ((st = role_msg_next(&p->reader, a, &id, &msg)) == ST_OK) {
-		if (id == ROLE_MSG_READY) {
-			on_ready(m, p);
-		} else if (id == ROLE_MSG_FAILED && !m->ready_told) {
-			/* A first start that cannot succeed is no reason to try again and again. */
-			m->failed = true;
-			fprintf(stderr, "postrider: %s cannot start: %.*s\n", role_name(p->id), STR_FMT(((struct role_msg_failed *)msg)->why));
-		} else if (id == ROLE_MSG_BAD_PEER) {
-			const struct role_msg_peer *bad = msg;
-			struct process             *q = process_find(m, bad->role, bad->instance);
-			if (q && q->state != DOWN)
-				kill_process(q, "broke the channel format, or does not read");
-		}
+		if (st == ST_OK)
+			hear_one(m, p, id, msg);
+		else if (st == ST_CORRUPT)
+			turn_away(p, "does not speak the master's format");
+		else if (st != ST_AGAIN)
+			fd_close(&p->fd); /* SIGCHLD tells the rest */
+		arena_free(&a);
+		if (st != ST_OK)
+			break;
 	}
-	arena_free(&a);
-	if (st == ST_CORRUPT)
-		kill_process(p, "does not speak the master's format");
-	if (st != ST_AGAIN)
-		fd_close(&p->fd); /* SIGCHLD tells the rest */
 }
 
 /* ---- processes that end ---- */
