@@ -149,8 +149,7 @@ enum status ipc_call(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_
 	st = wait_add(l, &w, &head.number);
 	if (st == ST_OK) {
 		st = ipc_link_send(l, &head, &m->request, request);
-		/* Other failures end the link, and so the wait. */
-		if (st != ST_LIMIT || !take_back(l, head.number))
+		if (st == ST_OK || !take_back(l, head.number)) /* the end of the link ends the wait */
 			st = wait_for(l, &w, head.number);
 	}
 	sem_destroy(&w.over);

@@ -11,7 +11,6 @@
 
 #define READ_OCTETS   (160 * KIB) /* asked for at once; holds the largest packet of role_msg */
 #define KEEP_OCTETS   (160 * KIB) /* input buffer kept between frames */
-#define SEND_STALL_MS 30000      /* a peer that reads nothing for so long counts as lost */
 
 void ipc_frame_begin(struct buf *out)
 {
@@ -62,10 +61,8 @@ static ssize_t send_some(int fd, struct str s, const struct ipc_fds *fds)
 	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
+enum status ipc_frame_end(struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
 {
-	struct str rest = buf_str(out);
-
 	if (out->over || out->n > LIMIT_IPC_FRAME + IPC_HEADER)
 		return ST_LIMIT;
 	put_be(out->p, out->n - IPC_HEADER, 4);
@@ -74,21 +71,41 @@ enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head
 	put_be(out->p + 7, (head->reply ? 1u : 0u) | (fds ? fds->n << 4 : 0u), 1);
 	put_be(out->p + 8, head->number, 8);
 	put_be(out->p + 16, head->status, 4);
-	while (rest.n > 0) {
-		ssize_t put = send_some(fd, rest, fds);
+	return ST_OK;
+}
+
+enum status ipc_frame_put(int fd, struct str *rest, const struct ipc_fds **fds)
+{
+	while (rest->n > 0) {
+		ssize_t put = send_some(fd, *rest, *fds);
 
 		if (put > 0) {
-			rest = str_from(rest, (size_t)put);
-			fds = NULL; /* they went with the first octets */
+			*rest = str_from(*rest, (size_t)put);
+			*fds = NULL;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			struct pollfd p = { .fd = fd, .events = POLLOUT };
-			if (poll(&p, 1, SEND_STALL_MS) == 0)
-				return ST_TEMP;
+			return ST_AGAIN;
 		} else if (errno != EINTR) {
 			return ST_CLOSED;
 		}
 	}
 	return ST_OK;
+}
+
+enum status ipc_frame_wait(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, IPC_STALL_MS) == 0 ? ST_TEMP : ST_OK;
+}
+
+enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
+{
+	enum status st = ipc_frame_end(out, head, fds);
+	struct str  rest = buf_str(out);
+
+	while (st == ST_OK && (st = ipc_frame_put(fd, &rest, &fds)) == ST_AGAIN)
+		st = ipc_frame_wait(fd);
+	return st;
 }
 
 void ipc_reader_init(struct ipc_reader *r, int fd)

@@ -28,9 +28,17 @@ struct ipc_frame {
 	struct ipc_fds fds;    /* the receiver's now */
 };
 
-/* Send one frame whole; the caller serialises. Build it with ipc_frame_begin, encode the payload behind, then send. ST_CLOSED,
- * ST_LIMIT, or ST_TEMP if the peer reads nothing for 30 s. */
+#define IPC_STALL_MS 30000 /* a peer that reads nothing for so long counts as lost */
+
+/* Build a frame with ipc_frame_begin, encode the payload behind, then ipc_frame_end. ST_LIMIT: it is too large. */
 void ipc_frame_begin(struct buf *out);
+MUST_CHECK enum status ipc_frame_end(struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
+/* Send what the socket takes now of *rest; the descriptors go with its first octet, then *fds is NULL. ST_OK: all of it; ST_AGAIN;
+ * ST_CLOSED. */
+MUST_CHECK enum status ipc_frame_put(int fd, struct str *rest, const struct ipc_fds **fds);
+/* Wait until the socket takes more. ST_TEMP: not for IPC_STALL_MS. */
+MUST_CHECK enum status ipc_frame_wait(int fd);
+/* End a frame and send it whole; the caller serialises. ST_CLOSED, ST_LIMIT, or ST_TEMP if the peer reads nothing. */
 MUST_CHECK enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
 
 struct ipc_reader {

@@ -40,8 +40,12 @@ struct ipc_link {
 	struct map      waits; /* number -> struct ipc_wait */
 	uint64_t        next_number;
 	_Atomic bool    dead;
-	pthread_mutex_t write_lock; /* fd for writing, out */
+	pthread_mutex_t write_lock; /* fd for writing, and the next lines; see ipc_send.c */
 	struct buf      out;
+	struct ipc_rest *rests, **rests_last; /* what the socket did not take yet */
+	size_t          rest_octets;
+	bool            flushing; /* a thread sends them */
+	pthread_cond_t  flushed;  /* some of them, or the link is dead */
 	_Atomic bool    bus_overrun;
 	/* Where we answer: what the peer has asked and we have not answered yet, see ipc_serve.c. */
 	_Atomic uint64_t open;     /* requests and their octets in one number */
@@ -83,11 +87,14 @@ struct ipc {
 void ipc_link_unref(struct ipc_link *l);
 /* End all waits with ST_TEMP; later sends fail. */
 void ipc_link_kill(struct ipc_link *l);
+/* Its peer is to be ended; `why` is for the log. */
+void ipc_link_blame(struct ipc_link *l, const char *why);
 /* A living link on which to ask, with a reference, or NULL. */
 struct ipc_link *ipc_link_find(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_lane lane);
 
-/* Encode and send; serialised. */
-enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, const struct ipc_shape *shape, const void *msg);
+/* Encode and send; serialised. Waits for the peer only when LIMIT_IPC_BACKLOG octets wait already. ST_OK: it goes out if the link lives;
+ * ST_CLOSED; not sent: ST_LIMIT, ST_BUSY (no descriptors). */
+enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, const struct ipc_shape *shape, const void *msg); /* ipc_send.c */
 
 void ipc_answer_arrived(struct ipc_link *l, struct ipc_frame *f);  /* ipc_call.c */
 void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f); /* ipc_serve.c */

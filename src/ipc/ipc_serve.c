@@ -161,9 +161,9 @@ void ipc_reply(struct ipc_request *public, enum status status, const void *reply
 	uint64_t         weight = r->weight;
 	enum status      st = ipc_link_send(l, &head, &ipc_msgs[public->id].reply, status == ST_OK ? reply : NULL);
 
-	if (st == ST_LIMIT) { /* a bug of the handler: the asker must not wait in vain */
-		log_error("answer over its limits", LOG_C("message", ipc_msgs[public->id].name));
-		head.status = ST_LIMIT;
+	if (st == ST_LIMIT || st == ST_BUSY) { /* a bug of the handler, or no descriptors: the asker must not wait in vain */
+		log_error("answer cannot be sent", LOG_C("message", ipc_msgs[public->id].name), LOG_ST("status", st));
+		head.status = st;
 		if (ipc_link_send(l, &head, NULL, NULL) != ST_OK)
 			log_debug("answer lost", LOG_C("message", ipc_msgs[public->id].name));
 	}

@@ -452,6 +452,60 @@ static void check_crowd(struct crowd *c, enum ipc_lane lane, enum ipc_msg_id id,
 	buf_done(&wire);
 }
 
+/* ---- a peer that does not read ---- */
+
+#define STANDING 300u /* messages of 100 KB: far more than any socket holds */
+
+static void ended(void *arg, enum status st, const void *reply)
+{
+	(void)reply;
+	assert_int_equal(st, ST_TEMP);
+	atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+/* Asking does not wait for it, and what it reads later is all there, whole, in order, with its descriptors. */
+static void test_standing_peer(void **state)
+{
+	struct ipc       *smtp = ipc_new(ROLE_SMTP, 0);
+	char             *content = calloc(1, 100000), txid[16] = "0123456789abcdef";
+	struct queue_rcpt rcpt = { STR("b@demo.test") };
+	struct ipc_reader in;
+	struct ipc_frame  f;
+	atomic_uint       ends = 0;
+	int               fd[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(fd_pair(fd, false, 65536), ST_OK);
+	ipc_attach(smtp, true, ROLE_QUEUE, 0, IPC_LANE_BULK, 1, fd[0]);
+	for (unsigned i = 0; i < STANDING; i++) {
+		struct queue_submit_request q = { .txid = str_n(txid, sizeof(txid)), .rcpts = &rcpt, .rcpt_count = 1, .size = i,
+						  .content = str_n(content, 100000), .spool = i % 2 ? file : -1 };
+
+		ipc_start(smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_SUBMIT, &q, ended, &ends);
+	}
+	close(file);
+	ipc_reader_init(&in, fd[1]);
+	for (unsigned i = 0; i < STANDING; i++) {
+		struct arena               *a = arena_new(NULL);
+		struct queue_submit_request q;
+
+		assert_int_equal(ipc_reader_next(&in, &f), ST_OK);
+		assert_int_equal(f.fds.n, i % 2);
+		assert_int_equal(ipc_decode(arena_dup(a, f.payload), &f.fds, &ipc_msgs[IPC_QUEUE_SUBMIT].request, &q, a, f.version), ST_OK);
+		assert_int_equal(q.size, i);
+		assert_int_equal(q.content.n, 100000);
+		if (i % 2)
+			close(q.spool);
+		arena_free(&a);
+	}
+	assert_int_equal(atomic_load(&ends), 0);
+	ipc_reader_done(&in);
+	close(fd[1]);
+	while (atomic_load(&ends) < STANDING)
+		usleep(1000);
+	free(content);
+}
+
 static void test_too_many_requests(void **state)
 {
 	static struct crowd c;
@@ -552,7 +606,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codec_all), cmocka_unit_test(test_codec_hostile), cmocka_unit_test(test_graph_has_no_circle),
 		cmocka_unit_test(test_calls),     cmocka_unit_test(test_lost_channel),  cmocka_unit_test(test_bad_peer),
-		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_too_many_requests),
+		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_standing_peer), cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_too_many_octets),
 	};
 
