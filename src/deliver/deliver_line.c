@@ -10,6 +10,7 @@
 #include "store/store_message.h"
 #include "sys/clock.h"
 #include "sys/fault.h"
+#include "sys/thread.h"
 
 #include <stdlib.h>
 
@@ -147,7 +148,7 @@ static struct store_delivery delivery_of(struct task *t, const struct store_targ
 		.content = q->content,
 		.file = q->file,
 		.size = q->size,
-		.hash = q->hash,
+		.hash = q->file >= 0 ? q->hash : STR_NONE, /* what came through memory alone, queue has looked at */
 		.received_ms = q->received_ms,
 	};
 }
@@ -338,6 +339,7 @@ void *deliver_worker_main(void *arg)
 {
 	struct deliver_local *d = arg;
 
+	thread_give_way(); /* what is accepted is safe; who is not answered yet waits */
 	pthread_mutex_lock(&d->lock);
 	for (;;) {
 		struct line *l;

@@ -24,6 +24,14 @@
 
 /* ---- the queue ---- */
 
+/* Wake one that waits, unless one that was called is still on its way; it looks at the queue after it has taken the call back. A
+ * worker that does not wait yet looks at `queued` before it does. */
+static void call_worker(struct net *net)
+{
+	if (atomic_load(&net->waiting) > 0 && !atomic_exchange(&net->called, true))
+		sys_ready_notify(net->poll);
+}
+
 void net_queue_push(struct net *net, struct net_conn *c)
 {
 	c->next_queued = NULL;
@@ -35,9 +43,7 @@ void net_queue_push(struct net *net, struct net_conn *c)
 	net->queue_last = c;
 	atomic_fetch_add(&net->queued, 1);
 	pthread_mutex_unlock(&net->queue_lock);
-	/* A worker that does not wait yet looks at `queued` before it does. */
-	if (atomic_load(&net->waiting) > 0)
-		sys_ready_notify(net->poll);
+	call_worker(net);
 }
 
 static struct net_conn *queue_pop(struct net *net)
@@ -55,9 +61,8 @@ static struct net_conn *queue_pop(struct net *net)
 	}
 	more = net->queue_first;
 	pthread_mutex_unlock(&net->queue_lock);
-	/* Several notifications may have given one event: pass it on. */
-	if (more && atomic_load(&net->waiting) > 0)
-		sys_ready_notify(net->poll);
+	if (more) /* for whoever is free too */
+		call_worker(net);
 	return c;
 }
 
@@ -107,6 +112,8 @@ static struct net_item *worker_wait(struct net_worker *w, bool *ret_idle)
 	atomic_fetch_add(&net->waiting, 1);
 	/* Whoever queues first counts `queued` and then looks at `waiting` (or notifies); we do it the other way round. */
 	got = sys_ready_wait(net->poll, atomic_load(&net->queued) > 0 ? 0 : NET_IDLE_MS, &item);
+	if (got == SYS_READY_NOTIFIED)
+		atomic_store(&net->called, false);
 	if (atomic_fetch_sub(&net->waiting, 1) == 1 && atomic_load(&net->keeper_deep) &&
 	    atomic_exchange(&net->keeper_deep, false))
 		net_keeper_nudge(net, 0);

@@ -1,6 +1,5 @@
 /* role/role_local.c - delivery into accounts, and their upkeep; asks nobody. */
 #include <pthread.h>
-#include <sys/resource.h>
 
 #include "db/db.h"
 #include "deliver/deliver_local.h"
@@ -62,7 +61,6 @@ static void *upkeep_main(void *arg)
 static bool prepare(struct role *r, const char **ret_why)
 {
 	db_init();
-	setpriority(PRIO_PROCESS, 0, 5);
 	text_charset_preload();
 	(void)r;
 	(void)ret_why;
