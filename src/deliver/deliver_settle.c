@@ -93,6 +93,7 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 	pthread_mutex_lock(&d->lock);
 	d->settlings = number;
 	pthread_mutex_unlock(&d->lock);
+	ipc_cork();
 	for (; tasks; tasks = next) {
 		next = tasks->next;
 		/* Even when the sync has failed: another process may have synced this one's commit before, and the repair keeps it then. */
@@ -101,6 +102,7 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 		else
 			deliver_answer(tasks->r, LOCAL_DELIVERED, STR("2.1.5"), STR(""));
 	}
+	ipc_uncork();
 	map_done(&unsure);
 	arena_free(&a);
 }

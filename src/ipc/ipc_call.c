@@ -121,6 +121,7 @@ static enum status wait_for(struct ipc_link *l, struct ipc_wait *w, uint64_t num
 {
 	struct timespec until = clock_deadline(w->deadline_ms - clock_mono_ms());
 
+	ipc_cork_send();
 	while (sem_clockwait(&w->over, CLOCK_MONOTONIC, &until) < 0) {
 		if (errno != ETIMEDOUT)
 			continue;

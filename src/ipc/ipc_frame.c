@@ -12,15 +12,21 @@
 #define READ_OCTETS   (160 * KIB) /* asked for at once; holds the largest packet of role_msg */
 #define KEEP_OCTETS   (160 * KIB) /* input buffer kept between frames */
 
-void ipc_frame_begin(struct buf *out)
+size_t ipc_frame_next(struct buf *out)
 {
-	char *head;
+	size_t at = out->n;
+	char  *head = buf_room(out, IPC_HEADER);
 
-	buf_clear(out);
-	head = buf_room(out, IPC_HEADER);
 	CHECK(head);
 	memset(head, 0, IPC_HEADER);
 	buf_commit(out, IPC_HEADER);
+	return at;
+}
+
+void ipc_frame_begin(struct buf *out)
+{
+	buf_clear(out);
+	(void)ipc_frame_next(out);
 }
 
 static void put_be(char *p, uint64_t v, unsigned octets)
@@ -61,16 +67,18 @@ static ssize_t send_some(int fd, struct str s, const struct ipc_fds *fds)
 	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-enum status ipc_frame_end(struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
+enum status ipc_frame_end(struct buf *out, size_t at, const struct ipc_frame *head, const struct ipc_fds *fds)
 {
-	if (out->over || out->n > LIMIT_IPC_FRAME + IPC_HEADER)
+	char *p = out->p + at;
+
+	if (out->over || out->n - at > LIMIT_IPC_FRAME + IPC_HEADER)
 		return ST_LIMIT;
-	put_be(out->p, out->n - IPC_HEADER, 4);
-	put_be(out->p + 4, head->type, 2);
-	put_be(out->p + 6, IPC_VERSION, 1);
-	put_be(out->p + 7, (head->reply ? 1u : 0u) | (fds ? fds->n << 4 : 0u), 1);
-	put_be(out->p + 8, head->number, 8);
-	put_be(out->p + 16, head->status, 4);
+	put_be(p, out->n - at - IPC_HEADER, 4);
+	put_be(p + 4, head->type, 2);
+	put_be(p + 6, IPC_VERSION, 1);
+	put_be(p + 7, (head->reply ? 1u : 0u) | (fds ? fds->n << 4 : 0u), 1);
+	put_be(p + 8, head->number, 8);
+	put_be(p + 16, head->status, 4);
 	return ST_OK;
 }
 
@@ -100,7 +108,7 @@ enum status ipc_frame_wait(int fd)
 
 enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
 {
-	enum status st = ipc_frame_end(out, head, fds);
+	enum status st = ipc_frame_end(out, 0, head, fds);
 	struct str  rest = buf_str(out);
 
 	while (st == ST_OK && (st = ipc_frame_put(fd, &rest, &fds)) == ST_AGAIN)
@@ -198,6 +206,13 @@ static enum status frame_at(struct ipc_reader *r, struct ipc_frame *ret)
 	r->fds.n -= fd_count;
 	r->used += IPC_HEADER + (size_t)n;
 	return ST_OK;
+}
+
+bool ipc_reader_pending(const struct ipc_reader *r)
+{
+	struct str in = str_from(buf_str(&r->in), r->used);
+
+	return in.n >= IPC_HEADER && in.n - IPC_HEADER >= get_be(in.p, 4);
 }
 
 enum status ipc_reader_next(struct ipc_reader *r, struct ipc_frame *ret)

@@ -87,7 +87,10 @@ static void *reader_main(void *arg)
 		return NULL;
 	}
 	ipc_reader_init(&r, l->fd);
+	ipc_cork();
 	for (;;) {
+		if (!ipc_reader_pending(&r) || !ipc_room(l))
+			ipc_cork_send();
 		st = ipc_room_wait(l) ? ipc_reader_next(&r, &f) : ST_CLOSED;
 		if (st != ST_OK)
 			break;
@@ -103,6 +106,7 @@ static void *reader_main(void *arg)
 	}
 	if (st == ST_CORRUPT)
 		ipc_link_blame(l, "does not speak the channel format");
+	ipc_uncork();
 	ipc_reader_done(&r);
 	ipc_link_kill(l);
 	ipc_link_unref(l);
@@ -125,7 +129,7 @@ void ipc_attach(struct ipc *ipc, bool asks, enum role_id peer, unsigned instance
 	pthread_cond_init(&l->flushed, NULL);
 	l->rests_last = &l->rests;
 	map_init(&l->waits);
-	buf_init(&l->out, LIMIT_IPC_FRAME + IPC_HEADER);
+	buf_init(&l->out, IPC_CORK_OCTETS + LIMIT_IPC_FRAME + IPC_HEADER);
 
 	pthread_mutex_lock(&ipc->lock);
 	old = ipc->links[asks][peer][instance][lane];

@@ -10,6 +10,8 @@
 #include "ipc/ipc.h"
 #include "ipc/ipc_frame.h"
 
+#define IPC_CORK_OCTETS ((size_t)16 * KIB) /* what a corked thread gathers for one link, at most */
+
 #define IPC_POOLS 5 /* pool 0 is the reader thread */
 
 /* A question that waits for its answer: on the asker's stack (done == NULL) or on the heap. */
@@ -96,8 +98,13 @@ struct ipc_link *ipc_link_find(struct ipc *ipc, enum role_id role, uint64_t key,
  * ST_CLOSED; not sent: ST_LIMIT, ST_BUSY (no descriptors). */
 enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, const struct ipc_shape *shape, const void *msg); /* ipc_send.c */
 
+/* Send what this thread has gathered, before it waits. */
+void ipc_cork_send(void);
+
 void ipc_answer_arrived(struct ipc_link *l, struct ipc_frame *f);  /* ipc_call.c */
 void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f); /* ipc_serve.c */
+/* It may have one more request open. */
+bool ipc_room(struct ipc_link *l);                                 /* ipc_serve.c */
 /* Wait until the link may have one more request open: what its reader does before it reads. False: the link is dead. */
 bool ipc_room_wait(struct ipc_link *l);                            /* ipc_serve.c */
 void ipc_waits_expire(struct ipc_link *l, int64_t now_ms, bool all);

@@ -37,7 +37,7 @@ _Static_assert((uint64_t)LIMIT_IPC_PENDING * LIMIT_IPC_FRAME < OPEN_ONE, "octets
 
 /* ---- room ---- */
 
-static bool has_room(struct ipc_link *l)
+bool ipc_room(struct ipc_link *l)
 {
 	uint64_t open = atomic_load(&l->open);
 
@@ -46,14 +46,14 @@ static bool has_room(struct ipc_link *l)
 
 bool ipc_room_wait(struct ipc_link *l)
 {
-	bool room = has_room(l);
+	bool room = ipc_room(l);
 
 	if (room)
 		return true;
 	pthread_mutex_lock(&l->lock);
 	/* Said before looking again: whoever makes room after that look sees that we wait. */
 	atomic_store(&l->full, true);
-	while (!l->dead && !(room = has_room(l)))
+	while (!l->dead && !(room = ipc_room(l)))
 		pthread_cond_wait(&l->room, &l->lock);
 	atomic_store(&l->full, false);
 	pthread_mutex_unlock(&l->lock);

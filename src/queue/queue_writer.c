@@ -156,10 +156,12 @@ static void finish_lazy(struct queue *q)
 	q->lazy_count = 0;
 	q->txid_unsynced = 0;
 	q->synced_id = q->next_id;
+	ipc_cork();
 	for (; ops; ops = next) {
 		next = ops->next;
 		ops->finish(q, ops, ST_OK);
 	}
+	ipc_uncork();
 	queue_floor_update(q);
 }
 
@@ -370,10 +372,12 @@ static void start_ready(struct queue *q)
 
 	q->ready = NULL;
 	q->ready_last = &q->ready;
+	ipc_cork();
 	for (; m; m = next) {
 		next = m->next_ready;
 		queue_round_go(m);
 	}
+	ipc_uncork();
 }
 
 static bool room(struct queue *q)

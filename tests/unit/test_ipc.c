@@ -506,6 +506,42 @@ static void test_standing_peer(void **state)
 	free(content);
 }
 
+/* What a corked thread asks goes out at the end, in order. */
+static void test_cork(void **state)
+{
+	struct ipc       *smtp = ipc_new(ROLE_SMTP, 0);
+	struct ipc_reader in;
+	struct ipc_frame  f;
+	atomic_uint       ends = 0;
+	char              octet;
+	int               fd[2];
+
+	(void)state;
+	assert_int_equal(fd_pair(fd, false, 65536), ST_OK);
+	ipc_attach(smtp, true, ROLE_QUEUE, 0, IPC_LANE_CONTROL, 1, fd[0]);
+	ipc_cork();
+	for (unsigned i = 0; i < 20; i++) {
+		struct queue_known_request q = { str_n("0123456789abcdef", 16) };
+
+		ipc_cork();
+		ipc_start(smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_KNOWN, &q, ended, &ends);
+		ipc_uncork();
+	}
+	assert_true(recv(fd[1], &octet, 1, MSG_DONTWAIT) < 0);
+	ipc_uncork();
+	ipc_reader_init(&in, fd[1]);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(ipc_reader_pending(&in), i > 0);
+		assert_int_equal(ipc_reader_next(&in, &f), ST_OK);
+		assert_int_equal(f.number, i + 1);
+	}
+	assert_false(ipc_reader_pending(&in));
+	ipc_reader_done(&in);
+	close(fd[1]);
+	while (atomic_load(&ends) < 20)
+		usleep(1000);
+}
+
 static void test_too_many_requests(void **state)
 {
 	static struct crowd c;
@@ -606,7 +642,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codec_all), cmocka_unit_test(test_codec_hostile), cmocka_unit_test(test_graph_has_no_circle),
 		cmocka_unit_test(test_calls),     cmocka_unit_test(test_lost_channel),  cmocka_unit_test(test_bad_peer),
-		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_standing_peer), cmocka_unit_test(test_too_many_requests),
+		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_standing_peer), cmocka_unit_test(test_cork), cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_too_many_octets),
 	};
 
