@@ -114,10 +114,26 @@ static enum status submit_take(void *ctx, const struct queue_submit_request *r, 
 
 static void submit(void *ctx, const struct queue_submit_request *r, smtp_submit_fn *done, void *arg)
 {
+	struct fake_ask          *f = ctx;
 	struct queue_submit_reply reply;
 	enum status               st = submit_take(ctx, r, &reply);
 
-	done(arg, st, st == ST_OK ? &reply : NULL);
+	if (!f->hold) {
+		done(arg, st, st == ST_OK ? &reply : NULL);
+		return;
+	}
+	CHECK(f->held_count < FAKE_HELD);
+	f->held[f->held_count].done = done;
+	f->held[f->held_count].arg = arg;
+	f->held_count++;
+}
+
+void fake_ask_answer(struct fake_ask *f)
+{
+	f->hold = false;
+	for (unsigned i = 0; i < f->held_count; i++)
+		f->held[i].done(f->held[i].arg, ST_OK, &(struct queue_submit_reply){ QUEUE_SUBMIT_QUEUED, 1000 + i });
+	f->held_count = 0;
 }
 
 static enum status known(void *ctx, struct str txid, struct queue_known_reply *ret)
