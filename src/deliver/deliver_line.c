@@ -73,27 +73,33 @@ static void release_if_due(struct deliver_local *d)
 		release(d, now);
 }
 
-bool deliver_line_put(struct deliver_local *d, struct ipc_request *r, uint64_t account, size_t octets, bool gather)
+static void gather(struct deliver_local *d, struct task *t, size_t octets)
+{
+	t->next = NULL;
+	*d->gathered_last = t;
+	d->gathered_last = &t->next;
+	d->gathered_count++;
+	d->gathered_octets += octets;
+	d->gathered_ms = clock_mono_ms();
+	release_if_due(d);
+	if (d->gathered && !d->watched)
+		pthread_cond_signal(&d->work);
+}
+
+bool deliver_line_put(struct deliver_local *d, struct ipc_request *r, uint64_t account, size_t octets, enum deliver_start start)
 {
 	struct task *t = ARENA_NEW(r->arena, struct task);
 	bool         taken;
 
-	t->r = r;
-	t->account = account;
+	*t = (struct task){ .r = r, .account = account, .alone = start != DELIVER_IN_ROUND };
 	pthread_mutex_lock(&d->lock);
 	taken = !d->stopping;
-	if (taken) {
-		*d->gathered_last = t;
-		d->gathered_last = &t->next;
-		d->gathered_count++;
-		d->gathered_octets += octets;
-		d->gathered_ms = clock_mono_ms();
-		if (gather)
-			release_if_due(d);
-		else
-			release(d, d->gathered_ms);
-		if (d->gathered && !d->watched)
-			pthread_cond_signal(&d->work);
+	if (taken && start == DELIVER_IN_ROUND) {
+		gather(d, t, octets);
+	} else if (taken) {
+		if (start == DELIVER_BEHIND)
+			release(d, clock_mono_ms());
+		line_put(d, t);
 	}
 	pthread_mutex_unlock(&d->lock);
 	return taken;
@@ -291,28 +297,29 @@ static void purge(struct deliver_local *d, struct task *t)
 
 /* ---- workers ---- */
 
-/* Take deliveries off *list, up to something else. */
-static size_t deliveries_take(struct task **list, struct task *ret[LINE_TURN])
+/* Take the first off *list, and those behind it that may share its transaction. */
+static size_t some_take(struct task **list, struct task *ret[LINE_TURN])
 {
 	size_t n = 0;
 
-	for (; *list && (*list)->r->id == IPC_LOCAL_DELIVER; *list = (*list)->next)
-		ret[n++] = *list;
+	do {
+		ret[n++] = *list; /* gone when it is answered */
+		*list = (*list)->next;
+	} while (!ret[0]->alone && *list && !(*list)->alone);
 	return n;
 }
 
 static void work(struct deliver_local *d, struct task *list)
 {
 	struct store_account *account = NULL;
-	struct task          *some[LINE_TURN], *t;
+	struct task          *some[LINE_TURN];
 
-	while ((t = list) != NULL) {
-		size_t n = deliveries_take(&list, some);
+	while (list) {
+		size_t n = some_take(&list, some);
 
-		if (n == 0) {
-			list = t->next; /* t is gone when it is answered */
+		if (some[0]->r->id == IPC_LOCAL_PURGE) {
 			store_close(&account);
-			purge(d, t);
+			purge(d, some[0]);
 		} else if (n == 1 || !run_many(d, some, n, &account)) {
 			for (size_t i = 0; i < n; i++)
 				run_one(d, some[i], &account);

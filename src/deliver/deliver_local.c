@@ -16,7 +16,7 @@ static void on_deliver(void *ctx, struct ipc_request *r)
 
 	if (!request_ok(q))
 		deliver_answer(r, LOCAL_DEFERRED, STR("4.3.0"), STR("Delivery request is malformed"));
-	else if (!deliver_line_put(d, r, q->account, q->content.n, true))
+	else if (!deliver_line_put(d, r, q->account, q->content.n, q->alone ? DELIVER_ALONE : DELIVER_IN_ROUND))
 		deliver_answer(r, LOCAL_DEFERRED, STR("4.3.2"), STR("Shutting down"));
 }
 
@@ -25,7 +25,7 @@ static void on_purge(void *ctx, struct ipc_request *r)
 	struct deliver_local             *d = ctx;
 	const struct local_purge_request *q = r->body;
 
-	if (!deliver_line_put(d, r, q->account, 0, false))
+	if (!deliver_line_put(d, r, q->account, 0, DELIVER_BEHIND))
 		ipc_reply(r, ST_TEMP, NULL);
 }
 

@@ -23,6 +23,7 @@ struct task {
 	struct ipc_request *r;
 	uint64_t            account;
 	uint64_t            began; /* settlings that had ended when its transaction began */
+	bool                alone; /* in no transaction with others */
 };
 
 struct line {
@@ -65,9 +66,14 @@ void deliver_answer_unsure(struct ipc_request *r);
 
 /* ---- lines ---- */
 
-/* False when the end has begun: r is still the caller's. `octets` of memory are held by it. A task that is not to be gathered starts
- * at once, with all that came before it. */
-bool  deliver_line_put(struct deliver_local *d, struct ipc_request *r, uint64_t account, size_t octets, bool gather);
+enum deliver_start {
+	DELIVER_IN_ROUND, /* with others */
+	DELIVER_ALONE,    /* at once, past the round */
+	DELIVER_BEHIND,   /* at once, and all that came before it starts before it */
+};
+
+/* False when the end has begun: r is still the caller's. `octets` of memory are held by it. */
+bool  deliver_line_put(struct deliver_local *d, struct ipc_request *r, uint64_t account, size_t octets, enum deliver_start start);
 void *deliver_worker_main(void *arg); /* struct deliver_local */
 
 /* ---- settling ---- */

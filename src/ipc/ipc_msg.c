@@ -235,6 +235,7 @@ static const struct ipc_field local_deliver_request[] = {
 	IPC_STR(struct local_deliver_request, hash, LOCAL_HASH),
 	IPC_STR(struct local_deliver_request, content, LIMIT_INLINE),
 	IPC_FD(struct local_deliver_request, file),
+	IPC_BOOL(struct local_deliver_request, alone),
 };
 static const struct ipc_field local_deliver_reply[] = {
 	IPC_ENUM(struct local_deliver_reply, result, LOCAL_RESULT_LAST),

@@ -148,15 +148,21 @@ static void end(struct deliver_local **d)
 	deliver_local_free(d);
 }
 
-static struct fake_reply *ask(struct deliver_local *d, uint64_t account, uint64_t delivery)
+static struct fake_reply *ask_as(struct deliver_local *d, uint64_t account, uint64_t delivery, bool alone)
 {
 	char                         hash[LOCAL_HASH] = { 0 };
 	struct local_deliver_request q = {
 		.delivery = delivery, .floor = delivery - 1, .account = account, .address = STR("bob@demo.test"), .from = STR("a@far.test"),
 		.rcpt = STR("b@demo.test"), .size = 5, .content = STR("hello"), .hash = str_n(hash, sizeof(hash)), .file = -1,
+		.alone = alone,
 	};
 
 	return fake_ipc_ask(deliver_local_rows[0].handler, d, IPC_LOCAL_DELIVER, &q);
+}
+
+static struct fake_reply *ask(struct deliver_local *d, uint64_t account, uint64_t delivery)
+{
+	return ask_as(d, account, delivery, false);
 }
 
 static enum local_result result_of(struct fake_reply *r)
@@ -256,6 +262,25 @@ static void test_rounds(void **state)
 	assert_int_equal(fake.count, LEN(r));
 	/* The first, one of each account's lines, and those of the bad one's line again, each by itself. */
 	assert_in_range(fake.transactions, 2, 3 + LEN(r) / 2 + 3);
+	end(&d);
+}
+
+/* What a dead process had in hand shares its transaction with nothing. */
+static void test_alone(void **state)
+{
+	struct deliver_local *d = start();
+	struct fake_reply    *first, *r[20];
+
+	(void)state;
+	gate(&fake.gate, true);
+	first = ask(d, 1, 1000);
+	for (size_t i = 0; i < LEN(r); i++)
+		r[i] = ask_as(d, 2, 1 + i, true);
+	gate(&fake.gate, false);
+	assert_int_equal(result_of(first), LOCAL_DELIVERED);
+	for (size_t i = 0; i < LEN(r); i++)
+		assert_int_equal(result_of(r[i]), LOCAL_DELIVERED);
+	assert_int_equal(fake.transactions, 1 + LEN(r));
 	end(&d);
 }
 
@@ -375,7 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),          cmocka_unit_test(test_group),  cmocka_unit_test(test_order),
-		cmocka_unit_test(test_rounds),       cmocka_unit_test(test_failures),     cmocka_unit_test(test_settle_fails),
+		cmocka_unit_test(test_rounds),       cmocka_unit_test(test_alone),        cmocka_unit_test(test_failures),     cmocka_unit_test(test_settle_fails),
 		cmocka_unit_test(test_repeat),       cmocka_unit_test(test_repair), cmocka_unit_test(test_unsure),
 		cmocka_unit_test(test_purge_and_stop),
 	};
