@@ -62,10 +62,8 @@ static ssize_t send_some(int fd, struct str s, const struct ipc_fds *fds)
 	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
+enum status ipc_frame_seal(struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
 {
-	struct str rest = buf_str(out);
-
 	if (out->over || out->n > LIMIT_IPC_FRAME + IPC_HEADER)
 		return ST_LIMIT;
 	put_be(out->p, out->n - IPC_HEADER, 4);
@@ -74,6 +72,28 @@ enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head
 	put_be(out->p + 7, (head->reply ? 1u : 0u) | (fds ? fds->n << 4 : 0u), 1);
 	put_be(out->p + 8, head->number, 8);
 	put_be(out->p + 16, head->status, 4);
+	return ST_OK;
+}
+
+enum status ipc_packet_send(int fd, struct str packet, const struct ipc_fds *fds)
+{
+	ssize_t put;
+
+	do
+		put = send_some(fd, packet, fds);
+	while (put < 0 && errno == EINTR);
+	if (put >= 0)
+		return ST_OK;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? ST_AGAIN : ST_CLOSED;
+}
+
+enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
+{
+	struct str  rest = buf_str(out);
+	enum status st = ipc_frame_seal(out, head, fds);
+
+	if (st != ST_OK)
+		return st;
 	while (rest.n > 0) {
 		ssize_t put = send_some(fd, rest, fds);
 

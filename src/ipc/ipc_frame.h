@@ -33,6 +33,11 @@ struct ipc_frame {
 void ipc_frame_begin(struct buf *out);
 MUST_CHECK enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
 
+/* The same for who may not wait, on a SEQPACKET socket, where a frame goes whole or not at all: complete the header, ST_OK or ST_LIMIT; then
+ * send, ST_OK, ST_AGAIN (the socket is full), ST_CLOSED. */
+MUST_CHECK enum status ipc_frame_seal(struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
+MUST_CHECK enum status ipc_packet_send(int fd, struct str packet, const struct ipc_fds *fds);
+
 struct ipc_reader {
 	int            fd;
 	int            flags; /* for recvmsg: MSG_DONTWAIT makes next() answer ST_AGAIN instead of waiting */
