@@ -98,6 +98,7 @@ struct imap_session {
 	struct imap_watch           watch;
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
+	int64_t                     signin_until; /* monotonic: NOT_AUTH does not last longer */
 	const char                 *end; /* why it ended, for the log */
 };
 

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -265,3 +266,52 @@ def test_idle_many(server):
         c.send(b"DONE\r\n")
         assert c.line().startswith(b"c OK")
         c.close()
+
+
+# ---- nobody stays without signing in ----
+
+def ends_with_bye(c):
+    lines = []
+    while True:
+        try:
+            lines.append(c.line())
+        except AssertionError:  # the end
+            return lines[-1].startswith(b"* BYE "), lines
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+@pytest.mark.parametrize("command", [b"CAPABILITY", b"NOOP", b"ID NIL"])
+def test_commands_before_sign_in(server, command):
+    c = Connection("127.0.0.1", server.port)
+    c.send(b"".join(b"a%d %s\r\n" % (i, command) for i in range(200)))
+    bye, lines = ends_with_bye(c)
+    assert bye and sum(b" OK" in l for l in lines) == 1 + 100
+    c.close()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+@pytest.mark.parametrize("octets", [b"a NOOP\r\n", b"a", b""])
+def test_time_before_sign_in(tmp_path, octets):
+    """Commands, a line that never ends, nothing: all end by the same clock. Signed in, it does not count."""
+    s = Server(tmp_path, LAB="1", SIGNIN_MS="1500")
+    began = time.monotonic()
+    c, user = Connection("127.0.0.1", s.port), Connection("127.0.0.1", s.port)
+    user.line()
+    user.send(b"a LOGIN user1 secret\r\n")
+    assert user.line().startswith(b"a OK")
+    c.sock.settimeout(0.05)
+    c.line()
+    while True:
+        try:
+            c.send(octets)
+            time.sleep(0.05)
+            if c.line().startswith(b"* BYE"):
+                break
+        except TimeoutError:
+            assert time.monotonic() - began < 10
+    assert 1 < time.monotonic() - began < 5
+    user.send(b"b NOOP\r\n")
+    assert user.line().startswith(b"b OK")
+    c.close()
+    user.close()
+    s.stop()
