@@ -75,7 +75,7 @@ static enum imap_next begin(struct imap_session *s, const struct imap_literal *l
 	if (next != IMAP_NEXT_WAIT)
 		return next;
 	if (!net_memory_take(net_of(s->conn), held))
-		return imap_no(s, "[LIMIT] The server is full, try again later");
+		return imap_full(s);
 	s->upload = ARENA_NEW(s->arena, struct imap_upload);
 	*s->upload = (struct imap_upload){ .args = *p, .mailbox = mailbox, .held = held };
 	st = store_upload_new(s->env->store, s->account_id, &s->upload->upload);

@@ -65,6 +65,8 @@ static void session_close(void *session)
 	imap_box_done(s);
 	text_done(s);
 	buf_done(&s->out);
+	imap_out_give(s);
+	imap_work_give(s);
 	arena_free(&s->arena);
 	free(s);
 }
@@ -156,6 +158,7 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 {
 	imap_flush(s);
 	imap_account_back(s);
+	imap_work_give(s);
 	if (s->broken || next == IMAP_NEXT_CLOSE)
 		return want_close(s);
 	if (s->errors >= LIMIT_IMAP_ERRORS) {
@@ -176,6 +179,7 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 	}
 	buf_done(&s->out);
 	buf_init(&s->out, OUT_MAX);
+	imap_out_give(s);
 	if (next == IMAP_NEXT_TLS)
 		return (struct net_want){ .kind = NET_WANT_TLS };
 	return want_line(s);
@@ -264,7 +268,7 @@ static struct net_want literal_begin(struct imap_session *s, const struct imap_l
 	if (l->n > LIMIT_IMAP_ARGS || s->text.n + l->n + LIMIT_IMAP_LINE > TEXT_MAX)
 		return literal_bad(s, l, "Literal is too long");
 	if (!net_memory_take(net_of(s->conn), (size_t)l->n)) {
-		imap_no(s, "[LIMIT] The server is full, try again later");
+		imap_full(s);
 		return literal_refuse(s, l);
 	}
 	s->held += (size_t)l->n;
