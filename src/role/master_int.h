@@ -33,6 +33,7 @@ struct process {
 	int64_t              since_ms, again_ms; /* monotonic */
 	int64_t              started_ms;         /* wall */
 	unsigned             restarts, backoff_ms;
+	bool                 leaving; /* was asked to end, to start anew with other settings */
 };
 
 struct master {
@@ -58,6 +59,8 @@ struct master {
 void master_tell(struct process *p, enum role_msg_id id, const void *msg);
 void master_tell_processes(struct master *m); /* to control: how all are */
 void master_kill(struct process *p, const char *why);
+/* It ends when it has done what it does, and starts anew at once: for settings that are read before the sandbox. Nothing if it is down. */
+void master_replace(struct process *p);
 void master_process_start(struct master *m, struct process *p);
 /* Take what it says: a bounded number of messages. */
 void master_hear(struct master *m, struct process *p);

@@ -19,6 +19,7 @@
 #define BACKOFF_MAX_MS 30000
 #define STEADY_MS      60000 /* a process that lived so long restarts at once again */
 #define PAIR_OCTETS    (1 << 20)
+#define REPLACE_MS     5000  /* what a process that is to start anew may still take */
 #define HEAR_MAX       64    /* messages of one process taken in a row: others have their turn too */
 
 /* ---- telling ---- */
@@ -148,6 +149,7 @@ void master_process_start(struct master *m, struct process *p)
 	close(fd[1]);
 	p->fd = fd[0];
 	p->state = STARTING;
+	p->leaving = false;
 	p->started_ms = clock_wall_ms();
 	ipc_reader_init(&p->reader, p->fd);
 	p->reader.flags = MSG_DONTWAIT;
@@ -201,8 +203,9 @@ void master_hear(struct master *m, struct process *p)
 			on_ready(m, p);
 		} else if (id == ROLE_MSG_FAILED && !m->ready_told) {
 			/* A first start that cannot succeed is no reason to try again and again. */
+			if (!m->failed) /* others fail for the same reason as a rule; the log has them all */
+				fprintf(stderr, "postrider: %s cannot start: %.*s\n", role_name(p->id), STR_FMT(((struct role_msg_failed *)msg)->why));
 			m->failed = true;
-			fprintf(stderr, "postrider: %s cannot start: %.*s\n", role_name(p->id), STR_FMT(((struct role_msg_failed *)msg)->why));
 		} else if (id == ROLE_MSG_BAD_PEER) {
 			const struct role_msg_peer *bad = msg;
 			struct process             *q = process_find(m, bad->role, bad->instance);
@@ -222,20 +225,30 @@ void master_hear(struct master *m, struct process *p)
 
 /* ---- processes that end ---- */
 
+void master_replace(struct process *p)
+{
+	p->leaving = p->state != DOWN;
+	master_tell(p, ROLE_MSG_STOP, &(struct role_msg_stop){ .grace_ms = REPLACE_MS });
+}
+
 static void on_exit_of(struct master *m, struct process *p, int how)
 {
 	int64_t now = clock_mono_ms();
 
-	if (!m->stopping && !m->failed)
+	if (p->leaving)
+		log_info("process starts anew", LOG_C("process", role_name(p->id)), LOG_U64("instance", p->instance));
+	else if (!m->stopping && !m->failed)
 		log_error("process ended", LOG_C("process", role_name(p->id)), LOG_U64("instance", p->instance), LOG_U64("pid", p->pid),
 			  LOG_I64("signal", WIFSIGNALED(how) ? WTERMSIG(how) : 0), LOG_I64("code", WIFEXITED(how) ? WEXITSTATUS(how) : 0));
 	ipc_reader_done(&p->reader);
 	master_outbox_done(&p->outbox);
 	fd_close(&p->fd);
 	p->state = DOWN;
-	p->restarts++;
+	p->restarts += !p->leaving;
 	/* A lab kills for sport: there it does not grow. */
 	p->backoff_ms = now - p->since_ms > STEADY_MS || m->config.lab ? BACKOFF_MS : MIN(MAX(p->backoff_ms * 2, BACKOFF_MS), BACKOFF_MAX_MS);
+	if (p->leaving)
+		p->backoff_ms = 0;
 	p->again_ms = now + p->backoff_ms;
 	for (unsigned i = 0; i < m->process_count; i++)
 		master_tell(&m->processes[i], ROLE_MSG_DETACH, &(struct role_msg_peer){ .role = p->id, .instance = p->instance, .fd = -1 });

@@ -30,17 +30,52 @@ enum status master_keys_read(struct arena *a, const struct config *c, struct str
 	return ST_OK;
 }
 
-/* Settings that processes read when they start: a reload that changes them says so. */
-static void tell_later_settings(const struct config *now, const struct config *then)
+static bool listeners_equal(const struct config *a, const struct config *b)
 {
-	bool later = !str_eq(now->relay, then->relay) || !str_eq(now->dns_forward, then->dns_forward) || !str_eq(now->data, then->data) ||
-		     now->remote_port != then->remote_port || now->retry_first_s != then->retry_first_s || now->retry_max_s != then->retry_max_s ||
-		     now->expire_s != then->expire_s || now->retention_s != then->retention_s || now->watermark_octets != then->watermark_octets ||
-		     now->log_format != then->log_format || now->landlock != then->landlock || now->listen_count != then->listen_count;
+	bool equal = a->listen_count == b->listen_count;
 
-	if (later)
-		log_warn("some changed settings take effect at the next start: listen, data, relay, dns, remote, queue, accounts, processes, sandbox, "
-			 "limits.watermark, log.format");
+	for (size_t i = 0; equal && i < a->listen_count; i++)
+		equal = a->listen[i].kind == b->listen[i].kind && str_eq(a->listen[i].text, b->listen[i].text);
+	return equal;
+}
+
+/* Settings that take effect at the next start only: a reload that changes them names them. */
+static void later_settings_tell(const struct config *now, const struct config *then)
+{
+	const struct {
+		const char *name;
+		bool        changed;
+	} later[] = {
+		{ "listen", !listeners_equal(now, then) },
+		{ "data", !str_eq(now->data, then->data) },
+		{ "processes.smtp", now->processes_smtp != then->processes_smtp },
+		{ "processes.local", now->processes_local != then->processes_local },
+		{ "processes.remote", now->processes_remote != then->processes_remote },
+		{ "processes.imap", now->processes_imap != then->processes_imap },
+		{ "accounts.retention", now->retention_s != then->retention_s },
+		{ "limits.watermark", now->watermark_octets != then->watermark_octets },
+		{ "sandbox.landlock", now->landlock != then->landlock },
+		{ "sandbox.landlock_abi_max", now->landlock_max != then->landlock_max },
+		{ "sandbox.users", !str_eq(now->users, then->users) },
+		{ "log.format", now->log_format != then->log_format },
+	};
+	struct buf names;
+
+	buf_init(&names, KIB);
+	for (size_t i = 0; i < LEN(later); i++)
+		if (later[i].changed)
+			buf_addf(&names, "%s%s", names.n ? ", " : "", later[i].name);
+	if (names.n)
+		log_warn("some changed settings take effect at the next start", LOG_STR("settings", buf_str(&names)));
+	buf_done(&names);
+}
+
+/* The resolver reads files for its settings, so another process has to: it knows nothing that could be lost. */
+static void resolver_replace(struct master *m)
+{
+	for (unsigned i = 0; i < m->process_count; i++)
+		if (m->processes[i].id == ROLE_DNS)
+			master_replace(&m->processes[i]);
 }
 
 void master_reload(struct master *m)
@@ -50,7 +85,7 @@ void master_reload(struct master *m)
 	struct buf    errors;
 	struct str    certificate, key;
 	const char   *why = "";
-	bool          ok;
+	bool          ok, other_resolver;
 
 	buf_init(&errors, 64 * KIB);
 	ok = !m->options->config_path || config_load(m->options->config_path, a, &c, &errors) == ST_OK;
@@ -60,7 +95,8 @@ void master_reload(struct master *m)
 		log_error("reload refused, the old settings stay", LOG_STR("errors", buf_str(&errors)), LOG_C("why", why));
 		arena_free(&a);
 	} else {
-		tell_later_settings(&c, &m->config);
+		later_settings_tell(&m->config, &c);
+		other_resolver = !str_eq(c.dns_forward, m->config.dns_forward);
 		/* Sockets, folders and processes are as they were until the next start. */
 		c.data = m->config.data;
 		c.listen = m->config.listen;
@@ -80,6 +116,8 @@ void master_reload(struct master *m)
 						       .config_count = 1, .certificate = tls ? certificate : STR_NONE, .key = tls ? key : STR_NONE,
 						       .started_ms = m->started_ms });
 		}
+		if (other_resolver)
+			resolver_replace(m);
 		log_set_level((enum log_level)c.log_level);
 		log_info("reloaded");
 	}
