@@ -30,12 +30,28 @@ static const struct store_part *inner_message(const struct store_email *e, const
 	return NULL;
 }
 
+/* BODYSTRUCTURE of a multipart in which no part was found has an empty text in it, as there must be one: its octets are none. */
+static bool stands_in(const struct imap_section *section, const struct store_email *e)
+{
+	const struct store_part *p;
+	struct str               parent = STR_NONE, last = section->part;
+
+	(void)str_rcut(section->part, '.', &parent, &last);
+	p = str_eq(last, STR("1")) ? store_part_find(e, parent) : NULL;
+	if (p && p->message)
+		p = inner_message(e, p);
+	for (size_t i = 1; p && i < e->part_count; i++)
+		if (&e->parts[e->parts[i].parent] == p)
+			return false;
+	return p && p->multipart;
+}
+
 static struct run part_run(const struct imap_section *section, const struct store_email *e)
 {
 	const struct store_part *p = store_part_find(e, section->part), *inner;
 
 	if (!p)
-		return (struct run){ .none = true };
+		return (struct run){ .none = section->kind != IMAP_SECTION_ALL || !stands_in(section, e) };
 	if (section->kind == IMAP_SECTION_ALL)
 		return (struct run){ .at = p->body_at, .n = p->body_n };
 	if (section->kind == IMAP_SECTION_MIME)
