@@ -24,6 +24,7 @@
 #define LIMIT_HOPS           ((unsigned)50)       /* Received fields, RFC 5321 §6.3 */
 #define LIMIT_SMTP_ERRORS    ((unsigned)20)       /* then 421 */
 #define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421; RCPT not counted */
+#define LIMIT_SMTP_BARREN_MS ((unsigned)3600 * 1000) /* between accepted messages of a session: at the next command 421 */
 #define LIMIT_SMTP_RCPT_COMMANDS ((unsigned)5000) /* RCPT, refused ones too, without a message accepted, then 421 */
 #define LIMIT_SMTP_AUTH_FAILURES ((unsigned)5)    /* wrong passwords in one session, then 421 */
 #define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
@@ -49,6 +50,7 @@
 #define LIMIT_IMAP_DEPTH     ((unsigned)32)       /* nested parentheses and search keys */
 #define LIMIT_IMAP_SET       ((size_t)20000)      /* ranges in one sequence set */
 #define LIMIT_IMAP_SEARCH    ((size_t)16 * MIB)   /* of a message's content, looked at by SEARCH BODY and TEXT */
+#define LIMIT_IMAP_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much; it may ask for more */
 #define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */
 #define LIMIT_MAILBOX_NAME   ((size_t)1000)       /* UTF-8 */
@@ -58,6 +60,8 @@
 #define LIMIT_KEYWORDS       ((unsigned)128)      /* distinct, per account */
 
 /* Sign-in */
+#define LIMIT_SIGNIN_MS      ((unsigned)180 * 1000) /* from the greeting to a sign-in, whatever is said meanwhile; then BYE, 421 */
+#define LIMIT_SIGNIN_COMMANDS ((unsigned)100)     /* before a sign-in; then BYE, 421 */
 #define LIMIT_USER           LIMIT_ADDRESS
 #define LIMIT_PASSWORD       ((size_t)1024)
 #define LIMIT_PASSWORD_HASH  ((size_t)512)        /* stored or imported, with its prefix */

@@ -68,6 +68,23 @@ static void put_c(struct line *l, const char *c)
 	put(l, c, strlen(c));
 }
 
+/* What some readers of UTF-8 take for the end of a line or for a control: U+0080 to U+009F, U+2028, U+2029. How many octets of s it
+ * has; 0: something else. */
+static size_t control_n(struct str s, unsigned *ret_code)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	if (s.n >= 2 && p[0] == 0xc2 && p[1] < 0xa0) {
+		*ret_code = p[1];
+		return 2;
+	}
+	if (s.n >= 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)) {
+		*ret_code = 0x2000u + (p[2] & 0x3fu);
+		return 3;
+	}
+	return 0;
+}
+
 static bool plain(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -84,13 +101,16 @@ static void put_quoted(struct line *l, struct str s)
 	put_c(l, "\"");
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		char          esc[8];
+		unsigned      code = c;
+		size_t        n = utf8 ? control_n(str_from(s, i), &code) : 0;
+		char          esc[12];
 
 		if (c == '"' || c == '\\') {
 			put(l, (char[]){ '\\', (char)c }, 2);
-		} else if (c < ' ' || c == 127 || (c > 127 && !utf8)) {
-			snprintf(esc, sizeof(esc), "\\u%04x", c);
+		} else if (c < ' ' || c == 127 || (c > 127 && !utf8) || n > 0) {
+			snprintf(esc, sizeof(esc), "\\u%04x", code);
 			put_c(l, esc);
+			i += n > 0 ? n - 1 : 0;
 		} else {
 			put(l, &s.p[i], 1);
 		}

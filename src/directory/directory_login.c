@@ -2,13 +2,12 @@
  *
  * The caller is never held up: whatever takes time happens in the lane. An unknown user, a disabled one and a wrong
  * password cost one hash each and get the same answer. Between the look at the account and the end of the hash the
- * account may change; its generation tells.
+ * account may change; its generation tells. A failure is logged by the session that asked (net/net_signin.h), not here.
  */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "directory/directory_int.h"
 #include "directory/lane.h"
 #include "directory/source.h"
@@ -31,14 +30,6 @@ struct attempt {
 	uint64_t                         account, generation; /* 0: nobody who may sign in */
 	struct password_hash             hash;
 };
-
-static const char *const protocols[] = {
-	[AUTH_SMTP] = "smtp",
-	[AUTH_IMAP] = "imap",
-	[AUTH_POP3] = "pop3",
-	[AUTH_WEB] = "web",
-};
-_Static_assert(LEN(protocols) == AUTH_PROTOCOL_LAST + 1, "a name per protocol");
 
 static void token_mac(const struct directory *d, const uint8_t plain[TOKEN_PLAIN], uint64_t generation,
 		      uint8_t ret[TOKEN_MAC])
@@ -98,9 +89,6 @@ static void finish(struct attempt *t, enum status st)
 	char                    token[2 * (TOKEN_PLAIN + TOKEN_MAC) + 1];
 	struct auth_login_reply reply = { .account = t->account, .address = address_text(&t->user) };
 
-	if (st == ST_DENIED)
-		log_warn("sign-in failed", LOG_STR("peer", t->request->peer), LOG_STR("user", t->request->user),
-			 LOG_C("protocol", protocols[t->request->protocol]));
 	if (st == ST_OK)
 		reply.token = token_make(t, token);
 	t->done(t->arg, st, st == ST_OK ? &reply : NULL);

@@ -20,6 +20,7 @@
 struct imap_settings {
 	uint64_t message_octets; /* APPEND: at most LIMIT_MESSAGE_MAX */
 	unsigned preauth_ms;     /* waiting for a command before sign-in */
+	unsigned signin_ms;      /* from the greeting to a sign-in */
 	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */

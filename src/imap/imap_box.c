@@ -10,6 +10,7 @@ void imap_view_drop(struct imap_session *s)
 	if (!s->box.loaded)
 		return;
 	store_view_done(&s->box.view);
+	imap_view_give(s);
 	arena_free(&s->box.names_arena);
 	s->box.names = NULL;
 	s->box.name_count = 0;
@@ -42,12 +43,17 @@ enum status imap_view(struct imap_session *s)
 		store_view_done(&view);
 		return ST_LIMIT;
 	}
+	if (!imap_view_take(s, view.count * sizeof(view.rows[0]))) {
+		store_view_done(&view);
+		return ST_TEMP; /* later: what the client knows does not change by it */
+	}
 	names = arena_new(NULL);
 	st = store_keyword_list(a, names, &s->box.names, &s->box.name_count);
 	if (st == ST_OK)
 		st = store_settle(a);
 	if (st != ST_OK) {
 		store_view_done(&view);
+		imap_view_give(s);
 		arena_free(&names);
 		return st;
 	}

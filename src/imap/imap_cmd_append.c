@@ -17,6 +17,7 @@ struct imap_upload {
 	uint64_t             mailbox;
 	struct store_upload *upload;
 	size_t               held; /* net_memory_take */
+	bool                 nul; /* there is one in it */
 	enum status          failed;
 };
 
@@ -75,7 +76,7 @@ static enum imap_next begin(struct imap_session *s, const struct imap_literal *l
 	if (next != IMAP_NEXT_WAIT)
 		return next;
 	if (!net_memory_take(net_of(s->conn), held))
-		return imap_no(s, "[LIMIT] The server is full, try again later");
+		return imap_full(s);
 	s->upload = ARENA_NEW(s->arena, struct imap_upload);
 	*s->upload = (struct imap_upload){ .args = *p, .mailbox = mailbox, .held = held };
 	st = store_upload_new(s->env->store, s->account_id, &s->upload->upload);
@@ -111,6 +112,10 @@ static bool sink_write(void *ctx, struct str octets)
 {
 	struct imap_upload *u = ctx;
 
+	/* RFC 9051 §9: literal = *CHAR8, which has no NUL. Who reads the message by a literal could not be given it. */
+	u->nul = u->nul || str_find(octets, '\0') >= 0;
+	if (u->nul)
+		return false;
 	u->failed = store_upload_write(u->upload, octets);
 	return u->failed == ST_OK;
 }
@@ -123,13 +128,17 @@ struct net_sink imap_append_sink(struct imap_session *s)
 bool imap_append_data(struct imap_session *s, bool refused)
 {
 	enum status failed = s->upload->failed;
+	bool        nul = s->upload->nul;
 	struct str  rest;
 
 	if (!refused)
 		return true;
 	str_cut(buf_str(&s->text), ' ', &s->tag, &rest);
 	imap_append_done(s);
-	imap_failed(s, failed == ST_OK ? ST_TEMP : failed);
+	if (nul)
+		imap_no(s, "[CANNOT] A message may hold no NUL");
+	else
+		imap_failed(s, failed == ST_OK ? ST_TEMP : failed);
 	return false;
 }
 

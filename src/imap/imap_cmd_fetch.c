@@ -12,6 +12,8 @@
 
 #define BATCH        100u
 #define BATCH_OCTETS (4 * MIB) /* facts are at most a few times the message */
+#define FACTS_OCTETS (16 * KIB) /* of a message, as a rule */
+#define FACTS_LARGE  (STORE_FACT_ENVELOPE | STORE_FACT_BODY | STORE_FACT_STRUCTURE | STORE_FACT_PARTS)
 
 struct fetch {
 	struct imap_session     *s;
@@ -21,7 +23,9 @@ struct fetch {
 	unsigned                 facts;
 	bool                     need_email;
 	struct arena            *arena; /* of the batch */
+	size_t                   batch_octets; /* of its facts, at most */
 	bool                     gone;  /* something could not be read */
+	bool                     full;  /* the process has no memory for the next message */
 };
 
 struct batch {
@@ -138,6 +142,18 @@ static void fact_items_put(struct fetch *f, const struct store_email *e, const c
 	}
 }
 
+/* For all that is put of the message at once; the last moment for a NO. Content comes in pieces, for which there is room. */
+static bool room_take(struct fetch *f, const struct store_email *e)
+{
+	size_t header = 0;
+
+	for (const struct imap_section *x = f->what->sections; x; x = x->next)
+		if (x->kind == IMAP_SECTION_FIELDS || x->kind == IMAP_SECTION_FIELDS_NOT)
+			header = (size_t)MIN(x->part.n ? e->size : e->header_n, (uint64_t)LIMIT_HEADER_BLOCK);
+	return imap_out_room(f->s, e->envelope.n + e->body.n + e->structure.n + header + 4 * KIB) &&
+	       imap_work_take(f->s, f->batch_octets + 2 * header);
+}
+
 static bool message_put(struct fetch *f, uint32_t place, const struct store_email *e)
 {
 	struct imap_session *s = f->s;
@@ -148,6 +164,10 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 		f->gone = true;
 		return true;
 	}
+	f->full = !room_take(f, e);
+	if (f->full)
+		return false;
+	imap_inside(s, true);
 	imap_putf(s, "* %u FETCH (", place + 1);
 	row_items_put(f, row, &sep);
 	fact_items_put(f, e, &sep);
@@ -165,6 +185,7 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 			return false;
 	}
 	imap_put(s, STR(")\r\n"));
+	imap_inside(s, false);
 	if ((f->what->items & IMAP_FETCH_FLAGS) || f->seen)
 		row->flags |= IMAP_ROW_TOLD;
 	return imap_spill(s);
@@ -173,16 +194,28 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 static enum status batch_put(struct fetch *f, struct batch *b)
 {
 	struct store_account *a;
+	size_t                large = 0;
 	enum status           st;
 
 	if (b->count == 0)
 		return ST_OK;
 	if (f->need_email) {
+		/* Facts of most messages are small; those of others are counted when they are there. */
+		f->batch_octets = f->facts & FACTS_LARGE ? (size_t)MIN(b->octets, (uint64_t)(b->count * FACTS_OCTETS)) : 0;
+		f->full = !imap_work_take(f->s, f->batch_octets);
+		if (f->full)
+			return ST_CLOSED;
 		st = imap_account(f->s, &a);
 		if (st == ST_OK)
 			st = store_facts(a, b->email, b->count, f->facts, f->arena, b->facts);
 		if (st != ST_OK)
 			return st;
+		for (size_t i = 0; i < b->count; i++)
+			large += b->facts[i].envelope.n + b->facts[i].body.n + b->facts[i].structure.n;
+		f->batch_octets = MAX(f->batch_octets, large);
+		f->full = !imap_work_take(f->s, f->batch_octets);
+		if (f->full)
+			return ST_CLOSED;
 	}
 	for (size_t i = 0; i < b->count; i++)
 		if (!message_put(f, b->place[i], &b->facts[i]))
@@ -239,8 +272,10 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 	f.arena = arena_new(s->arena);
 	st = messages_put(&f, &places);
 	arena_free(&f.arena);
+	if (f.full)
+		return imap_full(s);
 	if (st == ST_CLOSED) {
-		s->end = "write failed";
+		s->end = s->end ? s->end : "write failed";
 		s->broken = true;
 		return IMAP_NEXT_CLOSE;
 	}

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "imap/imap_session.h"
+#include "net/net_signin.h"
 #include "wire/sasl/sasl_plain.h"
 #include "wire/text/text_base64.h"
 
@@ -26,11 +27,13 @@ static enum imap_next finish(struct imap_session *s, enum imap_next next)
 	return next;
 }
 
-static enum imap_next fail(struct imap_session *s, struct str user)
+static enum imap_next fail(struct imap_session *s, enum net_signin_reason reason, struct str user)
 {
-	/* fail2ban reads this line: its text and the names of its fields do not change. */
-	log_warn("sign-in failed", LOG_C("peer", s->info->peer), LOG_STR("user", user), LOG_C("session", s->info->id),
-		 LOG_C("protocol", "imap"));
+	net_signin_failed(s->conn, "imap", reason, user);
+	if (reason == NET_SIGNIN_THROTTLED) {
+		imap_no(s, "[LIMIT] Too many failed sign-ins, try again later");
+		return finish(s, IMAP_NEXT_REPLY);
+	}
 	imap_no(s, "[AUTHENTICATIONFAILED] Wrong user or password");
 	if (++s->auth_failures < LIMIT_IMAP_AUTH_FAILURES)
 		return finish(s, IMAP_NEXT_REPLY);
@@ -59,14 +62,12 @@ static enum imap_next login(struct imap_session *s, struct str user, struct str 
 	enum status               st;
 
 	if (!sasl_text_valid(user, LIMIT_USER) || !sasl_text_valid(password, LIMIT_PASSWORD))
-		return fail(s, user);
+		return fail(s, NET_SIGNIN_MALFORMED, user);
 	st = s->env->ask->login(s->env->ask_ctx, &request, s->secret, &reply);
 	if (st == ST_DENIED)
-		return fail(s, user);
-	if (st == ST_LIMIT) {
-		imap_no(s, "[LIMIT] Too many failed sign-ins, try again later");
-		return finish(s, IMAP_NEXT_REPLY);
-	}
+		return fail(s, NET_SIGNIN_DENIED, user);
+	if (st == ST_LIMIT)
+		return fail(s, NET_SIGNIN_THROTTLED, user);
 	if (st != ST_OK || reply.account == 0) {
 		imap_no(s, "[UNAVAILABLE] Sign-in is not possible now, try again later");
 		return finish(s, IMAP_NEXT_REPLY);
@@ -109,7 +110,7 @@ static enum imap_next plain_answer(struct imap_session *s, struct str base64)
 	}
 	/* RFC 4616 §2: nobody may act for somebody else here. */
 	if (m.authzid.n > 0 && !str_eq(m.authzid, m.user))
-		return fail(s, m.user);
+		return fail(s, NET_SIGNIN_IDENTITY, m.user);
 	return login(s, m.user, m.password, "PLAIN");
 }
 

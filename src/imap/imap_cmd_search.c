@@ -40,12 +40,21 @@ enum imap_next imap_cmd_search(struct imap_session *s, struct imap_command *c)
 	/* Results are at most eleven octets a message and stay in memory: the line may not be sent before it is
 	 * certain. */
 	imap_put(s, STR("* SEARCH"));
-	for (uint32_t i = 0; i < s->box.exists && m.status == ST_OK && !s->broken; i++)
-		if (imap_match(&m, root, i))
+	for (uint32_t i = 0; i < s->box.exists && m.status == ST_OK && !m.full && !s->broken; i++) {
+		if (!imap_match(&m, root, i))
+			continue;
+		if (imap_out_room(s, 16))
 			imap_putf(s, " %u", c->uid ? s->box.view.rows[i].uid : i + 1);
+		else
+			m.full = true;
+	}
 	imap_put(s, STR("\r\n"));
 	st = m.status;
 	imap_match_done(&m);
+	if (m.full) {
+		buf_clear(&s->out);
+		return imap_full(s);
+	}
 	if (st != ST_OK) {
 		buf_clear(&s->out);
 		return imap_failed(s, st);

@@ -30,12 +30,28 @@ static const struct store_part *inner_message(const struct store_email *e, const
 	return NULL;
 }
 
+/* BODYSTRUCTURE of a multipart in which no part was found has an empty text in it, as there must be one: its octets are none. */
+static bool stands_in(const struct imap_section *section, const struct store_email *e)
+{
+	const struct store_part *p;
+	struct str               parent = STR_NONE, last = section->part;
+
+	(void)str_rcut(section->part, '.', &parent, &last);
+	p = str_eq(last, STR("1")) ? store_part_find(e, parent) : NULL;
+	if (p && p->message)
+		p = inner_message(e, p);
+	for (size_t i = 1; p && i < e->part_count; i++)
+		if (&e->parts[e->parts[i].parent] == p)
+			return false;
+	return p && p->multipart;
+}
+
 static struct run part_run(const struct imap_section *section, const struct store_email *e)
 {
 	const struct store_part *p = store_part_find(e, section->part), *inner;
 
 	if (!p)
-		return (struct run){ .none = true };
+		return (struct run){ .none = section->kind != IMAP_SECTION_ALL || !stands_in(section, e) };
 	if (section->kind == IMAP_SECTION_ALL)
 		return (struct run){ .at = p->body_at, .n = p->body_n };
 	if (section->kind == IMAP_SECTION_MIME)
@@ -80,7 +96,7 @@ static enum status piece_read(struct imap_session *s, const struct store_email *
 {
 	struct store_account *a;
 	size_t                before = s->out.n;
-	enum status           st = imap_account(s, &a);
+	enum status           st = imap_out_room(s, n) ? imap_account(s, &a) : ST_TEMP;
 
 	if (st == ST_OK)
 		st = store_read(a, e->id, at, n, &s->out);
@@ -158,9 +174,10 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 	}
 	buf_init(&header, LIMIT_HEADER_BLOCK);
 	buf_init(&picked, LIMIT_HEADER_BLOCK + LIMIT_HEADER_FIELDS * 2);
+	r.n = MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK);
 	st = imap_account(s, &a);
 	if (st == ST_OK && r.n > 0)
-		st = store_read(a, e->id, r.at, (size_t)MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK), &header);
+		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
 	if (st == ST_OK) {
 		fields_pick(section, buf_str(&header), &picked);
 		r = partial_cut(section, (struct run){ .n = picked.n });

@@ -138,9 +138,15 @@ static struct str read_part(struct imap_match *m, bool *has, struct buf *out, ui
 	if (!*has) {
 		*has = true;
 		buf_clear(out);
+		n = MIN(n, (uint64_t)out->max);
+		/* Beside it there will be its text decoded, in UTF-8, and folded. */
+		if (!imap_work_take(m->s, 4 * (size_t)n)) {
+			m->full = true;
+			return STR_NONE;
+		}
 		st = imap_account(m->s, &a);
 		if (st == ST_OK && n > 0)
-			st = store_read(a, m->row->email, 0, (size_t)MIN(n, (uint64_t)out->max), out);
+			st = store_read(a, m->row->email, 0, (size_t)n, out);
 		if (st != ST_NOT_FOUND)
 			(void)ok(m, st);
 	}

@@ -19,6 +19,7 @@ struct imap_match {
 	struct buf           header; /* as stored, read when first needed */
 	struct buf           content;
 	bool                 has_header, has_content;
+	bool                 full;   /* the process has no memory for it: no answer either */
 	enum status          status; /* the first failure: the search has no answer */
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "imap/imap_session.h"
+#include "sys/clock.h"
 
 #define TEXT_MAX  (LIMIT_IMAP_LINE + LIMIT_IMAP_ARGS)
 #define OUT_MAX   (8 * MIB) /* between two spills: one message's facts, each bounded (LIMIT_ENVELOPE and the like) */
@@ -19,6 +20,7 @@ void imap_settings_init(struct imap_settings *ret)
 	*ret = (struct imap_settings){
 		.message_octets = LIMIT_MESSAGE,
 		.preauth_ms = 60 * 1000,
+		.signin_ms = LIMIT_SIGNIN_MS,
 		.idle_ms = 31 * 60 * 1000,
 		.view_ms = 20 * 1000,
 	};
@@ -33,6 +35,7 @@ static void *session_open(void *ctx, struct net_conn *conn)
 	s->info = net_info(conn);
 	s->env = ctx;
 	s->set = s->env->settings;
+	s->signin_until = clock_mono_ms() + s->set->signin_ms;
 	s->arena = arena_new(NULL);
 	buf_init(&s->text, TEXT_MAX);
 	buf_init(&s->out, OUT_MAX);
@@ -62,6 +65,8 @@ static void session_close(void *session)
 	imap_box_done(s);
 	text_done(s);
 	buf_done(&s->out);
+	imap_out_give(s);
+	imap_work_give(s);
 	arena_free(&s->arena);
 	free(s);
 }
@@ -88,11 +93,28 @@ static struct net_want want_close(struct imap_session *s)
 	return (struct net_want){ .kind = NET_WANT_CLOSE };
 }
 
+/* What NOT_AUTH may still last; at least 1: 0 would be for ever. */
+static unsigned signin_left_ms(const struct imap_session *s)
+{
+	return (unsigned)MAX(s->signin_until - clock_mono_ms(), 1);
+}
+
+/* A peer that does not sign in has had its time, or its commands: NOOP and the like would keep it here for ever. */
+static bool signin_over(const struct imap_session *s)
+{
+	return s->state == IMAP_NOT_AUTH &&
+	       (s->commands >= LIMIT_SIGNIN_COMMANDS || clock_mono_ms() >= s->signin_until);
+}
+
 static struct net_want want_line(struct imap_session *s)
 {
 	struct net_want w = { .kind = NET_WANT_LINE };
 
-	w.timeout_ms = s->state == IMAP_NOT_AUTH ? s->set->preauth_ms : s->set->idle_ms;
+	w.timeout_ms = s->set->idle_ms;
+	if (s->state == IMAP_NOT_AUTH) {
+		w.unit_ms = signin_left_ms(s);
+		w.timeout_ms = MIN(s->set->preauth_ms, w.unit_ms);
+	}
 	/* Wake up early once, to drop what only a busy session needs. */
 	if (s->box.loaded && s->mode != IMAP_MODE_IDLE)
 		w.timeout_ms = MIN(w.timeout_ms, s->set->view_ms);
@@ -136,11 +158,17 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 {
 	imap_flush(s);
 	imap_account_back(s);
+	imap_work_give(s);
 	if (s->broken || next == IMAP_NEXT_CLOSE)
 		return want_close(s);
 	if (s->errors >= LIMIT_IMAP_ERRORS) {
 		s->end = "too many errors";
 		imap_put(s, STR("* BYE Too many errors\r\n"));
+		return want_close(s);
+	}
+	if (signin_over(s)) {
+		s->end = "no sign-in";
+		imap_put(s, STR("* BYE Nobody signed in, connect again\r\n"));
 		return want_close(s);
 	}
 	if (next != IMAP_NEXT_WAIT) {
@@ -151,6 +179,7 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 	}
 	buf_done(&s->out);
 	buf_init(&s->out, OUT_MAX);
+	imap_out_give(s);
 	if (next == IMAP_NEXT_TLS)
 		return (struct net_want){ .kind = NET_WANT_TLS };
 	return want_line(s);
@@ -239,7 +268,7 @@ static struct net_want literal_begin(struct imap_session *s, const struct imap_l
 	if (l->n > LIMIT_IMAP_ARGS || s->text.n + l->n + LIMIT_IMAP_LINE > TEXT_MAX)
 		return literal_bad(s, l, "Literal is too long");
 	if (!net_memory_take(net_of(s->conn), (size_t)l->n)) {
-		imap_no(s, "[LIMIT] The server is full, try again later");
+		imap_full(s);
 		return literal_refuse(s, l);
 	}
 	s->held += (size_t)l->n;
@@ -332,7 +361,7 @@ static struct net_want on_timeout(struct imap_session *s)
 		w.timeout_ms -= MIN(w.timeout_ms / 2, s->set->view_ms);
 		return w;
 	}
-	s->end = "timeout";
+	s->end = s->state == IMAP_NOT_AUTH ? "no sign-in" : "timeout";
 	imap_put(s, STR("* BYE Autologout: nothing came for too long\r\n"));
 	return want_close(s);
 }

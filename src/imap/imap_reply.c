@@ -69,8 +69,25 @@ enum imap_next imap_bad_name(struct imap_session *s, bool too_long)
 
 void imap_put(struct imap_session *s, struct str text)
 {
-	if (!buf_add(&s->out, text))
+	if (s->broken)
+		return;
+	if (!imap_out_room(s, text.n)) {
+		imap_out_over(s);
+		return;
+	}
+	if (!buf_add(&s->out, text)) {
 		s->broken = true;
+		return;
+	}
+	if (!s->inside && text.n >= 2 && text.p[text.n - 1] == '\n')
+		s->whole = s->out.n;
+}
+
+void imap_inside(struct imap_session *s, bool inside)
+{
+	s->inside = inside;
+	if (!inside)
+		s->whole = s->out.n;
 }
 
 void imap_putf(struct imap_session *s, const char *fmt, ...)
@@ -94,6 +111,7 @@ void imap_flush(struct imap_session *s)
 	imap_account_back(s);
 	net_write(s->conn, buf_str(&s->out));
 	buf_clear(&s->out);
+	s->whole = s->inside ? IMAP_NOT_WHOLE : 0;
 }
 
 bool imap_spill(struct imap_session *s)

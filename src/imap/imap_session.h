@@ -73,6 +73,12 @@ struct imap_box {
  * box.modseq. */
 #define IMAP_ROW_TOLD (1u << 15)
 
+/* Octets counted by net_memory_take, see imap_memory.c. */
+struct imap_memory {
+	size_t out, work, view;
+};
+#define IMAP_NOT_WHOLE SIZE_MAX /* the beginning of a response was written already */
+
 struct imap_upload; /* imap_cmd_append.c */
 
 struct imap_session {
@@ -91,6 +97,9 @@ struct imap_session {
 	size_t                      held;    /* octets of it counted by net_memory_take */
 	unsigned                    literals;
 	struct buf                  out;
+	size_t                      whole;    /* octets of `out` that are whole responses, or IMAP_NOT_WHOLE */
+	bool                        inside;   /* a response is being put that ends in imap_inside(s, false) */
+	struct imap_memory          memory;
 	struct imap_reply           reply;
 	struct str                  tag;
 	struct imap_box             box;
@@ -98,6 +107,7 @@ struct imap_session {
 	struct imap_watch           watch;
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
+	int64_t                     signin_until; /* monotonic: NOT_AUTH does not last longer */
 	const char                 *end; /* why it ended, for the log */
 };
 
@@ -116,6 +126,7 @@ enum imap_command_flag {
 	IMAP_CMD_NUMBERS = 1u << 1, /* without UID: EXPUNGE may not be told during it (RFC 9051 §7.5.1) */
 	IMAP_CMD_QUIET = 1u << 2,   /* nothing of the mailbox is told with its answer */
 	IMAP_CMD_WRITES = 1u << 3,  /* refused on a mailbox opened by EXAMINE */
+	IMAP_CMD_BULK = 1u << 4,    /* begins only with LIMIT_IMAP_WORK of memory set aside */
 };
 struct imap_row {
 	struct str name;
@@ -179,6 +190,24 @@ void imap_putf(struct imap_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Between two lines or pieces: write out if much waits. false: the client is gone, stop. */
 bool imap_spill(struct imap_session *s);
 void imap_flush(struct imap_session *s); /* write out all there is */
+
+/* A response of several pieces begins, or has ended: only whole ones stay in the output when it must be given up. */
+void imap_inside(struct imap_session *s, bool inside);
+
+/* ---- memory (imap_memory.c): false: the process is full ---- */
+
+/* So much more output may be put. imap_put asks itself, and ends the session if not; ask first where a NO is possible. */
+MUST_CHECK bool imap_out_room(struct imap_session *s, size_t n);
+void            imap_out_give(struct imap_session *s);
+/* In all so much for what the command at hand reads; given back behind it. */
+MUST_CHECK bool imap_work_take(struct imap_session *s, size_t octets);
+void            imap_work_give(struct imap_session *s);
+MUST_CHECK bool imap_view_take(struct imap_session *s, size_t octets);
+void            imap_view_give(struct imap_session *s);
+/* The answer where it is a command that cannot be carried out. */
+enum imap_next imap_full(struct imap_session *s);
+/* There is no room for what must be put: say BYE if that is possible, and nothing more. */
+void imap_out_over(struct imap_session *s);
 
 /* ---- the account ---- */
 

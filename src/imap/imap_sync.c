@@ -191,7 +191,7 @@ enum status imap_sync(struct imap_session *s, bool expunge)
 	if (touches_told(&y)) {
 		st = imap_view(s);
 		if (st != ST_OK)
-			return st;
+			return st == ST_TEMP ? ST_OK : st; /* as above */
 		gone_find(s, &y);
 		if (y.gone_count > 0 && !expunge)
 			return ST_OK;

@@ -21,8 +21,8 @@ static const struct imap_row rows[] = {
 	{ STR("RENAME"), imap_cmd_rename, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.6" },
 	{ STR("SUBSCRIBE"), imap_cmd_subscribe, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.7" },
 	{ STR("UNSUBSCRIBE"), imap_cmd_unsubscribe, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.8" },
-	{ STR("LIST"), imap_cmd_list, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.9" },
-	{ STR("LSUB"), imap_cmd_lsub, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 3501 §6.3.9" },
+	{ STR("LIST"), imap_cmd_list, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 9051 §6.3.9" },
+	{ STR("LSUB"), imap_cmd_lsub, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 3501 §6.3.9" },
 	{ STR("NAMESPACE"), imap_cmd_namespace, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.10" },
 	{ STR("STATUS"), imap_cmd_status, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.11" },
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
@@ -33,9 +33,9 @@ static const struct imap_row rows[] = {
 	{ STR("CHECK"), imap_cmd_noop, IMAP_IN_BOX, IMAP_ARGS_NONE, 0, "RFC 3501 §6.4.1" },
 	{ STR("EXPUNGE"), imap_cmd_expunge, IMAP_IN_BOX, IMAP_ARGS_MAYBE, IMAP_CMD_UID | IMAP_CMD_WRITES,
 	  "RFC 9051 §6.4.3" },
-	{ STR("SEARCH"), imap_cmd_search, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS,
+	{ STR("SEARCH"), imap_cmd_search, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK,
 	  "RFC 9051 §6.4.4" },
-	{ STR("FETCH"), imap_cmd_fetch, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS,
+	{ STR("FETCH"), imap_cmd_fetch, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK,
 	  "RFC 9051 §6.4.5" },
 	{ STR("STORE"), imap_cmd_store, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_WRITES,
 	  "RFC 9051 §6.4.6" },
@@ -69,6 +69,8 @@ static enum imap_next run(struct imap_session *s, const struct imap_row *row, st
 		return c->args ? imap_bad(s, "The command takes no arguments") : imap_bad(s, "Arguments are missing");
 	if ((row->flags & IMAP_CMD_WRITES) && s->box.read_only)
 		return imap_no(s, "[READ-ONLY] The mailbox was opened by EXAMINE");
+	if ((row->flags & IMAP_CMD_BULK) && !imap_out_room(s, LIMIT_IMAP_WORK / 2))
+		return imap_full(s);
 	return row->handler(s, c);
 }
 

@@ -46,6 +46,13 @@ struct queue_options { /* 0 or empty: the default */
 
 /* ST_OK; otherwise a status of db_open. A suspect database is repaired first. */
 MUST_CHECK enum status queue_open(const struct queue_options *options, struct queue **ret);
+/* The options that can change while it runs: from the next round of each message on; what waits keeps its time. From one thread. */
+struct queue_live {
+	struct str relay; /* copied */
+	int64_t    retry_first_ms, retry_max_ms, expire_ms; /* none is 0 */
+};
+void              queue_set_live(struct queue *q, const struct queue_live *live);
+struct queue_live queue_live(const struct queue *q);
 /* Begin to work: the writer thread, and what waits is delivered. */
 void queue_start(struct queue *q, struct ipc *ipc);
 /* Finish what is under way, for some seconds, and what the writer has, and end it. Requests that come later are answered ST_TEMP. */

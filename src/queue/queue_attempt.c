@@ -259,7 +259,7 @@ static void remote_start(struct queue_job *job)
 	struct remote_deliver_request request = {
 		.message = m->id,
 		.domain = job->domain,
-		.relay = m->q->o.relay,
+		.relay = job->relay,
 		.from = m->from,
 		.rcpts = rcpts,
 		.flags = m->flags,
@@ -295,14 +295,16 @@ static struct str domain_of(struct queue_msg *m, struct str address)
 }
 
 /* Put a foreign target into the open group of its next hop. `groups` has the jobs by next hop; full ones were taken out. */
-static void group_add(struct map *groups, struct queue_job **jobs, struct queue_msg *m, struct queue_to *to)
+static void group_add(struct map *groups, struct queue_job **jobs, struct str relay, struct queue_msg *m,
+		      struct queue_to *to)
 {
-	struct str        domain = domain_of(m, to->address), hop = m->q->o.relay.n ? m->q->o.relay : domain;
+	struct str        domain = domain_of(m, to->address), hop = relay.n ? relay : domain;
 	struct queue_job *job = map_find(groups, hop);
 
 	if (!job) {
 		job = job_new(m, remote_start);
 		job->domain = domain;
+		job->relay = relay;
 		job->key = str_hash(hop);
 		job->next = *jobs;
 		*jobs = job;
@@ -317,6 +319,7 @@ static void group_add(struct map *groups, struct queue_job **jobs, struct queue_
 static struct queue_job *jobs_make(struct queue_msg *m)
 {
 	struct queue_job *jobs = NULL;
+	struct str        relay = queue_live(m->q).relay;
 	struct map        groups;
 
 	map_init(&groups);
@@ -324,7 +327,7 @@ static struct queue_job *jobs_make(struct queue_msg *m)
 		struct queue_to *to = m->to[i];
 
 		if (to->account == 0) {
-			group_add(&groups, &jobs, m, to);
+			group_add(&groups, &jobs, relay, m, to);
 			continue;
 		}
 		struct queue_job *job = job_new(m, local_start);

@@ -143,6 +143,7 @@ struct queue_job {
 	struct queue_to       *to;   /* local: one; remote: a group */
 	uint32_t               to_count;
 	struct str             domain;
+	struct str        relay;  /* "" : by the domain's MX */
 	uint64_t               key; /* hash of the next hop, for domain_max */
 	int64_t                asked_ms; /* mono_ms, when it was handed to the channel */
 	struct queue_op        op;  /* remote: results written as they come */
@@ -176,6 +177,7 @@ struct queue {
 	char                 path[64];
 	struct queue_copier *copier;
 
+	const struct queue_live *_Atomic live; /* NULL: as in `o` */
 	pthread_mutex_t  lock;
 	pthread_cond_t   cond;
 	bool             threaded, stopping;

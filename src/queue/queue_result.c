@@ -72,7 +72,7 @@ static void hold(struct queue_msg *m, struct str reason)
 
 static int64_t wait_of(struct queue_msg *m, const struct tally *t)
 {
-	const struct queue_options *o = &m->q->o;
+	const struct queue_live live = queue_live(m->q);
 
 	if (atomic_load(&m->lost))
 		return LOST_MS * (int64_t)m->crashes;
@@ -82,7 +82,7 @@ static int64_t wait_of(struct queue_msg *m, const struct tally *t)
 	}
 	m->stalls = 0;
 	m->attempts++;
-	return queue_backoff_ms(o->retry_first_ms, o->retry_max_ms, m->attempts, random_u64());
+	return queue_backoff_ms(live.retry_first_ms, live.retry_max_ms, m->attempts, random_u64());
 }
 
 /* Everybody who was to be asked has answered. What an earlier round lost is not known before that. */
@@ -104,7 +104,7 @@ static void decide(struct queue_msg *m)
 	bool          answered = all_answered(m);
 
 	m->decided = true;
-	m->expired = queue_now(q) - m->entered > q->o.expire_ms;
+	m->expired = queue_now(q) - m->entered > queue_live(q).expire_ms;
 	if (atomic_load(&m->lost))
 		m->crashes++;
 	else if (answered)

@@ -1,6 +1,7 @@
 /* role/config.c - see config.h. The file is read by libconfuse; one table lists the settings. */
 #include "role/config.h"
 
+#include <arpa/inet.h>
 #include <confuse.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -363,6 +364,20 @@ enum status config_load(const char *path, struct arena *a, struct config *ret, s
 	return ST_OK;
 }
 
+/* What libunbound takes: a numeric address, and a port that is not 0. */
+static bool resolver_valid(struct str text)
+{
+	struct str address, port;
+	uint32_t   number = 53;
+	char       c[INET6_ADDRSTRLEN];
+	uint8_t    octets[16];
+
+	if (str_cut(text, '@', &address, &port) && !str_to_u32(port, &number))
+		return false;
+	return number > 0 && number < 65536 && str_to_c(address, c, sizeof(c)) &&
+	       (inet_pton(AF_INET, c, octets) == 1 || inet_pton(AF_INET6, c, octets) == 1);
+}
+
 enum status config_check(const struct config *c, struct buf *errors)
 {
 	size_t     before = errors->n;
@@ -381,6 +396,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 				 config_listener_names[c->listen[i].kind]);
 			break;
 		}
+	if (c->dns_forward.n > 0 && !resolver_valid(c->dns_forward))
+		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
 	return errors->n == before ? ST_OK : ST_INVALID;

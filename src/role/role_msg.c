@@ -53,17 +53,29 @@ static const struct ipc_shape *shape_of(unsigned id)
 	return id == ROLE_MSG_PROCESSES ? &ipc_msgs[IPC_CONTROL_STATUS].reply : &shapes[id];
 }
 
+/* Payload behind an empty header. */
+static enum status fill(struct buf *out, struct ipc_fds *fds, enum role_msg_id id, const void *msg)
+{
+	ipc_frame_begin(out);
+	return msg ? ipc_encode(out, fds, shape_of(id), msg, IPC_VERSION) : ST_OK;
+}
+
+enum status role_msg_encode(struct buf *out, struct ipc_fds *fds, enum role_msg_id id, const void *msg)
+{
+	enum status st = fill(out, fds, id, msg);
+
+	return st == ST_OK ? ipc_frame_end(out, 0, &(struct ipc_frame){ .type = id }, fds) : st;
+}
+
 enum status role_msg_send(int fd, enum role_msg_id id, const void *msg)
 {
 	struct ipc_fds   fds = { .n = 0 };
 	struct ipc_frame head = { .type = id };
 	struct buf       out;
-	enum status      st = ST_OK;
+	enum status      st;
 
 	buf_init(&out, LIMIT_IPC_FRAME);
-	ipc_frame_begin(&out);
-	if (msg)
-		st = ipc_encode(&out, &fds, shape_of(id), msg, IPC_VERSION);
+	st = fill(&out, &fds, id, msg);
 	if (st == ST_OK)
 		st = ipc_frame_send(fd, &out, &head, &fds);
 	buf_done(&out);

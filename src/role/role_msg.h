@@ -60,7 +60,10 @@ struct role_msg_failed {
 	struct str why;
 };
 
-/* ST_OK, ST_TEMP (the peer does not read), ST_CLOSED, ST_LIMIT. Thread-safe: one packet. */
+/* The packet, complete with its header, into `out`; the descriptors are borrowed from msg. ST_LIMIT: too large. */
+MUST_CHECK enum status role_msg_encode(struct buf *out, struct ipc_fds *fds, enum role_msg_id id, const void *msg);
+
+/* For a role: it may wait for the master. The master sends through master_outbox.h. ST_OK, ST_TEMP (the peer does not read), ST_CLOSED, ST_LIMIT. Thread-safe: one packet. */
 MUST_CHECK enum status role_msg_send(int fd, enum role_msg_id id, const void *msg);
 
 /* For a role: next message from `r`; *ret_msg lives in `a`, its descriptors are the caller's. */

@@ -24,10 +24,15 @@ static void heaps_bound(void)
 
 bool role_net_tls(struct role *r, struct net_tls **ret, const char **ret_why)
 {
+	const char *why = "";
+
 	*ret = NULL;
 	heaps_bound();
 	net_tls_preload();
-	return r->key.n == 0 || net_tls_server(r->certificate, r->key, ret, ret_why) == ST_OK;
+	if (r->key.n == 0 || net_tls_server(r->certificate, r->key, ret, &why) == ST_OK)
+		return true;
+	*ret_why = arena_printf(r->arena, "tls.certificate, tls.key: %s", why).p;
+	return false;
 }
 
 static struct net_limits limits_of(const struct config *c)

@@ -41,6 +41,18 @@ static bool start(struct role *r, const char **ret_why)
 	return true;
 }
 
+static void reload(struct role *r)
+{
+	const struct config *c = r->config;
+
+	queue_set_live(r->self, &(struct queue_live){
+		.relay = c->relay,
+		.retry_first_ms = (int64_t)c->retry_first_s * 1000,
+		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
+		.expire_ms = (int64_t)c->expire_s * 1000,
+	});
+}
+
 static void stop(struct role *r, unsigned grace_ms)
 {
 	(void)grace_ms;
@@ -54,5 +66,6 @@ const struct role_def role_queue = {
 	.root = "queue",
 	.prepare = prepare,
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 };

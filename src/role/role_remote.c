@@ -1,4 +1,6 @@
 /* role/role_remote.c - everything outward: talks to any host, opens no file. */
+#include <stdatomic.h>
+
 #include "deliver/remote.h"
 #include "net/net_tls.h"
 #include "role/role.h"
@@ -7,8 +9,15 @@
 #define THREADS 600u  /* deliveries at once; queue asks for fewer */
 #define BACKLOG 2000u
 
-static void settings_take(struct role *r, struct remote *remote)
+/* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
+struct remote_role {
+	_Atomic(const struct remote *) now;
+};
+
+static void settings_take(struct role *r)
 {
+	struct remote_role *self = r->self;
+	struct remote      *remote = ARENA_NEW(r->arena, struct remote);
 	struct str *own = ARENA_ARRAY(r->arena, struct str, r->config->listen_count);
 	size_t      n = 0;
 	uint32_t    port;
@@ -16,6 +25,7 @@ static void settings_take(struct role *r, struct remote *remote)
 	for (size_t i = 0; i < r->config->listen_count; i++)
 		if (config_address_split(r->config->listen[i].text, &own[n], &port) && own[n].n)
 			n++;
+	remote->resolver = remote_resolver_ipc(r->ipc);
 	remote->settings = (struct remote_settings){
 		.hostname = r->config->hostname,
 		.port = r->config->remote_port,
@@ -25,7 +35,19 @@ static void settings_take(struct role *r, struct remote *remote)
 		.own_count = n,
 		.timeouts = remote_timeouts_default,
 	};
+	atomic_store(&self->now, remote);
 }
+
+static void on_deliver(void *ctx, struct ipc_request *q)
+{
+	struct remote_role *self = ctx;
+
+	deliver_remote_rows[0].handler((void *)(uintptr_t)atomic_load(&self->now), q);
+}
+
+static const struct ipc_row rows[] = {
+	{ IPC_REMOTE_DELIVER, on_deliver, 1 },
+};
 
 static bool prepare(struct role *r, const char **ret_why)
 {
@@ -37,12 +59,11 @@ static bool prepare(struct role *r, const char **ret_why)
 
 static bool start(struct role *r, const char **ret_why)
 {
-	struct remote *remote = ARENA_NEW(r->arena, struct remote);
-
-	settings_take(r, remote);
-	remote->resolver = remote_resolver_ipc(r->ipc);
+	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
+	r->self = ARENA_NEW(r->arena, struct remote_role);
+	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
-	ipc_serve(r->ipc, deliver_remote_rows, deliver_remote_row_count, remote);
+	ipc_serve(r->ipc, rows, LEN(rows), r->self);
 	(void)ret_why;
 	return true;
 }
@@ -53,4 +74,5 @@ const struct role_def role_remote = {
 	.user = "remote",
 	.prepare = prepare,
 	.start = start,
+	.reload = settings_take,
 };

@@ -26,6 +26,8 @@ struct smtp_settings {
 	uint64_t   message_octets; /* SIZE: at most LIMIT_MESSAGE_MAX */
 	size_t     rcpts;          /* per transaction, at most LIMIT_RCPTS */
 	unsigned   timeout_ms;     /* waiting for a command or for data */
+	unsigned   signin_ms;      /* submission: from the greeting to a sign-in */
+	unsigned   barren_ms;      /* between accepted messages of a session */
 	unsigned   submit_wait_ms; /* how long the truth about a submit is sought after its channel was lost */
 	bool       allow_plain;    /* sign-in without TLS: --lab, loopback */
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */

@@ -6,6 +6,7 @@
  * apart: user, password and authorization identity all give 535.
  */
 #include "base/log.h"
+#include "net/net_signin.h"
 #include "smtp/smtp_session.h"
 #include "wire/sasl/sasl_plain.h"
 #include "wire/text/text_base64.h"
@@ -45,11 +46,11 @@ static enum smtp_next finish(struct smtp_session *s, const struct smtp_reply *r)
 	return smtp_answer(s, r);
 }
 
-static enum smtp_next fail(struct smtp_session *s, struct str user)
+static enum smtp_next fail(struct smtp_session *s, enum net_signin_reason reason, struct str user)
 {
-	/* fail2ban reads this line: its text and the names of its fields do not change. */
-	log_warn("sign-in failed", LOG_C("peer", s->info->peer), LOG_STR("user", user), LOG_C("session", s->info->id),
-		 LOG_C("protocol", "smtp"));
+	net_signin_failed(s->conn, "smtp", reason, user);
+	if (reason == NET_SIGNIN_THROTTLED)
+		return finish(s, &limited);
 	if (++s->auth_failures >= LIMIT_SMTP_AUTH_FAILURES) {
 		smtp_auth_reset(s);
 		return smtp_end(s, &enough, "too many failed sign-ins");
@@ -64,8 +65,8 @@ static enum smtp_next login(struct smtp_session *s, struct str user, struct str 
 
 	switch (s->env->ask->login(s->env->ask_ctx, &request, s->auth.arena, &reply)) {
 	case ST_OK: break;
-	case ST_DENIED: return fail(s, user);
-	case ST_LIMIT: return finish(s, &limited);
+	case ST_DENIED: return fail(s, NET_SIGNIN_DENIED, user);
+	case ST_LIMIT: return fail(s, NET_SIGNIN_THROTTLED, user);
 	default: return finish(s, &later);
 	}
 	if (reply.account == 0 || reply.address.n > LIMIT_ADDRESS)
@@ -88,7 +89,7 @@ static enum smtp_next plain_answer(struct smtp_session *s, struct str message)
 		return finish(s, &syntax);
 	/* RFC 4616 §2: nobody may act for somebody else here. */
 	if (m.authzid.n > 0 && !str_eq(m.authzid, m.user))
-		return fail(s, m.user);
+		return fail(s, NET_SIGNIN_IDENTITY, m.user);
 	return login(s, m.user, m.password);
 }
 

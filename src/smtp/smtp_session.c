@@ -179,6 +179,10 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 	static const struct smtp_reply bare = { 500, "5.5.2", "A line ends in CRLF, and holds no other CR, LF or NUL" };
 	static const struct smtp_reply timeout = { 421, "4.4.2", "Nothing came for too long" };
 
+	const struct smtp_reply *enough = ev->kind == NET_EV_LINE ? smtp_patience_line(s) : NULL;
+
+	if (enough)
+		return smtp_end(s, enough, "patience");
 	switch (ev->kind) {
 	case NET_EV_START: return greet(s);
 	case NET_EV_LINE:
@@ -221,6 +225,7 @@ static struct net_want handle(void *session, const struct net_ev *ev)
 	case SMTP_NEXT_LINE:
 		want.kind = NET_WANT_LINE;
 		want.n = line_limit(s);
+		want.timeout_ms = want.unit_ms = smtp_patience_ms(s);
 		break;
 	case SMTP_NEXT_DATA:
 		want.kind = NET_WANT_DOT;
@@ -246,6 +251,7 @@ static void *open_session(void *ctx, struct net_conn *conn)
 	s->set = env->settings;
 	s->conn = conn;
 	s->info = net_info(conn);
+	smtp_patience_init(s);
 	s->began_ms = env->ask->now_ms(env->ask_ctx);
 	s->ending = "lost";
 	s->tx.content.spool = -1;
@@ -284,6 +290,8 @@ void smtp_settings_init(struct smtp_settings *ret)
 		.message_octets = LIMIT_MESSAGE,
 		.rcpts = LIMIT_RCPTS,
 		.timeout_ms = 300000, /* RFC 5321 §4.5.3.2.7: at least 5 minutes */
+		.signin_ms = LIMIT_SIGNIN_MS,
+		.barren_ms = LIMIT_SMTP_BARREN_MS,
 		.submit_wait_ms = 30000,
 		.lenient_helo = true,
 		.lenient_space = true,

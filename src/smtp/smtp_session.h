@@ -62,6 +62,13 @@ struct smtp_auth {
 	struct str                   user; /* LOGIN: after its first answer */
 };
 
+/* smtp_patience.c */
+struct smtp_patience {
+	int64_t  since_ms; /* monotonic: the greeting, or the last accepted message */
+	unsigned messages; /* accepted by then */
+	unsigned commands; /* lines before a sign-in */
+};
+
 struct smtp_session {
 	const struct smtp_env      *env;
 	const struct smtp_settings *set;
@@ -77,6 +84,7 @@ struct smtp_session {
 	struct buf                  login; /* canonical address of the account */
 	struct smtp_tx              tx;
 	struct smtp_auth            auth;
+	struct smtp_patience        patience;
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
 	unsigned auth_failures;
 	unsigned messages, refused;                    /* for the log */
@@ -137,6 +145,13 @@ void smtp_write_line(struct smtp_session *s, unsigned code, const char *enhanced
 void smtp_enter(struct smtp_session *s, enum smtp_state state);
 /* Asserts what the diagram's notes say. */
 void smtp_check(const struct smtp_session *s);
+
+/* ---- patience ---- */
+void smtp_patience_init(struct smtp_session *s);
+/* A line came: is it one too many, or too late? The reply that ends the session, or NULL. */
+const struct smtp_reply *smtp_patience_line(struct smtp_session *s);
+/* How long to wait for the next line: 1 to set->timeout_ms. */
+unsigned smtp_patience_ms(const struct smtp_session *s);
 
 /* ---- transaction ---- */
 void smtp_tx_begin(struct smtp_session *s);

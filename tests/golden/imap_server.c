@@ -71,7 +71,7 @@ static int listen_loopback(unsigned *ret_port)
 int main(int argc, char **argv)
 {
 	static const struct imap_ask   ask = { .login = fake_login, .changed = fake_changed };
-	static const struct net_limits limits = {
+	static struct net_limits limits = {
 		.threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000
 	};
 	static const struct store_options options = { .watermark_octets = 1, .watermark_percent = 1 };
@@ -80,6 +80,7 @@ int main(int argc, char **argv)
 	struct net_tls                   *tls = NULL;
 	struct arena                     *a = arena_new(NULL);
 	const char                       *why;
+	struct net_stats                  stats;
 	unsigned                          port;
 	char                              c;
 	int                               dir;
@@ -92,10 +93,12 @@ int main(int argc, char **argv)
 	db_init();
 	dir = open(argv[1], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	CHECK(dir >= 0 && store_new(dir, &options, &store) == ST_OK);
+	limits.memory = getenv("MEMORY") ? (size_t)atoi(getenv("MEMORY")) : limits.memory;
 	imap_settings_init(&settings);
 	settings.allow_plain = getenv("LAB") != NULL;
 	settings.message_octets = 2 * MIB;
 	settings.view_ms = getenv("VIEW_MS") ? (unsigned)atoi(getenv("VIEW_MS")) : settings.view_ms;
+	settings.signin_ms = getenv("SIGNIN_MS") ? (unsigned)atoi(getenv("SIGNIN_MS")) : settings.signin_ms;
 	notify = imap_notify_new();
 
 	struct imap_env env = { .settings = &settings, .store = store, .notify = notify, .ask = &ask };
@@ -108,6 +111,8 @@ int main(int argc, char **argv)
 	while (read(STDIN_FILENO, &c, 1) > 0 || errno == EINTR)
 		;
 	net_drain(net, 1000);
+	net_stats(net, &stats);
+	CHECK(stats.memory == 0);
 	net_free(&net);
 	store_free(&store);
 	imap_notify_free(&notify);

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -265,3 +266,120 @@ def test_idle_many(server):
         c.send(b"DONE\r\n")
         assert c.line().startswith(b"c OK")
         c.close()
+
+
+# ---- nobody stays without signing in ----
+
+def ends_with_bye(c):
+    lines = []
+    while True:
+        try:
+            lines.append(c.line())
+        except AssertionError:  # the end
+            return lines[-1].startswith(b"* BYE "), lines
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+@pytest.mark.parametrize("command", [b"CAPABILITY", b"NOOP", b"ID NIL"])
+def test_commands_before_sign_in(server, command):
+    c = Connection("127.0.0.1", server.port)
+    c.send(b"".join(b"a%d %s\r\n" % (i, command) for i in range(200)))
+    bye, lines = ends_with_bye(c)
+    assert bye and sum(b" OK" in l for l in lines) == 1 + 100
+    c.close()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+@pytest.mark.parametrize("octets", [b"a NOOP\r\n", b"a", b""])
+def test_time_before_sign_in(tmp_path, octets):
+    """Commands, a line that never ends, nothing: all end by the same clock. Signed in, it does not count."""
+    s = Server(tmp_path, LAB="1", SIGNIN_MS="1500")
+    began = time.monotonic()
+    c, user = Connection("127.0.0.1", s.port), Connection("127.0.0.1", s.port)
+    user.line()
+    user.send(b"a LOGIN user1 secret\r\n")
+    assert user.line().startswith(b"a OK")
+    c.sock.settimeout(0.05)
+    c.line()
+    while True:
+        try:
+            c.send(octets)
+            time.sleep(0.05)
+            if c.line().startswith(b"* BYE"):
+                break
+        except TimeoutError:
+            assert time.monotonic() - began < 10
+    assert 1 < time.monotonic() - began < 5
+    user.send(b"b NOOP\r\n")
+    assert user.line().startswith(b"b OK")
+    c.close()
+    user.close()
+    s.stop()
+
+
+# ---- memory of the process ----
+
+def signed_in(s, box):
+    c = Connection("127.0.0.1", s.port)
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100000)  # or the system would read for us
+    c.line()
+    c.send(b"a LOGIN user1 secret\r\nb SELECT %s\r\n" % box)
+    while not c.line().startswith(b"b "):
+        pass
+    return c
+
+
+def answer(c, command):
+    c.send(b"x " + command + b"\r\n")
+    while True:
+        line = c.line()
+        if line.startswith(b"x "):
+            return line
+
+
+BULK = [b"FETCH 1 (UID ENVELOPE)", b"FETCH 1 BODY.PEEK[HEADER.FIELDS (SUBJECT)]", b"SEARCH ALL", b"UID SEARCH SUBJECT zebra", b'LIST "" "*"', b'LSUB "" "*"']
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+def test_output_counts(tmp_path):
+    """Clients that do not read what they asked for fill the memory of the process: others are refused by their protocol, and lose
+    nothing; what is small goes on; and it is all given back."""
+    s = Server(tmp_path, LAB="1", MEMORY=str(3 << 20))
+    c = signed_in(s, b"INBOX")
+    assert answer(c, b"CREATE big").startswith(b"x OK")
+    message = b"Subject: m\r\n\r\n" + b"x" * 2000000 + b"\r\n"
+    for _ in range(4):
+        c.send(b"c APPEND big {%d+}\r\n" % len(message) + message + b"\r\n")
+        assert c.line().startswith(b"c OK")
+    assert answer(c, b"SELECT big").startswith(b"x OK")
+    slow = [signed_in(s, b"big") for _ in range(12)]
+    for one in slow:
+        one.send(b"e FETCH 1:4 BODY.PEEK[]\r\n")
+    end = time.monotonic() + 10
+    while not answer(c, b"SEARCH ALL").startswith(b"x NO [LIMIT]"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    for command in BULK:
+        assert answer(c, command).startswith(b"x NO [LIMIT]"), command
+    assert answer(c, b"NOOP").startswith(b"x OK")
+    assert answer(c, b"CREATE other").startswith(b"x OK")
+    # Each of the slow ones has all of it, or a refusal: never half a message.
+    whole = 0
+    for one in slow:
+        got = 0
+        while True:
+            line = one.line()
+            if line.startswith(b"e "):
+                break
+            assert line.endswith(b"{%d}" % len(message))
+            assert read_exactly(one, len(message)) == message
+            assert one.line() == b")"
+            got += 1
+        assert (got == 4 and line.startswith(b"e OK")) or line.startswith(b"e NO [LIMIT]")
+        whole += got == 4
+        one.close()
+    assert 0 < whole < 12
+    for command in BULK:
+        assert answer(c, command).startswith(b"x OK"), command
+    c.close()
+    s.stop()

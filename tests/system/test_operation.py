@@ -174,7 +174,8 @@ def test_wrong_password_and_disabled(server):
         login(server, "carol@demo.test", PASSWORD)
     assert server.command("account", "enable", "carol@demo.test").returncode == 0
     login(server, "carol@demo.test", PASSWORD)
-    assert "peer=127.0.0.1 user=carol@demo.test" in server.log_text()
+    failed = [l for l in server.log_text().splitlines() if "sign-in failed" in l and l.endswith(" user=carol@demo.test")]
+    assert len(failed) == 4 and all(" peer=127.0.0.1 reason=denied " in l for l in failed)  # smtplib tries PLAIN, then LOGIN
 
 
 def test_reload_keeps_sessions(server):

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "smtp/smtp_session.h"
 #include "smtp_rig.h"
@@ -337,6 +338,52 @@ static void test_errors(void **state)
 	rig_done(&r);
 }
 
+/* Submission: nobody stays without signing in. Relay: nor without sending. */
+static void test_patience(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 30 * 1000000 };
+	struct rig            r;
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_SUBMISSION);
+	rig_start(&r);
+	for (unsigned i = 0; i < LIMIT_SIGNIN_COMMANDS; i++)
+		assert_int_equal(talk(&r, i % 2 ? "NOOP\r\n" : HELLO), 250);
+	assert_int_equal(talk(&r, "NOOP\r\n"), 421);
+	assert_true(r.conn.closed);
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_SUBMISSION);
+	r.set.allow_plain = true;
+	r.set.signin_ms = 20;
+	rig_start(&r);
+	assert_true(r.conn.want.timeout_ms <= 20 && r.conn.want.unit_ms <= 20 && r.conn.want.timeout_ms > 0);
+	nanosleep(&moment, NULL);
+	assert_int_equal(talk(&r, HELLO), 421);
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_SUBMISSION); /* signed in, both end */
+	r.set.allow_plain = true;
+	r.set.signin_ms = 5000;
+	rig_start(&r);
+	sign_in(&r);
+	assert_true(r.conn.want.timeout_ms == r.set.timeout_ms);
+	for (unsigned i = 0; i < 2 * LIMIT_SIGNIN_COMMANDS; i++)
+		assert_int_equal(talk(&r, "NOOP\r\n"), 250);
+	rig_done(&r);
+
+	rig_init(&r, SMTP_KIND_RELAY);
+	r.set.barren_ms = 20;
+	rig_start(&r);
+	rig_to_data(&r);
+	nanosleep(&moment, NULL);
+	assert_int_equal(talk(&r, MESSAGE), 250); /* data is never cut short, and a message gives more time */
+	assert_int_equal(talk(&r, "NOOP\r\n"), 250);
+	nanosleep(&moment, NULL);
+	assert_int_equal(talk(&r, "NOOP\r\n"), 421);
+	rig_done(&r);
+}
+
 static void test_recipients(void **state)
 {
 	struct rig r;
@@ -505,6 +552,7 @@ int main(void)
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_relay_probes),
 		cmocka_unit_test(test_pipelining),

@@ -1,0 +1,154 @@
+"""Settings that change while the server runs: at once where the log does not say otherwise."""
+import os
+import shutil
+import signal
+import smtplib
+import socket
+import socketserver
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+from server import BIN, free_base
+
+CONFIG = """data = "%(dir)s/data"
+hostname = "%(hostname)s"
+relay = "%(relay)s"
+dns { forward = "%(dns)s" }
+listen { smtp = {"127.0.0.1:%(port)d"%(more)s} submission = {} submissions = {} imap = {} imaps = {} }
+queue { retry_first = "%(retry)s" retry_max = "%(retry_max)s" expire = "%(expire)s" }
+processes { smtp = %(smtp)d }
+"""
+
+
+def until(ask, what, seconds=20):
+    end = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+class Served:
+    """`postrider serve` on a configuration that changes. Mail to fwd@here.test leaves for out@far.test."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="postrider-test.")
+        self.values = {"dir": self.dir, "hostname": "one.test", "relay": "127.0.0.1:1", "dns": "127.0.0.1@1", "port": free_base() + 25, "more": "",
+                       "retry": "1h", "retry_max": "2h", "expire": "5d", "smtp": 1}
+        self.write()
+        self.log = open(os.path.join(self.dir, "log"), "ab")
+        self.process = subprocess.Popen([BIN, "serve", "--config", self.path], stderr=self.log)
+        until(lambda: "msg=serving" in self.text(), "no start", 60)
+        for words in (("domain", "add", "here.test"), ("alias", "add", "fwd@here.test", "out@far.test")):
+            assert self.command(*words).returncode == 0
+
+    def write(self, **changes):
+        self.values.update(changes)
+        self.path = os.path.join(self.dir, "postrider.conf")
+        with open(self.path, "w") as f:
+            f.write(CONFIG % self.values)
+
+    def text(self):
+        return open(os.path.join(self.dir, "log"), errors="replace").read()
+
+    def command(self, *words):
+        return subprocess.run([BIN, *words, "--config", self.path], capture_output=True, text=True, timeout=60)
+
+    def reload(self, **changes):
+        seen = self.text().count("msg=reloaded")
+        self.write(**changes)
+        assert self.command("reload").returncode == 0
+        until(lambda: self.text().count("msg=reloaded") > seen, "no reload")
+
+    def send(self):
+        with smtplib.SMTP("127.0.0.1", self.values["port"], timeout=30) as s:
+            s.sendmail("from@far.test", ["fwd@here.test"], "From: from@far.test\r\nSubject: out\r\n\r\nHello.\r\n")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.log.close()
+        bad = [l for l in self.text().splitlines() if ("lvl=warn" in l or "lvl=error" in l) and "take effect at the next start" not in l]
+        shutil.rmtree(self.dir)
+        assert code == 0 and not bad, bad
+
+
+@pytest.fixture
+def served():
+    s = Served()
+    yield s
+    s.stop()
+
+
+class Sink(socketserver.ThreadingTCPServer):
+    """An SMTP server that takes anything."""
+    allow_reuse_address = daemon_threads = True
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(b"220 sink.test\r\n")
+            for line in self.rfile:
+                if line.upper().startswith((b"EHLO", b"HELO")):
+                    self.server.hellos.append(line.split()[1].decode())
+                if line.upper().startswith(b"DATA"):
+                    self.wfile.write(b"354 go\r\n")
+                    while self.rfile.readline() not in (b".\r\n", b""):
+                        pass
+                    self.server.taken += 1
+                self.wfile.write(b"250 ok\r\n")
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.taken, self.hellos = 0, []
+        self.address = "127.0.0.1:%d" % self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def test_relay_and_hostname(served):
+    first, second = Sink(), Sink()
+    served.reload(relay=first.address)
+    served.send()
+    until(lambda: first.taken == 1, "the first relay got nothing")
+    served.reload(relay=second.address, hostname="two.test")
+    served.send()
+    until(lambda: second.taken == 1, "the second relay got nothing")
+    assert first.taken == 1 and first.hellos == ["one.test"] and second.hellos == ["two.test"]
+    assert "take effect at the next start" not in served.text()
+
+
+def test_dns_forward(served):
+    asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asked.bind(("127.0.0.1", 0))
+    asked.settimeout(20)
+    served.reload(relay="", dns="127.0.0.1@%d" % asked.getsockname()[1])
+    until(lambda: "process starts anew" in served.text(), "the resolver goes on")
+    served.send()
+    assert b"\x03far\x04test" in asked.recv(4096)
+    status = served.command("status")
+    assert status.returncode == 0, status.stderr
+
+
+def test_wrong_resolver_is_refused(served):
+    served.write(dns="nobody@53")
+    assert served.command("config", "check").returncode == 1
+    os.kill(served.process.pid, signal.SIGHUP)
+    until(lambda: "reload refused" in served.text(), "it was taken")
+    assert "dns.forward" in served.text()
+    open(os.path.join(served.dir, "log"), "w").close()  # that error was wanted
+
+
+def test_queue_times(served):
+    served.reload(retry="1s", retry_max="1s")
+    served.send()
+    until(lambda: served.text().count('msg="remote delivery"') >= 3, "it waits by the old times")
+    served.reload(expire="1s")
+    until(lambda: served.command("queue", "list", "--json").stdout.replace(" ", "").find('"messages":[]') >= 0, "it does not expire")
+
+
+def test_what_waits_is_named(served):
+    served.reload(smtp=2, more=', "127.0.0.1:%d"' % (served.values["port"] + 1))
+    line = [l for l in served.text().splitlines() if "take effect at the next start" in l]
+    assert len(line) == 1 and 'settings="listen, processes.smtp"' in line[0], line
