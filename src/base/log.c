@@ -76,7 +76,8 @@ static bool plain(struct str s)
 	return s.n > 0;
 }
 
-/* JSON's string syntax serves logfmt as well; octets over 127 are kept if the value is UTF-8. */
+/* JSON's string syntax serves logfmt as well; octets over 127 are kept if the value is UTF-8, but for U+0080 to U+009F: to a terminal some of
+ * them are what "ESC [" is. */
 static void put_quoted(struct line *l, struct str s)
 {
 	bool utf8 = str_is_utf8(s);
@@ -90,6 +91,9 @@ static void put_quoted(struct line *l, struct str s)
 			put(l, (char[]){ '\\', (char)c }, 2);
 		} else if (c < ' ' || c == 127 || (c > 127 && !utf8)) {
 			snprintf(esc, sizeof(esc), "\\u%04x", c);
+			put_c(l, esc);
+		} else if (c == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0) {
+			snprintf(esc, sizeof(esc), "\\u%04x", (unsigned char)s.p[++i]);
 			put_c(l, esc);
 		} else {
 			put(l, &s.p[i], 1);
