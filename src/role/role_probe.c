@@ -146,7 +146,7 @@ static const struct {
 	{ "ptrace", try_ptrace, 0 },                 { "dumpable", try_dumpable, 0 },
 	{ "setuid", try_setuid, 0 },                 { "kill", try_kill, 0 },
 	{ "io_uring", try_io_uring, 0 },             { "map_executable", try_map_executable, 0 },
-	{ "fast_open", try_fast_open, 0 },           { "fast_open_msg", try_fast_open_msg, 0 },
+	{ "fast_open", try_fast_open, SANDBOX_OUT }, { "fast_open_msg", try_fast_open_msg, SANDBOX_OUT },
 	{ "kill_by_descriptor", try_kill_by_descriptor, 0 },
 };
 

@@ -72,6 +72,15 @@ static bool allow_if(scmp_filter_ctx f, int call, struct scmp_arg_cmp cmp)
 	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, call, 1, &cmp) >= 0;
 }
 
+/* Who may not connect may not do it by sending either: MSG_FASTOPEN does, past Landlock, on a listener that was shut down. */
+static bool allow_sending(scmp_filter_ctx f, unsigned needs)
+{
+	const scmp_datum_t refused = needs & SANDBOX_OUT ? 0 : MSG_FASTOPEN;
+
+	return allow_if(f, SCMP_SYS(sendto), SCMP_A3(SCMP_CMP_MASKED_EQ, refused, 0)) &&
+	       allow_if(f, SCMP_SYS(sendmsg), SCMP_A2(SCMP_CMP_MASKED_EQ, refused, 0));
+}
+
 static bool allow_fcntl(scmp_filter_ctx f)
 {
 	for (size_t i = 0; i < LEN(fcntl_commands); i++)
@@ -81,7 +90,7 @@ static bool allow_fcntl(scmp_filter_ctx f)
 }
 
 /* Memory never becomes executable, new tasks are threads of this process, signals go to itself (abort), prctl only names
- * threads and memory, sending does not connect, and sockets are only of the internet kinds. */
+ * threads and memory, and sockets are only of the internet kinds. */
 static bool allow_checked(scmp_filter_ctx f, unsigned needs)
 {
 	const scmp_datum_t thread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
@@ -92,8 +101,7 @@ static bool allow_checked(scmp_filter_ctx f, unsigned needs)
 	    !allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) ||
 	    !allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA)) ||
 	    !allow_if(f, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread)) ||
-	    !allow_if(f, SCMP_SYS(sendto), SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)) ||
-	    !allow_if(f, SCMP_SYS(sendmsg), SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)) || !allow_fcntl(f) ||
+	    !allow_fcntl(f) || !allow_sending(f, needs) ||
 	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) < 0)
 		return false;
 	return !(needs & SANDBOX_OUT) || (allow_if(f, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET)) &&
