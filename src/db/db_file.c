@@ -97,6 +97,20 @@ enum status db_file_sync_dir(struct db_file *f)
 	return disk_sync_dir(f->dir, dir);
 }
 
+enum status db_file_sync_names(struct db_file *f)
+{
+	char        dir[DB_PATH_MAX];
+	char       *end;
+	enum status st = ST_OK;
+
+	snprintf(dir, sizeof(dir), "%s", f->below);
+	while (st == ST_OK && (end = strrchr(dir, '/')) != NULL) {
+		*end = '\0';
+		st = disk_sync_dir(f->dir, dir);
+	}
+	return st == ST_OK ? disk_sync_dir(f->dir, "") : st;
+}
+
 /* OFD locks have no wait with a deadline, so try at growing intervals; only other processes are waited for here. */
 static enum status lock_wait(struct db_file *f, uint64_t octet, int64_t deadline_ms)
 {

@@ -136,7 +136,7 @@ static enum status replace(struct db_file *f)
 			st = disk_rename(f->dir, copy, f->below);
 	}
 	if (st == ST_OK)
-		st = db_file_sync_dir(f);
+		st = db_file_sync_names(f); /* all of them: the first sync of a new file may be the one that failed */
 	beside(f, ".suspect", path);
 	if (st == ST_OK)
 		st = disk_remove(f->dir, path);
@@ -206,7 +206,7 @@ static enum status copy_finish(const char *copy_path)
 {
 	struct db     db = { .file = NULL };
 	sqlite3_stmt *s = NULL;
-	enum status   st = db_connect(copy_path, false, DB_CACHE_KIB, &db.sql);
+	enum status   st = db_connect(copy_path, DB_CACHE_KIB, &db.sql);
 
 	if (st != ST_OK)
 		return st;
@@ -248,7 +248,7 @@ static enum status copy_make(struct db_file *f, const struct mark *m)
 {
 	struct db   from = { .file = f };
 	char        copy[DB_PATH_MAX + 32], log[DB_PATH_MAX + 32], full[DB_PATH_MAX + 32];
-	enum status st = db_connect(f->path, false, DB_CACHE_KIB, &from.sql);
+	enum status st = db_connect(f->path, DB_CACHE_KIB, &from.sql);
 
 	if (st != ST_OK)
 		return st;

@@ -57,6 +57,7 @@ struct store_account {
 	struct db           *db;
 	size_t               memory;
 	bool                 writing;
+	bool                 fresh;            /* the transaction makes the account */
 	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
 	struct account_state state;            /* valid while writing */
