@@ -125,6 +125,9 @@ static const struct ipc_shape auth_expired_shape = IPC_SHAPE(auth_expired, auth_
 static const struct ipc_field auth_expire_reply[] = {
 	IPC_LIST(struct auth_expire_reply, accounts, account_count, LIMIT_LIST_PAGE, &auth_expired_shape),
 };
+static const struct ipc_field auth_purged_request[] = {
+	IPC_LIST(struct auth_purged_request, accounts, account_count, LIMIT_LIST_PAGE, &auth_expired_shape),
+};
 
 /* ---- queue ---- */
 
@@ -362,4 +365,5 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_DNS_LOOKUP, "dns_lookup", ROLE_DNS, 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
 	ADMIN(IPC_CONTROL_STATUS, "control_status", ROLE_CONTROL, 10 * SECONDS, EMPTY, SHAPE(control_status_reply)),
 	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
+	ASK(IPC_AUTH_PURGED, "auth_purged", ROLE_AUTH, 60 * SECONDS, SHAPE(auth_purged_request), EMPTY),
 };
