@@ -537,12 +537,12 @@ bool store_is_suspect(struct store *s, uint64_t account)
 	return db_is_suspect(path);
 }
 
-enum status store_clean(struct store_account *a, bool all)
+enum status store_clean(struct store_account *a)
 {
 	enum status st = store_txn_begin(a, true);
 
 	if (st != ST_OK)
 		return st;
 	st = store_txn_end(a, store_release(a), true);
-	return st == ST_OK ? store_sweep(a, all ? 0 : STORE_UPLOAD_MS) : st;
+	return st == ST_OK ? store_sweep(a) : st;
 }

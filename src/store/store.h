@@ -84,9 +84,9 @@ bool store_full(struct store *s);
 
 /* Remove the account's directory and all in it. ST_OK also when there is none. */
 MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
-/* Remove orphans of content/ (uploads that have not grown for an hour; `all`: every upload, when nobody has the account open) and
- * the content of expunged messages past their retention. */
-MUST_CHECK enum status store_clean(struct store_account *a, bool all);
+/* Remove orphans of content/ (uploads whose process has died among them) and the content of expunged messages past their
+ * retention. */
+MUST_CHECK enum status store_clean(struct store_account *a);
 /* store_clean for every account there is, one after the other, while go_on() says so. What fails is logged. */
 void store_upkeep(struct store *s, bool (*go_on)(void *arg), void *arg);
 /* Copy a suspect account's database without the refused part, and let it be written again. */

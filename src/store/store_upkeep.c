@@ -38,7 +38,7 @@ static void clean_one(struct store *s, uint64_t id)
 	enum status           st = store_open(s, id, &a);
 
 	if (st == ST_OK) {
-		st = store_clean(a, false);
+		st = store_clean(a);
 		store_close(&a);
 	}
 	if (st != ST_OK)

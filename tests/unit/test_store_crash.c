@@ -135,7 +135,7 @@ static void history(struct crash *c, struct store_unit *u)
 	assert_ok(store_mailbox_delete(a, STR("Junk")));
 	op_done(c, a, true);
 	op_deliver(c, a, 7);
-	assert_ok(store_clean(a, true));
+	assert_ok(store_clean(a));
 	op_done(c, a, true);
 	store_close(&a);
 }
@@ -197,7 +197,7 @@ static void check_crash(struct crash *c, size_t done, enum crash_variant v)
 		check_repeat(c, a, done, u.arena);
 	}
 	store_unit_append(a, box_id(a, u.arena, "INBOX"), store_unit_message(u.arena, 77, 500), 0);
-	assert_ok(store_clean(a, true));
+	assert_ok(store_clean(a));
 	store_unit_check(a);
 	store_close(&a);
 	store_unit_done(&u);
