@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "db/db_internal.h"
 #include "sys/disk.h"
-
-#define LENGTH_MAX (64 * 1024 * 1024)
 
 static void init_once(void)
 {
@@ -19,6 +18,7 @@ static void init_once(void)
 	CHECK(sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK);
 	/* Counting octets takes a lock that all threads share. */
 	CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
+	db_heap_init();
 	CHECK(sqlite3_initialize() == SQLITE_OK);
 	db_vfs_init();
 	sqlite3_randomness(sizeof(seed), seed);
@@ -55,7 +55,7 @@ enum status db_connect(const char *path, unsigned cache_kib, sqlite3 **ret)
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(sql, 1);
 		sqlite3_busy_timeout(sql, DB_LOCK_MS);
-		sqlite3_limit(sql, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+		sqlite3_limit(sql, SQLITE_LIMIT_LENGTH, (int)LIMIT_DB_VALUE);
 		sqlite3_limit(sql, SQLITE_LIMIT_ATTACHED, 0);
 		for (size_t i = 0; i < LEN(off); i++)
 			sqlite3_db_config(sql, off[i], 0, NULL);

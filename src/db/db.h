@@ -83,7 +83,8 @@ void db_bind_str(struct db_stmt *s, int at, struct str v);  /* text; the octets 
 void db_bind_blob(struct db_stmt *s, int at, struct str v); /* likewise */
 void db_bind_null(struct db_stmt *s, int at);
 
-/* ST_OK: a row is there; ST_NOT_FOUND: no (more) row; ST_EXISTS: a constraint; ST_FULL; ST_CORRUPT; ST_IO; ST_TEMP. */
+/* ST_OK: a row is there; ST_NOT_FOUND: no (more) row; ST_EXISTS: a constraint; ST_LIMIT: it needs more than LIMIT_DB_STATEMENT octets of
+ * memory; ST_FULL; ST_CORRUPT; ST_IO; ST_TEMP. */
 MUST_CHECK enum status db_step(struct db_stmt *s);
 uint64_t   db_u64(struct db_stmt *s, int column);
 int64_t    db_i64(struct db_stmt *s, int column);

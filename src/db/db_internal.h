@@ -53,6 +53,11 @@ MUST_CHECK enum status db_connect(const char *path, unsigned cache_kib, sqlite3 
 /* Commit the transaction that a handle without db->txn has open, and make it durable; the writer lock is held. */
 MUST_CHECK enum status db_commit_synced(struct db *db);
 
+/* ---- db_heap.c ---- */
+void db_heap_init(void); /* before SQLite is */
+/* A statement begins on this thread: it may take LIMIT_DB_STATEMENT octets. */
+void db_heap_begin(void);
+
 /* ---- db_birth.c ---- */
 /* Write the file if there is none, or half of one; the writer lock is held, nobody has the file open. Nothing is synced. ST_NOT_FOUND:
  * it would have to be made, and options.create is not set. */

@@ -56,6 +56,7 @@ enum status db_result(struct db *db, int rc)
 
 enum status db_exec(struct db *db, const char *sql)
 {
+	db_heap_begin();
 	return db_result(db, sqlite3_exec(db->sql, sql, NULL, NULL, NULL));
 }
 

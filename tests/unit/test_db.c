@@ -454,6 +454,38 @@ static void test_boot(void **state)
 	boot_id_set(was);
 }
 
+/* A statement that would take memory without end ends; the handle, and others, go on. */
+static void test_heap(void **state)
+{
+	static const char sql[] = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 300000)"
+				  " SELECT hex(zeroblob(250)) || x AS v FROM c WHERE x > ?1 ORDER BY v";
+	struct db        *db = open_with(&v1, 0);
+	struct db_stmt   *s;
+
+	(void)state;
+	assert_ok(put(db, 1, STR("x")));
+	for (int i = 0; i < 3; i++) {
+		s = db_sql(db, sql);
+		db_bind_u64(s, 1, 0); /* some 150 MB */
+		assert_st(db_step(s), ST_LIMIT);
+		db_done(s);
+		s = db_sql(db, sql);
+		db_bind_u64(s, 1, 200000); /* some 50 MB */
+		assert_ok(db_step(s));
+		db_done(s);
+		assert_int_equal(count(db), 1);
+	}
+	assert_ok(db_begin_write(db));
+	s = db_sql(db, sql);
+	db_bind_u64(s, 1, 0);
+	assert_st(db_step(s), ST_LIMIT);
+	db_done(s);
+	db_rollback(db);
+	assert_ok(put(db, 2, STR("y")));
+	assert_int_equal(count(db), 2);
+	db_close(&db);
+}
+
 /* What a power cut may leave of a new file: `size` octets, the sectors from `from` to `to` zero, one of them foreign at `foreign`. */
 static void new_file_cut(off_t size, off_t from, off_t to, off_t foreign)
 {
@@ -849,6 +881,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gather_mended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_heap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_foreign, setup, teardown),
 #ifdef POSTRIDER_FAULTS
