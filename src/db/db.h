@@ -66,7 +66,9 @@ bool db_unsynced(const struct db *db);
 bool db_stale(const struct db *db);
 /* Raised by each repair. In one boot of the machine and one generation nothing that was committed has been lost. */
 uint64_t db_generation(const struct db *db);
-/* Something else made durable what was committed when db_commits() said `commits` (a syncfs that began after that). */
+/* Something else made durable what was committed when db_commits() said `commits` (a syncfs that began after that); if more was
+ * committed since, sync that too. ST_SUSPECT, ST_TEMP: the file was set aside, or repaired, meanwhile: nobody knows whether those
+ * commits stay. */
 MUST_CHECK enum status db_synced(struct db *db, uint64_t commits);
 /* Mark by hand (a syncfs over many files failed). */
 void db_mark_suspect(const char *path);

@@ -64,9 +64,9 @@ MUST_CHECK enum status db_header_read(struct db_file *f, struct db_header *ret);
 MUST_CHECK enum status db_header_write(struct db_file *f, const struct db_header *h);
 /* All of it; under the writer lock, at a new boot or after repair. */
 MUST_CHECK enum status db_header_reset(struct db_file *f, const struct db_header *h);
-/* Raise `synced` to p, unless it is there already. */
+/* Raise `synced` to p, unless it is there already. ST_SUSPECT: not any more, the file is set aside. */
 MUST_CHECK enum status db_header_synced(struct db_file *f, struct db_place p);
-MUST_CHECK enum status db_header_suspect(struct db_file *f, bool suspect);
+MUST_CHECK enum status db_header_suspect(struct db_file *f); /* `synced` stands still from here on */
 bool db_header_current(const struct db_header *h); /* written in this boot */
 
 #define DB_MAGIC UINT64_C(0x31304b434f4c4250) /* "PBLOCK01" */

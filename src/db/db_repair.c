@@ -80,10 +80,14 @@ void db_suspect_mark(struct db_file *f)
 
 	if (st == ST_OK && db_header_current(&h) && h.suspect)
 		return;
+	/* First of all: what is noted as synced changes no more, so the mark tells all of it. */
+	st = db_header_suspect(f);
+	if (st == ST_OK)
+		st = db_header_read(f, &h);
 	/* In the first opening of this boot nothing was refused yet: what could be read had been on disk. */
 	m.frames = db_header_current(&h) ? h.synced.frames : WHOLE_LOG;
 	m.salt = h.synced.salt;
-	if (db_header_suspect(f, true) != ST_OK || (st = mark_write(f, &m)) != ST_OK)
+	if (st != ST_OK || (st = mark_write(f, &m)) != ST_OK)
 		log_error("mark of a suspect database not written", LOG_C("file", f->below), LOG_ST("status", st));
 	log_error("sync failed: database set aside, writes to it are refused until it is repaired", LOG_C("file", f->below));
 }

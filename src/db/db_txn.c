@@ -357,6 +357,17 @@ uint64_t db_commits(const struct db *db)
 	return db_header_read(db->file, &h) == ST_OK ? h.begun : 0;
 }
 
+/* A sync was noted. If somebody has set the file aside by now, the mark may not know of it, and a repair may drop what it covered. */
+static enum status still_kept(struct db *db)
+{
+	struct db_header h;
+	enum status      st = db_header_read(db->file, &h);
+
+	if (st == ST_OK && h.generation != db->generation)
+		return ST_TEMP;
+	return st == ST_OK && h.suspect ? ST_SUSPECT : st;
+}
+
 enum status db_sync(struct db *db)
 {
 	struct db_header h;
@@ -369,8 +380,10 @@ enum status db_sync(struct db *db)
 	if (h.suspect)
 		return ST_SUSPECT; /* a failed sync is never tried again */
 	st = db_sync_log(db);
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		note_synced(db, h.done);
+		return still_kept(db);
+	}
 	return st == ST_FULL || st == ST_IO ? ST_SUSPECT : st;
 }
 
@@ -379,8 +392,13 @@ enum status db_synced(struct db *db, uint64_t commits)
 	struct db_header h;
 	enum status      st = db_header_read(db->file, &h);
 
-	/* `done` may be later than what was synced: only what the caller counted before its sync is. */
-	if (st != ST_OK || h.done.commit != commits)
+	if (st == ST_OK && h.generation != db->generation)
+		return ST_TEMP;
+	if (st != ST_OK || h.begun == h.synced.commit)
 		return st;
-	return db_header_synced(db->file, h.done);
+	/* More was committed since: where what was synced ends is not known, and what is not noted a repair would drop. */
+	if (h.done.commit != commits)
+		return db_sync(db);
+	st = db_header_synced(db->file, h.done);
+	return st == ST_OK ? still_kept(db) : st;
 }

@@ -477,16 +477,16 @@ static bool settle_fs(struct store *s, struct store_settled *list, const uint64_
 	if (disk_sync_fs(s->fd) != ST_OK)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		struct store_account *a;
+		struct store_account *a = NULL;
 
+		if (list[i].status == ST_OK)
+			list[i].status = settle_open(s, list[i].account, generations[i], &a);
+		/* If that cannot be noted, it is not known to whoever repairs the account. */
+		if (list[i].status == ST_OK)
+			list[i].status = db_synced(a->db, commits[i]);
+		store_close(&a);
 		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
 			settle_later(s, &list[i]);
-		if (list[i].status != ST_OK || settle_open(s, list[i].account, generations[i], &a) != ST_OK)
-			continue;
-		/* If that cannot be noted, the next to look syncs once more. */
-		if (db_synced(a->db, commits[i]) != ST_OK)
-			log_debug("sync not noted", LOG_U64("account", a->id));
-		store_close(&a);
 	}
 	return true;
 }

@@ -691,6 +691,31 @@ static void test_suspect(void **state)
 	db_close(&db);
 }
 
+/* A sync that was noted when the file had just been set aside by somebody else is not relied upon: the mark may not know of it. */
+static void test_suspect_noted(void **state)
+{
+	struct db *db = open_with(&v1, 0);
+	uint64_t   commits;
+
+	(void)state;
+	assert_ok(put(db, 1, STR("synced")));
+	assert_ok(db_sync(db));
+	assert_ok(put(db, 2, STR("synced by a syncfs")));
+	commits = db_commits(db);
+	assert_ok(put(db, 3, STR("meanwhile")));
+	assert_ok(db_synced(db, commits)); /* from now on 2 stays */
+	assert_ok(put(db, 4, STR("dropped")));
+	commits = db_commits(db);
+	db_mark_suspect(PATH);
+	assert_st(db_synced(db, commits), ST_SUSPECT);
+	assert_ok(db_repair(PATH));
+	assert_st(db_synced(db, commits), ST_TEMP);
+	db_close(&db);
+	db = open_with(&v1, 0);
+	assert_int_equal(count(db), 3);
+	db_close(&db);
+}
+
 /* The mark outlives the machine; the part of the log that was synced is told by the mark, not by the lock file. */
 static void test_suspect_reboot(void **state)
 {
@@ -889,6 +914,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_upgrade_suspect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suspect_noted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_reboot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_checkpoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_whole, setup, teardown),
