@@ -91,6 +91,9 @@ MUST_CHECK enum status store_clean(struct store_account *a);
 void store_upkeep(struct store *s, bool (*go_on)(void *arg), void *arg);
 /* Copy a suspect account's database without the refused part, and let it be written again. */
 MUST_CHECK enum status store_repair(struct store *s, uint64_t account);
+/* store_repair for every account whose mark says that it is set aside; how many still are. What this process has committed to such an
+ * account and not settled is then unknown, as after a repair by another process: store_settle_all says ST_TEMP. */
+size_t store_repair_all(struct store *s, bool (*go_on)(void *arg), void *arg);
 bool store_is_suspect(struct store *s, uint64_t account);
 
 /* Check the numbered invariants of docs/formats/account.md; `found` is called for each break. *ret_breaks counts them. */
