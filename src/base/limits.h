@@ -32,6 +32,10 @@
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
 #define LIMIT_INLINE         ((size_t)256 * KIB)
 
+/* Databases */
+#define LIMIT_DB_VALUE       ((size_t)64 * MIB)   /* one value, one row */
+#define LIMIT_DB_STATEMENT   ((size_t)128 * MIB)  /* of heap, taken by one statement while it runs (sorting, undoing) */
+
 /* MIME */
 #define LIMIT_MIME_DEPTH     ((unsigned)100)
 #define LIMIT_MIME_PARTS     ((unsigned)10000)

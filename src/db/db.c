@@ -1,21 +1,15 @@
-/* db/db.c - opening: connection settings, creation, schema steps. Transactions are in db_txn.c, statements in db_stmt.c.
- *
- * Creation, under the writer lock:
- *
- *   no file -> file with schema, user_version = -N -> log, file and directory synced -> user_version = N
- *
- * A negative version says "complete, but perhaps not durable yet": whoever finds it goes on from there.
+/* db/db.c - opening: connection settings, schema steps. New files are made in db_birth.c; transactions are in db_txn.c,
+ * statements in db_stmt.c.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "db/db_internal.h"
 #include "sys/disk.h"
-
-#define LENGTH_MAX (64 * 1024 * 1024)
 
 static void init_once(void)
 {
@@ -24,6 +18,7 @@ static void init_once(void)
 	CHECK(sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK);
 	/* Counting octets takes a lock that all threads share. */
 	CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK);
+	db_heap_init();
 	CHECK(sqlite3_initialize() == SQLITE_OK);
 	db_vfs_init();
 	sqlite3_randomness(sizeof(seed), seed);
@@ -46,7 +41,7 @@ enum status db_root(const char *name, int fd)
 	return db_vfs_root(name, fd);
 }
 
-enum status db_connect(const char *path, bool create, unsigned cache_kib, sqlite3 **ret)
+enum status db_connect(const char *path, unsigned cache_kib, sqlite3 **ret)
 {
 	char     full[DB_PATH_MAX + 2];
 	sqlite3 *sql = NULL;
@@ -56,11 +51,11 @@ enum status db_connect(const char *path, bool create, unsigned cache_kib, sqlite
 	char     pragmas[200];
 
 	snprintf(full, sizeof(full), "/%s", path);
-	rc = sqlite3_open_v2(full, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+	rc = sqlite3_open_v2(full, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(sql, 1);
 		sqlite3_busy_timeout(sql, DB_LOCK_MS);
-		sqlite3_limit(sql, SQLITE_LIMIT_LENGTH, LENGTH_MAX);
+		sqlite3_limit(sql, SQLITE_LIMIT_LENGTH, (int)LIMIT_DB_VALUE);
 		sqlite3_limit(sql, SQLITE_LIMIT_ATTACHED, 0);
 		for (size_t i = 0; i < LEN(off); i++)
 			sqlite3_db_config(sql, off[i], 0, NULL);
@@ -105,28 +100,32 @@ static enum status version_write(struct db *db, int64_t version)
 	return db_exec(db, text);
 }
 
-/* One transaction under the writer lock that is already held. */
+/* One transaction under the writer lock that is already held, counted like any other: what a checkpoint may then copy must stand in
+ * the part of the log that is noted as synced. */
 static enum status steps_run(struct db *db, unsigned from)
 {
 	const struct db_schema *schema = db->options.schema;
-	enum status             st = db_exec(db, "BEGIN IMMEDIATE");
+	enum status             st = db_header_read(db->file, &db->header);
 
+	if (st == ST_OK)
+		st = db_exec(db, "BEGIN IMMEDIATE");
 	for (unsigned i = from; st == ST_OK && i < schema->count; i++)
 		st = db_exec(db, schema->steps[i]);
 	if (st == ST_OK)
-		st = version_write(db, -(int64_t)schema->count);
+		st = version_write(db, schema->count);
 	if (st == ST_OK)
-		st = db_exec(db, "COMMIT");
+		st = db_commit_synced(db);
 	if (st != ST_OK && !sqlite3_get_autocommit(db->sql))
 		(void)db_exec(db, "ROLLBACK");
 	return st;
 }
 
+/* The file is there with an older schema (new ones are in db_birth.c). Versions below 0 are of an older program: a new file of schema
+ * -N that was perhaps not synced. */
 static enum status schema_make(struct db *db)
 {
 	char        text[64];
 	int64_t     version = 0;
-	bool        all;
 	enum status st = version_read(db, &version);
 
 	if (st != ST_OK || version == (int64_t)db->options.schema->count)
@@ -140,18 +139,45 @@ static enum status schema_make(struct db *db)
 		if (st == ST_OK)
 			st = db_exec(db, "PRAGMA journal_mode=WAL");
 	}
-	if (st == ST_OK)
-		st = steps_run(db, (unsigned)(version < 0 ? -version : version));
-	if (st == ST_OK)
-		st = db_checkpoint(db, true, &all); /* the log is synced below in any case */
-	if (st == ST_OK)
-		st = db_file_sync_dir(db->file);
-	if (st == ST_OK)
-		st = version_write(db, db->options.schema->count);
-	return st == ST_OK ? db_sync_log(db) : st;
+	return st == ST_OK ? steps_run(db, (unsigned)(version < 0 ? -version : version)) : st;
 }
 
-/* Under the writer lock: finish an interrupted repair, connect, bring the schema and the lock file up to date. */
+static int hook(void *arg, sqlite3 *sql, const char *name, int frames)
+{
+	(void)sql, (void)name;
+	((struct db *)arg)->frames = (unsigned)frames;
+	return SQLITE_OK;
+}
+
+static enum status connect_file(struct db *db)
+{
+	enum status st = db_connect(db->file->path, db->options.cache_kib, &db->sql);
+
+	if (st == ST_OK)
+		sqlite3_wal_hook(db->sql, hook, db);
+	return st;
+}
+
+/* Under the writer lock: finish an interrupted repair, make the file if there is none or half of one. */
+static enum status file_make(struct db *db)
+{
+	struct db_header h;
+	bool             made = false;
+	enum status      st = db_repair_finish(db->file);
+
+	if (st == ST_OK)
+		st = db_header_read(db->file, &h);
+	if (st == ST_OK && !db_is_suspect(db->file->path) &&
+	    (!db_header_current(&h) || !disk_exists(db->file->dir, db->file->below)))
+		st = db_birth(db, &made);
+	if (st == ST_OK)
+		st = connect_file(db);
+	if (st == ST_OK && made)
+		st = db_relax(db);
+	return st;
+}
+
+/* Under the writer lock: bring the file, the schema and the lock file up to date. */
 static enum status open_locked(struct db *db, bool need_schema)
 {
 	struct db_header h;
@@ -160,28 +186,18 @@ static enum status open_locked(struct db *db, bool need_schema)
 
 	if (st != ST_OK)
 		return st;
-	if (connect) {
-		st = db_repair_finish(db->file);
-		if (st == ST_OK)
-			st = db_connect(db->file->path, db->options.create, db->options.cache_kib, &db->sql);
-	}
+	if (connect)
+		st = file_make(db);
 	if (st == ST_OK)
 		st = db_header_read(db->file, &h);
 	if (st == ST_OK && connect)
 		db->generation = h.generation;
-	if (st == ST_OK && need_schema && !db_is_suspect(db->file->path))
-		st = schema_make(db);
 	if (st == ST_OK && !db_header_current(&h))
 		st = db_boot(db);
+	if (st == ST_OK && need_schema && !db_is_suspect(db->file->path))
+		st = schema_make(db);
 	db_file_unlock(db->file);
 	return st;
-}
-
-static int hook(void *arg, sqlite3 *sql, const char *name, int frames)
-{
-	(void)sql, (void)name;
-	((struct db *)arg)->frames = (unsigned)frames;
-	return SQLITE_OK;
 }
 
 /* Usually the file is there, of our version, and used in this boot before: then no lock is taken. */
@@ -195,7 +211,7 @@ static enum status open_file(struct db *db)
 	/* Read before the file is opened: a repair in between must leave the handle stale, not look like ours. */
 	db->generation = h.generation;
 	if (st == ST_OK && !first && !db_is_suspect(db->file->path) && disk_exists(db->file->dir, db->file->below))
-		st = db_connect(db->file->path, false, db->options.cache_kib, &db->sql);
+		st = connect_file(db);
 	if (st == ST_OK && !db->sql)
 		st = open_locked(db, false);
 	if (st == ST_OK)
@@ -204,10 +220,7 @@ static enum status open_file(struct db *db)
 		return ST_VERSION;
 	if (st == ST_OK && version != (int64_t)db->options.schema->count)
 		st = open_locked(db, true);
-	if (st != ST_OK)
-		return st;
-	sqlite3_wal_hook(db->sql, hook, db);
-	return ST_OK;
+	return st;
 }
 
 static struct db_options options_filled(const struct db_options *given)

@@ -66,7 +66,9 @@ bool db_unsynced(const struct db *db);
 bool db_stale(const struct db *db);
 /* Raised by each repair. In one boot of the machine and one generation nothing that was committed has been lost. */
 uint64_t db_generation(const struct db *db);
-/* Something else made durable what was committed when db_commits() said `commits` (a syncfs that began after that). */
+/* Something else made durable what was committed when db_commits() said `commits` (a syncfs that began after that); if more was
+ * committed since, sync that too. ST_SUSPECT, ST_TEMP: the file was set aside, or repaired, meanwhile: nobody knows whether those
+ * commits stay. */
 MUST_CHECK enum status db_synced(struct db *db, uint64_t commits);
 /* Mark by hand (a syncfs over many files failed). */
 void db_mark_suspect(const char *path);
@@ -83,7 +85,8 @@ void db_bind_str(struct db_stmt *s, int at, struct str v);  /* text; the octets 
 void db_bind_blob(struct db_stmt *s, int at, struct str v); /* likewise */
 void db_bind_null(struct db_stmt *s, int at);
 
-/* ST_OK: a row is there; ST_NOT_FOUND: no (more) row; ST_EXISTS: a constraint; ST_FULL; ST_CORRUPT; ST_IO; ST_TEMP. */
+/* ST_OK: a row is there; ST_NOT_FOUND: no (more) row; ST_EXISTS: a constraint; ST_LIMIT: it needs more than LIMIT_DB_STATEMENT octets of
+ * memory; ST_FULL; ST_CORRUPT; ST_IO; ST_TEMP. */
 MUST_CHECK enum status db_step(struct db_stmt *s);
 uint64_t   db_u64(struct db_stmt *s, int column);
 int64_t    db_i64(struct db_stmt *s, int column);

@@ -97,6 +97,20 @@ enum status db_file_sync_dir(struct db_file *f)
 	return disk_sync_dir(f->dir, dir);
 }
 
+enum status db_file_sync_names(struct db_file *f)
+{
+	char        dir[DB_PATH_MAX];
+	char       *end;
+	enum status st = ST_OK;
+
+	snprintf(dir, sizeof(dir), "%s", f->below);
+	while (st == ST_OK && (end = strrchr(dir, '/')) != NULL) {
+		*end = '\0';
+		st = disk_sync_dir(f->dir, dir);
+	}
+	return st == ST_OK ? disk_sync_dir(f->dir, "") : st;
+}
+
 /* OFD locks have no wait with a deadline, so try at growing intervals; only other processes are waited for here. */
 static enum status lock_wait(struct db_file *f, uint64_t octet, int64_t deadline_ms)
 {
@@ -190,30 +204,52 @@ enum status db_header_reset(struct db_file *f, const struct db_header *h)
 	return write_part(f, h, 0, sizeof(*h));
 }
 
-enum status db_header_synced(struct db_file *f, struct db_place p)
+/* Both change what a repair keeps, so never at once: among threads, then among processes. */
+static enum status synced_lock(struct db_file *f)
 {
-	struct db_header h;
-	enum status      st;
+	enum status st;
 
 	pthread_mutex_lock(&f->sync);
 	st = lock_wait(f, LOCK_SYNCED, clock_mono_ms() + 10000);
-	if (st == ST_OK) {
-		st = db_header_read(f, &h);
-		if (st == ST_OK && h.synced.commit < p.commit) {
-			h.synced = p;
-			st = write_part(f, &h, offsetof(struct db_header, synced), offsetof(struct db_header, suspect));
-		}
-		disk_unlock(f->lock_fd, LOCK_SYNCED);
-	}
-	pthread_mutex_unlock(&f->sync);
+	if (st != ST_OK)
+		pthread_mutex_unlock(&f->sync);
 	return st;
 }
 
-enum status db_header_suspect(struct db_file *f, bool suspect)
+static void synced_unlock(struct db_file *f)
 {
-	struct db_header h = { .suspect = suspect };
+	disk_unlock(f->lock_fd, LOCK_SYNCED);
+	pthread_mutex_unlock(&f->sync);
+}
 
-	return write_part(f, &h, offsetof(struct db_header, suspect), offsetof(struct db_header, generation));
+enum status db_header_synced(struct db_file *f, struct db_place p)
+{
+	struct db_header h;
+	enum status      st = synced_lock(f);
+
+	if (st != ST_OK)
+		return st;
+	st = db_header_read(f, &h);
+	if (st == ST_OK && h.suspect)
+		st = ST_SUSPECT; /* the mark tells what was synced before */
+	if (st == ST_OK && h.synced.commit < p.commit) {
+		h.synced = p;
+		st = write_part(f, &h, offsetof(struct db_header, synced), offsetof(struct db_header, suspect));
+	}
+	synced_unlock(f);
+	return st;
+}
+
+enum status db_header_suspect(struct db_file *f)
+{
+	struct db_header h = { .suspect = true };
+	enum status      st = synced_lock(f);
+
+	if (st != ST_OK)
+		return st;
+	st = write_part(f, &h, offsetof(struct db_header, suspect), offsetof(struct db_header, generation));
+	synced_unlock(f);
+	return st;
 }
 
 bool db_header_current(const struct db_header *h)

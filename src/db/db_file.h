@@ -26,7 +26,7 @@ struct db_header {
 	struct db_place done;       /* the last one that is complete */
 	uint64_t        done_again; /* = done.commit, or a reader met a half-written `done` and reads again */
 	/* written under the lock of octet 1 */
-	struct db_place synced;
+	struct db_place synced; /* commit 0, in this boot: the file is new, and no part of it nor its names is known to be durable */
 	/* written by whoever finds out */
 	uint64_t suspect;
 	uint64_t generation; /* raised by repair: handles of the file before it are stale */
@@ -52,6 +52,8 @@ void db_file_put(struct db_file **f);
 
 /* Make names in the file's directory durable. */
 MUST_CHECK enum status db_file_sync_dir(struct db_file *f);
+/* And those of the directories above it, up to the root. */
+MUST_CHECK enum status db_file_sync_names(struct db_file *f);
 
 /* The writer lock: among threads, then among processes. ST_TEMP when not had in time. */
 MUST_CHECK enum status db_file_lock(struct db_file *f, unsigned ms);
@@ -62,9 +64,9 @@ MUST_CHECK enum status db_header_read(struct db_file *f, struct db_header *ret);
 MUST_CHECK enum status db_header_write(struct db_file *f, const struct db_header *h);
 /* All of it; under the writer lock, at a new boot or after repair. */
 MUST_CHECK enum status db_header_reset(struct db_file *f, const struct db_header *h);
-/* Raise `synced` to p, unless it is there already. */
+/* Raise `synced` to p, unless it is there already. ST_SUSPECT: not any more, the file is set aside. */
 MUST_CHECK enum status db_header_synced(struct db_file *f, struct db_place p);
-MUST_CHECK enum status db_header_suspect(struct db_file *f, bool suspect);
+MUST_CHECK enum status db_header_suspect(struct db_file *f); /* `synced` stands still from here on */
 bool db_header_current(const struct db_header *h); /* written in this boot */
 
 #define DB_MAGIC UINT64_C(0x31304b434f4c4250) /* "PBLOCK01" */

@@ -27,6 +27,7 @@ struct db {
 	enum db_txn       txn;
 	struct db_header  header;     /* during a write transaction: what the lock file says */
 	uint64_t          generation; /* of the file when it was opened */
+	bool              relaxed;    /* see db_relax */
 	unsigned          frames;     /* length of the log, set by each commit that wrote */
 	struct db_stmt   *stmts[DB_STMTS_MAX];
 	unsigned          stmt_count;
@@ -44,13 +45,27 @@ void db_stmts_drop(struct db *db);
 MUST_CHECK enum status db_boot(struct db *db);
 /* Copy the log into the database; the writer lock is held. *ret_all: all of it, and both are synced. */
 MUST_CHECK enum status db_checkpoint(struct db *db, bool wait, bool *ret_all);
-/* Sync the log whatever the lock file says. */
+/* Sync the log whatever the lock file says; of a new file all there is. */
 MUST_CHECK enum status db_sync_log(struct db *db);
 /* Octets `offset`.. of the database (log = false) or its log. */
 MUST_CHECK enum status db_raw_read(struct db *db, bool log, void *p, size_t n, uint64_t offset);
 
-/* Open the SQLite handle and set it up; no schema, no lock. */
-MUST_CHECK enum status db_connect(const char *path, bool create, unsigned cache_kib, sqlite3 **ret);
+/* Open the SQLite handle of a file that is there and set it up; no schema, no lock. */
+MUST_CHECK enum status db_connect(const char *path, unsigned cache_kib, sqlite3 **ret);
+/* Commit the transaction that a handle without db->txn has open, and make it durable; the writer lock is held. */
+MUST_CHECK enum status db_commit_synced(struct db *db);
+
+/* ---- db_heap.c ---- */
+void db_heap_init(void); /* before SQLite is */
+/* A statement begins on this thread: it may take LIMIT_DB_STATEMENT octets. */
+void db_heap_begin(void);
+
+/* ---- db_birth.c ---- */
+/* Write the file if there is none, or half of one; the writer lock is held, nobody has the file open. Nothing is synced. ST_NOT_FOUND:
+ * it would have to be made, and options.create is not set. */
+MUST_CHECK enum status db_birth(struct db *db, bool *ret_made);
+/* Let the first commit of a new file do without the sync of the log's header: that is for logs that start over. */
+MUST_CHECK enum status db_relax(struct db *db);
 
 /* If a repair was interrupted after its copy was complete, finish it. The writer lock is held, no handle is open here. */
 MUST_CHECK enum status db_repair_finish(struct db_file *f);

@@ -80,10 +80,14 @@ void db_suspect_mark(struct db_file *f)
 
 	if (st == ST_OK && db_header_current(&h) && h.suspect)
 		return;
+	/* First of all: what is noted as synced changes no more, so the mark tells all of it. */
+	st = db_header_suspect(f);
+	if (st == ST_OK)
+		st = db_header_read(f, &h);
 	/* In the first opening of this boot nothing was refused yet: what could be read had been on disk. */
 	m.frames = db_header_current(&h) ? h.synced.frames : WHOLE_LOG;
 	m.salt = h.synced.salt;
-	if (db_header_suspect(f, true) != ST_OK || (st = mark_write(f, &m)) != ST_OK)
+	if (st != ST_OK || (st = mark_write(f, &m)) != ST_OK)
 		log_error("mark of a suspect database not written", LOG_C("file", f->below), LOG_ST("status", st));
 	log_error("sync failed: database set aside, writes to it are refused until it is repaired", LOG_C("file", f->below));
 }
@@ -136,7 +140,7 @@ static enum status replace(struct db_file *f)
 			st = disk_rename(f->dir, copy, f->below);
 	}
 	if (st == ST_OK)
-		st = db_file_sync_dir(f);
+		st = db_file_sync_names(f); /* all of them: the first sync of a new file may be the one that failed */
 	beside(f, ".suspect", path);
 	if (st == ST_OK)
 		st = disk_remove(f->dir, path);
@@ -206,7 +210,7 @@ static enum status copy_finish(const char *copy_path)
 {
 	struct db     db = { .file = NULL };
 	sqlite3_stmt *s = NULL;
-	enum status   st = db_connect(copy_path, false, DB_CACHE_KIB, &db.sql);
+	enum status   st = db_connect(copy_path, DB_CACHE_KIB, &db.sql);
 
 	if (st != ST_OK)
 		return st;
@@ -248,7 +252,7 @@ static enum status copy_make(struct db_file *f, const struct mark *m)
 {
 	struct db   from = { .file = f };
 	char        copy[DB_PATH_MAX + 32], log[DB_PATH_MAX + 32], full[DB_PATH_MAX + 32];
-	enum status st = db_connect(f->path, false, DB_CACHE_KIB, &from.sql);
+	enum status st = db_connect(f->path, DB_CACHE_KIB, &from.sql);
 
 	if (st != ST_OK)
 		return st;

@@ -41,6 +41,7 @@ struct db_stmt *db_sql(struct db *db, const char *text)
 	struct db_stmt *s;
 	int             rc;
 
+	db_heap_begin();
 	for (unsigned at = place_of(text); (s = db->stmts[at]) != NULL; at = (at + 1) % DB_STMTS_MAX) {
 		if (s->text == text) {
 			sqlite3_reset(s->stmt);

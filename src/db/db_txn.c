@@ -56,6 +56,7 @@ enum status db_result(struct db *db, int rc)
 
 enum status db_exec(struct db *db, const char *sql)
 {
+	db_heap_begin();
 	return db_result(db, sqlite3_exec(db->sql, sql, NULL, NULL, NULL));
 }
 
@@ -82,20 +83,65 @@ static uint64_t log_salt(struct db *db)
 	return db_raw_read(db, true, &salt, sizeof(salt), WAL_SALT_AT) == ST_OK ? salt : 0;
 }
 
-enum status db_sync_log(struct db *db)
+static enum status raw_sync(struct db *db, bool log)
 {
-	sqlite3_file *f = raw_file(db, true);
+	sqlite3_file *f = raw_file(db, log);
 
 	return f ? db_result(db, f->pMethods->xSync(f, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)) : ST_OK;
+}
+
+/* Database, log, and the names of both. */
+static enum status sync_whole(struct db *db)
+{
+	enum status st = raw_sync(db, false);
+
+	if (st == ST_OK)
+		st = raw_sync(db, true);
+	if (st != ST_OK || (st = db_file_sync_names(db->file)) == ST_OK)
+		return st;
+	db_suspect_mark(db->file);
+	return ST_SUSPECT;
+}
+
+enum status db_sync_log(struct db *db)
+{
+	struct db_header h;
+	enum status      st = db_header_read(db->file, &h);
+
+	if (st != ST_OK)
+		return st;
+	return db_header_current(&h) && h.synced.commit == 0 ? sync_whole(db) : raw_sync(db, true);
+}
+
+enum status db_relax(struct db *db)
+{
+	db->relaxed = true;
+	return db_exec(db, "PRAGMA synchronous=OFF");
+}
+
+static enum status relax_end(struct db *db)
+{
+	enum status st = db->relaxed ? db_exec(db, "PRAGMA synchronous=NORMAL") : ST_OK;
+
+	if (st == ST_OK)
+		db->relaxed = false;
+	return st;
 }
 
 enum status db_boot(struct db *db)
 {
 	struct db_header h;
 	int              in_log = 0, copied = 0;
-	bool             suspect = db_is_suspect(db->file->path);
-	enum status      st = db_header_read(db->file, &h);
+	bool             suspect = db_is_suspect(db->file->path), other;
+	enum status      st = relax_end(db);
 
+	if (st == ST_OK)
+		st = db_header_read(db->file, &h);
+	if (st != ST_OK)
+		return st;
+	/* After another boot all that can be read has been on disk. Without a lock file that tells of one, who knows: its maker
+	 * may have died just now, or somebody has put the file here. */
+	other = h.magic == DB_MAGIC && (h.boot.hi | h.boot.lo) != 0;
 	/* Start with an empty log, so that what was recovered is synced and known to be. A read makes SQLite open the log. But the
 	 * refused part of a suspect file's log must not get into the database. */
 	if (st == ST_OK)
@@ -103,7 +149,7 @@ enum status db_boot(struct db *db)
 	if (st == ST_OK && !suspect)
 		st = db_result(db, sqlite3_wal_checkpoint_v2(db->sql, "main", SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied));
 	if (st == ST_OK && !suspect)
-		st = db_sync_log(db);
+		st = other ? raw_sync(db, true) : sync_whole(db);
 	if (st != ST_OK)
 		return st;
 	h.magic = DB_MAGIC;
@@ -199,6 +245,8 @@ static enum status commit_write(struct db *db)
 	} else {
 		h->begun = before; /* nothing was written */
 	}
+	if (st == ST_OK && db->frames > 0 && relax_end(db) != ST_OK)
+		log_debug("database refused", LOG_C("file", db->file->below));
 	/* If this write fails, begun stays ahead of done: the file counts as unsynced until the next commit. */
 	if (db_header_write(db->file, h) != ST_OK)
 		log_debug("lock file refused", LOG_C("file", db->file->below));
@@ -212,6 +260,17 @@ static void note_synced(struct db *db, struct db_place p)
 		log_debug("lock file refused", LOG_C("file", db->file->below));
 }
 
+enum status db_commit_synced(struct db *db)
+{
+	enum status st = commit_write(db);
+
+	if (st == ST_OK)
+		st = db_sync_log(db);
+	if (st == ST_OK)
+		note_synced(db, db->header.done);
+	return st;
+}
+
 /* After the commit and still under the lock. A failure here marks the file; the commit stands, and db_sync tells.
  * The log is synced first, and that is noted: what the checkpoint writes into the database must all stand in the part of the log
  * that a repair keeps. */
@@ -219,7 +278,7 @@ static void checkpoint_if_long(struct db *db)
 {
 	bool all;
 
-	if (db->frames < db->options.checkpoint_pages || db_sync_log(db) != ST_OK)
+	if (db->frames < db->options.checkpoint_pages || db->relaxed || db_sync_log(db) != ST_OK)
 		return;
 	note_synced(db, db->header.done);
 	/* Readers have kept the log from starting over for long: wait for them once. */
@@ -250,13 +309,9 @@ enum status db_flush(struct db *db)
 	enum status st;
 
 	CHECK(db->txn == DB_TXN_WRITE);
-	st = commit_write(db);
+	st = db_commit_synced(db);
 	if (st == ST_OK)
-		st = db_sync_log(db);
-	if (st == ST_OK) {
-		note_synced(db, db->header.done);
 		st = db_run(db_sql(db, "BEGIN IMMEDIATE"));
-	}
 	if (st != ST_OK)
 		db_rollback(db);
 	return st;
@@ -302,6 +357,17 @@ uint64_t db_commits(const struct db *db)
 	return db_header_read(db->file, &h) == ST_OK ? h.begun : 0;
 }
 
+/* A sync was noted. If somebody has set the file aside by now, the mark may not know of it, and a repair may drop what it covered. */
+static enum status still_kept(struct db *db)
+{
+	struct db_header h;
+	enum status      st = db_header_read(db->file, &h);
+
+	if (st == ST_OK && h.generation != db->generation)
+		return ST_TEMP;
+	return st == ST_OK && h.suspect ? ST_SUSPECT : st;
+}
+
 enum status db_sync(struct db *db)
 {
 	struct db_header h;
@@ -314,8 +380,10 @@ enum status db_sync(struct db *db)
 	if (h.suspect)
 		return ST_SUSPECT; /* a failed sync is never tried again */
 	st = db_sync_log(db);
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		note_synced(db, h.done);
+		return still_kept(db);
+	}
 	return st == ST_FULL || st == ST_IO ? ST_SUSPECT : st;
 }
 
@@ -324,8 +392,13 @@ enum status db_synced(struct db *db, uint64_t commits)
 	struct db_header h;
 	enum status      st = db_header_read(db->file, &h);
 
-	/* `done` may be later than what was synced: only what the caller counted before its sync is. */
-	if (st != ST_OK || h.done.commit != commits)
+	if (st == ST_OK && h.generation != db->generation)
+		return ST_TEMP;
+	if (st != ST_OK || h.begun == h.synced.commit)
 		return st;
-	return db_header_synced(db->file, h.done);
+	/* More was committed since: where what was synced ends is not known, and what is not noted a repair would drop. */
+	if (h.done.commit != commits)
+		return db_sync(db);
+	st = db_header_synced(db->file, h.done);
+	return st == ST_OK ? still_kept(db) : st;
 }

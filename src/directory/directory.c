@@ -39,6 +39,12 @@ static const char *const steps[] = {
 	" PRIMARY KEY (name, position)"
 	") WITHOUT ROWID;"
 	"CREATE INDEX alias_target ON alias (target);",
+	/* Accounts that are forgotten, and whose mail is to be purged; `last`: for the last time. */
+	"CREATE TABLE gone ("
+	" id INTEGER PRIMARY KEY NOT NULL,"
+	" due_ms INTEGER NOT NULL,"
+	" last INTEGER NOT NULL"
+	");",
 };
 static const struct db_schema schema = { steps, LEN(steps) };
 

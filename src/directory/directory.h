@@ -89,10 +89,11 @@ MUST_CHECK enum status directory_account_list(struct directory *d, const struct 
 MUST_CHECK enum status directory_account_change(struct directory *d, const struct auth_account_change_request *q);
 MUST_CHECK enum status directory_account_remove(struct directory *d, const struct auth_account_remove_request *q,
 						struct auth_account_remove_reply *ret);
-/* Forget removed accounts whose retention has ended, LIMIT_LIST_PAGE at most; the ids, in `a`, are of those whose mail
- * is to be purged. */
+/* Forget removed accounts whose retention has ended, LIMIT_LIST_PAGE at most; the ids, in `a`, are of all whose mail
+ * is to be purged now, again until directory_purged names them. */
 MUST_CHECK enum status directory_expire(struct directory *d, struct arena *a, uint64_t **ret_accounts,
 					size_t *ret_count);
+MUST_CHECK enum status directory_purged(struct directory *d, const struct auth_purged_request *q);
 
 /* ST_EXISTS: an alias, or an account that is not among the targets; ST_LIMIT: it would close a circle. */
 MUST_CHECK enum status directory_alias_add(struct directory *d, const struct auth_alias *q);

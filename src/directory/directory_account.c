@@ -6,6 +6,8 @@
 #include "directory/directory_int.h"
 #include "directory/verified.h"
 
+#define PURGE_AGAIN_MS ((int64_t)31 * 24 * 3600 * 1000) /* longer than queue may keep a message */
+
 /* The account of that address, removed or not. Holds `admin`. */
 static enum status account_get(struct directory *d, struct str address, struct dir_account **ret)
 {
@@ -186,9 +188,28 @@ enum status directory_account_change(struct directory *d, const struct auth_acco
 	return st;
 }
 
+/* From now on `gone` knows the id, until its mail is purged. */
+static enum status purge_write(struct directory *d, uint64_t id)
+{
+	enum status     st = db_begin_write(d->db);
+	struct db_stmt *s;
+
+	if (st != ST_OK)
+		return st;
+	s = db_sql(d->db, "DELETE FROM account WHERE id = ?1");
+	db_bind_u64(s, 1, id);
+	st = db_run(s);
+	if (st == ST_OK) {
+		s = db_sql(d->db, "INSERT INTO gone VALUES (?1, 0, 0)");
+		db_bind_u64(s, 1, id);
+		st = db_run(s);
+	}
+	return dir_commit(d, st);
+}
+
 static enum status purge(struct directory *d, struct dir_account *acc)
 {
-	enum status st = update_u64(d, "DELETE FROM account WHERE id = ?1 AND id <> ?2", acc->id, 0);
+	enum status st = purge_write(d, acc->id);
 
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
@@ -233,31 +254,88 @@ enum status directory_account_remove(struct directory *d, const struct auth_acco
 	return st;
 }
 
-enum status directory_expire(struct directory *d, struct arena *a, uint64_t **ret_accounts, size_t *ret_count)
+/* Forget those whose retention has ended. */
+static enum status expire(struct directory *d, struct arena *a)
 {
 	uint64_t   *ids = ARENA_ARRAY(a, uint64_t, LIMIT_LIST_PAGE);
-	size_t      count = 0, done = 0;
+	size_t      count = 0;
 	int64_t     before_ms = dir_wall_ms(d) - d->options.retention_ms;
 	enum status st = ST_OK;
 	struct str  key;
 	void       *value;
 
-	pthread_mutex_lock(&d->admin);
 	for (size_t at = 0; count < LIMIT_LIST_PAGE && map_next(&d->accounts, &at, &key, &value);) {
 		struct dir_account *acc = value;
 
 		if (acc->removed_ms != 0 && acc->removed_ms <= before_ms)
 			ids[count++] = acc->id;
 	}
-	for (; done < count && st == ST_OK; done += st == ST_OK)
-		st = purge(d, map_find_u64(&d->ids, ids[done]));
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		st = purge(d, map_find_u64(&d->ids, ids[i]));
+	return st;
+}
+
+static enum status gone_list(struct directory *d, uint64_t *ids, size_t *ret_count)
+{
+	struct db_stmt *s = db_sql(d->db, "SELECT id FROM gone WHERE due_ms <= ?1 ORDER BY due_ms, id");
+	enum status     st = ST_OK;
+	size_t          count = 0;
+
+	db_bind_i64(s, 1, dir_wall_ms(d));
+	while (count < LIMIT_LIST_PAGE && (st = db_step(s)) == ST_OK)
+		ids[count++] = db_u64(s, 0);
+	db_done(s);
+	*ret_count = count;
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+enum status directory_expire(struct directory *d, struct arena *a, uint64_t **ret_accounts, size_t *ret_count)
+{
+	uint64_t   *ids = ARENA_ARRAY(a, uint64_t, LIMIT_LIST_PAGE);
+	size_t      count = 0;
+	enum status st;
+
+	pthread_mutex_lock(&d->admin);
+	st = expire(d, a);
+	if (st == ST_OK)
+		st = gone_list(d, ids, &count);
 	pthread_mutex_unlock(&d->admin);
-	/* Those that are gone must be told, even if a later one failed. */
-	if (st != ST_OK && done == 0)
+	if (st != ST_OK)
 		return st;
 	*ret_accounts = ids;
-	*ret_count = done;
+	*ret_count = count;
 	return ST_OK;
+}
+
+/* The last time: forget the id. The first: purge again when nothing in the queue can be older. */
+static enum status purged(struct directory *d, uint64_t id)
+{
+	struct db_stmt *s = db_sql(d->db, "DELETE FROM gone WHERE id = ?1 AND last = 1");
+	enum status     st;
+
+	db_bind_u64(s, 1, id);
+	st = db_run(s);
+	if (st != ST_OK || db_changed(d->db) > 0)
+		return st;
+	s = db_sql(d->db, "UPDATE gone SET last = 1, due_ms = ?2 WHERE id = ?1");
+	db_bind_u64(s, 1, id);
+	db_bind_i64(s, 2, dir_wall_ms(d) + PURGE_AGAIN_MS);
+	return db_run(s);
+}
+
+enum status directory_purged(struct directory *d, const struct auth_purged_request *q)
+{
+	enum status st;
+
+	pthread_mutex_lock(&d->admin);
+	st = db_begin_write(d->db);
+	if (st == ST_OK) {
+		for (size_t i = 0; i < q->account_count && st == ST_OK; i++)
+			st = purged(d, q->accounts[i].account);
+		st = dir_commit(d, st);
+	}
+	pthread_mutex_unlock(&d->admin);
+	return st;
 }
 
 /* The next rows in order of address, of one domain or of all. */

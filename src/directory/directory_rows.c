@@ -100,6 +100,11 @@ static void on_expire(void *ctx, struct ipc_request *r)
 	ipc_reply(r, ST_OK, &reply);
 }
 
+static void on_purged(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_purged(ctx, r->body), NULL);
+}
+
 static void on_alias_add(void *ctx, struct ipc_request *r)
 {
 	ipc_reply(r, directory_alias_add(ctx, r->body), NULL);
@@ -134,5 +139,6 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_ALIAS_REMOVE, on_alias_remove, DIRECTORY_POOL },
 	{ IPC_AUTH_ALIAS_LIST, on_alias_list, DIRECTORY_POOL },
 	{ IPC_AUTH_EXPIRE, on_expire, DIRECTORY_POOL },
+	{ IPC_AUTH_PURGED, on_purged, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

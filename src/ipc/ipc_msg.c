@@ -125,6 +125,9 @@ static const struct ipc_shape auth_expired_shape = IPC_SHAPE(auth_expired, auth_
 static const struct ipc_field auth_expire_reply[] = {
 	IPC_LIST(struct auth_expire_reply, accounts, account_count, LIMIT_LIST_PAGE, &auth_expired_shape),
 };
+static const struct ipc_field auth_purged_request[] = {
+	IPC_LIST(struct auth_purged_request, accounts, account_count, LIMIT_LIST_PAGE, &auth_expired_shape),
+};
 
 /* ---- queue ---- */
 
@@ -366,4 +369,5 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	/* On control.sock only: no process asks control. */
 	[IPC_CONTROL_STATUS] = { "control_status", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_status_reply) },
 	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
+	ASK(IPC_AUTH_PURGED, "auth_purged", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, SHAPE(auth_purged_request), EMPTY),
 };

@@ -48,6 +48,7 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_CONTROL_STATUS,
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
+	IPC_AUTH_PURGED,
 	IPC_MSG_COUNT,
 };
 

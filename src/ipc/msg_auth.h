@@ -117,12 +117,17 @@ struct auth_account_remove_request {
 struct auth_account_remove_reply {
 	uint64_t account;
 };
-/* IPC_AUTH_EXPIRE: removed accounts whose retention has ended are forgotten, LIMIT_LIST_PAGE at most. Who asks must have their
- * mail purged. Not for control.sock, where an answer could get lost. */
+/* IPC_AUTH_EXPIRE: removed accounts whose retention has ended are forgotten, and named, with others whose mail is still to be
+ * purged, LIMIT_LIST_PAGE at most. They are named again until IPC_AUTH_PURGED says that their mail is gone, and once more a month
+ * later: what was in the queue for them by then may have made a mailbox anew. Ids are never used again, so that is safe. */
 struct auth_expired {
 	uint64_t account;
 };
 struct auth_expire_reply {
+	struct auth_expired *accounts;
+	size_t               account_count;
+};
+struct auth_purged_request {
 	struct auth_expired *accounts;
 	size_t               account_count;
 };

@@ -73,6 +73,7 @@ static void init(struct queue *q, const struct queue_options *o)
 	q->lazy_last = &q->lazy;
 	q->ready_last = &q->ready;
 	map_init(&q->active);
+	map_init(&q->unread);
 	queue_txids_init(&q->txids);
 	buf_init(&q->txid_batch, TXID_BATCH_MAX);
 	q->pins.pin_before = q->pins.pin_after = &q->pins;
@@ -174,6 +175,7 @@ static void free_active(struct queue *q)
 	while (map_next(&q->active, &at, &key, &m))
 		queue_msg_free(m);
 	map_done(&q->active);
+	map_done(&q->unread);
 }
 
 void queue_close(struct queue **at)

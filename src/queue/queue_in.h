@@ -204,6 +204,8 @@ struct queue {
 	bool               pins_on_disk;
 	int64_t            next_due; /* INT64_MAX: nothing waits on disk */
 	bool               more;     /* due messages did not fit into memory */
+	struct map         unread;   /* ids of due messages that could not be read just now */
+	int64_t            reread;   /* queue time when they are tried again */
 	struct queue_msg  *ready, **ready_last; /* to start when the batch is answered */
 	int64_t            ticked, trouble_until; /* mono_ms; trouble_until 0: none */
 	uint32_t           troubles;
@@ -243,7 +245,8 @@ MUST_CHECK enum status queue_db_tick(struct queue *q);
 MUST_CHECK enum status queue_db_next_due(struct queue *q, int64_t after, int64_t *ret);
 MUST_CHECK enum status queue_db_pin(struct queue *q, uint64_t *ret); /* UINT64_MAX: none */
 
-/* ---- queue_load.c ---- what is due, as far as it fits into memory */
+/* ---- queue_load.c ---- what is due, as far as it fits into memory. What is damaged is held; what cannot be read for another
+ * reason stays as it is, and is tried again. */
 void queue_db_load_due(struct queue *q);
 MUST_CHECK enum status queue_head_load(struct queue *q, struct queue_msg *m); /* count the hops of a large message */
 

@@ -12,6 +12,8 @@
 #include "queue/queue_in.h"
 #include "sys/disk.h"
 
+#define REREAD_MS 30000 /* until what could not be read is tried again */
+
 static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer FROM rcpt WHERE message = ?1"
 				" ORDER BY n";
 
@@ -126,7 +128,7 @@ static enum status message_read(struct queue *q, struct queue_msg *m)
 	return st;
 }
 
-/* ST_CORRUPT: rows or content are not what they should be: this message is held, the others go on. */
+/* ST_CORRUPT: rows or content are not what they should be. */
 static enum status message_load(struct queue *q, struct queue_msg *m)
 {
 	enum status st = message_read(q, m);
@@ -138,7 +140,16 @@ static enum status message_load(struct queue *q, struct queue_msg *m)
 	return st;
 }
 
-/* Into memory and to the start, or held if it cannot be read. False: no room. */
+static void load_later(struct queue *q, struct queue_msg *m, enum status st)
+{
+	log_error("message cannot be read now, tried again later", LOG_C("message", queue_id_text(m->id).p), LOG_ST("status", st));
+	if (q->unread.count == 0)
+		q->reread = queue_now(q) + REREAD_MS;
+	map_put_u64(&q->unread, m->id, q);
+	queue_msg_free(m);
+}
+
+/* Into memory and to the start; held if it is damaged, left alone if it cannot be read for another reason. False: no room. */
 static bool load_one(struct queue *q, uint64_t id, uint64_t octets)
 {
 	struct queue_msg *m = queue_msg_new(q);
@@ -150,6 +161,10 @@ static bool load_one(struct queue *q, uint64_t id, uint64_t octets)
 		return false;
 	}
 	st = message_load(q, m);
+	if (st != ST_OK && st != ST_CORRUPT) {
+		load_later(q, m, st);
+		return true;
+	}
 	queue_active_add(q, m);
 	if (m->base)
 		queue_pin(q, m);
@@ -157,7 +172,7 @@ static bool load_one(struct queue *q, uint64_t id, uint64_t octets)
 		queue_ready(q, m);
 		return true;
 	}
-	log_error("message cannot be read, held", LOG_C("message", queue_id_text(id).p), LOG_ST("status", st));
+	log_error("message is damaged, held", LOG_C("message", queue_id_text(id).p), LOG_ST("status", st));
 	m->unreadable = true;
 	queue_result_push(m);
 	return true;
@@ -167,7 +182,7 @@ struct due {
 	uint64_t id, octets;
 };
 
-/* One page of what is due, without what is in its round already. */
+/* One page of what is due, without what is in its round already or waits to be read again. */
 static enum status due_page(struct queue *q, int64_t now, struct due *page, size_t *ret_count)
 {
 	static const char sql[] = "SELECT id, size, file FROM message WHERE due <= ?1 ORDER BY due, id";
@@ -177,7 +192,7 @@ static enum status due_page(struct queue *q, int64_t now, struct due *page, size
 	*ret_count = 0;
 	db_bind_i64(s, 1, now);
 	while (*ret_count < QUEUE_LOAD_PAGE && (st = db_step(s)) == ST_OK)
-		if (!queue_active_find(q, db_u64(s, 0)))
+		if (!queue_active_find(q, db_u64(s, 0)) && !map_find_u64(&q->unread, db_u64(s, 0)))
 			page[(*ret_count)++] = (struct due){ db_u64(s, 0), db_u64(s, 2) ? 0 : db_u64(s, 1) };
 	if (*ret_count == QUEUE_LOAD_PAGE)
 		st = ST_OK;
@@ -193,6 +208,10 @@ void queue_db_load_due(struct queue *q)
 	enum status st;
 
 	q->more = false;
+	if (q->unread.count > 0 && now >= q->reread) {
+		map_done(&q->unread);
+		map_init(&q->unread);
+	}
 	st = due_page(q, now, page, &count);
 	for (size_t i = 0; i < count && !q->more; i++)
 		q->more = !load_one(q, page[i].id, page[i].octets);
@@ -200,4 +219,6 @@ void queue_db_load_due(struct queue *q)
 		q->more = true; /* a full page: there may be another */
 	if ((st != ST_OK && st != ST_NOT_FOUND) || queue_db_next_due(q, now, &q->next_due) != ST_OK)
 		log_error("queue cannot be read", LOG_ST("status", st));
+	if (q->unread.count > 0)
+		q->next_due = MIN(q->next_due, q->reread);
 }

@@ -25,7 +25,6 @@
 #define DAILY_S     86400u
 #define DAILY_LAB_S 1u  /* --lab: a test need not wait */
 #define AGAIN_S     60u /* somebody could not be asked; also the first wait */
-#define PURGE_TRIES 30u
 
 struct control {
 	struct role                *role;
@@ -174,37 +173,43 @@ static void *accept_main(void *arg)
 
 /* ---- removed accounts ---- */
 
-/* The directory has forgotten the account, so its id must not get lost before its mail is gone. */
-static void purge(struct control *c, uint64_t account, unsigned again_s)
+static enum status purge(struct control *c, uint64_t account)
 {
 	const struct queue_purge_request q = { .account = account };
 	struct arena                    *a = arena_new(NULL);
-	enum status                      st = ST_TEMP;
+	enum status st = ipc_call(c->role->ipc, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_PURGE_ACCOUNT, &q, a, NULL);
 
-	for (unsigned i = 0; i < PURGE_TRIES && st != ST_OK; i++) {
-		if (i > 0)
-			sleep(again_s);
-		st = ipc_call(c->role->ipc, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_PURGE_ACCOUNT, &q, a, NULL);
-	}
 	if (st == ST_OK)
 		log_info("removed account purged", LOG_U64("account", account));
 	else
-		log_error("the mail of a removed account stays on disk", LOG_U64("account", account), LOG_ST("status", st));
-	arena_free(&a);
-}
-
-/* Forget and purge the next page of those whose retention has ended; how many, or a failure. */
-static enum status expire_page(struct control *c, unsigned again_s, size_t *ret_count)
-{
-	struct arena            *a = arena_new(NULL);
-	struct auth_expire_reply reply = { 0 };
-	enum status              st = ipc_call(c->role->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_EXPIRE, NULL, a, &reply);
-
-	*ret_count = st == ST_OK ? reply.account_count : 0;
-	for (size_t i = 0; i < *ret_count; i++)
-		purge(c, reply.accounts[i].account, again_s);
+		log_warn("the mail of a removed account stays on disk, for now", LOG_U64("account", account), LOG_ST("status", st));
 	arena_free(&a);
 	return st;
+}
+
+/* Purge the next page of those whose retention has ended. The directory knows them until it is told that their mail is gone, so nothing
+ * stays behind whoever dies in between. *ret_more: there may be another page. */
+static enum status expire_page(struct control *c, bool *ret_more)
+{
+	struct arena              *a = arena_new(NULL);
+	struct auth_expire_reply   reply = { 0 };
+	struct auth_purged_request done = { 0 };
+	enum status                st = ipc_call(c->role->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_EXPIRE, NULL, a, &reply), failed = ST_OK;
+
+	done.accounts = ARENA_ARRAY(a, struct auth_expired, reply.account_count);
+	for (size_t i = 0; st == ST_OK && i < reply.account_count; i++) {
+		enum status one = purge(c, reply.accounts[i].account);
+
+		if (one == ST_OK)
+			done.accounts[done.account_count++] = reply.accounts[i];
+		else
+			failed = one;
+	}
+	*ret_more = done.account_count > 0;
+	if (done.account_count > 0)
+		st = ipc_call(c->role->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_PURGED, &done, a, NULL);
+	arena_free(&a);
+	return st == ST_OK ? failed : st;
 }
 
 static void *expire_main(void *arg)
@@ -212,13 +217,13 @@ static void *expire_main(void *arg)
 	struct control *c = arg;
 	const unsigned  daily_s = c->role->config->lab ? DAILY_LAB_S : DAILY_S, again_s = MIN(daily_s, AGAIN_S);
 	unsigned        wait_s = again_s;
-	size_t          count;
+	bool            more;
 
 	for (;;) {
 		sleep(wait_s);
 		do
-			wait_s = expire_page(c, again_s, &count) == ST_OK ? daily_s : again_s;
-		while (count > 0);
+			wait_s = expire_page(c, &more) == ST_OK ? daily_s : again_s;
+		while (more && wait_s == daily_s);
 	}
 	return NULL;
 }

@@ -15,10 +15,16 @@
 #define UPKEEP_S       86400 /* each account is cleaned once a day */
 #define UPKEEP_FIRST_S 600
 
+/* Accounts that are set aside are looked for at the start and then now and then: their users may get no mail that would have them repaired. */
+#define REPAIR_S      300
+#define REPAIR_LAB_S  1
+#define REPAIR_AGAIN_MAX_S 3600 /* the pause doubles up to this while one cannot be repaired */
+
 struct local_role {
 	struct deliver_local *deliver;
 	struct store         *store;
-	pthread_t             upkeep;
+	pthread_t             upkeep, repairs;
+	int64_t               repair_s;
 	pthread_mutex_t       lock;
 	pthread_cond_t        cond;
 	bool                  stopping;
@@ -58,6 +64,20 @@ static void *upkeep_main(void *arg)
 	return NULL;
 }
 
+static void *repair_main(void *arg)
+{
+	struct local_role *l = arg;
+	int64_t            wait_s = 0;
+
+	while (rest(l, wait_s)) {
+		if (store_repair_all(l->store, go_on, l) > 0)
+			wait_s = MIN(MAX(wait_s, l->repair_s) * 2, REPAIR_AGAIN_MAX_S);
+		else
+			wait_s = l->repair_s;
+	}
+	return NULL;
+}
+
 static bool prepare(struct role *r, const char **ret_why)
 {
 	db_init();
@@ -84,7 +104,9 @@ static bool start(struct role *r, const char **ret_why)
 	l->deliver = deliver_local_new(l->store, r->ipc);
 	ipc_serve(r->ipc, deliver_local_rows, deliver_local_row_count, l->deliver);
 	/* Several local processes would only repeat each other's work. */
-	return r->instance > 0 || pthread_create(&l->upkeep, NULL, upkeep_main, l) == 0;
+	l->repair_s = r->config->lab ? REPAIR_LAB_S : REPAIR_S;
+	return r->instance > 0 || (pthread_create(&l->upkeep, NULL, upkeep_main, l) == 0 &&
+				   pthread_create(&l->repairs, NULL, repair_main, l) == 0);
 }
 
 static void stop(struct role *r, unsigned grace_ms)
@@ -95,10 +117,12 @@ static void stop(struct role *r, unsigned grace_ms)
 	deliver_local_stop(l->deliver);
 	pthread_mutex_lock(&l->lock);
 	l->stopping = true;
-	pthread_cond_signal(&l->cond);
+	pthread_cond_broadcast(&l->cond);
 	pthread_mutex_unlock(&l->lock);
-	if (r->instance == 0)
+	if (r->instance == 0) {
 		pthread_join(l->upkeep, NULL);
+		pthread_join(l->repairs, NULL);
+	}
 }
 
 const struct role_def role_local = {

@@ -11,6 +11,7 @@
 
 #define ROOT              "accounts"
 #define SETTLE_FS_AT      24 /* dirty accounts from which on one sync of the file system is cheaper */
+#define SETTLE_FRESH      6  /* a new one counts for so many: its database and its directories are to be synced too */
 #define ACCOUNT_CACHE_KIB 128
 #define SETTLE_WAIT_MS    20
 #define ACCOUNT_LOG_PAGES 500
@@ -18,6 +19,7 @@
 struct dirty {
 	uint64_t modseq;
 	uint64_t generation; /* the lowest of the commits': a repair since then may have dropped them */
+	bool     fresh;      /* made since the last time */
 };
 
 enum status store_new(int accounts_fd, const struct store_options *options, struct store **ret)
@@ -150,7 +152,7 @@ static enum status make_dir(struct store *s, const char *path)
 	return st == ST_EXISTS ? ST_OK : st;
 }
 
-/* Also when some are there: another process may have died before it synced them. */
+/* Not synced: the database's first sync covers the names above it too. */
 static enum status dirs_make(struct store *s, uint64_t account)
 {
 	char        shard[8], dir[STORE_PATH_MAX], content[STORE_PATH_MAX];
@@ -162,13 +164,28 @@ static enum status dirs_make(struct store *s, uint64_t account)
 	st = make_dir(s, shard);
 	if (st == ST_OK)
 		st = make_dir(s, dir);
-	if (st == ST_OK)
-		st = make_dir(s, content);
-	if (st == ST_OK)
-		st = disk_sync_dir(s->fd, dir);
-	if (st == ST_OK)
-		st = disk_sync_dir(s->fd, shard);
-	return st == ST_OK ? disk_sync_dir(s->fd, "") : st;
+	return st == ST_OK ? make_dir(s, content) : st;
+}
+
+/* The name of content/ was lost with the power before anything was settled, and perhaps not that of the database. */
+static enum status content_make(struct store *s, uint64_t account)
+{
+	char        dir[STORE_PATH_MAX];
+	enum status st = dirs_make(s, account);
+
+	store_path(account, "", dir);
+	return st == ST_OK ? disk_sync_dir(s->fd, dir) : st;
+}
+
+static enum status dirs_look(struct store *s, uint64_t account)
+{
+	char path[STORE_PATH_MAX];
+
+	store_path(account, "mail.db", path);
+	if (!disk_exists(s->fd, path))
+		return dirs_make(s, account);
+	store_path(account, "content", path);
+	return disk_exists(s->fd, path) ? ST_OK : content_make(s, account);
 }
 
 /* A new handle: the rows of a new account, and the jump of the clock after another boot. */
@@ -183,9 +200,12 @@ static enum status first_look(struct store_account *a)
 		return st;
 	if (there && t.boot.hi == boot.hi && t.boot.lo == boot.lo)
 		return ST_OK;
+	a->fresh = !there;
 	st = store_txn_begin(a, true);
+	/* What makes a new account durable is the settling of what is done with it next. */
 	if (st == ST_OK)
-		st = store_txn_end(a, ST_OK, true);
+		st = store_txn_end(a, ST_OK, there);
+	a->fresh = false;
 	/* What is there can be read even if nothing can be written. */
 	return there && (st == ST_FULL || st == ST_SUSPECT || st == ST_IO) ? ST_OK : st;
 }
@@ -201,16 +221,13 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 		.lock_ms = s->options.lock_ms,
 	};
 	struct store_account *a = calloc(1, sizeof(*a));
-	char                  below[STORE_PATH_MAX], path[STORE_PATH_MAX + 16];
-	enum status           st = ST_OK;
+	char                  path[STORE_PATH_MAX + 16];
+	enum status           st = dirs_look(s, account);
 
 	CHECK(a);
 	a->store = s;
 	a->id = account;
-	store_path(account, "mail.db", below);
 	db_path(account, path);
-	if (!disk_exists(s->fd, below))
-		st = dirs_make(s, account);
 	if (st == ST_OK)
 		st = db_open(path, &options, &a->db);
 	if (st == ST_OK)
@@ -334,7 +351,7 @@ enum status store_info(struct store_account *a, struct store_info *ret)
 enum status store_settle(struct store_account *a) { return db_sync(a->db); }
 bool store_unsettled(struct store_account *a) { return db_unsynced(a->db); }
 
-static void dirty_add(struct store *s, uint64_t account, uint64_t modseq, uint64_t generation)
+static void dirty_add(struct store *s, uint64_t account, uint64_t modseq, uint64_t generation, bool fresh)
 {
 	struct dirty *d;
 
@@ -348,12 +365,13 @@ static void dirty_add(struct store *s, uint64_t account, uint64_t modseq, uint64
 	}
 	d->modseq = MAX(d->modseq, modseq);
 	d->generation = MIN(d->generation, generation);
+	d->fresh |= fresh;
 	pthread_mutex_unlock(&s->lock);
 }
 
 void store_mark_dirty(struct store_account *a)
 {
-	dirty_add(a->store, a->id, a->state.modseq, db_generation(a->db));
+	dirty_add(a->store, a->id, a->state.modseq, db_generation(a->db), a->fresh);
 }
 
 bool store_dirty(struct store *s)
@@ -366,7 +384,7 @@ bool store_dirty(struct store *s)
 	return dirty;
 }
 
-static size_t dirty_take(struct store *s, struct arena *arena, struct store_settled **ret, uint64_t **ret_generations)
+static size_t dirty_take(struct store *s, struct arena *arena, struct store_settled **ret, uint64_t **ret_generations, size_t *ret_weight)
 {
 	size_t     at = 0, n = 0;
 	struct str key;
@@ -375,6 +393,7 @@ static size_t dirty_take(struct store *s, struct arena *arena, struct store_sett
 	pthread_mutex_lock(&s->lock);
 	*ret = ARENA_ARRAY(arena, struct store_settled, s->dirty.count);
 	*ret_generations = ARENA_ARRAY(arena, uint64_t, s->dirty.count);
+	*ret_weight = 0;
 	while (map_next(&s->dirty, &at, &key, &value)) {
 		uint64_t account;
 
@@ -382,6 +401,7 @@ static size_t dirty_take(struct store *s, struct arena *arena, struct store_sett
 		memcpy(&account, key.p, sizeof(account));
 		(*ret_generations)[n] = ((struct dirty *)value)->generation;
 		(*ret)[n++] = (struct store_settled){ .account = account, .modseq = ((struct dirty *)value)->modseq };
+		*ret_weight += ((struct dirty *)value)->fresh ? SETTLE_FRESH : 1;
 		free(value);
 	}
 	map_done(&s->dirty);
@@ -416,10 +436,10 @@ static void settle_later(struct store *s, const struct store_settled *l)
 	struct store_account *a;
 
 	if (store_open(s, l->account, &a) != ST_OK) {
-		dirty_add(s, l->account, l->modseq, UINT64_MAX);
+		dirty_add(s, l->account, l->modseq, UINT64_MAX, false);
 		return;
 	}
-	dirty_add(s, l->account, l->modseq, db_generation(a->db));
+	dirty_add(s, l->account, l->modseq, db_generation(a->db), false);
 	store_close(&a);
 }
 
@@ -457,16 +477,16 @@ static bool settle_fs(struct store *s, struct store_settled *list, const uint64_
 	if (disk_sync_fs(s->fd) != ST_OK)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		struct store_account *a;
+		struct store_account *a = NULL;
 
+		if (list[i].status == ST_OK)
+			list[i].status = settle_open(s, list[i].account, generations[i], &a);
+		/* If that cannot be noted, it is not known to whoever repairs the account. */
+		if (list[i].status == ST_OK)
+			list[i].status = db_synced(a->db, commits[i]);
+		store_close(&a);
 		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
 			settle_later(s, &list[i]);
-		if (list[i].status != ST_OK || settle_open(s, list[i].account, generations[i], &a) != ST_OK)
-			continue;
-		/* If that cannot be noted, the next to look syncs once more. */
-		if (db_synced(a->db, commits[i]) != ST_OK)
-			log_debug("sync not noted", LOG_U64("account", a->id));
-		store_close(&a);
 	}
 	return true;
 }
@@ -475,9 +495,9 @@ void store_settle_all(struct store *s, struct arena *arena, struct store_settled
 {
 	struct store_settled *list;
 	uint64_t             *generations;
-	size_t                n = dirty_take(s, arena, &list, &generations);
+	size_t                weight, n = dirty_take(s, arena, &list, &generations, &weight);
 
-	if (n < SETTLE_FS_AT || !settle_fs(s, list, generations, n, arena))
+	if (weight < SETTLE_FS_AT || !settle_fs(s, list, generations, n, arena))
 		settle_each(s, list, generations, n);
 	*ret = list;
 	*ret_count = n;
@@ -517,12 +537,12 @@ bool store_is_suspect(struct store *s, uint64_t account)
 	return db_is_suspect(path);
 }
 
-enum status store_clean(struct store_account *a, bool all)
+enum status store_clean(struct store_account *a)
 {
 	enum status st = store_txn_begin(a, true);
 
 	if (st != ST_OK)
 		return st;
 	st = store_txn_end(a, store_release(a), true);
-	return st == ST_OK ? store_sweep(a, all ? 0 : STORE_UPLOAD_MS) : st;
+	return st == ST_OK ? store_sweep(a) : st;
 }

@@ -84,13 +84,16 @@ bool store_full(struct store *s);
 
 /* Remove the account's directory and all in it. ST_OK also when there is none. */
 MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
-/* Remove orphans of content/ (uploads that have not grown for an hour; `all`: every upload, when nobody has the account open) and
- * the content of expunged messages past their retention. */
-MUST_CHECK enum status store_clean(struct store_account *a, bool all);
+/* Remove orphans of content/ (uploads whose process has died among them) and the content of expunged messages past their
+ * retention. */
+MUST_CHECK enum status store_clean(struct store_account *a);
 /* store_clean for every account there is, one after the other, while go_on() says so. What fails is logged. */
 void store_upkeep(struct store *s, bool (*go_on)(void *arg), void *arg);
 /* Copy a suspect account's database without the refused part, and let it be written again. */
 MUST_CHECK enum status store_repair(struct store *s, uint64_t account);
+/* store_repair for every account whose mark says that it is set aside; how many still are. What this process has committed to such an
+ * account and not settled is then unknown, as after a repair by another process: store_settle_all says ST_TEMP. */
+size_t store_repair_all(struct store *s, bool (*go_on)(void *arg), void *arg);
 bool store_is_suspect(struct store *s, uint64_t account);
 
 /* Check the numbered invariants of docs/formats/account.md; `found` is called for each break. *ret_breaks counts them. */

@@ -251,7 +251,6 @@ enum status store_release(struct store_account *a)
 struct sweep {
 	struct store_account *a;
 	struct arena         *arena;
-	int64_t               before_ms;
 	struct name {
 		struct name *next;
 		char        *name;
@@ -261,12 +260,9 @@ struct sweep {
 static bool sweep_look(void *arg, const char *name, int64_t mtime_ms)
 {
 	struct sweep *w = arg;
-	struct name  *n;
+	struct name  *n = ARENA_NEW(w->arena, struct name);
 
-	/* An upload may still be growing. */
-	if (str_starts(str_of(name), STR("tmp-")) && mtime_ms > w->before_ms)
-		return true;
-	n = ARENA_NEW(w->arena, struct name);
+	(void)mtime_ms;
 	n->name = arena_cstr(w->arena, str_of(name));
 	n->next = w->first;
 	w->first = n;
@@ -298,6 +294,20 @@ static enum status name_known(struct store_account *a, const char *name, bool *r
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* Who lives has it locked. While we have the lock, its maker cannot take it for his: see store_upload.c. */
+static enum status upload_remove(struct store *s, const char *path)
+{
+	int         fd CLEANUP(fd_close) = -1;
+	enum status st = disk_open(s->fd, path, DISK_UPDATE, &fd);
+
+	if (st == ST_OK)
+		st = disk_lock(fd, 0);
+	if (st == ST_OK)
+		st = disk_remove(s->fd, path);
+	/* It has been finished, or given up, since it was listed. */
+	return st == ST_BUSY || st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 /* Under the writer lock no file gets its final name. */
 static enum status sweep_files(struct sweep *w)
 {
@@ -314,15 +324,18 @@ static enum status sweep_files(struct sweep *w)
 			continue;
 		snprintf(rest, sizeof(rest), "content/%s", n->name);
 		store_path(w->a->id, rest, path);
-		st = disk_remove(w->a->store->fd, path);
+		if (str_starts(str_of(n->name), STR(STORE_TEMP)))
+			st = upload_remove(w->a->store, path);
+		else
+			st = disk_remove(w->a->store->fd, path);
 	}
 	return st;
 }
 
-enum status store_sweep(struct store_account *a, int64_t older_ms)
+enum status store_sweep(struct store_account *a)
 {
 	struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
-	struct sweep        w = { .a = a, .arena = arena, .before_ms = clock_wall_ms() - older_ms };
+	struct sweep        w = { .a = a, .arena = arena };
 	enum status         st = db_begin_write(a->db);
 
 	a->files_freed = false;

@@ -17,7 +17,7 @@
 #define STORE_CHANGES_KEEP 32768
 #define STORE_CHANGES_SLACK 1024 /* trimmed this many at a time */
 #define STORE_GAPS_MAX     64
-#define STORE_UPLOAD_MS    INT64_C(3600000) /* an upload that has not grown for this long is abandoned */
+#define STORE_TEMP         "tmp-" /* how uploads in content/ are called; octet 0 is locked while they live */
 #define STORE_RELEASE_MAX  200 /* expunged messages released by one transaction */
 
 extern const struct db_schema store_schema;
@@ -57,6 +57,7 @@ struct store_account {
 	struct db           *db;
 	size_t               memory;
 	bool                 writing;
+	bool                 fresh;            /* the transaction makes the account */
 	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
 	struct account_state state;            /* valid while writing */
@@ -167,7 +168,7 @@ MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox
 MUST_CHECK enum status store_move_inside(struct store_account *a, uint64_t mailbox, uint64_t target, struct arena *arena);
 /* Let expunged messages past their retention give up their emails. */
 MUST_CHECK enum status store_release(struct store_account *a);
-/* After a sync: remove files that have no row, and uploads that have not grown for so long. */
-MUST_CHECK enum status store_sweep(struct store_account *a, int64_t older_ms);
+/* After a sync: remove files that have no row, and uploads of the dead. */
+MUST_CHECK enum status store_sweep(struct store_account *a);
 
 #endif

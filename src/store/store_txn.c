@@ -214,7 +214,7 @@ enum status store_txn_end(struct store_account *a, enum status st, bool durable)
 	if (st == ST_OK && durable)
 		st = db_sync(a->db);
 	/* What it leaves behind when it fails is swept another time. */
-	if (st == ST_OK && durable && a->files_freed && store_sweep(a, STORE_UPLOAD_MS) != ST_OK)
+	if (st == ST_OK && durable && a->files_freed && store_sweep(a) != ST_OK)
 		log_debug("content not swept", LOG_U64("account", a->id));
 	if (st == ST_OK && durable)
 		return ST_OK;

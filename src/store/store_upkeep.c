@@ -1,4 +1,4 @@
-/* store/store_upkeep.c - going over all accounts: store_upkeep, see store.h. */
+/* store/store_upkeep.c - going over all accounts: store_upkeep, store_repair_all; see store.h. */
 #include <stdio.h>
 
 #include "base/log.h"
@@ -32,31 +32,67 @@ static bool id_found(void *arg, const char *name, int64_t mtime_ms)
 	return true;
 }
 
-static void clean_one(struct store *s, uint64_t id)
+/* Has it failed. */
+static bool clean_one(struct store *s, uint64_t id)
 {
 	struct store_account *a;
-	enum status           st = store_open(s, id, &a);
+	char                  path[STORE_PATH_MAX];
+	enum status           st;
 
+	store_path(id, "mail.db", path);
+	if (!disk_exists(s->fd, path)) /* opening would make it: it may have been purged just now */
+		return false;
+	st = store_open(s, id, &a);
 	if (st == ST_OK) {
-		st = store_clean(a, false);
+		st = store_clean(a);
 		store_close(&a);
 	}
 	if (st != ST_OK)
 		log_warn("account not cleaned", LOG_U64("account", id), LOG_ST("status", st));
+	return st != ST_OK;
 }
 
-void store_upkeep(struct store *s, bool (*go_on)(void *arg), void *arg)
+/* Is it still set aside. The mark is a file beside the database: looking for it opens nothing. */
+static bool repair_one(struct store *s, uint64_t id)
 {
-	for (unsigned shard = 0; shard < 256; shard++) {
+	char        mark[STORE_PATH_MAX];
+	enum status st;
+
+	store_path(id, "mail.db.suspect", mark);
+	if (!disk_exists(s->fd, mark))
+		return false;
+	st = store_repair(s, id);
+	if (st == ST_OK)
+		log_warn("account was repaired and is used again", LOG_U64("account", id));
+	else
+		log_error("account cannot be repaired yet", LOG_U64("account", id), LOG_ST("status", st));
+	return st != ST_OK;
+}
+
+/* Sum up fn() over all accounts, while go_on() says so. */
+static size_t each(struct store *s, bool (*fn)(struct store *s, uint64_t id), bool (*go_on)(void *arg), void *arg)
+{
+	size_t sum = 0;
+
+	for (unsigned shard = 0; shard < 256 && go_on(arg); shard++) {
 		struct upkeep u = { .arena = arena_new(NULL) };
 		char          name[8];
 
 		snprintf(name, sizeof(name), "%02x", shard);
 		if (disk_list(s->fd, name, id_found, &u) == ST_OK)
 			for (size_t i = 0; i < u.count && go_on(arg); i++)
-				clean_one(s, u.ids[i]);
+				sum += fn(s, u.ids[i]);
 		arena_free(&u.arena);
-		if (!go_on(arg))
-			return;
 	}
+	return sum;
+}
+
+void store_upkeep(struct store *s, bool (*go_on)(void *arg), void *arg)
+{
+	(void)each(s, clean_one, go_on, arg);
+}
+
+size_t store_repair_all(struct store *s, bool (*go_on)(void *arg), void *arg)
+{
+	return each(s, repair_one, go_on, arg);
 }

@@ -1,7 +1,8 @@
 /* store/store_upload.c - content on its way in: hashed while it comes, in memory while small, else in content/tmp-*.
  *
  * A file is synced before the row that names it is written; its name content/<hash> and the directory too (store_append.c). What a
- * crash leaves is an orphan that store_sweep removes.
+ * crash leaves is an orphan that store_sweep removes. While an upload lives its file is locked, and the sweep removes only what it can
+ * lock itself: no clock decides.
  */
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -39,15 +40,27 @@ enum status store_upload_new(struct store *s, uint64_t account, struct store_upl
 	return ST_OK;
 }
 
-/* It has outgrown memory. */
-static enum status spill(struct store_upload *u)
+/* ST_BUSY: a sweep came between making the file and locking it, and has removed it or is about to. */
+static enum status temp_make(struct store_upload *u)
 {
 	char        name[64];
 	enum status st;
 
-	snprintf(name, sizeof(name), "content/tmp-%016" PRIx64, random_u64());
+	snprintf(name, sizeof(name), "content/" STORE_TEMP "%016" PRIx64, random_u64());
 	store_path(u->account, name, u->temp);
 	st = disk_open(u->store->fd, u->temp, DISK_NEW, &u->fd);
+	if (st == ST_OK)
+		st = disk_lock(u->fd, 0);
+	return st == ST_OK && !disk_exists(u->store->fd, u->temp) ? ST_BUSY : st;
+}
+
+/* It has outgrown memory. */
+static enum status spill(struct store_upload *u)
+{
+	enum status st;
+
+	while ((st = temp_make(u)) == ST_BUSY)
+		fd_close(&u->fd);
 	if (st == ST_OK)
 		st = disk_write_at(u->fd, u->temp, 0, buf_str(&u->memory));
 	buf_done(&u->memory);

@@ -123,7 +123,10 @@ enum status disk_sync_fs(int fd)
 
 	if (err)
 		return fd_status(err);
-	return syncfs(fd) < 0 ? failed() : ST_OK;
+	if (syncfs(fd) < 0)
+		return failed();
+	fault_record(&(struct fault_event){ .kind = FAULT_EVENT_SYNC_FS, .path = "" });
+	return ST_OK;
 }
 
 enum status disk_rename(int dir, const char *from, const char *to)

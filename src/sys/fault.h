@@ -20,6 +20,7 @@ enum fault_event_kind {
 	FAULT_EVENT_RENAME, /* to `other` */
 	FAULT_EVENT_MKDIR,
 	FAULT_EVENT_SYNC_DIR,
+	FAULT_EVENT_SYNC_FS, /* every file and name */
 	FAULT_EVENT_MARK, /* set by a test: path is its text */
 };
 

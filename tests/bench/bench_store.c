@@ -16,6 +16,7 @@
 #define DELIVERIES 3000
 #define ROWS       100000
 #define HANDLES    64
+#define FRESH      1000
 
 static double now_us(void)
 {
@@ -109,6 +110,32 @@ static void bench_deliver(struct store *s, struct arena *arena)
 	}
 	report("delivery of 10 KB over 100 accounts", spent / 1900, "us");
 	report("settle per account, 100 dirty", settle / settles, "us");
+}
+
+/* First deliveries to accounts that are not there yet, settled after every `batch`. */
+static void bench_fresh(struct store *s, struct arena *arena, uint64_t first, unsigned count, unsigned batch)
+{
+	struct store_settled *list;
+	size_t                n;
+	double                from, spent = 0, settle = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct str m = message(arena, i, 10240);
+
+		from = now_us();
+		deliver(s, first + i, first + i, m, arena);
+		spent += now_us() - from;
+		if ((i + 1) % batch == 0) {
+			from = now_us();
+			store_settle_all(s, arena, &list, &n);
+			settle += now_us() - from;
+			arena_reset(arena);
+		}
+	}
+	printf("first deliveries, %u accounts at a time\n", batch);
+	report("  delivery with creation, unsynced", spent / count, "us");
+	report("  settle per account", settle / count, "us");
+	report("  settled first deliveries", count / (spent + settle) * 1e6, "/s");
 }
 
 static void bench_append(struct store *s, struct arena *arena)
@@ -272,6 +299,10 @@ int main(int argc, char **argv)
 		return 1;
 	db_init();
 	must(store_new(fd, &options, &s), "store");
+	bench_fresh(s, arena, 1000000, FRESH / 5, 1);
+	bench_fresh(s, arena, 2000000, FRESH / 5, 4);
+	bench_fresh(s, arena, 3000000, FRESH, 20);
+	bench_fresh(s, arena, 4000000, FRESH, 100);
 	bench_deliver(s, arena);
 	bench_append(s, arena);
 	bench_large_mailbox(s, arena);

@@ -147,7 +147,7 @@ static inline void crash_disk_play(struct crash_disk *c, const struct crash_even
 	struct crash_name *n = NULL;
 	char         dir[200];
 
-	if (ev->e.kind != FAULT_EVENT_SYNC_DIR && ev->e.kind != FAULT_EVENT_MARK)
+	if (ev->e.kind < FAULT_EVENT_SYNC_DIR)
 		n = crash_name_get(c, ev->path);
 	switch (ev->e.kind) {
 	case FAULT_EVENT_CREATE:   n->now = crash_inode_new(c); break;
@@ -168,6 +168,13 @@ static inline void crash_disk_play(struct crash_disk *c, const struct crash_even
 			crash_dir_of(c->names[i].path, dir);
 			if (strcmp(dir, ev->path) == 0)
 				c->names[i].durable = c->names[i].now;
+		}
+		break;
+	case FAULT_EVENT_SYNC_FS:
+		for (size_t i = 0; i < c->name_count; i++) {
+			c->names[i].durable = c->names[i].now;
+			if (c->names[i].now)
+				crash_inode_sync(c->names[i].now);
 		}
 		break;
 	case FAULT_EVENT_MARK: break;

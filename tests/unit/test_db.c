@@ -103,6 +103,8 @@ static void test_open(void **state)
 	assert_st(db_open("elsewhere/t.db", &o, &db), ST_DENIED);
 	assert_st(db_open("dbtest/../t.db", &o, &db), ST_DENIED);
 	db = open_with(&v1, 0);
+	assert_true(db_unsynced(db)); /* what creation wrote is not promised before the first sync */
+	assert_ok(db_sync(db));
 	assert_false(db_unsynced(db));
 	assert_true(db_memory(db) > 1000 && db_memory(db) < 190 * KIB);
 	db_close(&db);
@@ -452,7 +454,183 @@ static void test_boot(void **state)
 	boot_id_set(was);
 }
 
+/* A statement that would take memory without end ends; the handle, and others, go on. */
+static void test_heap(void **state)
+{
+	static const char sql[] = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 300000)"
+				  " SELECT hex(zeroblob(250)) || x AS v FROM c WHERE x > ?1 ORDER BY v";
+	struct db        *db = open_with(&v1, 0);
+	struct db_stmt   *s;
+
+	(void)state;
+	assert_ok(put(db, 1, STR("x")));
+	for (int i = 0; i < 3; i++) {
+		s = db_sql(db, sql);
+		db_bind_u64(s, 1, 0); /* some 150 MB */
+		assert_st(db_step(s), ST_LIMIT);
+		db_done(s);
+		s = db_sql(db, sql);
+		db_bind_u64(s, 1, 200000); /* some 50 MB */
+		assert_ok(db_step(s));
+		db_done(s);
+		assert_int_equal(count(db), 1);
+	}
+	assert_ok(db_begin_write(db));
+	s = db_sql(db, sql);
+	db_bind_u64(s, 1, 0);
+	assert_st(db_step(s), ST_LIMIT);
+	db_done(s);
+	db_rollback(db);
+	assert_ok(put(db, 2, STR("y")));
+	assert_int_equal(count(db), 2);
+	db_close(&db);
+}
+
+/* What a power cut may leave of a new file: `size` octets, the sectors from `from` to `to` zero, one of them foreign at `foreign`. */
+static void new_file_cut(off_t size, off_t from, off_t to, off_t foreign)
+{
+	static const char zero[512], other[] = "somebody's";
+	int               fd = openat(dir_fd, "sub/t.db", O_RDWR);
+
+	assert_true(fd >= 0);
+	for (; from < to; from += 512)
+		assert_int_equal(pwrite(fd, zero, sizeof(zero), from), sizeof(zero));
+	if (foreign > 0)
+		assert_int_equal(pwrite(fd, other, sizeof(other), foreign), sizeof(other));
+	assert_int_equal(ftruncate(fd, size), 0);
+	close(fd);
+	assert_ok(disk_remove(dir_fd, "sub/t.db.lock"));
+}
+
+/* A new file is made anew from any part of itself, with what its log held; nothing of that was promised. */
+static void test_half_made(void **state)
+{
+	struct stat info;
+	struct db  *db = open_with(&v1, 0);
+	off_t       n;
+
+	(void)state;
+	db_close(&db);
+	assert_int_equal(fstatat(dir_fd, "sub/t.db", &info, 0), 0);
+	n = info.st_size;
+	assert_true(n >= 3 * 4096);
+	for (off_t at = 0; at < n; at += 512) {
+		db = open_with(&v1, 0);
+		assert_ok(put(db, 1, STR("unsynced")));
+		db_close(&db);
+		if (at % 1024)
+			new_file_cut(at, 0, 0, 0);
+		else
+			new_file_cut(n, at / 4096 * 4096, at / 4096 * 4096 + 512 + at % 4096, 0);
+		db = open_with(&v1, 0);
+		assert_int_equal(count(db), 0);
+		assert_ok(put(db, 2, STR("x")));
+		assert_ok(db_sync(db));
+		db_close(&db);
+		assert_ok(disk_remove(dir_fd, "sub/t.db"));
+		assert_ok(disk_remove(dir_fd, "sub/t.db-wal"));
+	}
+}
+
+/* But one with anything else in it is not: it is damaged, and stays as it is. */
+static void test_half_foreign(void **state)
+{
+	struct db_options o = { .schema = &v1, .create = true };
+	struct db        *db = open_with(&v1, 0);
+	struct stat       before, after;
+
+	(void)state;
+	db_close(&db);
+	new_file_cut(8192, 0, 4096, 4096 + 700);
+	assert_int_equal(fstatat(dir_fd, "sub/t.db", &before, 0), 0);
+	assert_st(db_open(PATH, &o, &db), ST_CORRUPT);
+	assert_int_equal(fstatat(dir_fd, "sub/t.db", &after, 0), 0);
+	assert_true(before.st_size == after.st_size && before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+}
+
 #ifdef POSTRIDER_FAULTS
+/* Creation fails half-way, and is tried again. */
+static void test_half_failed(void **state)
+{
+	struct db_options o = { .schema = &v1, .create = true };
+	struct db        *db;
+
+	(void)state;
+	fault_set("db.write", "t.db", 1, false, ENOSPC);
+	assert_st(db_open(PATH, &o, &db), ST_FULL);
+	fault_clear();
+	assert_true(disk_exists(dir_fd, "sub/t.db"));
+	db = open_with(&v1, 0);
+	assert_ok(put(db, 1, STR("x")));
+	/* The first sync is of the database, the log, and all names. */
+	for (unsigned i = 0; i < 4; i++) {
+		static const char *const points[] = { "db.sync", "db.sync", "disk.sync_dir", "disk.sync_dir" };
+
+		fault_set(points[i], i < 2 ? "t.db" : "", i % 2 + 1, false, EIO);
+		assert_st(db_sync(db), ST_SUSPECT);
+		fault_clear();
+		assert_true(db_is_suspect(PATH));
+		db_close(&db);
+		assert_ok(db_repair(PATH));
+		db = open_with(&v1, 0);
+		assert_int_equal(count(db), 0);
+		db_close(&db);
+		for (size_t f = 0; f < 3; f++)
+			assert_ok(disk_remove(dir_fd, f == 0 ? "sub/t.db" : f == 1 ? "sub/t.db-wal" : "sub/t.db.lock"));
+		db = open_with(&v1, 0);
+		assert_ok(put(db, 1, STR("x")));
+	}
+	db_close(&db);
+}
+
+static uint64_t number_of(struct db *db)
+{
+	struct db_stmt *s = db_sql(db, "SELECT n FROM n WHERE account = 1");
+	uint64_t        n;
+
+	assert_ok(db_step(s));
+	n = db_u64(s, 0);
+	db_done(s);
+	return n;
+}
+
+/* A change of the schema meets a failing sync: after the repair it has happened once or not at all, not to half of the pages. */
+static void test_upgrade_suspect(void **state)
+{
+	static const char *const   more[] = { NULL, "UPDATE n SET n = n + 1; CREATE TABLE late (account INTEGER PRIMARY KEY)" };
+	const char *const          both[] = { steps[0], more[1] };
+	const struct db_schema     next = { both, 2 };
+	static char                big[20000];
+
+	for (unsigned nth = 1; nth < 6; nth++) {
+		struct db_options o = { .schema = &next };
+		struct db        *first = open_with(&v1, 1), *db = open_with(&v1, 10000);
+
+		assert_ok(add_one(first)); /* and into the database at once: the log starts over */
+		assert_ok(put(db, 1, str_n(big, sizeof(big)))); /* the database grows: its first page is in the log, that of n is not */
+		assert_ok(db_sync(db));
+		db_close(&first);
+		db_close(&db);
+		fault_set("db.sync", "t.db", nth, false, EIO);
+		if (db_open(PATH, &o, &db) == ST_OK) {
+			if (put(db, 2, STR("x")) != ST_OK || db_sync(db) != ST_OK)
+				assert_true(db_is_suspect(PATH));
+			db_close(&db);
+		}
+		fault_clear();
+		if (db_is_suspect(PATH))
+			assert_ok(db_repair(PATH));
+		assert_ok(db_open(PATH, &o, &db));
+		assert_int_equal(number_of(db), 2);
+		assert_int_equal(db_unsynced(db), false);
+		db_close(&db);
+		if (nth < 5) {
+			teardown(state);
+			setup(state);
+		}
+	}
+}
+
 static void test_full(void **state)
 {
 	struct db *db = open_with(&v1, 0);
@@ -510,6 +688,31 @@ static void test_suspect(void **state)
 	assert_int_equal(count(db), 1);
 	assert_ok(put(db, 2, STR("again")));
 	assert_ok(db_sync(db));
+	db_close(&db);
+}
+
+/* A sync that was noted when the file had just been set aside by somebody else is not relied upon: the mark may not know of it. */
+static void test_suspect_noted(void **state)
+{
+	struct db *db = open_with(&v1, 0);
+	uint64_t   commits;
+
+	(void)state;
+	assert_ok(put(db, 1, STR("synced")));
+	assert_ok(db_sync(db));
+	assert_ok(put(db, 2, STR("synced by a syncfs")));
+	commits = db_commits(db);
+	assert_ok(put(db, 3, STR("meanwhile")));
+	assert_ok(db_synced(db, commits)); /* from now on 2 stays */
+	assert_ok(put(db, 4, STR("dropped")));
+	commits = db_commits(db);
+	db_mark_suspect(PATH);
+	assert_st(db_synced(db, commits), ST_SUSPECT);
+	assert_ok(db_repair(PATH));
+	assert_st(db_synced(db, commits), ST_TEMP);
+	db_close(&db);
+	db = open_with(&v1, 0);
+	assert_int_equal(count(db), 3);
 	db_close(&db);
 }
 
@@ -703,9 +906,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gather_mended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_heap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_half_made, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_half_foreign, setup, teardown),
 #ifdef POSTRIDER_FAULTS
+		cmocka_unit_test_setup_teardown(test_half_failed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_upgrade_suspect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_suspect_noted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_reboot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_checkpoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspect_whole, setup, teardown),

@@ -259,12 +259,32 @@ static void test_account_states(void **state)
 	assert_int_equal(directory_expire(d, a, &gone, &count), ST_OK);
 	assert_int_equal(count, 1);
 	assert_int_equal(gone[0], alice);
+	/* Whoever was to purge it may have died: it is named until that is done, once more later, and no more. */
+	directory_close(&d);
+	d = unit_directory_open();
+	for (int i = 0; i < 2; i++) {
+		struct auth_expired       one = { alice };
+		struct auth_purged_request q = { &one, 1 };
+
+		assert_int_equal(directory_expire(d, a, &gone, &count), ST_OK);
+		assert_int_equal(count, 1);
+		assert_int_equal(gone[0], alice);
+		assert_int_equal(directory_purged(d, &q), ST_OK);
+		assert_int_equal(directory_expire(d, a, &gone, &count), ST_OK);
+		assert_int_equal(count, 0);
+		unit_now_ms += (int64_t)32 * 24 * 3600 * 1000;
+	}
+	assert_int_equal(directory_expire(d, a, &gone, &count), ST_OK);
+	assert_int_equal(count, 0);
 	/* A new one of the name is another account, also if the last id was freed. */
 	again = unit_account(d, "alice@demo.test");
 	assert_true(again > alice);
 	assert_int_equal(unit_remove(d, "alice@demo.test", true), ST_OK);
 	directory_close(&d);
 	d = unit_directory_open();
+	assert_int_equal(directory_expire(d, a, &gone, &count), ST_OK); /* the one who asked for it may have died too */
+	assert_int_equal(count, 1);
+	assert_int_equal(gone[0], again);
 	assert_true(unit_account(d, "alice@demo.test") > again);
 	directory_close(&d);
 	arena_free(&a);

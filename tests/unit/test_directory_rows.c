@@ -57,7 +57,10 @@ static void test_all(void **state)
 	assert_int_equal(directory_row_count, of_auth);
 	for (size_t i = 0; i < directory_row_count; i++) {
 		assert_int_equal(ipc_msgs[directory_rows[i].id].server, ROLE_AUTH);
-		assert_int_equal(directory_rows[i].pool, ipc_msgs[directory_rows[i].id].admin || directory_rows[i].id == IPC_AUTH_EXPIRE ? DIRECTORY_POOL : 0);
+		assert_int_equal(directory_rows[i].pool, ipc_msgs[directory_rows[i].id].admin || directory_rows[i].id == IPC_AUTH_EXPIRE ||
+								 directory_rows[i].id == IPC_AUTH_PURGED ?
+							 DIRECTORY_POOL :
+							 0);
 	}
 }
 
@@ -85,6 +88,7 @@ static void test_calls(void **state)
 	call(d, IPC_AUTH_ACCOUNT_LIST, &list, ST_OK);
 	call(d, IPC_AUTH_ALIAS_LIST, &list, ST_OK);
 	call(d, IPC_AUTH_EXPIRE, NULL, ST_OK);
+	call(d, IPC_AUTH_PURGED, &(struct auth_purged_request){ &(struct auth_expired){ 99 }, 1 }, ST_OK);
 	call(d, IPC_AUTH_RCPT, &address, ST_OK);
 	call(d, IPC_AUTH_RESOLVE, &(struct auth_resolve_request){ address.address }, ST_OK);
 	call(d, IPC_AUTH_RESOLVE, &(struct auth_resolve_request){ STR("x@demo.test") }, ST_NOT_FOUND);

@@ -2,10 +2,12 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "queue/queue_in.h"
 #include "queue_rig.h"
+#include "sys/disk.h"
 
 #define MAIL "From: a@far.test\r\nSubject: x\r\n\r\nHello\r\n"
 
@@ -169,6 +171,64 @@ static void test_damaged(void **state)
 	rig_free(&r);
 }
 
+static uint64_t submit_large(struct rig *r, const char *to)
+{
+	const size_t       size = LIMIT_INLINE + 1000;
+	struct fake_reply *spool = fake_ipc_ask(queue_spool, r->q, IPC_QUEUE_SPOOL, ""), *reply;
+	int                fd = ((struct queue_spool_reply *)spool->body)->spool;
+	uint64_t           id;
+
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	assert_int_equal(pwrite(fd, "S: x\r\n\r\n", 8, 0), 8);
+	reply = rig_submit_raw(r, NULL, "a@far.test", to, STR(""), fd, size);
+	rig_settle(r);
+	assert_true(reply->over && ((struct queue_submit_reply *)reply->body)->result == QUEUE_SUBMIT_QUEUED);
+	id = ((struct queue_submit_reply *)reply->body)->id;
+	fake_reply_done(&reply);
+	fake_reply_done(&spool);
+	close(fd);
+	return id;
+}
+
+static bool name_take(void *arg, const char *name, int64_t mtime_ms)
+{
+	(void)mtime_ms;
+	snprintf(arg, 100, "content/%s", name);
+	return false;
+}
+
+/* A message that cannot be read just now is not held: it is tried again, and the others go on meanwhile. */
+static void test_unreadable(void **state)
+{
+	struct rig *r = rig_new();
+	char        path[100];
+	uint64_t    id, good;
+
+	(void)state;
+	r->options.active_max = 0;
+	rig_open(r);
+	id = submit_large(r, "bob@demo.test");
+	good = rig_submit(r, "a@far.test", "bob@demo.test", MAIL);
+	rig_crash(r);
+	assert_int_equal(disk_list(r->fd, "content", name_take, path), ST_OK);
+	assert_int_equal(renameat(r->fd, path, r->fd, "aside"), 0);
+	assert_int_equal(symlinkat("nowhere", r->fd, path), 0); /* opening it fails, not with "not found" */
+	rig_open(r);
+	assert_true(rig_resolve(r, "5"));
+	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));
+	assert_int_equal(queue_show(r->q, good, r->arena, &(struct queue_show_reply){ 0 }), ST_NOT_FOUND);
+	assert_int_equal(rig_show(r, id).entry.state, QUEUE_WAITING);
+	rig_pass(r, 60 * 1000);
+	assert_int_equal(fake_ipc_waiting(), 0);
+	assert_int_equal(rig_show(r, id).entry.state, QUEUE_WAITING);
+	assert_int_equal(renameat(r->fd, "aside", r->fd, path), 0);
+	rig_pass(r, 60 * 1000);
+	assert_true(rig_resolve(r, "5"));
+	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
 static void test_purge(void **state)
 {
 	struct rig                *r = rig_new();
@@ -194,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),      cmocka_unit_test(test_show_and_retry), cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_no_server), cmocka_unit_test(test_damaged),        cmocka_unit_test(test_purge),
+		cmocka_unit_test(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* tests/unit/test_store.c - each operation of the store, alone. */
 #include "store_unit.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 static void test_defaults(void **state)
 {
 	static const struct {
@@ -16,6 +19,8 @@ static void test_defaults(void **state)
 	(void)state;
 	store_unit_open(&u, NULL);
 	assert_ok(store_open(u.store, 7, &a));
+	assert_true(store_unsettled(a)); /* creation costs no sync of its own */
+	assert_ok(store_settle(a));
 	assert_false(store_unsettled(a));
 	assert_ok(store_mailbox_list(a, u.arena, &list, &n));
 	assert_int_equal(n, LEN(want));
@@ -206,7 +211,7 @@ static void test_deliver(void **state)
 	assert_ok(store_open(u.store, 7, &a));
 	content = d.content = store_unit_message(u.arena, 1, 5000);
 	d.size = content.n;
-	assert_false(store_dirty(u.store));
+	assert_true(store_dirty(u.store)); /* the account itself */
 	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_true(store_unsettled(a) && store_dirty(u.store));
 	assert_false(got.duplicate);
@@ -349,7 +354,6 @@ static void test_retention(void **state)
 	struct store_expunged gone;
 	struct store_added    added;
 	struct store_email    e;
-	struct store_upload  *upload;
 	struct str            content;
 	uint64_t              inbox;
 	size_t                files = 0;
@@ -363,23 +367,88 @@ static void test_retention(void **state)
 	store_unit_append(a, inbox, content, 0);
 	assert_ok(store_expunge(a, inbox, STORE_SET_ALL, false, u.arena, &gone));
 	assert_int_equal(gone.count, 2);
-	assert_ok(store_clean(a, true));
+	assert_ok(store_clean(a));
 	assert_ok(disk_list(u.fd, "07/7/content", count_file, &files));
 	assert_int_equal(files, 1); /* once, and still there */
 	store_close(&a);
 	store_free(&u.store);
 	assert_ok(store_new(u.fd, &options, &u.store));
 	assert_ok(store_open(u.store, 7, &a));
-	/* An upload that nobody finished is an orphan. */
-	assert_ok(store_upload_new(u.store, 7, &upload));
-	assert_ok(store_upload_write(upload, content));
-	assert_ok(store_clean(a, true));
-	store_upload_free(&upload);
+	assert_ok(store_clean(a));
 	files = 0;
 	assert_ok(disk_list(u.fd, "07/7/content", count_file, &files));
 	assert_int_equal(files, 0);
 	assert_ok(store_facts(a, &added.email, 1, 0, u.arena, &e));
 	assert_int_equal(e.id, 0);
+	store_unit_check(a);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
+/* As seen after the wall clock has jumped. */
+static bool age(void *arg, const char *name, int64_t mtime_ms)
+{
+	const struct timespec times[2] = { { ((int64_t *)arg)[1], 0 }, { ((int64_t *)arg)[1], 0 } };
+
+	(void)mtime_ms;
+	assert_int_equal(utimensat((int)((int64_t *)arg)[0], name, times, 0), 0);
+	return true;
+}
+
+static void age_all(const struct store_unit *u, int64_t seconds)
+{
+	int64_t arg[2] = { openat(u->fd, "07/7/content", O_RDONLY | O_DIRECTORY), seconds };
+
+	assert_ok(disk_list(u->fd, "07/7/content", age, arg));
+	close((int)arg[0]);
+}
+
+/* An upload whose process lives stays, the others go; no clock decides that. */
+static void test_uploads(void **state)
+{
+	struct store_unit        u;
+	struct store_account    *a;
+	struct store_upload     *upload;
+	struct str               content;
+	struct store_new_message m = { .internal_ms = 5 };
+	struct store_added       added;
+	size_t                   files = 0;
+	int                      status = 1;
+	pid_t                    child;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, 7, &a));
+	content = store_unit_message(u.arena, 1, LIMIT_INLINE * 2);
+	child = fork();
+	if (child == 0) {
+		assert_ok(store_upload_new(u.store, 7, &upload));
+		assert_ok(store_upload_write(upload, content));
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_ok(store_upload_new(u.store, 7, &upload));
+	assert_ok(store_upload_write(upload, content));
+	age_all(&u, 1000); /* long ago */
+	assert_ok(store_clean(a));
+	assert_ok(disk_list(u.fd, "07/7/content", count_file, &files));
+	assert_int_equal(files, 1);
+	m.upload = upload;
+	assert_ok(store_append(a, store_unit_box(a, u.arena, "INBOX").id, &m, 1, &added));
+	store_upload_free(&upload);
+	child = fork();
+	if (child == 0) {
+		assert_ok(store_upload_new(u.store, 7, &upload));
+		assert_ok(store_upload_write(upload, store_unit_message(u.arena, 2, LIMIT_INLINE * 2)));
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	age_all(&u, INT64_C(4000000000)); /* yet to come */
+	assert_ok(store_clean(a));
+	files = 0;
+	assert_ok(disk_list(u.fd, "07/7/content", count_file, &files));
+	assert_int_equal(files, 1);
 	store_unit_check(a);
 	store_close(&a);
 	store_unit_done(&u);
@@ -548,6 +617,7 @@ int main(void)
 		cmocka_unit_test(test_deliver_file), cmocka_unit_test(test_retention),    cmocka_unit_test(test_keywords),
 		cmocka_unit_test(test_recent),       cmocka_unit_test(test_watermark),    cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_purge),
+		cmocka_unit_test(test_uploads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

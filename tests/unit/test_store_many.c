@@ -226,6 +226,54 @@ static void test_suspect(void **state)
 	store_unit_done(&u);
 }
 
+static bool always(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+/* Accounts that are set aside are found by their marks and repaired, also one that is new and was never settled. */
+static void test_repair_all(void **state)
+{
+	struct store_unit     u;
+	struct store_account *a;
+	struct store_settled *settled;
+	struct store_info     info;
+	size_t                n;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	for (uint64_t i = 1; i <= 3; i++) {
+		assert_ok(store_open(u.store, i, &a));
+		store_unit_deliver(a, u.arena, 1, STR("a: b\r\n\r\nc"));
+		if (i == 3)
+			assert_ok(store_settle(a));
+		store_unit_deliver(a, u.arena, 2, STR("a: b\r\n\r\nc"));
+		store_close(&a);
+	}
+	fault_set("db.sync", "/mail.db", 1, true, EIO);
+	store_settle_all(u.store, u.arena, &settled, &n);
+	assert_int_equal(n, 3);
+	for (size_t i = 0; i < n; i++)
+		assert_st(settled[i].status, ST_SUSPECT);
+	fault_clear();
+	fault_set("disk.sync", "mail.db.repair", 1, true, EIO);
+	assert_int_equal(store_repair_all(u.store, always, NULL), 3); /* the disk has not recovered */
+	fault_clear();
+	assert_int_equal(store_repair_all(u.store, always, NULL), 0);
+	for (uint64_t i = 1; i <= 3; i++) {
+		assert_false(store_is_suspect(u.store, i));
+		assert_ok(store_open(u.store, i, &a));
+		assert_ok(store_info(a, &info));
+		assert_int_equal(info.messages, i == 3);
+		assert_false(store_unit_deliver(a, u.arena, 2, STR("a: b\r\n\r\nc")).duplicate);
+		assert_ok(store_settle(a));
+		store_unit_check(a);
+		store_close(&a);
+	}
+	store_unit_done(&u);
+}
+
 /* Another process repairs the account between a delivery and its settling: nobody may say that the delivery is durable. */
 static void test_repaired_meanwhile(void **state)
 {
@@ -329,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_boot_gap),
 #ifdef POSTRIDER_FAULTS
 		cmocka_unit_test(test_suspect),
+		cmocka_unit_test(test_repair_all),
 		cmocka_unit_test(test_repaired_meanwhile),
 		cmocka_unit_test(test_refused_writes),
 		cmocka_unit_test(test_reserve),
