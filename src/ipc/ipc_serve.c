@@ -78,6 +78,7 @@ void ipc_serve(struct ipc *ipc, const struct ipc_row *rows, size_t count, void *
 		CHECK(rows[i].id < IPC_MSG_COUNT && ipc_msgs[rows[i].id].server == ipc->self && rows[i].pool < IPC_POOLS);
 		CHECK(!ipc->rows[rows[i].id] && (rows[i].pool == 0 || ipc->pools[rows[i].pool].threads_max > 0));
 		ipc->rows[rows[i].id] = &rows[i];
+		ipc->pools[rows[i].pool].ctx = ctx;
 	}
 	ipc->ctx = ctx;
 }
@@ -235,7 +236,6 @@ static void dispatch(struct ipc *ipc, const struct ipc_row *row, struct ipc_requ
 	t = ARENA_NEW(r->arena, struct ipc_task);
 	t->request = r;
 	t->handler = row->handler;
-	ipc->pools[row->pool].ctx = ipc->ctx;
 	if (!pool_put(&ipc->pools[row->pool], t))
 		ipc_reply(r, ST_BUSY, NULL);
 }

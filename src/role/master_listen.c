@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "sys/fd.h"
 
 #define BACKLOG 4096
@@ -75,4 +76,10 @@ enum status master_listen_all(const struct config *c, struct arena *a, struct ma
 		}
 	}
 	return ST_OK;
+}
+
+void master_listen_again(const struct master_listener *l)
+{
+	if (listen(l->fd, BACKLOG) < 0)
+		log_error("cannot listen", LOG_STR("address", l->address.text), LOG_ERRNO(errno));
 }

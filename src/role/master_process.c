@@ -120,8 +120,10 @@ static void give(struct master *m, struct process *p)
 	if (def->root)
 		master_tell(p, ROLE_MSG_ROOT, &(struct role_msg_root){ .name = str_of(def->root), .fd = m->roots[p->id] });
 	for (size_t i = 0; i < m->config.listen_count; i++)
-		if (def->listeners & 1u << m->listeners[i].address.kind)
+		if (def->listeners & 1u << m->listeners[i].address.kind) {
+			master_listen_again(&m->listeners[i]);
 			master_tell(p, ROLE_MSG_LISTENER, &(struct role_msg_listener){ .kind = m->listeners[i].address.kind, .fd = m->listeners[i].fd });
+		}
 	if (def->listeners & 1u << LISTEN_KINDS)
 		master_tell(p, ROLE_MSG_LISTENER, &(struct role_msg_listener){ .kind = LISTEN_KINDS, .fd = m->control_fd });
 	pairs_make(m, p);

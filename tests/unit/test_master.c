@@ -8,10 +8,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,7 +39,7 @@ static void blame(enum role_id role)
 	say(ROLE_MSG_BAD_PEER, &(struct role_msg_peer){ .role = role, .fd = -1 });
 }
 
-static void misbehave(struct str how)
+static void misbehave(struct str how, int listener)
 {
 	if (str_eq(how, STR("ready"))) /* all pairs would be made anew each time */
 		for (;;)
@@ -58,6 +60,10 @@ static void misbehave(struct str how)
 	if (str_eq(how, STR("failed")))
 		for (;;)
 			say(ROLE_MSG_FAILED, &(struct role_msg_failed){ .why = STR("no reason") });
+	if (str_eq(how, STR("listener"))) {
+		shutdown(listener, SHUT_RDWR);
+		_exit(1);
+	}
 	if (str_eq(how, STR("log")))
 		fcntl(2, F_SETFL, 0);
 }
@@ -69,6 +75,7 @@ static int role(const char *name)
 	struct ipc_reader in;
 	enum role_msg_id  id;
 	void             *msg;
+	int               listener = -1;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
@@ -76,11 +83,13 @@ static int role(const char *name)
 	while (role_msg_next(&in, a, &id, &msg) == ST_OK && id != ROLE_MSG_STOP) {
 		if (id == ROLE_MSG_START)
 			how = ((struct role_msg_start *)msg)->config->hostname;
+		if (id == ROLE_MSG_LISTENER)
+			listener = ((struct role_msg_listener *)msg)->fd;
 		if (id == ROLE_MSG_ENTER) {
 			say(ROLE_MSG_READY, NULL);
 			usleep(300000); /* all others are up */
 			if (strcmp(name, "smtp") == 0)
-				misbehave(how);
+				misbehave(how, listener);
 		}
 		if (id == ROLE_MSG_PEER)
 			fd_close(&((struct role_msg_peer *)msg)->fd);
@@ -91,9 +100,22 @@ static int role(const char *name)
 /* ---- the master ---- */
 
 struct run {
-	char  dir[40], log[60], text[65536];
-	pid_t pid;
+	char     dir[40], log[60], listen[40], text[65536];
+	unsigned port;
+	pid_t    pid;
 };
+
+static unsigned free_port(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t          n = sizeof(at);
+	int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+	close(fd);
+	return ntohs(at.sin_port);
+}
 
 static void start(struct run *r, const char *how)
 {
@@ -104,6 +126,8 @@ static void start(struct run *r, const char *how)
 	strcpy(r->dir, "/tmp/postrider-unit.XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->log, sizeof(r->log), "%s/log", r->dir);
+	r->port = free_port();
+	snprintf(r->listen, sizeof(r->listen), "127.0.0.1:%u", r->port);
 	assert_int_equal(pipe(ready), 0);
 	r->pid = fork();
 	if (r->pid == 0) {
@@ -116,11 +140,14 @@ static void start(struct run *r, const char *how)
 				_exit(9);
 			prctl(PR_SET_DUMPABLE, 1); /* else /proc/self is not ours */
 		}
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
 		dup2(log, 2);
 		config_defaults(&o.config, a);
 		o.config.data = str_of(r->dir);
 		o.config.hostname = str_of(how);
 		o.config.log_level = LOG_LEVEL_DEBUG;
+		o.config.listen = &(struct config_address){ str_of(r->listen), LISTEN_SMTP };
+		o.config.listen_count = 1;
 		exit(master_run(&o));
 	}
 	close(ready[1]);
@@ -269,11 +296,39 @@ static void test_log_flags(void **state)
 	stop(&r);
 }
 
+static bool connects(const struct run *r)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)r->port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool               ok = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
+
+	close(fd);
+	return ok;
+}
+
+/* The port is open again as soon as the role is. */
+static void test_listener(void **state)
+{
+	struct run r;
+	bool       ok = false;
+
+	(void)state;
+	start(&r, "listener");
+	wait_for(&r, "msg=\"process ended\" process=smtp");
+	for (unsigned i = 0; i < 300 && !ok; i++) {
+		ok = connects(&r);
+		usleep(10000);
+	}
+	assert_true(ok);
+	stop(&r);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ready_again),         cmocka_unit_test(test_descriptors), cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_blame_of_a_stranger), cmocka_unit_test(test_blame_again), cmocka_unit_test(test_log_flags),
+		cmocka_unit_test(test_listener),
 	};
 
 	if (argc > 2 && strcmp(argv[1], "role") == 0)
