@@ -87,7 +87,10 @@
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
-#define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open */
+#define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open; also seen from the server: then it stops reading */
+#define LIMIT_IPC_BACKLOG    ((size_t)96 * MIB)   /* octets that wait for a peer to read them; then who sends more waits */
+#define LIMIT_IPC_OPEN       ((size_t)128 * MIB)  /* octets of requests that one channel has open in the server; then it stops reading */
+#define LIMIT_IPC_OPEN_QUEUE ((size_t)320 * MIB)  /* the same, of those that queue asks: 1000 deliveries of LIMIT_INLINE with their envelopes */
 
 /* DNS (what one answer may hold: ipc/msg_dns.h) */
 #define LIMIT_DNS_PENDING    ((unsigned)4000)     /* lookups at once */

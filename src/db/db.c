@@ -260,16 +260,21 @@ void db_close(struct db **handle)
 	free(db);
 }
 
-size_t db_memory(const struct db *db)
+static size_t memory_of(const struct db *db, int what)
 {
-	static const int what[] = { SQLITE_DBSTATUS_CACHE_USED, SQLITE_DBSTATUS_SCHEMA_USED, SQLITE_DBSTATUS_STMT_USED };
-	size_t           n = sizeof(*db) + 128 * 64 + db->stmt_count * sizeof(struct db_stmt);
+	int now = 0, high;
 
-	for (size_t i = 0; i < LEN(what); i++) {
-		int now = 0, high;
+	sqlite3_db_status(db->sql, what, &now, &high, 0);
+	return (size_t)now;
+}
 
-		sqlite3_db_status(db->sql, what[i], &now, &high, 0);
-		n += (size_t)now;
+size_t db_memory(struct db *db)
+{
+	/* For schema and statements SQLite walks over all of them: only when there are others. */
+	if (db->stmt_count != db->stmt_measured || db->stmt_count == 0) {
+		db->stmt_measured = db->stmt_count;
+		db->stmt_memory = memory_of(db, SQLITE_DBSTATUS_SCHEMA_USED) + memory_of(db, SQLITE_DBSTATUS_STMT_USED);
 	}
-	return n;
+	return sizeof(*db) + 128 * 64 + db->stmt_count * sizeof(struct db_stmt) + db->stmt_memory +
+	       memory_of(db, SQLITE_DBSTATUS_CACHE_USED);
 }

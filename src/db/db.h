@@ -45,7 +45,7 @@ struct db_options {
 /* ST_OK; ST_NOT_FOUND (no file, create unset); ST_VERSION (schema of a newer program); ST_CORRUPT; ST_SUSPECT; ST_FULL; ST_IO. */
 MUST_CHECK enum status db_open(const char *path, const struct db_options *options, struct db **ret);
 void db_close(struct db **db);
-size_t db_memory(const struct db *db); /* octets this handle takes, about */
+size_t db_memory(struct db *db); /* octets this handle takes, about */
 
 /* ---- transactions ---- */
 MUST_CHECK enum status db_begin_write(struct db *db); /* ST_TEMP: lock not had in time; ST_SUSPECT */

@@ -30,6 +30,8 @@ struct db {
 	unsigned          frames;     /* length of the log, set by each commit that wrote */
 	struct db_stmt   *stmts[DB_STMTS_MAX];
 	unsigned          stmt_count;
+	unsigned          stmt_measured; /* the number of statements that stmt_memory is of */
+	size_t            stmt_memory;   /* with the schema's */
 };
 
 /* What SQLite's result means to a caller. A failed sync marks the file suspect on the way. */

@@ -1,14 +1,13 @@
 /* deliver/deliver_local.h - putting messages into accounts: the logic of the local role.
  *
- *   request -> its account's line -> a worker: one transaction, not synced -> settled with others -> bus -> reply
+ *   request -> a round -> its account's line -> a worker: one transaction, not synced -> settled with others -> bus -> reply
  *
- * Each account has a line of its own, worked on by one thread at a time, in order of arrival; a few threads share the lines. The
- * message gets Return-Path (RFC 5321 §4.4) and Delivered-To before its first field; the store writes them and the content in
+ * Deliveries that come in quick succession are gathered for up to 200 ms, so that one transaction takes several. Each account has a line
+ * of its own, worked on by one thread at a time, in order of arrival; a few threads share the lines. The message gets Return-Path (RFC 5321 §4.4) and Delivered-To before its first field; the store writes them and the content in
  * one go, so nothing is copied for it.
  *
  * Settling: one thread makes all that was committed durable together. While more deliveries are on their way it waits up to
- * SETTLE_MS for them; when nothing else is, it settles at once, so a single message is there in milliseconds. Nothing is
- * answered before: the queue drops its entry on our word (msg_local.h). DEFERRED is only said of what certainly is not in the
+ * 75 ms for them; when nothing else is, it settles at once, so a single message is there in milliseconds. Nothing is answered before: the queue drops its entry on our word (msg_local.h). DEFERRED is only said of what certainly is not in the
  * account and never will be by this request.
  */
 #ifndef DELIVER_DELIVER_LOCAL_H

@@ -45,6 +45,11 @@ void ipc_start(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_msg_id
 /* How many processes of the role can be asked now. */
 unsigned ipc_peers(struct ipc *ipc, enum role_id role);
 
+/* Between the two, what this thread asks and answers may be gathered, and goes out at the end, by link in one system call: for a
+ * thread that makes many small messages in a row. ipc_call sends them too. Pairs may be nested. */
+void ipc_cork(void);
+void ipc_uncork(void);
+
 /* ---- answering ---- */
 
 struct ipc_request {

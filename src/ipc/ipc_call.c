@@ -5,6 +5,7 @@
  */
 #include "ipc/ipc_link.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -29,18 +30,15 @@ static enum status wait_add(struct ipc_link *l, struct ipc_wait *w, uint64_t *re
 	return st;
 }
 
-static void wait_end(struct ipc_link *l, struct ipc_wait *w, enum status st, const void *reply)
+static void wait_end(struct ipc_wait *w, enum status st, const void *reply)
 {
 	if (w->done) {
 		w->done(w->arg, st, reply);
 		free(w);
 		return;
 	}
-	pthread_mutex_lock(&l->lock);
 	w->status = st;
-	w->over = true;
-	pthread_cond_signal(&w->cond);
-	pthread_mutex_unlock(&l->lock);
+	sem_post(&w->over);
 }
 
 /* Take some expired waits out of the map; how many. */
@@ -70,7 +68,7 @@ void ipc_waits_expire(struct ipc_link *l, int64_t now_ms, bool all)
 	do {
 		n = take_expired(l, now_ms, all, expired, LEN(expired));
 		for (size_t i = 0; i < n; i++)
-			wait_end(l, expired[i], ST_TEMP, NULL);
+			wait_end(expired[i], ST_TEMP, NULL);
 	} while (n == LEN(expired));
 }
 
@@ -88,44 +86,52 @@ void ipc_answer_arrived(struct ipc_link *l, struct ipc_frame *f)
 	enum status      st;
 
 	pthread_mutex_lock(&l->lock);
-	w = map_remove_u64(&l->waits, f->number);
+	w = map_remove_u64(&l->waits, f->number); /* from now on its arena is ours until wait_end */
 	if (w && w->id != f->type) {
 		map_put_u64(&l->waits, f->number, w);
 		w = NULL;
 	}
-	if (w && !w->done)
-		w->claimed = true; /* its arena is ours until wait_end */
 	pthread_mutex_unlock(&l->lock);
 	if (w && w->done) {
 		struct arena *a = arena_new(NULL);
 		max_align_t   reply[REPLY_MAX / sizeof(max_align_t)];
 
 		st = decode_reply(f, &f->fds, &ipc_msgs[f->type].reply, a, reply);
-		wait_end(l, w, st, st == ST_OK ? reply : NULL);
+		wait_end(w, st, st == ST_OK ? reply : NULL);
 		arena_free(&a);
 	} else if (w) {
 		st = decode_reply(f, &f->fds, &ipc_msgs[f->type].reply, w->arena, w->reply);
-		wait_end(l, w, st, NULL);
+		wait_end(w, st, NULL);
 	}
 	ipc_fds_close(&f->fds); /* what nobody took: a late or refused answer */
+}
+
+/* Take it out at its end, unless somebody else has, and is about to end it. */
+static bool take_back(struct ipc_link *l, uint64_t number)
+{
+	bool ours;
+
+	pthread_mutex_lock(&l->lock);
+	ours = map_remove_u64(&l->waits, number) != NULL;
+	pthread_mutex_unlock(&l->lock);
+	return ours;
 }
 
 static enum status wait_for(struct ipc_link *l, struct ipc_wait *w, uint64_t number)
 {
 	struct timespec until = clock_deadline(w->deadline_ms - clock_mono_ms());
-	enum status     st;
 
-	pthread_mutex_lock(&l->lock);
-	while (!w->over) {
-		int err = pthread_cond_clockwait(&w->cond, &l->lock, CLOCK_MONOTONIC, &until);
-		if (err && !w->over && !w->claimed && map_remove_u64(&l->waits, number)) {
-			w->status = ST_TEMP;
-			w->over = true;
-		}
+	ipc_cork_send();
+	while (sem_clockwait(&w->over, CLOCK_MONOTONIC, &until) < 0) {
+		if (errno != ETIMEDOUT)
+			continue;
+		if (take_back(l, number))
+			return ST_TEMP;
+		while (sem_wait(&w->over) < 0)
+			continue;
+		break;
 	}
-	st = w->status;
-	pthread_mutex_unlock(&l->lock);
-	return st;
+	return w->status;
 }
 
 enum status ipc_call(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, struct arena *a,
@@ -140,20 +146,14 @@ enum status ipc_call(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_
 	CHECK(m->server == role);
 	if (!l)
 		return ST_TEMP;
-	pthread_cond_init(&w.cond, NULL);
+	sem_init(&w.over, 0, 0);
 	st = wait_add(l, &w, &head.number);
 	if (st == ST_OK) {
 		st = ipc_link_send(l, &head, &m->request, request);
-		if (st == ST_LIMIT) {
-			pthread_mutex_lock(&l->lock);
-			if (map_remove_u64(&l->waits, head.number))
-				w.over = true;
-			w.status = ST_LIMIT;
-			pthread_mutex_unlock(&l->lock);
-		}
-		st = wait_for(l, &w, head.number);
+		if (st == ST_OK || !take_back(l, head.number)) /* the end of the link ends the wait */
+			st = wait_for(l, &w, head.number);
 	}
-	pthread_cond_destroy(&w.cond);
+	sem_destroy(&w.over);
 	ipc_link_unref(l);
 	return st;
 }
@@ -167,7 +167,7 @@ static void start_failed(struct ipc_link *l, uint64_t number, enum status st)
 	w = map_remove_u64(&l->waits, number);
 	pthread_mutex_unlock(&l->lock);
 	if (w)
-		wait_end(l, w, st, NULL);
+		wait_end(w, st, NULL);
 }
 
 void ipc_start(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, ipc_done_fn *done, void *arg)

@@ -11,17 +11,22 @@
 
 #define READ_OCTETS   (160 * KIB) /* asked for at once; holds the largest packet of role_msg */
 #define KEEP_OCTETS   (160 * KIB) /* input buffer kept between frames */
-#define SEND_STALL_MS 30000      /* a peer that reads nothing for so long counts as lost */
 
-void ipc_frame_begin(struct buf *out)
+size_t ipc_frame_next(struct buf *out)
 {
-	char *head;
+	size_t at = out->n;
+	char  *head = buf_room(out, IPC_HEADER);
 
-	buf_clear(out);
-	head = buf_room(out, IPC_HEADER);
 	CHECK(head);
 	memset(head, 0, IPC_HEADER);
 	buf_commit(out, IPC_HEADER);
+	return at;
+}
+
+void ipc_frame_begin(struct buf *out)
+{
+	buf_clear(out);
+	(void)ipc_frame_next(out);
 }
 
 static void put_be(char *p, uint64_t v, unsigned octets)
@@ -62,53 +67,53 @@ static ssize_t send_some(int fd, struct str s, const struct ipc_fds *fds)
 	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-enum status ipc_frame_seal(struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
+enum status ipc_frame_end(struct buf *out, size_t at, const struct ipc_frame *head, const struct ipc_fds *fds)
 {
-	if (out->over || out->n > LIMIT_IPC_FRAME + IPC_HEADER)
+	char *p = out->p + at;
+
+	if (out->over || out->n - at > LIMIT_IPC_FRAME + IPC_HEADER)
 		return ST_LIMIT;
-	put_be(out->p, out->n - IPC_HEADER, 4);
-	put_be(out->p + 4, head->type, 2);
-	put_be(out->p + 6, IPC_VERSION, 1);
-	put_be(out->p + 7, (head->reply ? 1u : 0u) | (fds ? fds->n << 4 : 0u), 1);
-	put_be(out->p + 8, head->number, 8);
-	put_be(out->p + 16, head->status, 4);
+	put_be(p, out->n - at - IPC_HEADER, 4);
+	put_be(p + 4, head->type, 2);
+	put_be(p + 6, IPC_VERSION, 1);
+	put_be(p + 7, (head->reply ? 1u : 0u) | (fds ? fds->n << 4 : 0u), 1);
+	put_be(p + 8, head->number, 8);
+	put_be(p + 16, head->status, 4);
 	return ST_OK;
 }
 
-enum status ipc_packet_send(int fd, struct str packet, const struct ipc_fds *fds)
+enum status ipc_frame_put(int fd, struct str *rest, const struct ipc_fds **fds)
 {
-	ssize_t put;
-
-	do
-		put = send_some(fd, packet, fds);
-	while (put < 0 && errno == EINTR);
-	if (put >= 0)
-		return ST_OK;
-	return errno == EAGAIN || errno == EWOULDBLOCK ? ST_AGAIN : ST_CLOSED;
-}
-
-enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
-{
-	struct str  rest = buf_str(out);
-	enum status st = ipc_frame_seal(out, head, fds);
-
-	if (st != ST_OK)
-		return st;
-	while (rest.n > 0) {
-		ssize_t put = send_some(fd, rest, fds);
+	while (rest->n > 0) {
+		ssize_t put = send_some(fd, *rest, *fds);
 
 		if (put > 0) {
-			rest = str_from(rest, (size_t)put);
-			fds = NULL; /* they went with the first octets */
+			*rest = str_from(*rest, (size_t)put);
+			*fds = NULL;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			struct pollfd p = { .fd = fd, .events = POLLOUT };
-			if (poll(&p, 1, SEND_STALL_MS) == 0)
-				return ST_TEMP;
+			return ST_AGAIN;
 		} else if (errno != EINTR) {
 			return ST_CLOSED;
 		}
 	}
 	return ST_OK;
+}
+
+enum status ipc_frame_wait(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, IPC_STALL_MS) == 0 ? ST_TEMP : ST_OK;
+}
+
+enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds)
+{
+	enum status st = ipc_frame_end(out, 0, head, fds);
+	struct str  rest = buf_str(out);
+
+	while (st == ST_OK && (st = ipc_frame_put(fd, &rest, &fds)) == ST_AGAIN)
+		st = ipc_frame_wait(fd);
+	return st;
 }
 
 void ipc_reader_init(struct ipc_reader *r, int fd)
@@ -201,6 +206,13 @@ static enum status frame_at(struct ipc_reader *r, struct ipc_frame *ret)
 	r->fds.n -= fd_count;
 	r->used += IPC_HEADER + (size_t)n;
 	return ST_OK;
+}
+
+bool ipc_reader_pending(const struct ipc_reader *r)
+{
+	struct str in = str_from(buf_str(&r->in), r->used);
+
+	return in.n >= IPC_HEADER && in.n - IPC_HEADER >= get_be(in.p, 4);
 }
 
 enum status ipc_reader_next(struct ipc_reader *r, struct ipc_frame *ret)

@@ -28,15 +28,20 @@ struct ipc_frame {
 	struct ipc_fds fds;    /* the receiver's now */
 };
 
-/* Send one frame whole; the caller serialises. Build it with ipc_frame_begin, encode the payload behind, then send. ST_CLOSED,
- * ST_LIMIT, or ST_TEMP if the peer reads nothing for 30 s. */
-void ipc_frame_begin(struct buf *out);
-MUST_CHECK enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
+#define IPC_STALL_MS 30000 /* a peer that reads nothing for so long counts as lost */
 
-/* The same for who may not wait, on a SEQPACKET socket, where a frame goes whole or not at all: complete the header, ST_OK or ST_LIMIT; then
- * send, ST_OK, ST_AGAIN (the socket is full), ST_CLOSED. */
-MUST_CHECK enum status ipc_frame_seal(struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
-MUST_CHECK enum status ipc_packet_send(int fd, struct str packet, const struct ipc_fds *fds);
+/* Build a frame with ipc_frame_begin (alone in the buffer) or ipc_frame_next (behind others; returns where it starts), encode the payload
+ * behind, then ipc_frame_end. ST_LIMIT: it is too large. */
+void ipc_frame_begin(struct buf *out);
+size_t ipc_frame_next(struct buf *out);
+MUST_CHECK enum status ipc_frame_end(struct buf *out, size_t at, const struct ipc_frame *head, const struct ipc_fds *fds);
+/* Send what the socket takes now of *rest; the descriptors go with its first octet, then *fds is NULL. ST_OK: all of it; ST_AGAIN;
+ * ST_CLOSED. */
+MUST_CHECK enum status ipc_frame_put(int fd, struct str *rest, const struct ipc_fds **fds);
+/* Wait until the socket takes more. ST_TEMP: not for IPC_STALL_MS. */
+MUST_CHECK enum status ipc_frame_wait(int fd);
+/* End a frame and send it whole; the caller serialises. ST_CLOSED, ST_LIMIT, or ST_TEMP if the peer reads nothing. */
+MUST_CHECK enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
 
 struct ipc_reader {
 	int            fd;
@@ -50,6 +55,8 @@ void ipc_reader_init(struct ipc_reader *r, int fd);
 void ipc_reader_done(struct ipc_reader *r); /* closes unclaimed descriptors, not the socket */
 /* Wait for the next frame. ST_CLOSED: the peer is gone; ST_CORRUPT: it does not speak the format. */
 MUST_CHECK enum status ipc_reader_next(struct ipc_reader *r, struct ipc_frame *ret);
+/* The next frame is here already, at least its header and length say so. */
+bool ipc_reader_pending(const struct ipc_reader *r);
 
 void ipc_fds_close(struct ipc_fds *fds);
 

@@ -33,10 +33,14 @@ enum ipc_lane {
 struct ipc_edge {
 	enum role_id asker, server;
 	unsigned     lanes; /* mask of 1u << enum ipc_lane */
+	size_t       open;  /* octets of requests that each lane may have open */
 };
 
 extern const struct ipc_edge ipc_edges[];
 extern const size_t          ipc_edge_count;
+
+/* NULL if the one may not ask the other. */
+const struct ipc_edge *ipc_edge_find(enum role_id asker, enum role_id server);
 
 const char *role_name(enum role_id role);
 /* ROLE_COUNT if there is none of that name. */

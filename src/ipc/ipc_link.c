@@ -49,6 +49,8 @@ void ipc_link_unref(struct ipc_link *l)
 	buf_done(&l->out);
 	pthread_mutex_destroy(&l->lock);
 	pthread_mutex_destroy(&l->write_lock);
+	pthread_cond_destroy(&l->room);
+	pthread_cond_destroy(&l->flushed);
 	free(l);
 }
 
@@ -56,38 +58,20 @@ void ipc_link_kill(struct ipc_link *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->dead = true;
+	pthread_cond_signal(&l->room);
 	pthread_mutex_unlock(&l->lock);
-	shutdown(l->fd, SHUT_RDWR); /* wakes the reader, which then lets go */
+	shutdown(l->fd, SHUT_RDWR); /* wakes the reader, and who flushes; they then let go */
+	pthread_mutex_lock(&l->write_lock);
+	pthread_cond_broadcast(&l->flushed);
+	pthread_mutex_unlock(&l->write_lock);
 	ipc_waits_expire(l, 0, true);
 }
 
-static void bad_peer(struct ipc_link *l, const char *why)
+void ipc_link_blame(struct ipc_link *l, const char *why)
 {
 	log_error("peer is to be ended", LOG_C("peer", role_name(l->peer)), LOG_U64("instance", l->instance), LOG_C("why", why));
 	if (l->ipc->bad_peer)
 		l->ipc->bad_peer(l->ipc->bad_peer_ctx, l->peer, l->instance);
-}
-
-enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, const struct ipc_shape *shape, const void *msg)
-{
-	struct ipc_fds fds = { .n = 0 };
-	enum status    st = ST_OK;
-
-	pthread_mutex_lock(&l->write_lock);
-	ipc_frame_begin(&l->out);
-	if (msg)
-		st = ipc_encode(&l->out, &fds, shape, msg, IPC_VERSION);
-	if (st == ST_OK)
-		st = ipc_frame_send(l->fd, &l->out, head, &fds);
-	buf_clear(&l->out);
-	buf_shrink(&l->out, 64 * KIB);
-	pthread_mutex_unlock(&l->write_lock);
-	/* The channel is cut inside a frame, and only a new process gets new ones. */
-	if (st == ST_TEMP)
-		bad_peer(l, "does not read its channel");
-	if (st == ST_CLOSED || st == ST_TEMP)
-		ipc_link_kill(l);
-	return st;
 }
 
 static void *reader_main(void *arg)
@@ -103,7 +87,13 @@ static void *reader_main(void *arg)
 		return NULL;
 	}
 	ipc_reader_init(&r, l->fd);
-	while ((st = ipc_reader_next(&r, &f)) == ST_OK) {
+	ipc_cork();
+	for (;;) {
+		if (!ipc_reader_pending(&r) || !ipc_room(l))
+			ipc_cork_send();
+		st = ipc_room_wait(l) ? ipc_reader_next(&r, &f) : ST_CLOSED;
+		if (st != ST_OK)
+			break;
 		if (f.type >= IPC_MSG_COUNT || f.reply != l->asks) {
 			ipc_fds_close(&f.fds);
 			st = ST_CORRUPT;
@@ -115,7 +105,8 @@ static void *reader_main(void *arg)
 			ipc_request_arrived(l, &f);
 	}
 	if (st == ST_CORRUPT)
-		bad_peer(l, "does not speak the channel format");
+		ipc_link_blame(l, "does not speak the channel format");
+	ipc_uncork();
 	ipc_reader_done(&r);
 	ipc_link_kill(l);
 	ipc_link_unref(l);
@@ -126,15 +117,19 @@ static void *reader_main(void *arg)
 
 void ipc_attach(struct ipc *ipc, bool asks, enum role_id peer, unsigned instance, enum ipc_lane lane, uint64_t epoch, int fd)
 {
-	struct ipc_link *l = calloc(1, sizeof(*l)), *old;
+	struct ipc_link       *l = calloc(1, sizeof(*l)), *old;
+	const struct ipc_edge *edge = asks ? NULL : ipc_edge_find(peer, ipc->self);
 
 	CHECK(l && peer < ROLE_COUNT && instance < ROLE_INSTANCES_MAX && lane < IPC_LANE_COUNT);
 	*l = (struct ipc_link){ .ipc = ipc, .asks = asks, .peer = peer, .instance = instance, .lane = lane, .epoch = epoch, .fd = fd,
-				.refs = 2 };
+				.refs = 2, .open_max = edge ? edge->open : LIMIT_IPC_OPEN };
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_mutex_init(&l->write_lock, NULL);
+	pthread_cond_init(&l->room, NULL);
+	pthread_cond_init(&l->flushed, NULL);
+	l->rests_last = &l->rests;
 	map_init(&l->waits);
-	buf_init(&l->out, LIMIT_IPC_FRAME + IPC_HEADER);
+	buf_init(&l->out, IPC_CORK_OCTETS + LIMIT_IPC_FRAME + IPC_HEADER);
 
 	pthread_mutex_lock(&ipc->lock);
 	old = ipc->links[asks][peer][instance][lane];
@@ -166,14 +161,7 @@ void ipc_detach(struct ipc *ipc, enum role_id peer, unsigned instance)
 
 static bool usable(struct ipc_link *l)
 {
-	bool dead = true;
-
-	if (l) {
-		pthread_mutex_lock(&l->lock);
-		dead = l->dead;
-		pthread_mutex_unlock(&l->lock);
-	}
-	return !dead;
+	return l && !atomic_load(&l->dead);
 }
 
 struct ipc_link *ipc_link_find(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_lane lane)

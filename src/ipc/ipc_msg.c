@@ -235,6 +235,7 @@ static const struct ipc_field local_deliver_request[] = {
 	IPC_STR(struct local_deliver_request, hash, LOCAL_HASH),
 	IPC_STR(struct local_deliver_request, content, LIMIT_INLINE),
 	IPC_FD(struct local_deliver_request, file),
+	IPC_BOOL(struct local_deliver_request, alone),
 };
 static const struct ipc_field local_deliver_reply[] = {
 	IPC_ENUM(struct local_deliver_reply, result, LOCAL_RESULT_LAST),
@@ -311,12 +312,14 @@ static const struct ipc_field control_status_reply[] = {
 
 #define SHAPE(name)              { #name, sizeof(struct name), name, LEN(name) }
 #define EMPTY                    IPC_EMPTY
-#define ASK(id, text, role, ms, req, rep)                                                                              \
-	[id] = { text, role, IPC_LANE_CONTROL, ms, false, req, rep }
+/* ASK and BULK name the roles that may ask; an administrator's request comes from control alone. */
+#define BY(role)                 (1u << ROLE_##role)
+#define ASK(id, text, role, by, ms, req, rep)                                                                          \
+	[id] = { text, role, IPC_LANE_CONTROL, ms, by, false, req, rep }
 #define ADMIN(id, text, role, ms, req, rep)                                                                            \
-	[id] = { text, role, IPC_LANE_CONTROL, ms, true, req, rep }
-#define BULK(id, text, role, ms, req, rep)                                                                             \
-	[id] = { text, role, IPC_LANE_BULK, ms, false, req, rep }
+	[id] = { text, role, IPC_LANE_CONTROL, ms, BY(CONTROL), true, req, rep }
+#define BULK(id, text, role, by, ms, req, rep)                                                                         \
+	[id] = { text, role, IPC_LANE_BULK, ms, by, false, req, rep }
 
 #define SECONDS 1000u
 #define MINUTES (60u * SECONDS)
@@ -324,10 +327,10 @@ static const struct ipc_field control_status_reply[] = {
 const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	[IPC_NONE] = { .name = "none", .server = ROLE_COUNT, .request = EMPTY, .reply = EMPTY },
 
-	ASK(IPC_AUTH_RCPT, "auth_rcpt", ROLE_AUTH, 10 * SECONDS, SHAPE(auth_rcpt_request), SHAPE(auth_rcpt_reply)),
-	ASK(IPC_AUTH_RESOLVE, "auth_resolve", ROLE_AUTH, 10 * SECONDS, SHAPE(auth_resolve_request), SHAPE(auth_resolve_reply)),
-	ASK(IPC_AUTH_LOGIN, "auth_login", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_login_request), SHAPE(auth_login_reply)),
-	ASK(IPC_AUTH_SENDER, "auth_sender", ROLE_AUTH, 10 * SECONDS, SHAPE(auth_sender_request), EMPTY),
+	ASK(IPC_AUTH_RCPT, "auth_rcpt", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_rcpt_request), SHAPE(auth_rcpt_reply)),
+	ASK(IPC_AUTH_RESOLVE, "auth_resolve", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_resolve_request), SHAPE(auth_resolve_reply)),
+	ASK(IPC_AUTH_LOGIN, "auth_login", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_login_request), SHAPE(auth_login_reply)),
+	ASK(IPC_AUTH_SENDER, "auth_sender", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_sender_request), EMPTY),
 
 	ADMIN(IPC_AUTH_DOMAIN_ADD, "auth_domain_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_request), EMPTY),
 	ADMIN(IPC_AUTH_DOMAIN_REMOVE, "auth_domain_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_request), EMPTY),
@@ -345,9 +348,9 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_AUTH_ALIAS_LIST, "auth_alias_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_list_request),
 	      SHAPE(auth_alias_list_reply)),
 
-	BULK(IPC_QUEUE_SUBMIT, "queue_submit", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_submit_request), SHAPE(queue_submit_reply)),
-	ASK(IPC_QUEUE_KNOWN, "queue_known", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_known_request), SHAPE(queue_known_reply)),
-	ASK(IPC_QUEUE_SPOOL, "queue_spool", ROLE_QUEUE, 10 * SECONDS, EMPTY, SHAPE(queue_spool_reply)),
+	BULK(IPC_QUEUE_SUBMIT, "queue_submit", ROLE_QUEUE, BY(SMTP), 60 * SECONDS, SHAPE(queue_submit_request), SHAPE(queue_submit_reply)),
+	ASK(IPC_QUEUE_KNOWN, "queue_known", ROLE_QUEUE, BY(SMTP), 60 * SECONDS, SHAPE(queue_known_request), SHAPE(queue_known_reply)),
+	ASK(IPC_QUEUE_SPOOL, "queue_spool", ROLE_QUEUE, BY(SMTP), 10 * SECONDS, EMPTY, SHAPE(queue_spool_reply)),
 	ADMIN(IPC_QUEUE_LIST, "queue_list", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_list_request), SHAPE(queue_list_reply)),
 	ADMIN(IPC_QUEUE_SHOW, "queue_show", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_show_reply)),
 	ADMIN(IPC_QUEUE_RETRY, "queue_retry", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
@@ -355,11 +358,12 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_QUEUE_STATS, "queue_stats", ROLE_QUEUE, 30 * SECONDS, EMPTY, SHAPE(queue_stats_reply)),
 	ADMIN(IPC_QUEUE_PURGE_ACCOUNT, "queue_purge_account", ROLE_QUEUE, 2 * MINUTES, SHAPE(queue_purge_request), EMPTY),
 
-	BULK(IPC_LOCAL_DELIVER, "local_deliver", ROLE_LOCAL, 5 * MINUTES, SHAPE(local_deliver_request), SHAPE(local_deliver_reply)),
-	ASK(IPC_LOCAL_PURGE, "local_purge", ROLE_LOCAL, 60 * SECONDS, SHAPE(local_purge_request), EMPTY),
-	BULK(IPC_REMOTE_DELIVER, "remote_deliver", ROLE_REMOTE, 60 * MINUTES, SHAPE(remote_deliver_request),
+	BULK(IPC_LOCAL_DELIVER, "local_deliver", ROLE_LOCAL, BY(QUEUE), 5 * MINUTES, SHAPE(local_deliver_request), SHAPE(local_deliver_reply)),
+	ASK(IPC_LOCAL_PURGE, "local_purge", ROLE_LOCAL, BY(QUEUE), 60 * SECONDS, SHAPE(local_purge_request), EMPTY),
+	BULK(IPC_REMOTE_DELIVER, "remote_deliver", ROLE_REMOTE, BY(QUEUE), 60 * MINUTES, SHAPE(remote_deliver_request),
 	     SHAPE(remote_deliver_reply)),
-	ASK(IPC_DNS_LOOKUP, "dns_lookup", ROLE_DNS, 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
-	ADMIN(IPC_CONTROL_STATUS, "control_status", ROLE_CONTROL, 10 * SECONDS, EMPTY, SHAPE(control_status_reply)),
-	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
+	ASK(IPC_DNS_LOOKUP, "dns_lookup", ROLE_DNS, BY(REMOTE), 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
+	/* On control.sock only: no process asks control. */
+	[IPC_CONTROL_STATUS] = { "control_status", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_status_reply) },
+	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
 };

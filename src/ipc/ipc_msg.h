@@ -1,6 +1,6 @@
 /* ipc/ipc_msg.h - the table of all messages between processes.
  *
- * A row: who answers, on which lane, after how long it counts as lost, and the shapes of
+ * A row: who answers, who may ask, on which lane, after how long it counts as lost, and the shapes of
  * request and reply. The structs stand beside their meaning in msg_<role>.h.
  */
 #ifndef IPC_IPC_MSG_H
@@ -56,7 +56,8 @@ struct ipc_msg {
 	enum role_id     server;
 	enum ipc_lane    lane;
 	unsigned         deadline_ms;
-	bool             admin; /* may come from control.sock */
+	unsigned         askers; /* mask of 1u << enum role_id; all others are refused */
+	bool             admin;  /* may come from control.sock */
 	struct ipc_shape request, reply;
 };
 

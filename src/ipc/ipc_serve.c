@@ -1,4 +1,11 @@
-/* ipc/ipc_serve.c - answering: rows, pools, ipc_reply; see ipc.h. */
+/* ipc/ipc_serve.c - answering: rows, pools, ipc_reply; see ipc.h.
+ *
+ * What a peer has asked and we have not answered stands in our memory, so it is bounded (LIMIT_IPC_PENDING requests; octets by
+ * ipc_edge.open): the reader of a full link stops reading until answers have gone out, and the peer's writes wait. That ends: the reader
+ * waits between two requests with nothing in its hands, no handler waits for a later request of the same link, and an answer that the
+ * peer does not read ends the link. `open` counts both in one number, so that a request costs one addition and its answer one
+ * subtraction; only a full link takes a lock.
+ */
 #include "ipc/ipc_link.h"
 
 #include <semaphore.h>
@@ -21,7 +28,49 @@ struct request {
 	struct ipc_link   *link;  /* where the answer goes, or NULL: */
 	struct local      *local;
 	uint64_t           number;
+	uint64_t           weight; /* its part of link->open */
 };
+
+#define OPEN_ONE    (1ull << 40) /* one request; below: octets */
+#define OPEN_OCTETS (OPEN_ONE - 1)
+_Static_assert((uint64_t)LIMIT_IPC_PENDING * LIMIT_IPC_FRAME < OPEN_ONE, "octets do not run over into requests");
+
+/* ---- room ---- */
+
+bool ipc_room(struct ipc_link *l)
+{
+	uint64_t open = atomic_load(&l->open);
+
+	return open / OPEN_ONE < LIMIT_IPC_PENDING && (open & OPEN_OCTETS) < l->open_max;
+}
+
+bool ipc_room_wait(struct ipc_link *l)
+{
+	bool room = ipc_room(l);
+
+	if (room)
+		return true;
+	pthread_mutex_lock(&l->lock);
+	/* Said before looking again: whoever makes room after that look sees that we wait. */
+	atomic_store(&l->full, true);
+	while (!l->dead && !(room = ipc_room(l)))
+		pthread_cond_wait(&l->room, &l->lock);
+	atomic_store(&l->full, false);
+	pthread_mutex_unlock(&l->lock);
+	return room;
+}
+
+static void room_give(struct ipc_link *l, uint64_t weight)
+{
+	atomic_fetch_sub(&l->open, weight);
+	if (!atomic_load(&l->full))
+		return;
+	pthread_mutex_lock(&l->lock);
+	pthread_cond_signal(&l->room);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* ---- rows and pools ---- */
 
 void ipc_serve(struct ipc *ipc, const struct ipc_row *rows, size_t count, void *ctx)
 {
@@ -109,15 +158,17 @@ void ipc_reply(struct ipc_request *public, enum status status, const void *reply
 	struct ipc_link *l = r->link;
 	struct arena    *a = public->arena;
 	struct ipc_frame head = { .type = public->id, .reply = true, .number = r->number, .status = status };
+	uint64_t         weight = r->weight;
 	enum status      st = ipc_link_send(l, &head, &ipc_msgs[public->id].reply, status == ST_OK ? reply : NULL);
 
-	if (st == ST_LIMIT) { /* a bug of the handler: the asker must not wait in vain */
-		log_error("answer over its limits", LOG_C("message", ipc_msgs[public->id].name));
-		head.status = ST_LIMIT;
+	if (st == ST_LIMIT || st == ST_BUSY) { /* a bug of the handler, or no descriptors: the asker must not wait in vain */
+		log_error("answer cannot be sent", LOG_C("message", ipc_msgs[public->id].name), LOG_ST("status", st));
+		head.status = st;
 		if (ipc_link_send(l, &head, NULL, NULL) != ST_OK)
 			log_debug("answer lost", LOG_C("message", ipc_msgs[public->id].name));
 	}
 	arena_free(&a); /* r lives in it */
+	room_give(l, weight);
 	ipc_link_unref(l);
 }
 
@@ -202,9 +253,11 @@ void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f)
 		.public = { .id = (enum ipc_msg_id)f->type, .asker = l->peer, .instance = l->instance, .body = body, .arena = a },
 		.link = l,
 		.number = f->number,
+		.weight = OPEN_ONE + f->payload.n,
 	};
 	atomic_fetch_add(&l->refs, 1);
-	if (st == ST_OK && m->lane != l->lane)
+	atomic_fetch_add(&l->open, r->weight);
+	if (st == ST_OK && (m->lane != l->lane || !(m->askers & 1u << l->peer)))
 		st = ST_DENIED;
 	if (st == ST_OK)
 		st = ipc_decode(arena_dup(a, f->payload), &f->fds, &m->request, body, a, f->version);

@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "base/str.h"
 
+#include <stdbool.h>
+
 #define LOCAL_HASH 32u /* SHA-256 */
 
 struct local_deliver_request {
@@ -24,6 +26,7 @@ struct local_deliver_request {
 	struct str hash;    /* SHA-256 of the content */
 	struct str content; /* if size <= LIMIT_INLINE */
 	int        file;    /* else: queue's finished copy, for reading */
+	bool       alone;   /* it was under way when a process died: at once, and in a transaction of its own */
 };
 enum local_result {
 	LOCAL_DELIVERED,

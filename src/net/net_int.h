@@ -185,6 +185,7 @@ struct net {
 	pthread_mutex_t       queue_lock;
 	struct net_conn      *queue_first, *queue_last;
 	_Atomic unsigned      queued;
+	_Atomic bool          called;       /* one was notified, and has not taken it back yet */
 
 	pthread_mutex_t       timer_lock;
 	pthread_cond_t        timer_wake;

@@ -20,7 +20,17 @@
 
 #include "base/log.h"
 
+#define QUEUE_TURN 8u /* connections taken from the queue between two looks at the poll set */
+
 /* ---- the queue ---- */
+
+/* Wake one that waits, unless one that was called is still on its way; it looks at the queue after it has taken the call back. A
+ * worker that does not wait yet looks at `queued` before it does. */
+static void call_worker(struct net *net)
+{
+	if (atomic_load(&net->waiting) > 0 && !atomic_exchange(&net->called, true))
+		sys_ready_notify(net->poll);
+}
 
 void net_queue_push(struct net *net, struct net_conn *c)
 {
@@ -33,7 +43,7 @@ void net_queue_push(struct net *net, struct net_conn *c)
 	net->queue_last = c;
 	atomic_fetch_add(&net->queued, 1);
 	pthread_mutex_unlock(&net->queue_lock);
-	sys_ready_notify(net->poll);
+	call_worker(net);
 }
 
 static struct net_conn *queue_pop(struct net *net)
@@ -51,9 +61,8 @@ static struct net_conn *queue_pop(struct net *net)
 	}
 	more = net->queue_first;
 	pthread_mutex_unlock(&net->queue_lock);
-	/* Several notifications may have given one event: pass it on. */
-	if (more && atomic_load(&net->waiting) > 0)
-		sys_ready_notify(net->poll);
+	if (more) /* for whoever is free too */
+		call_worker(net);
 	return c;
 }
 
@@ -103,6 +112,8 @@ static struct net_item *worker_wait(struct net_worker *w, bool *ret_idle)
 	atomic_fetch_add(&net->waiting, 1);
 	/* Whoever queues first counts `queued` and then looks at `waiting` (or notifies); we do it the other way round. */
 	got = sys_ready_wait(net->poll, atomic_load(&net->queued) > 0 ? 0 : NET_IDLE_MS, &item);
+	if (got == SYS_READY_NOTIFIED)
+		atomic_store(&net->called, false);
 	if (atomic_fetch_sub(&net->waiting, 1) == 1 && atomic_load(&net->keeper_deep) &&
 	    atomic_exchange(&net->keeper_deep, false))
 		net_keeper_nudge(net, 0);
@@ -140,8 +151,7 @@ static void *worker_main(void *arg)
 		atomic_fetch_add(&net->busy, 1);
 		if (item)
 			worker_event(w, item);
-		c = queue_pop(net);
-		if (c)
+		for (unsigned i = 0; i < QUEUE_TURN && (c = queue_pop(net)) != NULL; i++)
 			net_conn_run(w, c);
 		atomic_fetch_sub(&net->busy, 1);
 	}

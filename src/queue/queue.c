@@ -69,6 +69,7 @@ static void init(struct queue *q, const struct queue_options *o)
 	pthread_cond_init(&q->cond, NULL);
 	pthread_mutex_init(&q->read_lock, NULL);
 	q->last = &q->first;
+	q->later_last = &q->later;
 	q->lazy_last = &q->lazy;
 	q->ready_last = &q->ready;
 	map_init(&q->active);

@@ -189,6 +189,7 @@ static void local_start(struct queue_job *job)
 		.received_ms = m->received_ms,
 		.size = m->size,
 		.hash = str_n(m->hash, sizeof(m->hash)),
+		.alone = m->crashes > 0,
 	};
 
 	atomic_fetch_add(&m->q->in_flight, 1);

@@ -183,6 +183,7 @@ struct queue {
 	bool             threaded, stopping;
 	bool             idle; /* the writer sleeps */
 	struct queue_op *first, **last;
+	struct queue_op *later, **later_last; /* lazy ones */
 	struct queue_arriving *arriving; /* large submits with the copiers */
 	struct map       active; /* id -> struct queue_msg */
 

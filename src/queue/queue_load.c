@@ -3,6 +3,7 @@
  * Loading happens between batches in the thread that commits results, so it always sees a message either in its round
  * (in q->active) or as its last round left it.
  */
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,15 @@ static enum status rcpts_load(struct queue *q, struct queue_msg *m)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* It has lain on a disk. From here on it is in memory, and nobody looks at the hash again. */
+static bool content_whole(const struct queue_msg *m, struct str data)
+{
+	uint8_t hash[QUEUE_SHA256];
+
+	CHECK(EVP_Digest(data.p, data.n, hash, NULL, EVP_sha256(), NULL));
+	return data.n == m->size && memcmp(hash, m->hash, sizeof(hash)) == 0;
+}
+
 static enum status content_load(struct queue *q, struct queue_msg *m)
 {
 	static const char sql[] = "SELECT data FROM content WHERE message = ?1";
@@ -60,7 +70,7 @@ static enum status content_load(struct queue *q, struct queue_msg *m)
 
 	db_bind_u64(s, 1, m->id);
 	st = db_step(s);
-	if (st == ST_OK && db_str(s, 0).n == m->size)
+	if (st == ST_OK && content_whole(m, db_str(s, 0)))
 		queue_msg_content(m, db_str(s, 0));
 	else if (st == ST_OK || st == ST_NOT_FOUND)
 		st = ST_CORRUPT;

@@ -4,7 +4,7 @@
  *   WORKING --sync fails, or ST_SUSPECT--> TROUBLE: nothing is written; submits are refused
  *   TROUBLE --after 1 s, 2 s, ... 60 s---> close, db_repair (leaves the refused batch out), open, repeat what was kept --> WORKING
  *
- * Operations wait in order: q->kept (to be repeated), then q->first. Those of a committed batch stand in q->lazy until the
+ * Operations wait in order: q->kept (to be repeated), then q->first; in q->later those that nobody waits for. Those of a committed batch stand in q->lazy until the
  * next sync. An operation is finished once: ST_OK after the sync, or a failure when it is given up for good; results are never
  * given up, they are repeated until they are on stable storage, because a delivery that was made must not be made again.
  */
@@ -14,6 +14,7 @@
 #include "queue/queue_in.h"
 #include "sys/clock.h"
 
+#define LATER_TURN      50u   /* operations in a batch that nobody waits for */
 #define LAZY_MAX        1000  /* committed operations that may wait for a sync */
 #define LAZY_MS         200   /* how long */
 #define TROUBLE_MS      1000  /* first pause after a failure, doubled up to the next line */
@@ -35,8 +36,10 @@ void queue_push(struct queue *q, struct queue_op *op)
 	pthread_mutex_lock(&q->lock);
 	stopped = q->stopping;
 	if (!stopped) {
-		*q->last = op;
-		q->last = &op->next;
+		struct queue_op ***last = op->lazy ? &q->later_last : &q->last;
+
+		**last = op;
+		*last = &op->next;
 		if (q->idle)
 			pthread_cond_signal(&q->cond);
 	}
@@ -72,6 +75,20 @@ static struct queue_op *refuse(struct queue *q, struct queue_op *ops, enum queue
 	return rest;
 }
 
+/* Some of what can wait: a stranger must not wait for hundreds of results that came at once. */
+static struct queue_op *later_take(struct queue *q)
+{
+	struct queue_op *ops = q->later, **end = &ops;
+
+	for (unsigned n = 0; *end && n < LATER_TURN; n++)
+		end = &(*end)->next;
+	q->later = *end;
+	if (!q->later)
+		q->later_last = &q->later;
+	*end = NULL;
+	return ops;
+}
+
 static struct queue_op *take_ops(struct queue *q)
 {
 	struct queue_op *ops = q->kept, *cut;
@@ -82,6 +99,7 @@ static struct queue_op *take_ops(struct queue *q)
 	append(&ops, q->first);
 	q->first = NULL;
 	q->last = &q->first;
+	append(&ops, later_take(q));
 	pthread_mutex_unlock(&q->lock);
 	/* The rest of a very long list waits for the next batch, in front of what comes meanwhile. */
 	for (cut = ops; cut && ++n < QUEUE_BATCH_MAX; cut = cut->next)
@@ -138,10 +156,12 @@ static void finish_lazy(struct queue *q)
 	q->lazy_count = 0;
 	q->txid_unsynced = 0;
 	q->synced_id = q->next_id;
+	ipc_cork();
 	for (; ops; ops = next) {
 		next = ops->next;
 		ops->finish(q, ops, ST_OK);
 	}
+	ipc_uncork();
 	queue_floor_update(q);
 }
 
@@ -352,10 +372,12 @@ static void start_ready(struct queue *q)
 
 	q->ready = NULL;
 	q->ready_last = &q->ready;
+	ipc_cork();
 	for (; m; m = next) {
 		next = m->next_ready;
 		queue_round_go(m);
 	}
+	ipc_uncork();
 }
 
 static bool room(struct queue *q)
@@ -423,7 +445,7 @@ static void wait_for_ops(struct queue *q)
 
 	pthread_mutex_lock(&q->lock);
 	q->idle = true;
-	while (!q->first && !q->stopping && wait > 0)
+	while (!q->first && !q->later && !q->stopping && wait > 0)
 		if (pthread_cond_clockwait(&q->cond, &q->lock, CLOCK_MONOTONIC, &until) != 0)
 			break;
 	q->idle = false;
@@ -439,61 +461,10 @@ void *queue_writer_main(void *arg)
 		wait_for_ops(q);
 		queue_turn(q);
 		pthread_mutex_lock(&q->lock);
-		more = !q->stopping || ((q->first || q->kept) && q->trouble_until == 0);
+		more = !q->stopping || ((q->first || q->later || q->kept) && q->trouble_until == 0);
 		pthread_mutex_unlock(&q->lock);
 	}
 	if (q->lazy)
 		sync_now(q);
 	return NULL;
-}
-
-/* ---- administrators ---- */
-
-struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t  cond;
-	bool            over;
-	enum status     st;
-};
-
-struct performed {
-	struct queue_op  op;
-	struct queue_op *inner;
-	struct waiter   *waiter;
-};
-
-static enum status performed_apply(struct queue *q, struct queue_op *op)
-{
-	struct queue_op *inner = CONTAINER_OF(op, struct performed, op)->inner;
-
-	return inner->apply(q, inner);
-}
-
-static void performed_finish(struct queue *q, struct queue_op *op, enum status st)
-{
-	struct performed *p = CONTAINER_OF(op, struct performed, op);
-	struct waiter    *w = p->waiter;
-
-	p->inner->finish(q, p->inner, st);
-	pthread_mutex_lock(&w->lock);
-	w->st = st;
-	w->over = true;
-	pthread_cond_signal(&w->cond);
-	pthread_mutex_unlock(&w->lock);
-}
-
-enum status queue_perform(struct queue *q, struct queue_op *op)
-{
-	struct waiter    w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, ST_TEMP };
-	struct performed p = { { .apply = performed_apply, .finish = performed_finish, .kind = QUEUE_OP_WISH }, op, &w };
-
-	queue_push(q, &p.op);
-	if (!q->threaded)
-		while (!w.over)
-			queue_turn(q);
-	pthread_mutex_lock(&w.lock);
-	while (!w.over)
-		pthread_cond_wait(&w.cond, &w.lock);
-	pthread_mutex_unlock(&w.lock);
-	return w.st;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -44,6 +45,15 @@ enum status master_log_start(int *ret_fd)
 	pipe_log.write_fd = fd[1];
 	*ret_fd = fd[1];
 	return pthread_create(&pipe_log.thread, NULL, carry, NULL) == 0 ? ST_OK : ST_IO;
+}
+
+enum status master_log_open(int *ret_fd)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pipe_log.write_fd);
+	*ret_fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	return *ret_fd < 0 ? fd_status(errno) : ST_OK;
 }
 
 void master_log_stop(void)

@@ -8,8 +8,11 @@
 
 #include "base/status.h"
 
-/* Start the thread; *ret_fd is the end to write to (also for the roles). */
+/* Start the thread; *ret_fd is the end to write to. */
 MUST_CHECK enum status master_log_start(int *ret_fd);
+/* The same end for a role, opened anew: dup(2) would share the flags, and a role that was broken into could make all others wait for the
+ * log by taking O_NONBLOCK off. The caller's to close. */
+MUST_CHECK enum status master_log_open(int *ret_fd);
 /* Close our writing end and wait until everything written so far is out. */
 void master_log_stop(void);
 

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "role/master_log.h"
 #include "role/role.h"
 #include "role/role_msg.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/sandbox.h"
 #include "sys/spawn.h"
 
 #define BACKOFF_MS     100
@@ -20,7 +22,8 @@
 #define STEADY_MS      60000 /* a process that lived so long restarts at once again */
 #define PAIR_OCTETS    (1 << 20)
 #define REPLACE_MS     5000  /* what a process that is to start anew may still take */
-#define HEAR_MAX       64    /* messages of one process taken in a row: others have their turn too */
+#define HEAR_MAX       8u    /* messages of one process before the others have their turn */
+#define COMPLAINT_MS   60000 /* after a complaint, another one so soon is not believed, see on_complaint */
 
 /* ---- telling ---- */
 
@@ -129,7 +132,7 @@ void master_process_start(struct master *m, struct process *p)
 {
 	char        title[64], instance[8];
 	const char *argv[] = { title, "role", role_name(p->id), instance, NULL };
-	struct spawn s = { .argv = argv, .log = m->log_fd };
+	struct spawn s = { .argv = argv, .log = -1 };
 	int         fd[2];
 
 	snprintf(title, sizeof(title), "postrider: %s", role_name(p->id));
@@ -140,13 +143,16 @@ void master_process_start(struct master *m, struct process *p)
 	    fd_pair(fd, true, PAIR_OCTETS) != ST_OK)
 		return;
 	s.channel = fd[1];
-	if (spawn_self(&s, &p->pid) != ST_OK) {
+	p->blamed = 0;
+	if (master_log_open(&s.log) != ST_OK || spawn_self(&s, &p->pid) != ST_OK) {
 		log_error("cannot start a process", LOG_C("process", role_name(p->id)), LOG_ERRNO(errno));
 		close(fd[0]);
 		close(fd[1]);
+		fd_close(&s.log);
 		return;
 	}
 	close(fd[1]);
+	fd_close(&s.log);
 	p->fd = fd[0];
 	p->state = STARTING;
 	p->leaving = false;
@@ -191,36 +197,84 @@ static struct process *process_find(struct master *m, uint32_t id, uint32_t inst
 	return NULL;
 }
 
+/* SIGCHLD tells the rest. */
+static void hang_up(struct process *p)
+{
+	master_outbox_done(&p->outbox);
+	fd_close(&p->fd);
+	p->outbox.fd = -1;
+}
+
+/* What it says from now on is not heard. */
+static void turn_away(struct process *p, const char *why)
+{
+	master_kill(p, why);
+	hang_up(p);
+}
+
+/* A process blames another one: that is ended, if the two share a channel. But who talks to strangers may have been broken into, and
+ * must not be able to stop the others by and by: blaming again so soon, it is ended itself. */
+static void on_complaint(struct master *m, struct process *p, const struct role_msg_peer *bad)
+{
+	struct process *q = process_find(m, bad->role, bad->instance);
+	bool            exposed = role_def_of(p->id)->needs & (SANDBOX_ACCEPT | SANDBOX_OUT);
+	int64_t         now = clock_mono_ms();
+
+	if (!q || !(ipc_edge_find(p->id, q->id) || ipc_edge_find(q->id, p->id))) {
+		turn_away(p, "blames a process with which it has no channel");
+	} else if (q->state == DOWN || q->pid == p->blamed) {
+		return; /* both lanes are lost at the same time */
+	} else if (exposed && p->blamed && now - p->complained_ms < COMPLAINT_MS) {
+		turn_away(p, "blames others again and again");
+	} else {
+		p->blamed = q->pid;
+		p->complained_ms = now;
+		master_kill(q, "broke the channel format, or does not read");
+	}
+}
+
+static void on_failed(struct master *m, struct process *p, const struct role_msg_failed *msg)
+{
+	if (m->ready_told || p->state != STARTING) {
+		turn_away(p, "cannot start");
+		return;
+	}
+	/* A first start that cannot succeed is no reason to try again and again. Others fail for the same reason as a rule: said once. */
+	if (!m->failed)
+		fprintf(stderr, "postrider: %s cannot start: %.*s\n", role_name(p->id), STR_FMT(msg->why));
+	m->failed = true;
+}
+
+static void hear_one(struct master *m, struct process *p, enum role_msg_id id, const void *msg)
+{
+	if (id == ROLE_MSG_BAD_PEER)
+		on_complaint(m, p, msg);
+	else if (id == ROLE_MSG_FAILED)
+		on_failed(m, p, msg);
+	else if (p->state == STARTING)
+		on_ready(m, p);
+	else
+		turn_away(p, "says again that it is ready");
+}
+
 void master_hear(struct master *m, struct process *p)
 {
-	struct arena    *a = arena_new(m->arena);
-	enum role_msg_id id;
-	void            *msg;
-	enum status      st = ST_OK;
+	for (unsigned n = 0; n < HEAR_MAX && p->fd >= 0; n++) {
+		struct arena    *a = arena_new(m->arena);
+		enum role_msg_id id;
+		void            *msg;
+		enum status      st = role_msg_hear(&p->reader, a, &id, &msg);
 
-	for (unsigned n = 0; n < HEAR_MAX && (st = role_msg_next(&p->reader, a, &id, &msg)) == ST_OK; n++) {
-		if (id == ROLE_MSG_READY) {
-			on_ready(m, p);
-		} else if (id == ROLE_MSG_FAILED && !m->ready_told) {
-			/* A first start that cannot succeed is no reason to try again and again. */
-			if (!m->failed) /* others fail for the same reason as a rule; the log has them all */
-				fprintf(stderr, "postrider: %s cannot start: %.*s\n", role_name(p->id), STR_FMT(((struct role_msg_failed *)msg)->why));
-			m->failed = true;
-		} else if (id == ROLE_MSG_BAD_PEER) {
-			const struct role_msg_peer *bad = msg;
-			struct process             *q = process_find(m, bad->role, bad->instance);
-			if (q && q->state != DOWN)
-				master_kill(q, "broke the channel format, or does not read");
-		}
+		if (st == ST_OK)
+			hear_one(m, p, id, msg);
+		else if (st == ST_CORRUPT)
+			turn_away(p, "does not speak the master's format");
+		else if (st != ST_AGAIN)
+			hang_up(p);
+		arena_free(&a);
+		if (st != ST_OK)
+			break;
 	}
-	arena_free(&a);
-	if (st == ST_CORRUPT)
-		master_kill(p, "does not speak the master's format");
-	if (st == ST_OK || st == ST_AGAIN)
-		return;
-	master_outbox_done(&p->outbox);
-	fd_close(&p->fd); /* SIGCHLD tells the rest */
-	p->outbox.fd = -1;
 }
 
 /* ---- processes that end ---- */

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "ipc/ipc_msg.h"
+#include "sys/fd.h"
 
 static const struct ipc_field start_fields[] = {
 	IPC_U32(struct role_msg_start, role),
@@ -63,7 +64,7 @@ enum status role_msg_encode(struct buf *out, struct ipc_fds *fds, enum role_msg_
 {
 	enum status st = fill(out, fds, id, msg);
 
-	return st == ST_OK ? ipc_frame_seal(out, &(struct ipc_frame){ .type = id }, fds) : st;
+	return st == ST_OK ? ipc_frame_end(out, 0, &(struct ipc_frame){ .type = id }, fds) : st;
 }
 
 enum status role_msg_send(int fd, enum role_msg_id id, const void *msg)
@@ -81,14 +82,15 @@ enum status role_msg_send(int fd, enum role_msg_id id, const void *msg)
 	return st;
 }
 
-enum status role_msg_next(struct ipc_reader *r, struct arena *a, enum role_msg_id *ret_id, void **ret_msg)
+/* The next frame as a message, if its type is among those of the mask. */
+static enum status next(struct ipc_reader *r, unsigned types, struct arena *a, enum role_msg_id *ret_id, void **ret_msg)
 {
 	struct ipc_frame f;
 	enum status      st = ipc_reader_next(r, &f);
 
 	if (st != ST_OK)
 		return st;
-	if (f.type == ROLE_MSG_NONE || f.type >= ROLE_MSG_COUNT) {
+	if (f.type >= ROLE_MSG_COUNT || !(types & 1u << f.type)) {
 		ipc_fds_close(&f.fds);
 		return ST_CORRUPT;
 	}
@@ -96,5 +98,21 @@ enum status role_msg_next(struct ipc_reader *r, struct arena *a, enum role_msg_i
 	*ret_msg = arena_alloc(a, shape_of(f.type)->size);
 	st = ipc_decode(arena_dup(a, f.payload), &f.fds, shape_of(f.type), *ret_msg, a, f.version);
 	ipc_fds_close(&f.fds);
+	return st;
+}
+
+enum status role_msg_next(struct ipc_reader *r, struct arena *a, enum role_msg_id *ret_id, void **ret_msg)
+{
+	return next(r, (1u << ROLE_MSG_COUNT) - 1 - (1u << ROLE_MSG_NONE), a, ret_id, ret_msg);
+}
+
+enum status role_msg_hear(struct ipc_reader *r, struct arena *a, enum role_msg_id *ret_id, void **ret_msg)
+{
+	enum status st = next(r, 1u << ROLE_MSG_READY | 1u << ROLE_MSG_FAILED | 1u << ROLE_MSG_BAD_PEER, a, ret_id, ret_msg);
+
+	if (st == ST_OK && *ret_id == ROLE_MSG_BAD_PEER && ((struct role_msg_peer *)*ret_msg)->fd >= 0) {
+		fd_close(&((struct role_msg_peer *)*ret_msg)->fd);
+		return ST_CORRUPT;
+	}
 	return st;
 }

@@ -66,7 +66,10 @@ MUST_CHECK enum status role_msg_encode(struct buf *out, struct ipc_fds *fds, enu
 /* For a role: it may wait for the master. The master sends through master_outbox.h. ST_OK, ST_TEMP (the peer does not read), ST_CLOSED, ST_LIMIT. Thread-safe: one packet. */
 MUST_CHECK enum status role_msg_send(int fd, enum role_msg_id id, const void *msg);
 
-/* Next message from `r`; *ret_msg lives in `a`. */
+/* For a role: next message from `r`; *ret_msg lives in `a`, its descriptors are the caller's. */
 MUST_CHECK enum status role_msg_next(struct ipc_reader *r, struct arena *a, enum role_msg_id *ret_id, void **ret_msg);
+
+/* For the master: the same, but ST_CORRUPT for everything that a role has no business to say. A role gives no descriptors. */
+MUST_CHECK enum status role_msg_hear(struct ipc_reader *r, struct arena *a, enum role_msg_id *ret_id, void **ret_msg);
 
 #endif

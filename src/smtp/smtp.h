@@ -37,14 +37,17 @@ struct smtp_settings {
 /* The defaults; hostname and postmaster are the caller's. */
 void smtp_settings_init(struct smtp_settings *ret);
 
-/* What a session asks. Each may block; any status that is not named counts as "not now". ctx is smtp_env.ask_ctx. */
+/* The answer to a submit; `reply` is NULL unless st is ST_OK, and valid only during the call. From any thread, once. */
+typedef void smtp_submit_fn(void *arg, enum status st, const struct queue_submit_reply *reply);
+
+/* What a session asks. Each but submit may block; any status that is not named counts as "not now". ctx is smtp_env.ask_ctx. */
 struct smtp_ask {
 	enum status (*rcpt)(void *ctx, struct str address, enum auth_rcpt_kind *ret);                /* IPC_AUTH_RCPT */
 	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,   /* IPC_AUTH_LOGIN */
 			     struct auth_login_reply *ret);
 	enum status (*sender)(void *ctx, uint64_t account, struct str address);                      /* IPC_AUTH_SENDER */
-	enum status (*submit)(void *ctx, const struct queue_submit_request *request,                 /* IPC_QUEUE_SUBMIT */
-			      struct queue_submit_reply *ret);
+	/* IPC_QUEUE_SUBMIT: does not wait. The request is not looked at after it has returned; done may be called before. */
+	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
 	int64_t (*now_ms)(void *ctx);                                                                /* wall clock */

@@ -4,6 +4,7 @@
 #include "sys/clock.h"
 #include "sys/random.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 static enum status ask_rcpt(void *ctx, struct str address, enum auth_rcpt_kind *ret)
@@ -30,11 +31,27 @@ static enum status ask_sender(void *ctx, uint64_t account, struct str address)
 	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_SENDER, &(struct auth_sender_request){ account, address }, a, NULL);
 }
 
-static enum status ask_submit(void *ctx, const struct queue_submit_request *request, struct queue_submit_reply *ret)
-{
-	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+/* What goes through ipc_start until the answer comes. */
+struct submit {
+	smtp_submit_fn *done;
+	void           *arg;
+};
 
-	return ipc_call(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_SUBMIT, request, a, ret);
+static void submit_done(void *arg, enum status st, const void *reply)
+{
+	struct submit s = *(struct submit *)arg;
+
+	free(arg);
+	s.done(s.arg, st, reply);
+}
+
+static void ask_submit(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg)
+{
+	struct submit *s = malloc(sizeof(*s));
+
+	CHECK(s);
+	*s = (struct submit){ done, arg };
+	ipc_start(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_SUBMIT, request, submit_done, s);
 }
 
 static enum status ask_known(void *ctx, struct str txid, struct queue_known_reply *ret)

@@ -18,7 +18,8 @@ static const unsigned leads_to[SMTP_STATE_COUNT] = {
 	[SMTP_STATE_READY] = STATE(READY) | STATE(MAIL) | STATE(AUTH) | STATE(TLS),
 	[SMTP_STATE_MAIL] = STATE(READY) | STATE(RCPT),
 	[SMTP_STATE_RCPT] = STATE(READY) | STATE(DATA),
-	[SMTP_STATE_DATA] = STATE(READY),
+	[SMTP_STATE_DATA] = STATE(READY) | STATE(SUBMIT),
+	[SMTP_STATE_SUBMIT] = STATE(READY),
 	[SMTP_STATE_AUTH] = STATE(READY),
 	[SMTP_STATE_TLS] = STATE(NEW),
 };
@@ -31,15 +32,17 @@ void smtp_enter(struct smtp_session *s, enum smtp_state state)
 
 void smtp_check(const struct smtp_session *s)
 {
-	bool in_tx = s->state == SMTP_STATE_MAIL || s->state == SMTP_STATE_RCPT || s->state == SMTP_STATE_DATA;
+	bool in_data = s->state == SMTP_STATE_DATA || s->state == SMTP_STATE_SUBMIT;
+	bool in_tx = s->state == SMTP_STATE_MAIL || s->state == SMTP_STATE_RCPT || in_data;
 
 	CHECK((s->hello.n == 0) == (s->state == SMTP_STATE_NEW || s->state == SMTP_STATE_TLS));
 	CHECK(!!s->tx.arena == in_tx);
 	CHECK(in_tx || (s->tx.rcpt_count == 0 && s->tx.from.n == 0));
 	CHECK(s->state != SMTP_STATE_MAIL || s->tx.rcpt_count == 0);
-	CHECK((s->state != SMTP_STATE_RCPT && s->state != SMTP_STATE_DATA) || s->tx.rcpt_count > 0);
+	CHECK((s->state != SMTP_STATE_RCPT && !in_data) || s->tx.rcpt_count > 0);
 	CHECK(!!s->auth.arena == (s->state == SMTP_STATE_AUTH));
-	CHECK((s->tx.content.net != NULL) == (s->state == SMTP_STATE_DATA));
+	CHECK((s->tx.content.net != NULL) == in_data);
+	CHECK((s->tx.pending != NULL) == (s->state == SMTP_STATE_SUBMIT));
 	CHECK(!s->signed_in || s->account != 0);
 }
 
@@ -163,12 +166,18 @@ static enum smtp_next greet(struct smtp_session *s)
 	return SMTP_NEXT_LINE;
 }
 
+static enum smtp_next drained(struct smtp_session *s)
+{
+	static const struct smtp_reply drain = { 421, "4.3.2", "Server is stopping, come back in a moment" };
+
+	return smtp_end(s, &drain, "drain");
+}
+
 static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 {
 	static const struct smtp_reply too_long = { 500, "5.5.2", "Line too long" };
 	static const struct smtp_reply bare = { 500, "5.5.2", "A line ends in CRLF, and holds no other CR, LF or NUL" };
 	static const struct smtp_reply timeout = { 421, "4.4.2", "Nothing came for too long" };
-	static const struct smtp_reply drain = { 421, "4.3.2", "Server is stopping, come back in a moment" };
 
 	const struct smtp_reply *enough = ev->kind == NET_EV_LINE ? smtp_patience_line(s) : NULL;
 
@@ -188,8 +197,11 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 		smtp_enter(s, SMTP_STATE_NEW);
 		return SMTP_NEXT_LINE;
 	case NET_EV_TIMEOUT: return smtp_end(s, &timeout, "timeout");
-	case NET_EV_DRAIN: return smtp_end(s, &drain, "drain");
-	case NET_EV_WAKE: break; /* nobody wakes an SMTP session */
+	case NET_EV_DRAIN:
+		s->drain = true;
+		return s->state == SMTP_STATE_SUBMIT ? SMTP_NEXT_WAKE : SMTP_NEXT_LINE;
+	case NET_EV_WAKE: /* elsewhere it is the echo of an answer that was there before we waited */
+		return s->state == SMTP_STATE_SUBMIT ? smtp_submit_woken(s) : SMTP_NEXT_LINE;
 	}
 	return SMTP_NEXT_LINE;
 }
@@ -206,6 +218,8 @@ static struct net_want handle(void *session, const struct net_ev *ev)
 	struct net_want      want = { .timeout_ms = s->set->timeout_ms };
 	enum smtp_next       next = s->done ? SMTP_NEXT_CLOSE : event(s, ev);
 
+	if (s->drain && next == SMTP_NEXT_LINE)
+		next = drained(s);
 	smtp_check(s);
 	switch (next) {
 	case SMTP_NEXT_LINE:
@@ -217,6 +231,10 @@ static struct net_want handle(void *session, const struct net_ev *ev)
 		want.kind = NET_WANT_DOT;
 		want.sink = (struct net_sink){ smtp_data_write, s };
 		want.normalise = s->set->normalise_eol;
+		break;
+	case SMTP_NEXT_WAKE: /* a question to queue has a deadline of its own */
+		want.kind = NET_WANT_WAKE;
+		want.timeout_ms = 0;
 		break;
 	case SMTP_NEXT_TLS: want.kind = NET_WANT_TLS; break;
 	case SMTP_NEXT_CLOSE: want.kind = NET_WANT_CLOSE; break;

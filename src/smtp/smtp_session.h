@@ -1,9 +1,9 @@
 /* smtp/smtp_session.h - inside a session: state, table of commands, transaction. For src/smtp alone.
  *
- *            EHLO/HELO         MAIL 250         RCPT 250          DATA 354
- *      NEW ------------> READY --------> MAIL ----------> RCPT ----------> DATA
- *       ^    STARTTLS 220  |  ^            |                |                | any reply to the data
- *       +------- TLS <-----+  +------------+----------------+----------------+
+ *            EHLO/HELO         MAIL 250         RCPT 250          DATA 354           CRLF.CRLF
+ *      NEW ------------> READY --------> MAIL ----------> RCPT ----------> DATA ----------> SUBMIT
+ *       ^    STARTTLS 220  |  ^            |                |                | refused         | any reply to the data
+ *       +------- TLS <-----+  +------------+----------------+----------------+-----------------+
  *                          |  ^       RSET, EHLO, HELO
  *               AUTH 334   v  | 235, 5xx
  *                          AUTH
@@ -13,6 +13,7 @@
  *   MAIL   tx has an arena and a sender, no recipient
  *   RCPT   tx has one recipient or more
  *   DATA   as RCPT; content is being collected by the sink, no line is read
+ *   SUBMIT as DATA; the content is complete and with queue, whose answer is awaited: no thread is held, nothing is read
  *   AUTH   auth has an arena; the next line is an answer to a challenge, no command
  *   TLS    220 was sent, nothing else may be read before the handshake; hello and tx are empty
  *
@@ -31,6 +32,7 @@ enum smtp_state {
 	SMTP_STATE_MAIL,
 	SMTP_STATE_RCPT,
 	SMTP_STATE_DATA,
+	SMTP_STATE_SUBMIT,
 	SMTP_STATE_AUTH,
 	SMTP_STATE_TLS,
 	SMTP_STATE_COUNT,
@@ -50,6 +52,8 @@ struct smtp_tx {
 	char                id[LIMIT_SESSION_ID + 12]; /* session id "." number: in Received and the log */
 	struct smtp_content content;
 	bool                header_done;
+	struct smtp_pending *pending; /* the answer that is awaited, or NULL; see smtp_submit.c */
+	unsigned             submits; /* how often it was submitted */
 };
 
 struct smtp_auth {
@@ -73,6 +77,7 @@ struct smtp_session {
 	enum smtp_state             state;
 	bool                        esmtp; /* EHLO, not HELO */
 	bool                        done;  /* the end was said: what comes next is not looked at */
+	bool                        drain; /* the process wants to end: after the answer to the message at hand */
 	struct buf                  hello; /* argument of EHLO or HELO */
 	bool                        signed_in;
 	uint64_t                    account;
@@ -88,7 +93,7 @@ struct smtp_session {
 	const char *ending; /* constant text: why the session ends */
 };
 
-enum smtp_next { SMTP_NEXT_LINE, SMTP_NEXT_DATA, SMTP_NEXT_TLS, SMTP_NEXT_CLOSE };
+enum smtp_next { SMTP_NEXT_LINE, SMTP_NEXT_DATA, SMTP_NEXT_WAKE, SMTP_NEXT_TLS, SMTP_NEXT_CLOSE };
 
 enum smtp_arg { SMTP_ARG_NONE, SMTP_ARG_REQUIRED, SMTP_ARG_ANY };
 
@@ -168,8 +173,12 @@ enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol);
 /* Look at the header in tx.content.memory once: loop, and on submission complete it (RFC 6409 §8) and check whose it is. all: the
  * whole message is there. NULL: fine; else the refusal. */
 const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all);
-/* Hand the message to queue and answer. */
+/* Hand the message to queue. */
 enum smtp_next smtp_submit(struct smtp_session *s);
+/* In SUBMIT, woken: if queue has answered, so is the peer. */
+enum smtp_next smtp_submit_woken(struct smtp_session *s);
+/* Nobody waits for the answer any more. */
+void smtp_submit_forget(struct smtp_tx *tx);
 
 /* ---- handlers, one row each in smtp_table.c ---- */
 enum smtp_next smtp_cmd_ehlo(struct smtp_session *s, struct str arg);

@@ -1,5 +1,8 @@
 /* smtp/smtp_submit.c - hand the message to queue, and tell the peer the truth about it.
  *
+ * The answer comes when queue has committed, with many others'. Meanwhile the session holds no thread: it returns SMTP_NEXT_WAKE and
+ * is woken by the answer.
+ *
  *   submit --ST_OK--> queued: 250          otherwise it certainly was not taken: 452, 451, 554
  *     |
  *     any other status: unknown. Ask whether queue knows the transaction id:
@@ -8,6 +11,9 @@
  *       no answer        wait and ask again, submit_wait_ms in all; then close without any answer: the peer will come
  *                        again, and a message that queue has taken after all is then doubled, but never lost
  */
+#include <stdatomic.h>
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "queue/queue_id.h"
 #include "smtp/smtp_session.h"
@@ -15,27 +21,70 @@
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MAX_MS   2000u
 
-static enum status submit_once(struct smtp_session *s, struct queue_submit_reply *ret)
+/* An answer on its way. Session and channel each hold it: the session may end before. */
+struct smtp_pending {
+	atomic_uint               refs;
+	atomic_bool               over; /* the rest is there */
+	enum status               status;
+	struct queue_submit_reply reply;
+	struct net_conn          *conn;
+};
+
+static void pending_unref(struct smtp_pending **pp)
+{
+	struct smtp_pending *p = *pp;
+
+	*pp = NULL;
+	if (!p || atomic_fetch_sub(&p->refs, 1) > 1)
+		return;
+	net_unref(&p->conn);
+	free(p);
+}
+
+static void submit_done(void *arg, enum status st, const struct queue_submit_reply *reply)
+{
+	struct smtp_pending *p = arg;
+
+	p->status = st;
+	if (st == ST_OK)
+		p->reply = *reply;
+	atomic_store(&p->over, true);
+	net_wake(p->conn);
+	pending_unref(&p);
+}
+
+static void submit_start(struct smtp_session *s)
 {
 	struct smtp_tx      *tx = &s->tx;
 	struct smtp_content *c = &tx->content;
+	struct smtp_pending *p = calloc(1, sizeof(*p));
 
-	return s->env->ask->submit(s->env->ask_ctx,
-				   &(struct queue_submit_request){
-					   .txid = str_n(tx->txid, sizeof(tx->txid)),
-					   .from = tx->from,
-					   .rcpts = tx->rcpts,
-					   .rcpt_count = tx->rcpt_count,
-					   .flags = tx->flags | (c->eight_bit ? QUEUE_FLAG_8BIT : 0),
-					   .session = str_of(s->info->id),
-					   .peer = str_of(s->info->peer),
-					   .account = s->account,
-					   .received_ms = tx->received_ms,
-					   .size = smtp_content_size(c),
-					   .content = c->spool < 0 ? buf_str(&c->memory) : STR_NONE,
-					   .spool = c->spool,
-				   },
-				   ret);
+	CHECK(p);
+	atomic_init(&p->refs, 2);
+	p->conn = net_ref(s->conn);
+	tx->pending = p;
+	tx->submits++;
+	s->env->ask->submit(s->env->ask_ctx,
+			    &(struct queue_submit_request){
+				    .txid = str_n(tx->txid, sizeof(tx->txid)),
+				    .from = tx->from,
+				    .rcpts = tx->rcpts,
+				    .rcpt_count = tx->rcpt_count,
+				    .flags = tx->flags | (c->eight_bit ? QUEUE_FLAG_8BIT : 0),
+				    .session = str_of(s->info->id),
+				    .peer = str_of(s->info->peer),
+				    .account = s->account,
+				    .received_ms = tx->received_ms,
+				    .size = smtp_content_size(c),
+				    .content = c->spool < 0 ? buf_str(&c->memory) : STR_NONE,
+				    .spool = c->spool,
+			    },
+			    submit_done, p);
+}
+
+void smtp_submit_forget(struct smtp_tx *tx)
+{
+	pending_unref(&tx->pending);
 }
 
 /* Ask until there is an answer. ST_TEMP: there was none in time. */
@@ -51,26 +100,6 @@ static enum status known(struct smtp_session *s, struct queue_known_reply *ret)
 			return ST_TEMP;
 		ask->pause(s->env->ask_ctx, pause_ms);
 	}
-}
-
-/* ST_OK: *ret says what queue did. ST_DENIED: certainly not taken. ST_TEMP: nobody knows. */
-static enum status submit(struct smtp_session *s, struct queue_submit_reply *ret)
-{
-	for (unsigned attempt = 0; attempt < 2; attempt++) {
-		struct queue_known_reply k = { 0 };
-		enum status              st = submit_once(s, ret);
-
-		if (st == ST_OK)
-			return ST_OK;
-		log_warn("submit unanswered", LOG_C("session", s->info->id), LOG_C("tx", s->tx.id), LOG_ST("status", st));
-		if (known(s, &k) != ST_OK)
-			return ST_TEMP;
-		if (k.known) {
-			*ret = (struct queue_submit_reply){ QUEUE_SUBMIT_QUEUED, k.id };
-			return ST_OK;
-		}
-	}
-	return ST_DENIED;
 }
 
 static enum smtp_next queued(struct smtp_session *s, uint64_t id)
@@ -102,24 +131,51 @@ static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply
 	return r ? smtp_answer(s, r) : smtp_end(s, NULL, "submit without an answer");
 }
 
-enum smtp_next smtp_submit(struct smtp_session *s)
+static enum smtp_next answered(struct smtp_session *s, const struct queue_submit_reply *r)
 {
 	static const struct smtp_reply full = { 452, "4.3.1", "Not enough storage, try again later" };
 	static const struct smtp_reply suspect = { 451, "4.3.0", "Storage is being repaired, try again later" };
 	static const struct smtp_reply invalid = { 554, "5.6.0", "Message cannot be queued" };
-	static const struct smtp_reply lost = { 451, "4.3.0", "Message could not be queued, try again later" };
-	struct queue_submit_reply      r = { 0 };
 
-	switch (submit(s, &r)) {
-	case ST_OK: break;
-	case ST_DENIED: return not_queued(s, &lost);
-	default: return not_queued(s, NULL);
-	}
-	switch (r.result) {
-	case QUEUE_SUBMIT_QUEUED: return queued(s, r.id);
+	switch (r->result) {
+	case QUEUE_SUBMIT_QUEUED: return queued(s, r->id);
 	case QUEUE_SUBMIT_FULL: return not_queued(s, &full);
 	case QUEUE_SUBMIT_SUSPECT: return not_queued(s, &suspect);
 	case QUEUE_SUBMIT_INVALID: break;
 	}
 	return not_queued(s, &invalid);
+}
+
+/* No answer came. */
+static enum smtp_next unanswered(struct smtp_session *s, enum status st)
+{
+	static const struct smtp_reply lost = { 451, "4.3.0", "Message could not be queued, try again later" };
+	struct queue_known_reply       k = { 0 };
+
+	log_warn("submit unanswered", LOG_C("session", s->info->id), LOG_C("tx", s->tx.id), LOG_ST("status", st));
+	if (known(s, &k) != ST_OK)
+		return not_queued(s, NULL);
+	if (k.known)
+		return queued(s, k.id);
+	if (s->tx.submits > 1)
+		return not_queued(s, &lost);
+	smtp_submit_forget(&s->tx);
+	submit_start(s);
+	return smtp_submit_woken(s);
+}
+
+enum smtp_next smtp_submit_woken(struct smtp_session *s)
+{
+	const struct smtp_pending *p = s->tx.pending;
+
+	if (!atomic_load(&p->over))
+		return SMTP_NEXT_WAKE;
+	return p->status == ST_OK ? answered(s, &p->reply) : unanswered(s, p->status);
+}
+
+enum smtp_next smtp_submit(struct smtp_session *s)
+{
+	smtp_enter(s, SMTP_STATE_SUBMIT);
+	submit_start(s);
+	return smtp_submit_woken(s);
 }

@@ -18,6 +18,7 @@ void smtp_tx_begin(struct smtp_session *s)
 
 void smtp_tx_reset(struct smtp_session *s)
 {
+	smtp_submit_forget(&s->tx);
 	smtp_content_done(&s->tx.content);
 	arena_free(&s->tx.arena);
 	s->tx = (struct smtp_tx){ .content.spool = -1 };

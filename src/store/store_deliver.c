@@ -1,4 +1,4 @@
-/* store/store_deliver.c - one delivery: one transaction, once per delivery id.
+/* store/store_deliver.c - deliveries: some of one account in one transaction, each once per delivery id.
  *
  * The id is remembered in the same transaction as the messages, so that a repeat after a crash changes nothing. A repeat counts as
  * done only if the content is there: a row can outlive its file only through damage, and then the repeat brings it back.
@@ -57,63 +57,114 @@ static enum status places_find(struct store_account *a, const struct store_deliv
 	return st;
 }
 
-static enum status place_message(struct store_account *a, const struct place *p, uint64_t email, uint64_t size,
-				 const struct store_delivery *d, struct store_added *ret)
-{
-	struct store_mailbox m;
-	struct store_row     row = {
-		    .flags = (uint16_t)p->flags,
-		    .keywords = p->keywords,
-		    .email = email,
-		    .size = size,
-		    .internal_ms = d->received_ms,
-	};
-	enum status st = store_mailbox_row(a, p->mailbox, &m);
+/* ---- the mailboxes of a transaction: read once, written once ---- */
 
-	if (st == ST_OK)
-		st = store_message_insert(a, &m, &row, clock_wall_ms());
-	if (st == ST_OK)
-		st = store_mailbox_row_write(a, &m);
-	if (st == ST_OK)
-		st = store_txn_change(a, CHANGE_MESSAGE, p->mailbox, CHANGE_CREATED, &row.uid, 1);
-	if (st == ST_OK)
-		*ret = (struct store_added){ m.uidvalidity, row.uid, row.modseq, email };
+struct box {
+	struct box          *next;
+	struct store_mailbox m;
+	uint32_t            *uids; /* of what was added, at most one for each delivery */
+	size_t               count;
+};
+
+static enum status box_get(struct store_account *a, struct box **boxes, uint64_t mailbox, struct arena *arena, struct box **ret)
+{
+	struct box *b = *boxes;
+	enum status st;
+
+	while (b && b->m.id != mailbox)
+		b = b->next;
+	if (!b) {
+		b = ARENA_NEW(arena, struct box);
+		st = store_mailbox_row(a, mailbox, &b->m);
+		if (st != ST_OK)
+			return st;
+		b->uids = ARENA_ARRAY(arena, uint32_t, STORE_DELIVER_MAX);
+		b->next = *boxes;
+		*boxes = b;
+	}
+	*ret = b;
+	return ST_OK;
+}
+
+static enum status boxes_write(struct store_account *a, struct box *boxes)
+{
+	enum status st = ST_OK;
+
+	for (struct box *b = boxes; b && st == ST_OK; b = b->next) {
+		st = store_mailbox_row_write(a, &b->m);
+		if (st == ST_OK)
+			st = store_txn_change(a, CHANGE_MESSAGE, b->m.id, CHANGE_CREATED, b->uids, b->count);
+	}
 	return st;
 }
 
-static enum status id_remember(struct store_account *a, const struct store_delivery *d, uint64_t email)
+static enum status place_message(struct store_account *a, struct box *box, const struct place *p, uint64_t email, uint64_t size,
+				 const struct store_delivery *d, struct store_added *ret)
 {
-	struct db_stmt *s = db_sql(a->db, "INSERT INTO delivery VALUES (?1, ?2, ?3)");
-	enum status     st;
+	struct store_row row = {
+		.flags = (uint16_t)p->flags,
+		.keywords = p->keywords,
+		.email = email,
+		.size = size,
+		.internal_ms = d->received_ms,
+	};
+	enum status st = store_message_insert(a, &box->m, &row, clock_wall_ms());
 
-	db_bind_u64(s, 1, a->id);
-	db_bind_u64(s, 2, d->id);
-	db_bind_u64(s, 3, email);
-	st = db_run(s);
 	if (st != ST_OK)
 		return st;
-	s = db_sql(a->db, "DELETE FROM delivery WHERE account = ?1 AND id < ?2");
+	box->uids[box->count++] = row.uid;
+	*ret = (struct store_added){ box->m.uidvalidity, row.uid, row.modseq, email };
+	return ST_OK;
+}
+
+/* ---- delivery ids ---- */
+
+static enum status id_remember(struct store_account *a, uint64_t id, uint64_t email)
+{
+	struct db_stmt *s = db_sql(a->db, "INSERT INTO delivery VALUES (?1, ?2, ?3)");
+
 	db_bind_u64(s, 1, a->id);
-	db_bind_u64(s, 2, MIN(d->floor, d->id));
+	db_bind_u64(s, 2, id);
+	db_bind_u64(s, 3, email);
 	return db_run(s);
 }
 
+static enum status ids_forget(struct store_account *a, const struct store_delivery *list, size_t count)
+{
+	struct db_stmt *s = db_sql(a->db, "DELETE FROM delivery WHERE account = ?1 AND id < ?2");
+	uint64_t        floor = 0, lowest = UINT64_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		floor = MAX(floor, list[i].floor);
+		lowest = MIN(lowest, list[i].id);
+	}
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, MIN(floor, lowest));
+	return db_run(s);
+}
+
+/* ---- one delivery in its transaction ---- */
+
 static enum status deliver(struct store_account *a, const struct store_delivery *d, const struct store_bytes *b,
-			   const struct store_facts_row *f, struct arena *arena, struct store_delivered *ret)
+			   const struct store_facts_row *f, struct box **boxes, struct arena *arena, struct store_delivered *ret)
 {
 	struct place       *places = ARENA_ARRAY(arena, struct place, d->target_count);
 	struct store_added *added = ARENA_ARRAY(arena, struct store_added, d->target_count);
 	size_t             *index = ARENA_ARRAY(arena, size_t, d->target_count);
 	size_t              n;
 	uint64_t            email = 0;
+	struct box         *box;
 	enum status         st = places_find(a, d, arena, places, &n, index);
 
 	if (st == ST_OK && n > 0)
 		st = store_email_insert(a, b, f, n, &email);
-	for (size_t i = 0; i < n && st == ST_OK; i++)
-		st = place_message(a, &places[i], email, b->content.n, d, &added[i]);
+	for (size_t i = 0; i < n && st == ST_OK; i++) {
+		st = box_get(a, boxes, places[i].mailbox, arena, &box);
+		if (st == ST_OK)
+			st = place_message(a, box, &places[i], email, b->content.n, d, &added[i]);
+	}
 	if (st == ST_OK)
-		st = id_remember(a, d, email);
+		st = id_remember(a, d->id, email);
 	if (st != ST_OK)
 		return st;
 	ret->modseq = store_txn_modseq(a);
@@ -167,60 +218,91 @@ static enum status file_mend(struct store_account *a, uint64_t email, const stru
 	return st == ST_OK ? disk_sync_dir(a->store->fd, dir) : st;
 }
 
-static enum status inside(struct store_account *a, const struct store_delivery *d, const struct store_bytes *b,
-			  const struct store_facts_row *f, struct arena *arena, struct store_delivered *ret)
+/* A delivery, read and parsed before the writer lock is taken. */
+struct parsed {
+	struct store_upload   *upload;
+	struct store_bytes     bytes;
+	struct store_facts_row facts;
+};
+
+static enum status bytes_of(struct store_account *a, const struct store_delivery *d, struct parsed *p)
+{
+	bool        plain = d->prefix.n == 0 && d->file < 0 && d->content.n <= LIMIT_INLINE;
+	enum status st;
+
+	if (plain) {
+		st = d->content.n == d->size ? store_bytes_memory(d->content, &p->bytes) : ST_INVALID;
+		if (st == ST_OK && d->hash.n > 0 && !str_eq(d->hash, str_n(p->bytes.hash, STORE_HASH)))
+			st = ST_INVALID;
+		return st;
+	}
+	st = store_upload_delivery(a->store, a->id, d, &p->upload);
+	return st == ST_OK ? store_bytes_upload(p->upload, &p->bytes) : st;
+}
+
+static enum status parse(struct store_account *a, const struct store_delivery *d, struct arena *arena, struct parsed *p)
+{
+	enum status st;
+
+	CHECK(d->id > 0 && d->id <= INT64_MAX);
+	if (d->target_count == 0)
+		return ST_OK;
+	st = bytes_of(a, d, p);
+	if (st == ST_OK)
+		store_email_facts(p->bytes.content, arena, &p->facts);
+	return st == ST_FULL && store_reserve_give(a->store) ? ST_TEMP : st;
+}
+
+static enum status inside_one(struct store_account *a, const struct store_delivery *d, const struct parsed *p, struct box **boxes,
+			      struct arena *arena, struct store_delivered *ret)
 {
 	uint64_t    email;
 	enum status st = id_find(a, d->id, &email);
 
 	if (st == ST_NOT_FOUND)
-		return deliver(a, d, b, f, arena, ret);
-	if (st == ST_OK && email > 0 && b->temp[0])
-		st = file_mend(a, email, b);
+		return deliver(a, d, &p->bytes, &p->facts, boxes, arena, ret);
+	if (st == ST_OK && email > 0 && p->bytes.temp[0])
+		st = file_mend(a, email, &p->bytes);
 	ret->duplicate = st == ST_OK;
 	ret->modseq = a->state.modseq;
 	return st;
 }
 
-static enum status bytes_of(struct store_account *a, const struct store_delivery *d, struct store_upload **upload,
-			    struct store_bytes *ret)
+static enum status inside(struct store_account *a, const struct store_delivery *list, size_t count, const struct parsed *parsed,
+			  struct arena *arena, struct store_delivered *ret)
 {
-	bool        plain = d->prefix.n == 0 && d->file < 0 && d->content.n <= LIMIT_INLINE;
-	enum status st;
+	struct box *boxes = NULL;
+	bool        changed = false;
+	enum status st = ST_OK;
 
-	if (d->target_count == 0)
-		return ST_OK;
-	if (plain) {
-		st = d->content.n == d->size ? store_bytes_memory(d->content, ret) : ST_INVALID;
-		if (st == ST_OK && d->hash.n > 0 && !str_eq(d->hash, str_n(ret->hash, STORE_HASH)))
-			st = ST_INVALID;
-		return st;
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		st = inside_one(a, &list[i], &parsed[i], &boxes, arena, &ret[i]);
+		changed = changed || !ret[i].duplicate;
 	}
-	st = store_upload_delivery(a->store, a->id, d, upload);
-	return st == ST_OK ? store_bytes_upload(*upload, ret) : st;
+	if (st == ST_OK && changed)
+		st = ids_forget(a, list, count);
+	return st == ST_OK ? boxes_write(a, boxes) : st;
 }
 
-enum status store_deliver(struct store_account *a, const struct store_delivery *d, struct arena *arena, struct store_delivered *ret)
+enum status store_deliver(struct store_account *a, const struct store_delivery *list, size_t count, struct arena *arena,
+			  struct store_delivered *ret)
 {
-	struct store_upload   *upload = NULL;
-	struct store_bytes     b = { 0 };
-	struct store_facts_row f;
-	struct store_delivered got = { 0 };
-	enum status            st;
+	struct parsed          *parsed = ARENA_ARRAY(arena, struct parsed, count);
+	struct store_delivered *got = ARENA_ARRAY(arena, struct store_delivered, count);
+	enum status             st = ST_OK;
 
-	CHECK(d->id > 0 && d->id <= INT64_MAX);
-	st = bytes_of(a, d, &upload, &b);
-	if (st == ST_FULL && store_reserve_give(a->store))
-		st = ST_TEMP;
-	if (st == ST_OK && d->target_count > 0)
-		store_email_facts(b.content, arena, &f);
+	CHECK(count > 0 && count <= STORE_DELIVER_MAX);
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		st = parse(a, &list[i], arena, &parsed[i]);
 	if (st == ST_OK)
 		st = store_txn_begin(a, true);
 	if (st == ST_OK)
-		st = store_txn_end(a, inside(a, d, &b, &f, arena, &got), false);
-	store_bytes_done(&b);
-	store_upload_free(&upload);
+		st = store_txn_end(a, inside(a, list, count, parsed, arena, got), false);
+	for (size_t i = 0; i < count; i++) {
+		store_bytes_done(&parsed[i].bytes);
+		store_upload_free(&parsed[i].upload);
+	}
 	if (st == ST_OK)
-		*ret = got;
+		memcpy(ret, got, count * sizeof(*ret));
 	return st;
 }

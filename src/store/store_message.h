@@ -94,9 +94,11 @@ struct store_delivered {
 	struct store_added *added; /* in the arena */
 	uint64_t *mailboxes;
 };
-/* One transaction, not durable on return: settle. Goes on below the watermark. ST_INVALID: hash or size do not match, or a name
- * or keyword that is none. */
-MUST_CHECK enum status store_deliver(struct store_account *a, const struct store_delivery *d, struct arena *arena,
+#define STORE_DELIVER_MAX 32u
+/* `count` deliveries, at most STORE_DELIVER_MAX, in one transaction, not durable on return: settle. `ret` has as many places. All or
+ * nothing: a caller that must know which of them fails repeats them one by one. Goes on below the watermark. ST_INVALID: hash or
+ * size do not match, or a name or keyword that is none. */
+MUST_CHECK enum status store_deliver(struct store_account *a, const struct store_delivery *list, size_t count, struct arena *arena,
 				     struct store_delivered *ret);
 
 /* ---- copy, move, expunge ---- */

@@ -79,6 +79,16 @@ enum status fd_set_cloexec(int fd, bool on)
 	return flag_set(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
+enum status fd_dup(int fd, int *ret)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return fd_status(errno);
+	*ret = copy;
+	return ST_OK;
+}
+
 enum status fd_pair(int ret_fd[2], bool records, int octets)
 {
 	if (socketpair(AF_UNIX, (records ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0, ret_fd) < 0)

@@ -16,6 +16,8 @@ MUST_CHECK enum status fd_write(int fd, struct str s);
 MUST_CHECK enum status fd_set_nonblock(int fd, bool on);
 MUST_CHECK enum status fd_set_cloexec(int fd, bool on);
 
+/* Another descriptor of the same file, close-on-exec. */
+MUST_CHECK enum status fd_dup(int fd, int *ret);
 /* A connected pair of sockets, close-on-exec, with send buffers of about `octets`: a stream, or records (SOCK_SEQPACKET). */
 MUST_CHECK enum status fd_pair(int ret_fd[2], bool records, int octets);
 

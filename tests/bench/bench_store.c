@@ -63,7 +63,7 @@ static void deliver(struct store *s, uint64_t account, uint64_t id, struct str c
 	struct store_delivered got;
 
 	must(store_open(s, account, &a), "open");
-	must(store_deliver(a, &d, arena, &got), "deliver");
+	must(store_deliver(a, &d, 1, arena, &got), "deliver");
 	store_close(&a);
 }
 

@@ -83,7 +83,7 @@ static void content_take(struct fake_ask *f, const struct queue_submit_request *
 	}
 }
 
-static enum status submit(void *ctx, const struct queue_submit_request *r, struct queue_submit_reply *ret)
+static enum status submit_take(void *ctx, const struct queue_submit_request *r, struct queue_submit_reply *ret)
 {
 	struct fake_ask *f = ctx;
 	enum status      st = f->submit_status[MIN(f->submits, FAKE_STEPS - 1)];
@@ -110,6 +110,30 @@ static enum status submit(void *ctx, const struct queue_submit_request *r, struc
 	}
 	content_take(f, r);
 	return ST_OK;
+}
+
+static void submit(void *ctx, const struct queue_submit_request *r, smtp_submit_fn *done, void *arg)
+{
+	struct fake_ask          *f = ctx;
+	struct queue_submit_reply reply;
+	enum status               st = submit_take(ctx, r, &reply);
+
+	if (!f->hold) {
+		done(arg, st, st == ST_OK ? &reply : NULL);
+		return;
+	}
+	CHECK(f->held_count < FAKE_HELD);
+	f->held[f->held_count].done = done;
+	f->held[f->held_count].arg = arg;
+	f->held_count++;
+}
+
+void fake_ask_answer(struct fake_ask *f)
+{
+	f->hold = false;
+	for (unsigned i = 0; i < f->held_count; i++)
+		f->held[i].done(f->held[i].arg, ST_OK, &(struct queue_submit_reply){ QUEUE_SUBMIT_QUEUED, 1000 + i });
+	f->held_count = 0;
 }
 
 static enum status known(void *ctx, struct str txid, struct queue_known_reply *ret)

@@ -11,6 +11,7 @@
 #include "smtp/smtp.h"
 
 #define FAKE_STEPS 8
+#define FAKE_HELD  32
 
 struct fake_ask {
 	/* what happens; the steps are used up one by one, then the last repeats */
@@ -20,6 +21,7 @@ struct fake_ask {
 	bool                     known;
 	enum status              spool_status;
 	int64_t                  now_ms;
+	bool                     hold; /* submits are answered by fake_ask_answer */
 	/* what happened */
 	unsigned   submits, knowns, rcpts, logins, senders, spools;
 	uint64_t   paused_ms;
@@ -29,10 +31,17 @@ struct fake_ask {
 	struct buf from, recipients /* each with a space behind it */, content, user;
 	uint32_t   flags;
 	uint64_t   account;
+	struct {
+		smtp_submit_fn *done;
+		void           *arg;
+	} held[FAKE_HELD];
+	_Atomic unsigned held_count;
 };
 
 void fake_ask_init(struct fake_ask *f);
 void fake_ask_done(struct fake_ask *f);
+/* Answer all that was held, and hold no more. */
+void fake_ask_answer(struct fake_ask *f);
 /* For smtp_env.ask; ask_ctx is the struct. */
 extern const struct smtp_ask fake_ask;
 

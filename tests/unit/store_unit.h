@@ -116,7 +116,7 @@ static inline struct store_delivered store_unit_deliver(struct store_account *a,
 				     .size = content.n, .received_ms = 1136214245000 };
 	struct store_delivered got;
 
-	assert_ok(store_deliver(a, &d, arena, &got));
+	assert_ok(store_deliver(a, &d, 1, arena, &got));
 	return got;
 }
 

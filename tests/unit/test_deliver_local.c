@@ -26,7 +26,8 @@ static struct {
 	bool            duplicate;
 	uint64_t        accounts[1000], deliveries[1000], floors[1000];
 	char            prefix[500];
-	size_t          count, settled_upto, settles, own_settles, purged, repairs;
+	size_t          count, settled_upto, settles, own_settles, purged, repairs, transactions;
+	uint64_t        bad; /* a delivery that cannot be made */
 	bool            repairable;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
 
@@ -84,22 +85,30 @@ enum status store_purge(struct store *s, uint64_t account)
 	return ST_OK;
 }
 
-enum status store_deliver(struct store_account *a, const struct store_delivery *d, struct arena *arena, struct store_delivered *ret)
+/* A transaction that has fake.bad in it fails as a whole. */
+enum status store_deliver(struct store_account *a, const struct store_delivery *list, size_t count, struct arena *arena,
+			  struct store_delivered *ret)
 {
 	(void)arena;
 	pthread_mutex_lock(&fake.lock);
 	while (fake.gate)
 		pthread_cond_wait(&fake.cond, &fake.lock);
 	enum status st = fake.deliver_status;
-	if (st == ST_OK && !fake.duplicate) {
-		memcpy(fake.prefix, d->prefix.p, d->prefix.n);
-		fake.prefix[d->prefix.n] = '\0';
+	fake.transactions++;
+	for (size_t i = 0; i < count; i++)
+		if (list[i].id == fake.bad)
+			st = ST_INVALID;
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		ret[i] = (struct store_delivered){ .duplicate = fake.duplicate };
+		if (fake.duplicate)
+			continue;
+		memcpy(fake.prefix, list[i].prefix.p, list[i].prefix.n);
+		fake.prefix[list[i].prefix.n] = '\0';
 		fake.accounts[fake.count] = a->id;
-		fake.floors[fake.count] = d->floor;
-		fake.deliveries[fake.count++] = d->id;
-		pthread_cond_broadcast(&fake.cond);
+		fake.floors[fake.count] = list[i].floor;
+		fake.deliveries[fake.count++] = list[i].id;
 	}
-	*ret = (struct store_delivered){ .duplicate = fake.duplicate };
+	pthread_cond_broadcast(&fake.cond);
 	pthread_mutex_unlock(&fake.lock);
 	return st;
 }
@@ -126,6 +135,7 @@ static struct deliver_local *start(void)
 {
 	log_set_level(LOG_LEVEL_ERROR + 1);
 	fake_ipc_reset();
+	fake.bad = fake.transactions = 0;
 	fake.count = fake.settled_upto = fake.settles = fake.own_settles = fake.purged = fake.repairs = 0;
 	fake.deliver_status = fake.settle_status = ST_OK;
 	fake.gate = fake.gate_settle = fake.duplicate = fake.repairable = false;
@@ -138,15 +148,21 @@ static void end(struct deliver_local **d)
 	deliver_local_free(d);
 }
 
-static struct fake_reply *ask(struct deliver_local *d, uint64_t account, uint64_t delivery)
+static struct fake_reply *ask_as(struct deliver_local *d, uint64_t account, uint64_t delivery, bool alone)
 {
 	char                         hash[LOCAL_HASH] = { 0 };
 	struct local_deliver_request q = {
 		.delivery = delivery, .floor = delivery - 1, .account = account, .address = STR("bob@demo.test"), .from = STR("a@far.test"),
 		.rcpt = STR("b@demo.test"), .size = 5, .content = STR("hello"), .hash = str_n(hash, sizeof(hash)), .file = -1,
+		.alone = alone,
 	};
 
 	return fake_ipc_ask(deliver_local_rows[0].handler, d, IPC_LOCAL_DELIVER, &q);
+}
+
+static struct fake_reply *ask(struct deliver_local *d, uint64_t account, uint64_t delivery)
+{
+	return ask_as(d, account, delivery, false);
 }
 
 static enum local_result result_of(struct fake_reply *r)
@@ -224,6 +240,47 @@ static void test_order(void **state)
 		assert_true(fake.deliveries[i] > last[fake.accounts[i]]);
 		last[fake.accounts[i]] = fake.deliveries[i];
 	}
+	end(&d);
+}
+
+/* What comes while a round is under way goes into its accounts together; the one that cannot be made fails alone. */
+static void test_rounds(void **state)
+{
+	struct deliver_local *d = start();
+	struct fake_reply    *first, *r[60];
+
+	(void)state;
+	fake.bad = 31;
+	gate(&fake.gate, true);
+	first = ask(d, 1, 1000);
+	for (size_t i = 0; i < LEN(r); i++)
+		r[i] = ask(d, 2 + i % 2, 1 + i);
+	gate(&fake.gate, false);
+	assert_int_equal(result_of(first), LOCAL_DELIVERED);
+	for (size_t i = 0; i < LEN(r); i++)
+		assert_int_equal(result_of(r[i]), 1 + i == fake.bad ? LOCAL_DEFERRED : LOCAL_DELIVERED);
+	assert_int_equal(fake.count, LEN(r));
+	/* The first, one of each account's lines, and those of the bad one's line again, each by itself. */
+	assert_in_range(fake.transactions, 2, 3 + LEN(r) / 2 + 3);
+	end(&d);
+}
+
+/* What a dead process had in hand shares its transaction with nothing. */
+static void test_alone(void **state)
+{
+	struct deliver_local *d = start();
+	struct fake_reply    *first, *r[20];
+
+	(void)state;
+	gate(&fake.gate, true);
+	first = ask(d, 1, 1000);
+	for (size_t i = 0; i < LEN(r); i++)
+		r[i] = ask_as(d, 2, 1 + i, true);
+	gate(&fake.gate, false);
+	assert_int_equal(result_of(first), LOCAL_DELIVERED);
+	for (size_t i = 0; i < LEN(r); i++)
+		assert_int_equal(result_of(r[i]), LOCAL_DELIVERED);
+	assert_int_equal(fake.transactions, 1 + LEN(r));
 	end(&d);
 }
 
@@ -343,7 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),          cmocka_unit_test(test_group),  cmocka_unit_test(test_order),
-		cmocka_unit_test(test_failures),     cmocka_unit_test(test_settle_fails),
+		cmocka_unit_test(test_rounds),       cmocka_unit_test(test_alone),        cmocka_unit_test(test_failures),     cmocka_unit_test(test_settle_fails),
 		cmocka_unit_test(test_repeat),       cmocka_unit_test(test_repair), cmocka_unit_test(test_unsure),
 		cmocka_unit_test(test_purge_and_stop),
 	};

@@ -1,15 +1,19 @@
-/* ipc/: codec, graph, calls, answers, lost channels, descriptors, bus. */
+/* ipc/: codec, graph, calls, answers, lost channels, descriptors, limits, askers, bus. */
 #include "unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <semaphore.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "ipc/ipc.h"
+#include "ipc/ipc_frame.h"
 #include "ipc/msg_auth.h"
 #include "ipc/msg_dns.h"
 #include "ipc/msg_local.h"
@@ -144,7 +148,7 @@ struct pair {
 	sem_t               hold;
 	struct ipc_request *held[2];
 	unsigned            held_count;
-	unsigned            spools;
+	unsigned            spools, removed;
 };
 
 static void on_known(void *ctx, struct ipc_request *r)
@@ -171,7 +175,14 @@ static void on_spool(void *ctx, struct ipc_request *r)
 	close(reply.spool);
 }
 
+static void on_remove(void *ctx, struct ipc_request *r)
+{
+	((struct pair *)ctx)->removed++;
+	ipc_reply(r, ST_OK, &(struct queue_count_reply){ 1 });
+}
+
 static const struct ipc_row queue_rows[] = {
+	{ IPC_QUEUE_REMOVE, on_remove, 0 },
 	{ IPC_QUEUE_KNOWN, on_known, 1 },
 	{ IPC_QUEUE_SPOOL, on_spool, 0 },
 };
@@ -307,6 +318,280 @@ static void test_bad_peer(void **state)
 	close(fd[0]);
 }
 
+/* ---- a peer that asks and asks ---- */
+
+struct crowd {
+	pthread_mutex_t     lock;
+	struct ipc_request *held[LIMIT_IPC_PENDING + 1];
+	size_t              count;
+	int                 fd[2];
+	struct ipc         *queue;
+	_Atomic size_t      drained;
+};
+
+static void on_crowd(void *ctx, struct ipc_request *r)
+{
+	struct crowd *c = ctx;
+
+	pthread_mutex_lock(&c->lock);
+	assert_true(c->count < LEN(c->held));
+	c->held[c->count++] = r;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static const struct ipc_row crowd_rows[] = {
+	{ IPC_QUEUE_KNOWN, on_crowd, 0 },
+	{ IPC_QUEUE_SUBMIT, on_crowd, 0 },
+};
+
+static void crowd_init(struct crowd *c, enum ipc_lane lane)
+{
+	pthread_mutex_init(&c->lock, NULL);
+	c->queue = ipc_new(ROLE_QUEUE, 0);
+	ipc_serve(c->queue, crowd_rows, LEN(crowd_rows), c);
+	assert_int_equal(fd_pair(c->fd, false, 65536), ST_OK);
+	ipc_attach(c->queue, false, ROLE_SMTP, 0, lane, 1, c->fd[1]);
+}
+
+static size_t crowd_count(struct crowd *c)
+{
+	size_t n;
+
+	pthread_mutex_lock(&c->lock);
+	n = c->count;
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+static struct str frame_of(struct buf *out, enum ipc_msg_id id, const void *request)
+{
+	struct str body;
+	char       head[IPC_HEADER] = { 0 };
+	struct buf payload;
+
+	buf_init(&payload, LIMIT_IPC_FRAME);
+	assert_int_equal(ipc_encode(&payload, NULL, &ipc_msgs[id].request, request, IPC_VERSION), ST_OK);
+	body = buf_str(&payload);
+	for (unsigned i = 0; i < 4; i++)
+		head[i] = (char)(body.n >> (24 - 8 * i));
+	head[5] = (char)id;
+	head[6] = IPC_VERSION;
+	buf_add(out, str_n(head, sizeof(head)));
+	buf_add(out, body);
+	buf_done(&payload);
+	return buf_str(out);
+}
+
+/* Send frames until `most` are gone, or nothing is read any more. False: the latter; *rest is what is left of a frame. */
+static bool flood(struct crowd *c, struct str frame, size_t most, struct str *rest)
+{
+	for (size_t i = 0; i < most;) {
+		struct pollfd p = { .fd = c->fd[0], .events = POLLOUT };
+		ssize_t       put;
+
+		if (poll(&p, 1, 2000) == 0)
+			return false;
+		put = send(c->fd[0], rest->p, rest->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		*rest = str_from(*rest, put > 0 ? (size_t)put : 0);
+		if (rest->n == 0) {
+			*rest = frame;
+			i++;
+		}
+	}
+	return true;
+}
+
+static void *drain(void *arg)
+{
+	struct crowd *c = arg;
+	char          octets[4096];
+	ssize_t       n;
+
+	while ((n = read(c->fd[0], octets, sizeof(octets))) > 0)
+		c->drained += (size_t)n;
+	return NULL;
+}
+
+static void answer_all(struct crowd *c)
+{
+	pthread_mutex_lock(&c->lock);
+	for (size_t n = c->count; c->count > 0 && n > 0; n--) {
+		struct ipc_request *r = c->held[--c->count];
+
+		pthread_mutex_unlock(&c->lock);
+		ipc_reply(r, ST_NOT_FOUND, NULL);
+		pthread_mutex_lock(&c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* What is open in the server is bounded; answers make room; and a full link ends when it is taken away. */
+static void check_crowd(struct crowd *c, enum ipc_lane lane, enum ipc_msg_id id, const void *request, size_t most)
+{
+	struct buf wire;
+	struct str frame, rest;
+	pthread_t  reader;
+
+	crowd_init(c, lane);
+	buf_init(&wire, MIB);
+	frame = rest = frame_of(&wire, id, request);
+	pthread_create(&reader, NULL, drain, c);
+	assert_false(flood(c, frame, SIZE_MAX, &rest));
+	assert_int_equal(crowd_count(c), most);
+	answer_all(c);
+	assert_false(flood(c, frame, SIZE_MAX, &rest));
+	assert_int_equal(crowd_count(c), most);
+	assert_true(c->drained >= most * IPC_HEADER);
+	ipc_detach(c->queue, ROLE_SMTP, 0);
+	answer_all(c);
+	for (unsigned i = 0; i < 2000 && fcntl(c->fd[1], F_GETFD) >= 0; i++)
+		usleep(5000);
+	assert_int_equal(fcntl(c->fd[1], F_GETFD), -1); /* the last reference is gone: the reader did not stay */
+	pthread_join(reader, NULL);
+	close(c->fd[0]);
+	buf_done(&wire);
+}
+
+/* ---- a peer that does not read ---- */
+
+#define STANDING 300u /* messages of 100 KB: far more than any socket holds */
+
+static void ended(void *arg, enum status st, const void *reply)
+{
+	(void)reply;
+	assert_int_equal(st, ST_TEMP);
+	atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+/* Asking does not wait for it, and what it reads later is all there, whole, in order, with its descriptors. */
+static void test_standing_peer(void **state)
+{
+	struct ipc       *smtp = ipc_new(ROLE_SMTP, 0);
+	char             *content = calloc(1, 100000), txid[16] = "0123456789abcdef";
+	struct queue_rcpt rcpt = { STR("b@demo.test") };
+	struct ipc_reader in;
+	struct ipc_frame  f;
+	atomic_uint       ends = 0;
+	int               fd[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(fd_pair(fd, false, 65536), ST_OK);
+	ipc_attach(smtp, true, ROLE_QUEUE, 0, IPC_LANE_BULK, 1, fd[0]);
+	for (unsigned i = 0; i < STANDING; i++) {
+		struct queue_submit_request q = { .txid = str_n(txid, sizeof(txid)), .rcpts = &rcpt, .rcpt_count = 1, .size = i,
+						  .content = str_n(content, 100000), .spool = i % 2 ? file : -1 };
+
+		ipc_start(smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_SUBMIT, &q, ended, &ends);
+	}
+	close(file);
+	ipc_reader_init(&in, fd[1]);
+	for (unsigned i = 0; i < STANDING; i++) {
+		struct arena               *a = arena_new(NULL);
+		struct queue_submit_request q;
+
+		assert_int_equal(ipc_reader_next(&in, &f), ST_OK);
+		assert_int_equal(f.fds.n, i % 2);
+		assert_int_equal(ipc_decode(arena_dup(a, f.payload), &f.fds, &ipc_msgs[IPC_QUEUE_SUBMIT].request, &q, a, f.version), ST_OK);
+		assert_int_equal(q.size, i);
+		assert_int_equal(q.content.n, 100000);
+		if (i % 2)
+			close(q.spool);
+		arena_free(&a);
+	}
+	assert_int_equal(atomic_load(&ends), 0);
+	ipc_reader_done(&in);
+	close(fd[1]);
+	while (atomic_load(&ends) < STANDING)
+		usleep(1000);
+	free(content);
+}
+
+/* What a corked thread asks goes out at the end, in order. */
+static void test_cork(void **state)
+{
+	struct ipc       *smtp = ipc_new(ROLE_SMTP, 0);
+	struct ipc_reader in;
+	struct ipc_frame  f;
+	atomic_uint       ends = 0;
+	char              octet;
+	int               fd[2];
+
+	(void)state;
+	assert_int_equal(fd_pair(fd, false, 65536), ST_OK);
+	ipc_attach(smtp, true, ROLE_QUEUE, 0, IPC_LANE_CONTROL, 1, fd[0]);
+	ipc_cork();
+	for (unsigned i = 0; i < 20; i++) {
+		struct queue_known_request q = { str_n("0123456789abcdef", 16) };
+
+		ipc_cork();
+		ipc_start(smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_KNOWN, &q, ended, &ends);
+		ipc_uncork();
+	}
+	assert_true(recv(fd[1], &octet, 1, MSG_DONTWAIT) < 0);
+	ipc_uncork();
+	ipc_reader_init(&in, fd[1]);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(ipc_reader_pending(&in), i > 0);
+		assert_int_equal(ipc_reader_next(&in, &f), ST_OK);
+		assert_int_equal(f.number, i + 1);
+	}
+	assert_false(ipc_reader_pending(&in));
+	ipc_reader_done(&in);
+	close(fd[1]);
+	while (atomic_load(&ends) < 20)
+		usleep(1000);
+}
+
+static void test_too_many_requests(void **state)
+{
+	static struct crowd c;
+
+	(void)state;
+	check_crowd(&c, IPC_LANE_CONTROL, IPC_QUEUE_KNOWN, &(struct queue_known_request){ .txid = STR("") }, LIMIT_IPC_PENDING);
+}
+
+static void test_too_many_octets(void **state)
+{
+	static struct crowd         c;
+	char                       *content = calloc(1, LIMIT_INLINE);
+	struct queue_submit_request q = { .content = str_n(content, LIMIT_INLINE), .spool = -1 };
+
+	(void)state;
+	/* The one that goes over is taken still. */
+	check_crowd(&c, IPC_LANE_BULK, IPC_QUEUE_SUBMIT, &q, LIMIT_IPC_OPEN / LIMIT_INLINE);
+	free(content);
+}
+
+/* ---- who may ask what ---- */
+
+/* A process that strangers have broken into must not give an administrator's orders. */
+static void test_askers(void **state)
+{
+	struct pair              *p = pair_new();
+	struct arena             *a = arena_new(NULL);
+	struct queue_count_reply  count;
+	struct queue_known_reply  known;
+
+	(void)state;
+	assert_int_equal(ipc_call(p->smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_REMOVE, &(struct queue_id_request){ .id = 0 }, a, &count), ST_DENIED);
+	assert_int_equal(p->removed, 0);
+	assert_int_equal(ask(p, STR("known"), &known), ST_OK);
+	/* Every message has its askers, and each of them a way to ask it. */
+	for (unsigned id = 1; id < IPC_MSG_COUNT; id++) {
+		const struct ipc_msg *m = &ipc_msgs[id];
+
+		assert_true(m->askers != 0 || m->server == ROLE_CONTROL);
+		if (m->admin)
+			assert_int_equal(m->askers & ~(1u << ROLE_CONTROL), 0);
+		for (unsigned role = 0; role < ROLE_COUNT; role++) {
+			const struct ipc_edge *e = ipc_edge_find((enum role_id)role, m->server);
+
+			assert_true(!(m->askers & 1u << role) || (e && (e->lanes & 1u << m->lane)));
+		}
+	}
+	arena_free(&a);
+}
+
 /* ---- bus ---- */
 
 struct heard {
@@ -357,7 +642,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codec_all), cmocka_unit_test(test_codec_hostile), cmocka_unit_test(test_graph_has_no_circle),
 		cmocka_unit_test(test_calls),     cmocka_unit_test(test_lost_channel),  cmocka_unit_test(test_bad_peer),
-		cmocka_unit_test(test_bus),
+		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_standing_peer), cmocka_unit_test(test_cork), cmocka_unit_test(test_too_many_requests),
+		cmocka_unit_test(test_too_many_octets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,7 +154,7 @@ static void test_damaged(void **state)
 	snprintf(path, sizeof(path), "%s/queue.db", r->options.root);
 	assert_int_equal(db_open(path, &queue_db_options, &db), ST_OK);
 	assert_int_equal(db_begin_write(db), ST_OK);
-	s = db_sql(db, "UPDATE content SET data = 'x' WHERE message = ?1");
+	s = db_sql(db, "UPDATE content SET data = CAST(replace(data, 'e', 'E') AS BLOB) WHERE message = ?1");
 	db_bind_u64(s, 1, id);
 	assert_int_equal(db_run(s), ST_OK);
 	assert_int_equal(db_commit(db), ST_OK);

@@ -191,7 +191,7 @@ static void run_init(struct run *r, size_t rcpts, const char *const *steps)
 	r->remote = fake_remote(&r->zone);
 	r->remote.settings.port = r->script.port;
 	r->remote.settings.lab = true;
-	r->remote.settings.timeouts.greeting_ms = r->remote.settings.timeouts.dot_ms = 300;
+	r->remote.settings.timeouts.greeting_ms = r->remote.settings.timeouts.dot_ms = 2000;
 }
 
 static void run_go(struct run *r)

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -244,11 +245,79 @@ static void test_early(void **state)
 	close(fd);
 }
 
+/* ---- waiting for queue ---- */
+
+/* A message that queue has and does not answer yet; the n-th. */
+static int submitted(struct smtp_server *s, unsigned n)
+{
+	int fd = hello(SMTP_KIND_RELAY);
+
+	assert_int_equal(talk(fd, "MAIL FROM:<x@far.example>\r\n"), 250);
+	assert_int_equal(talk(fd, "RCPT TO:<alice@demo.test>\r\n"), 250);
+	assert_int_equal(talk(fd, "DATA\r\n"), 354);
+	say(fd, STR("S: x\r\n\r\nx\r\n.\r\nNOOP\r\n"));
+	while (s->ask.held_count < n)
+		usleep(1000);
+	return fd;
+}
+
+/* Far more sessions than threads wait for an answer, and others are served meanwhile. What was pipelined behind comes after it. */
+static void test_waiting_sessions(void **state)
+{
+	int fd[20], other;
+
+	(void)state;
+	server.ask.hold = true;
+	for (unsigned i = 0; i < LEN(fd); i++)
+		fd[i] = submitted(&server, i + 1);
+	close(fd[7]); /* gone, and its answer comes nevertheless */
+	other = hello(SMTP_KIND_RELAY);
+	assert_int_equal(talk(other, "NOOP\r\n"), 250);
+	fake_ask_answer(&server.ask);
+	for (unsigned i = 0; i < LEN(fd); i++) {
+		if (i == 7)
+			continue;
+		assert_int_equal(hear(fd[i]), 250);
+		assert_int_equal(hear(fd[i]), 250);
+		assert_int_equal(talk(fd[i], "QUIT\r\n"), 221);
+		close(fd[i]);
+	}
+	close(other);
+}
+
+static void *drain_main(void *arg)
+{
+	net_drain(((struct smtp_server *)arg)->net, 60000);
+	return NULL;
+}
+
+/* A process that ends says what became of the message first. The last test: the server is drained. */
+static void test_waiting_drain(void **state)
+{
+	pthread_t thread;
+	int       fd, other;
+
+	(void)state;
+	server.ask.hold = true;
+	other = hello(SMTP_KIND_RELAY); /* first: the newest connection is told first */
+	fd = submitted(&server, 1);
+	assert_int_equal(pthread_create(&thread, NULL, drain_main, &server), 0);
+	assert_int_equal(hear(other), 421);
+	fake_ask_answer(&server.ask);
+	assert_int_equal(hear(fd), 250);
+	assert_int_equal(hear(fd), 421);
+	assert_int_equal(hear(fd), 0);
+	close(fd);
+	close(other);
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_smuggling), cmocka_unit_test(test_cuts),  cmocka_unit_test(test_injection),
-		cmocka_unit_test(test_tls),       cmocka_unit_test(test_early),
+		cmocka_unit_test(test_tls),       cmocka_unit_test(test_early), cmocka_unit_test(test_waiting_sessions),
+		cmocka_unit_test(test_waiting_drain),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -207,7 +207,7 @@ static void test_deliver(void **state)
 	content = d.content = store_unit_message(u.arena, 1, 5000);
 	d.size = content.n;
 	assert_false(store_dirty(u.store));
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_true(store_unsettled(a) && store_dirty(u.store));
 	assert_false(got.duplicate);
 	assert_int_equal(got.count, 3);
@@ -220,21 +220,21 @@ static void test_deliver(void **state)
 	assert_int_equal(store_unit_box(a, u.arena, "lists/c").messages, 1);
 
 	/* The same id again changes nothing; a discard is remembered too; ids below the floor are forgotten. */
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_true(got.duplicate);
 	d.id = 10;
 	d.target_count = 0;
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_false(got.duplicate);
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_true(got.duplicate);
 	d.id = 11;
 	d.floor = 10;
 	d.target_count = 1;
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	d.id = 9;
 	d.floor = 0;
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_false(got.duplicate);
 	assert_ok(store_info(a, &info));
 	assert_int_equal(info.messages, 4);
@@ -242,13 +242,13 @@ static void test_deliver(void **state)
 	/* What does not match is refused. */
 	d.id = 12;
 	d.hash = STR("0123456789abcdef0123456789abcdef");
-	assert_st(store_deliver(a, &d, u.arena, &got), ST_INVALID);
+	assert_st(store_deliver(a, &d, 1, u.arena, &got), ST_INVALID);
 	d.hash = STR_NONE;
 	d.size++;
-	assert_st(store_deliver(a, &d, u.arena, &got), ST_INVALID);
+	assert_st(store_deliver(a, &d, 1, u.arena, &got), ST_INVALID);
 	d.size--;
 	t[0].mailbox = STR("a//b");
-	assert_st(store_deliver(a, &d, u.arena, &got), ST_INVALID);
+	assert_st(store_deliver(a, &d, 1, u.arena, &got), ST_INVALID);
 	store_settle_all(u.store, u.arena, &settled, &n);
 	assert_int_equal(n, 1);
 	assert_int_equal(settled[0].account, 7);
@@ -310,7 +310,7 @@ static void test_deliver_file(void **state)
 	assert_ok(disk_open(u.fd, "spool", DISK_NEW, &d.file));
 	assert_ok(disk_write_at(d.file, "spool", 0, content));
 	d.size = content.n;
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_ok(store_facts(a, &got.added[0].email, 1, STORE_FACT_HASH, u.arena, &e));
 	at += sprintf(at, "07/7/content/");
 	for (size_t i = 0; i < e.hash.n; i++)
@@ -319,13 +319,13 @@ static void test_deliver_file(void **state)
 	assert_ok(disk_remove(u.fd, path));
 	buf_init(&b, 2 * MIB);
 	assert_st(store_read(a, got.added[0].email, 0, 100, &b), ST_CORRUPT);
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_true(got.duplicate);
 	assert_ok(store_read(a, e.id, 0, SIZE_MAX, &b));
 	assert_true(str_eq(buf_str(&b), content));
 	d.size++;
 	d.id = 2;
-	assert_st(store_deliver(a, &d, u.arena, &got), ST_INVALID);
+	assert_st(store_deliver(a, &d, 1, u.arena, &got), ST_INVALID);
 	buf_done(&b);
 	close(d.file);
 	store_unit_check(a);

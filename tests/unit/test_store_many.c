@@ -308,12 +308,12 @@ static void test_reserve(void **state)
 	assert_ok(store_open(u.store, 3, &a));
 	assert_true(disk_exists(u.fd, "reserve"));
 	fault_set("db.write", "03/3", 1, true, ENOSPC);
-	assert_st(store_deliver(a, &d, u.arena, &got), ST_TEMP);
+	assert_st(store_deliver(a, &d, 1, u.arena, &got), ST_TEMP);
 	assert_false(disk_exists(u.fd, "reserve"));
 	assert_true(store_full(u.store));
-	assert_st(store_deliver(a, &d, u.arena, &got), ST_FULL);
+	assert_st(store_deliver(a, &d, 1, u.arena, &got), ST_FULL);
 	fault_clear();
-	assert_ok(store_deliver(a, &d, u.arena, &got));
+	assert_ok(store_deliver(a, &d, 1, u.arena, &got));
 	assert_ok(store_settle(a));
 	store_unit_check(a);
 	store_close(&a);
