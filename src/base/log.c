@@ -93,7 +93,8 @@ static bool plain(struct str s)
 	return s.n > 0;
 }
 
-/* JSON's string syntax serves logfmt as well; octets over 127 are kept if the value is UTF-8. */
+/* JSON's string syntax serves logfmt as well; octets over 127 are kept if the value is UTF-8, but for U+0080 to U+009F: to a terminal some of
+ * them are what "ESC [" is. */
 static void put_quoted(struct line *l, struct str s)
 {
 	bool utf8 = str_is_utf8(s);

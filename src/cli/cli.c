@@ -246,6 +246,22 @@ json_t *cli_json_str(struct str s)
 	return j;
 }
 
+struct str cli_text(struct arena *a, struct str s)
+{
+	bool   utf8 = str_is_utf8(s);
+	char  *p = arena_alloc(a, s.n);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool          c1 = utf8 && c == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0;
+
+		p[n++] = c < ' ' || c == 127 || (c > 127 && !utf8) || c1 ? '?' : (char)c;
+		i += c1;
+	}
+	return str_n(p, n);
+}
+
 struct str cli_time(struct arena *a, int64_t ms)
 {
 	time_t    s = (time_t)(ms / 1000);

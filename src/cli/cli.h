@@ -80,6 +80,8 @@ int cli_print_json(json_t *object);
 json_t *cli_json_str(struct str s); /* octets that are no UTF-8 become U+FFFD */
 
 /* "2026-11-21 07:31:37" in UTC; "-" for 0. */
+/* What strangers have chosen, for a terminal: without control characters (C1 too), "?" in their place and for what is no UTF-8. */
+struct str cli_text(struct arena *a, struct str s);
 struct str cli_time(struct arena *a, int64_t ms);
 /* "12.3 MB". */
 struct str cli_size(struct arena *a, uint64_t octets);

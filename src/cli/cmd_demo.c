@@ -67,7 +67,7 @@ static int number_option(struct cli *c, const char *name, uint32_t fallback, uin
 static int directory_make(struct demo *d)
 {
 	const char *given = cli_option(d->cli, "dir");
-	char       *path;
+	char       *path, part[DIR_PATH_MAX];
 
 	if (!given) {
 		path = arena_cstr(d->cli->arena, STR("/tmp/postrider-demo.XXXXXX"));
@@ -76,6 +76,9 @@ static int directory_make(struct demo *d)
 			return cli_error(d->cli, CLI_FAILED, "cannot make a directory in /tmp");
 		given = path;
 	}
+	if (dir_trust(given, part) == ST_DENIED)
+		return cli_error(d->cli, CLI_DENIED, "--dir %s: another user could put something else in the place of %s, as its owner or mode allows; "
+						     "choose another directory, or run as that user", given, part);
 	if (dir_open(AT_FDCWD, given, 0711, true, &d->dir) != ST_OK || !(path = realpath(given, NULL)))
 		return cli_error(d->cli, CLI_FAILED, "--dir %s: cannot be made or opened", given);
 	d->path = arena_cstr(d->cli->arena, str_of(path));

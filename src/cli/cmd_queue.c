@@ -18,9 +18,9 @@ static json_t *entry_json(const struct queue_entry *e)
 static void entry_print(struct cli *c, const struct queue_entry *e)
 {
 	printf("%s  %-7s %9.*s  %.*s  %3llu left  <%.*s>\n", queue_id_text(e->id).p, state_names[e->state], STR_FMT(cli_size(c->arena, e->size)),
-	       STR_FMT(cli_time(c->arena, e->received_ms)), (unsigned long long)e->rcpts_left, STR_FMT(e->from));
+	       STR_FMT(cli_time(c->arena, e->received_ms)), (unsigned long long)e->rcpts_left, STR_FMT(cli_text(c->arena, e->from)));
 	if (e->state != QUEUE_ACTIVE && e->reason.n)
-		printf("               %.*s\n", STR_FMT(e->reason));
+		printf("               %.*s\n", STR_FMT(cli_text(c->arena, e->reason)));
 	if (e->state == QUEUE_WAITING)
 		printf("               tried again at %.*s\n", STR_FMT(cli_time(c->arena, e->next_ms)));
 }
@@ -87,14 +87,15 @@ int cmd_queue_show(struct cli *c)
 	if (c->json)
 		return show_json(&r);
 	entry_print(c, &r.entry);
-	printf("came from %.*s in session %.*s\n", STR_FMT(r.peer), STR_FMT(r.session));
+	printf("came from %.*s in session %.*s\n", STR_FMT(cli_text(c->arena, r.peer)), STR_FMT(cli_text(c->arena, r.session)));
 	for (size_t i = 0; i < r.rcpt_count; i++) {
 		const struct queue_show_rcpt *p = &r.rcpts[i];
 		bool                          other = p->target.n > 0 && !str_ieq(p->target, p->address);
-		printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(p->address), other ? " at " : "", STR_FMT(other ? p->target : STR("")),
+		printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(cli_text(c->arena, p->address)), other ? " at " : "",
+		       STR_FMT(cli_text(c->arena, other ? p->target : STR(""))),
 		       rcpt_state_names[p->state], p->attempts, p->attempts == 1 ? "" : "s", STR_FMT(cli_time(c->arena, p->last_ms)));
 		if (p->answer.n)
-			printf("     %.*s\n", STR_FMT(p->answer));
+			printf("     %.*s\n", STR_FMT(cli_text(c->arena, p->answer)));
 	}
 	return CLI_OK;
 }

@@ -62,7 +62,7 @@ int cmd_setup(struct cli *c)
 	const char           *domain = cli_option(c, "domain"), *admin = cli_option(c, "admin"), *at;
 	CLEANUP(fd_close) int dir = -1;
 	struct str            password, path_dir, unused;
-	char                 *whole;
+	char                 *whole, part[DIR_PATH_MAX];
 	int                   code;
 
 	if (!domain || !admin)
@@ -76,6 +76,8 @@ int cmd_setup(struct cli *c)
 	code = cli_password(c, &password);
 	if (code != CLI_OK)
 		return code;
+	if (dir_trust(path_dir.n ? arena_cstr(c->arena, path_dir) : ".", part) == ST_DENIED)
+		return cli_error(c, CLI_DENIED, "%s: another user could put something else in the place of %s, as its owner or mode allows", c->config_path, part);
 	if (dir_open(AT_FDCWD, path_dir.n ? arena_cstr(c->arena, path_dir) : ".", 0755, true, &dir) != ST_OK)
 		return cli_error(c, CLI_DENIED, "cannot make the directory of %s", c->config_path);
 	whole = realpath(path_dir.n ? arena_cstr(c->arena, path_dir) : ".", NULL);

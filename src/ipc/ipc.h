@@ -8,7 +8,8 @@
  *
  * A server's handlers run on the channel's reader thread (row.pool == NULL: they must be
  * short and never wait), or in a bounded pool. A handler answers with ipc_reply() once, now
- * or later, from any thread. A full pool answers ST_BUSY by itself.
+ * or later, from any thread. A full pool answers ST_BUSY by itself. What a peer may ask stands in ipc_msgs; what it may have
+ * open at once is bounded (ipc_serve.c): then it is not read until answers have gone out.
  *
  * No circle: a handler asks only roles that the graph lists for its own role, so a chain
  * of waits always ends.

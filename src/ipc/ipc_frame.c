@@ -99,6 +99,11 @@ enum status ipc_frame_put(int fd, struct str *rest, const struct ipc_fds **fds)
 	return ST_OK;
 }
 
+enum status ipc_packet_send(int fd, struct str packet, const struct ipc_fds *fds)
+{
+	return ipc_frame_put(fd, &packet, &fds);
+}
+
 enum status ipc_frame_wait(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };

@@ -43,6 +43,9 @@ MUST_CHECK enum status ipc_frame_wait(int fd);
 /* End a frame and send it whole; the caller serialises. ST_CLOSED, ST_LIMIT, or ST_TEMP if the peer reads nothing. */
 MUST_CHECK enum status ipc_frame_send(int fd, struct buf *out, const struct ipc_frame *head, const struct ipc_fds *fds);
 
+/* A finished frame on a SEQPACKET socket, where it goes whole or not at all, for who may not wait: ST_OK, ST_AGAIN, ST_CLOSED. */
+MUST_CHECK enum status ipc_packet_send(int fd, struct str packet, const struct ipc_fds *fds);
+
 struct ipc_reader {
 	int            fd;
 	int            flags; /* for recvmsg: MSG_DONTWAIT makes next() answer ST_AGAIN instead of waiting */

@@ -14,6 +14,8 @@
 #include "queue/queue_in.h"
 #include "sys/spool.h"
 
+#define RECEIVED_MAX_MS ((int64_t)1 << 46) /* no clock is that far ahead; sums with it do not overflow */
+
 struct submit {
 	struct queue_op     op;
 	struct ipc_request *r;
@@ -125,6 +127,7 @@ static bool request_ok(const struct queue_submit_request *b)
 
 	for (size_t i = 0; i < b->rcpt_count && ok; i++)
 		ok = address_ok(b->rcpts[i].address, false);
+	ok = ok && !str_has_ctl(b->session) && !str_has_ctl(b->peer) && b->received_ms >= 0 && b->received_ms <= RECEIVED_MAX_MS;
 	if (b->size <= LIMIT_INLINE)
 		return ok && b->spool < 0 && b->content.n == b->size && b->size > 0;
 	return ok && b->spool >= 0 && b->content.n == 0 && b->size <= LIMIT_MESSAGE_MAX;

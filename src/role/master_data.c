@@ -37,6 +37,7 @@ static enum status format_check(int fd, struct arena *a, const char **ret_why)
 enum status master_data_open(const struct config *c, bool create, struct arena *a, int *ret_fd, const char **ret_why)
 {
 	const char *path = arena_cstr(a, c->data), *why = NULL;
+	char        part[DIR_PATH_MAX];
 	enum status st;
 	int         fd;
 
@@ -44,7 +45,14 @@ enum status master_data_open(const struct config *c, bool create, struct arena *
 		*ret_why = arena_printf(a, "data directory %s: there is none\n", path).p;
 		return ST_NOT_FOUND;
 	}
-	st = dir_open(AT_FDCWD, path, 0711, true, &fd);
+	st = dir_trust(path, part);
+	if (st == ST_DENIED) {
+		*ret_why = arena_printf(a, "data directory %s: another user could put something else in the place of %s, as its owner or mode allows; "
+					   "choose another directory, or run as that user", path, part).p;
+		return st;
+	}
+	if (st == ST_OK)
+		st = dir_open(AT_FDCWD, path, 0711, true, &fd);
 	if (st == ST_OK) {
 		st = format_check(fd, a, &why);
 		if (st == ST_OK) {

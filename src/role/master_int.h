@@ -33,9 +33,9 @@ struct process {
 	int64_t              since_ms, again_ms; /* monotonic */
 	int64_t              started_ms;         /* wall */
 	unsigned             restarts, backoff_ms;
+	bool                 leaving; /* was asked to end, to start anew with other settings */
 	pid_t                blamed;        /* in its last complaint; 0: there was none */
 	int64_t              complained_ms; /* monotonic */
-	bool                 leaving; /* was asked to end, to start anew with other settings */
 };
 
 struct master {

@@ -1,10 +1,9 @@
 /* role/master_outbox.c - see master_outbox.h. */
 #include "role/master_outbox.h"
 
-#include <fcntl.h>
-
 #include "base/limits.h"
 #include "sys/clock.h"
+#include "sys/fd.h"
 
 /* In a wiping arena of its own: there may be a key in it. */
 struct master_outbox_item {
@@ -43,21 +42,13 @@ void master_outbox_done(struct master_outbox *o)
 static enum status fds_copy(const struct ipc_fds *fds, struct ipc_fds *ret)
 {
 	for (unsigned i = 0; i < fds->n; i++) {
-		int fd = fcntl(fds->fd[i], F_DUPFD_CLOEXEC, 3);
-
-		if (fd < 0) {
+		if (fd_dup(fds->fd[i], &ret->fd[i]) != ST_OK) {
 			ipc_fds_close(ret);
 			return ST_TEMP;
 		}
-		ret->fd[ret->n++] = fd;
+		ret->n++;
 	}
 	return ST_OK;
-}
-
-/* A packet goes whole or not at all. */
-static enum status put(int fd, struct str packet, const struct ipc_fds *fds)
-{
-	return ipc_frame_put(fd, &packet, &fds);
 }
 
 static enum status keep(struct master_outbox *o, struct str packet, const struct ipc_fds *fds)
@@ -92,7 +83,7 @@ enum status master_outbox_send(struct master_outbox *o, enum role_msg_id id, con
 	buf_init(&out, LIMIT_IPC_FRAME + IPC_HEADER);
 	st = role_msg_encode(&out, &fds, id, msg);
 	if (st == ST_OK)
-		st = o->first ? ST_AGAIN : put(o->fd, buf_str(&out), &fds);
+		st = o->first ? ST_AGAIN : ipc_packet_send(o->fd, buf_str(&out), &fds);
 	if (st == ST_AGAIN)
 		st = keep(o, buf_str(&out), &fds);
 	buf_done(&out);
@@ -103,7 +94,7 @@ enum status master_outbox_flush(struct master_outbox *o)
 {
 	enum status st = ST_OK;
 
-	while (o->first && (st = put(o->fd, o->first->packet, &o->first->fds)) == ST_OK) {
+	while (o->first && (st = ipc_packet_send(o->fd, o->first->packet, &o->first->fds)) == ST_OK) {
 		first_drop(o);
 		o->since_ms = clock_mono_ms();
 	}

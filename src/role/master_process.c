@@ -197,19 +197,18 @@ static struct process *process_find(struct master *m, uint32_t id, uint32_t inst
 	return NULL;
 }
 
-/* SIGCHLD tells the rest. */
-static void hang_up(struct process *p)
+/* What it says from now on is not heard, and it is told nothing. */
+static void deaf(struct process *p)
 {
 	master_outbox_done(&p->outbox);
-	fd_close(&p->fd);
 	p->outbox.fd = -1;
+	fd_close(&p->fd); /* SIGCHLD tells the rest */
 }
 
-/* What it says from now on is not heard. */
 static void turn_away(struct process *p, const char *why)
 {
 	master_kill(p, why);
-	hang_up(p);
+	deaf(p);
 }
 
 /* A process blames another one: that is ended, if the two share a channel. But who talks to strangers may have been broken into, and
@@ -239,8 +238,8 @@ static void on_failed(struct master *m, struct process *p, const struct role_msg
 		turn_away(p, "cannot start");
 		return;
 	}
-	/* A first start that cannot succeed is no reason to try again and again. Others fail for the same reason as a rule: said once. */
-	if (!m->failed)
+	/* A first start that cannot succeed is no reason to try again and again. */
+	if (!m->failed) /* others fail for the same reason as a rule; the log has them all */
 		fprintf(stderr, "postrider: %s cannot start: %.*s\n", role_name(p->id), STR_FMT(msg->why));
 	m->failed = true;
 }
@@ -270,7 +269,7 @@ void master_hear(struct master *m, struct process *p)
 		else if (st == ST_CORRUPT)
 			turn_away(p, "does not speak the master's format");
 		else if (st != ST_AGAIN)
-			hang_up(p);
+			deaf(p);
 		arena_free(&a);
 		if (st != ST_OK)
 			break;

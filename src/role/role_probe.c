@@ -73,6 +73,21 @@ static bool try_reconnect(const struct role *r)
 
 	return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 || errno != EPERM;
 }
+/* Nor sending: with this flag it connects too, past Landlock, once a listener was shut down. */
+static bool try_fast_open(const struct role *r)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+
+	(void)r;
+	return sendto(-1, "", 0, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof(to)) >= 0 || errno != EPERM;
+}
+static bool try_fast_open_msg(const struct role *r)
+{
+	struct msghdr m = { .msg_name = NULL };
+
+	(void)r;
+	return sendmsg(-1, &m, MSG_FASTOPEN | MSG_NOSIGNAL) >= 0 || errno != EPERM;
+}
 static bool try_listen(const struct role *r) { return listen(r->listener_count ? r->listeners[0].fd : 3, 1) == 0; }
 
 static bool try_exec(const struct role *r)
@@ -96,6 +111,12 @@ static bool try_ptrace(const struct role *r) { (void)r; return ptrace(PTRACE_ATT
 static bool try_dumpable(const struct role *r) { (void)r; return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0; }
 static bool try_setuid(const struct role *r) { (void)r; return setresuid(0, 0, 0) == 0; }
 static bool try_kill(const struct role *r) { (void)r; return kill(getppid(), 0) == 0; }
+/* The kernel sends any signal to any process of the same user, when something arrives on a descriptor. */
+static bool try_kill_by_descriptor(const struct role *r)
+{
+	(void)r;
+	return fcntl(-1, F_SETOWN, getppid()) == 0 || errno != EPERM || fcntl(-1, F_SETSIG, SIGKILL) == 0 || errno != EPERM;
+}
 static bool try_io_uring(const struct role *r)
 {
 	(void)r;
@@ -125,6 +146,8 @@ static const struct {
 	{ "ptrace", try_ptrace, 0 },                 { "dumpable", try_dumpable, 0 },
 	{ "setuid", try_setuid, 0 },                 { "kill", try_kill, 0 },
 	{ "io_uring", try_io_uring, 0 },             { "map_executable", try_map_executable, 0 },
+	{ "fast_open", try_fast_open, SANDBOX_OUT }, { "fast_open_msg", try_fast_open_msg, SANDBOX_OUT },
+	{ "kill_by_descriptor", try_kill_by_descriptor, 0 },
 };
 
 void role_probe(const struct role *r)

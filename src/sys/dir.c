@@ -76,7 +76,8 @@ enum status file_replace(int at, const char *name, mode_t mode, struct str conte
 
 	if (snprintf(temporary, sizeof(temporary), "%s.new", name) >= (int)sizeof(temporary))
 		return ST_LIMIT;
-	CLEANUP(fd_close) int fd = openat(at, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	unlinkat(at, temporary, 0); /* of an interrupted run, or somebody's trap */
+	CLEANUP(fd_close) int fd = openat(at, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return fd_status(errno);
 	st = fd_write(fd, content);
@@ -126,6 +127,16 @@ enum status dir_lock(int at, const char *name, int *ret_fd, pid_t *ret_pid)
 	return ST_OK;
 }
 
+/* Does the process belong to whoever owns the file that names it, or the file to us? */
+static bool pid_believed(int fd, pid_t pid)
+{
+	char        path[40];
+	struct stat file, process;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return fstat(fd, &file) == 0 && (file.st_uid == geteuid() || (stat(path, &process) == 0 && file.st_uid == process.st_uid));
+}
+
 enum status dir_lock_holder(int at, const char *name, pid_t *ret_pid)
 {
 	CLEANUP(fd_close) int fd = openat(at, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -138,7 +149,7 @@ enum status dir_lock_holder(int at, const char *name, pid_t *ret_pid)
 	if (lock.l_type == F_UNLCK)
 		return ST_NOT_FOUND;
 	*ret_pid = pid_in(fd);
-	return ST_OK;
+	return pid_believed(fd, *ret_pid) ? ST_OK : ST_DENIED;
 }
 
 /* Socket names hold 107 octets: reach the directory by its descriptor, however long its path is. */
@@ -156,8 +167,9 @@ enum status dir_socket_listen(int at, const char *name, mode_t mode, int *ret_fd
 	if (fd < 0)
 		return fd_status(errno);
 	unlinkat(at, name, 0);
-	if (!socket_name(at, name, &addr) || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 64) < 0 ||
-	    fchmodat(at, name, mode, 0) < 0) {
+	/* Nobody can connect before listen(), so not before the mode is right, whatever the umask. */
+	if (!socket_name(at, name, &addr) || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || fchmodat(at, name, mode, 0) < 0 ||
+	    listen(fd, 64) < 0) {
 		enum status st = fd_status(errno);
 		close(fd);
 		return st;

@@ -2,6 +2,7 @@
 #include "sys/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/prctl.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -18,8 +19,8 @@
 /* Every role: memory, threads, time, descriptors it has, waiting. */
 static const int calls_base[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(pwrite64),
-	SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(lseek), SCMP_SYS(fstat),
-	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(shutdown),
+	SCMP_SYS(close), SCMP_SYS(dup), SCMP_SYS(lseek), SCMP_SYS(fstat),
+	SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6),
 	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),
@@ -46,6 +47,11 @@ static const int calls_accept[] = { SCMP_SYS(accept4), SCMP_SYS(accept) };
 
 static const int calls_out[] = { SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg) };
 
+/* Not F_SETOWN and F_SETSIG, by which the kernel sends signals to any process of the same user. */
+static const scmp_datum_t fcntl_commands[] = {
+	F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW,
+};
+
 #ifdef POSTRIDER_SANITIZED
 /* What the sanitizers' runtime asks for beside, to print a report; none opens or reaches anything. */
 static const int calls_sanitizer[] = {
@@ -67,6 +73,23 @@ static bool allow_if(scmp_filter_ctx f, int call, struct scmp_arg_cmp cmp)
 	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, call, 1, &cmp) >= 0;
 }
 
+/* Who may not connect may not do it by sending either: MSG_FASTOPEN does, past Landlock, on a listener that was shut down. */
+static bool allow_sending(scmp_filter_ctx f, unsigned needs)
+{
+	const scmp_datum_t refused = needs & SANDBOX_OUT ? 0 : MSG_FASTOPEN;
+
+	return allow_if(f, SCMP_SYS(sendto), SCMP_A3(SCMP_CMP_MASKED_EQ, refused, 0)) &&
+	       allow_if(f, SCMP_SYS(sendmsg), SCMP_A2(SCMP_CMP_MASKED_EQ, refused, 0));
+}
+
+static bool allow_fcntl(scmp_filter_ctx f)
+{
+	for (size_t i = 0; i < LEN(fcntl_commands); i++)
+		if (!allow_if(f, SCMP_SYS(fcntl), SCMP_A1_32(SCMP_CMP_EQ, fcntl_commands[i])))
+			return false;
+	return true;
+}
+
 /* Memory never becomes executable, new tasks are threads of this process, signals go to itself (abort), prctl only names
  * threads and memory, and sockets are only of the internet kinds. */
 static bool allow_checked(scmp_filter_ctx f, unsigned needs)
@@ -79,6 +102,7 @@ static bool allow_checked(scmp_filter_ctx f, unsigned needs)
 	    !allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) ||
 	    !allow_if(f, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA)) ||
 	    !allow_if(f, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread)) ||
+	    !allow_fcntl(f) || !allow_sending(f, needs) ||
 	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) < 0)
 		return false;
 	if ((needs & SANDBOX_FILES) && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2, SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS),

@@ -29,10 +29,10 @@ def assert_sealed(server):
     found, free = probe(server)
     assert set(found) == set(ROLES)
     for role, results in found.items():
-        assert len(results) >= 18, role
+        assert len(results) >= 21, role
         for name, result in results.items():
             if (role, name) in free:
-                assert role in ("dns", "remote") and name in ("socket_inet", "reconnect")
+                assert role in ("dns", "remote") and name in ("socket_inet", "reconnect", "fast_open", "fast_open_msg")
             else:
                 assert result == "refused", (role, name)
 

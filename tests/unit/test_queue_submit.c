@@ -141,6 +141,35 @@ static void test_refused(void **state)
 	rig_free(&r);
 }
 
+/* Fields that no honest asker sends. */
+static void test_refused_fields(void **state)
+{
+	char                              txid[QUEUE_TXID] = { 1 };
+	struct queue_rcpt                 rcpt = { STR("bob@demo.test") };
+	const struct queue_submit_request good = {
+		.txid = str_n(txid, sizeof(txid)), .from = STR("a@far.test"), .rcpts = &rcpt, .rcpt_count = 1, .session = STR("s"),
+		.peer = STR("192.0.2.1"), .size = strlen(MAIL), .content = STR(MAIL), .spool = -1,
+	};
+	struct queue_submit_request bad[] = { good, good, good, good, good };
+	struct rig                 *r = rig_new();
+
+	(void)state;
+	bad[0].session = STR("s\x1b[31m");
+	bad[1].peer = STR("192.0.2.1\n");
+	bad[2].received_ms = -1;
+	bad[3].received_ms = INT64_MAX;
+	rig_open(r);
+	for (size_t i = 0; i < LEN(bad); i++) {
+		struct fake_reply *a = fake_ipc_ask(queue_submit, r->q, IPC_QUEUE_SUBMIT, &bad[i]);
+
+		rig_settle(r);
+		assert_int_equal(over(a).result, i < 4 ? QUEUE_SUBMIT_INVALID : QUEUE_SUBMIT_QUEUED);
+	}
+	rig_resolve(r, "5");
+	rig_local(r, LOCAL_DELIVERED, "", "");
+	rig_free(&r);
+}
+
 /* Many submits in one transaction: one sync for all. */
 #ifdef POSTRIDER_FAULTS
 static uint64_t syncs;
@@ -326,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_idempotent), cmocka_unit_test(test_txids_trimmed), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_fields),
 		cmocka_unit_test(test_group_commit), cmocka_unit_test(test_large), cmocka_unit_test(test_large_refused),
 		cmocka_unit_test(test_small_window), cmocka_unit_test(test_floor),
 	};

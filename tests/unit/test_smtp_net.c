@@ -296,6 +296,7 @@ static void test_waiting_drain(void **state)
 {
 	pthread_t thread;
 	int       fd, other;
+	unsigned  code;
 
 	(void)state;
 	server.ask.hold = true;
@@ -305,7 +306,8 @@ static void test_waiting_drain(void **state)
 	assert_int_equal(hear(other), 421);
 	fake_ask_answer(&server.ask);
 	assert_int_equal(hear(fd), 250);
-	assert_int_equal(hear(fd), 421);
+	code = hear(fd);
+	assert_int_equal(code == 250 ? hear(fd) : code, 421); /* NOOP may have been faster than the drain */
 	assert_int_equal(hear(fd), 0);
 	close(fd);
 	close(other);
