@@ -300,8 +300,8 @@ static void test_waiting_drain(void **state)
 
 	(void)state;
 	server.ask.hold = true;
+	other = hello(SMTP_KIND_RELAY); /* first: the newest connection is told first */
 	fd = submitted(&server, 1);
-	other = hello(SMTP_KIND_RELAY);
 	assert_int_equal(pthread_create(&thread, NULL, drain_main, &server), 0);
 	assert_int_equal(hear(other), 421);
 	fake_ask_answer(&server.ask);
