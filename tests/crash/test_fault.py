@@ -95,6 +95,27 @@ def test_append_sync_fails(world):
     settled(world, book)
 
 
+@pytest.mark.plan("db.sync:03/3/mail.db:6:EIO")
+def test_repaired_without_mail(world):
+    """Nobody writes to carol, and her session goes on: her account is found by its mark and repaired all the same."""
+    for pattern in (r"sync failed: database set aside.*03/3/mail.db", r"account was repaired.*account=3", r'role=imap .*status=suspect'):
+        world.expect(pattern)
+    c = Imap(world.port(143), CAROL, PASSWORD)
+    told = {}
+    while "NO" not in told.values():
+        ident = "p%d" % len(told)
+        told[ident], _ = c.append(b"Drafts", content.make(ident, 2000))
+        assert len(told) < 50
+    world.wait_log("account was repaired")
+    told["later"], _ = c.append(b"Drafts", content.make("later", 2000))
+    assert told["later"] == "OK", c.text
+    c.select(b"Drafts")
+    there = [content.identify(literals[0])[0] for _, _, literals in c.messages(b"BODY.PEEK[]")]
+    assert sorted(there) == sorted(i for i, status in told.items() if status == "OK")
+    c.close()
+    settled(world, [])
+
+
 @pytest.mark.plan("local.deliver:dave@demo.test:1+:EIO")
 def test_poison_is_held(world):
     """Three attempts, then held with its reason; other mail goes on; released, it is delivered by a local that can."""

@@ -273,6 +273,17 @@ static void fresh_settle(struct store_unit *u, size_t accounts)
 	fault_record(&(struct fault_event){ .kind = FAULT_EVENT_MARK, .path = "settled" });
 }
 
+/* As a session does that is about to show it. */
+static void fresh_settle_one(struct store_unit *u, uint64_t account)
+{
+	struct store_account *a;
+
+	assert_ok(store_open(u->store, account, &a));
+	assert_ok(store_settle(a));
+	store_close(&a);
+	fault_record(&(struct fault_event){ .kind = FAULT_EVENT_MARK, .path = "settled" });
+}
+
 /* Settled together or one by one: one delivery each, the second to the first account is a large one. */
 static void fresh_history(struct fresh *c, struct store_unit *u, bool together)
 {
@@ -282,7 +293,7 @@ static void fresh_history(struct fresh *c, struct store_unit *u, bool together)
 		if (i == 1)
 			fresh_deliver(u->store, u->arena, i, 2);
 		if (!together)
-			fresh_settle(u, 1);
+			fresh_settle_one(u, i);
 	}
 	if (together)
 		fresh_settle(u, FRESH);

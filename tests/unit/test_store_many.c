@@ -199,6 +199,7 @@ static void test_suspect(void **state)
 		store_unit_deliver(a, u.arena, 2, STR("a: b\r\n\r\nnot"));
 		store_close(&a);
 	}
+	fault_set("disk.syncfs", "", 1, true, EIO); /* as it would: then each is asked for itself */
 	fault_set("db.sync", "02/2/mail.db", 1, false, EIO);
 	store_settle_all(u.store, u.arena, &settled, &n);
 	fault_clear();
@@ -251,6 +252,7 @@ static void test_repair_all(void **state)
 		store_unit_deliver(a, u.arena, 2, STR("a: b\r\n\r\nc"));
 		store_close(&a);
 	}
+	fault_set("disk.syncfs", "", 1, true, EIO);
 	fault_set("db.sync", "/mail.db", 1, true, EIO);
 	store_settle_all(u.store, u.arena, &settled, &n);
 	assert_int_equal(n, 3);
