@@ -340,5 +340,6 @@ def test_smtp_transcripts(server, strict):
 
 
 def test_imap_transcripts(server):
+    server.expect("sign-in failed")
     golden(server, "test_imap.py", "-m", "pytest", "-q", "-p", "no:cacheprovider", POSTRIDER_IMAP="127.0.0.1:%d" % server.port(143),
            POSTRIDER_IMAP_USER="dave@demo.test", POSTRIDER_IMAP_PASSWORD=PASSWORD)
