@@ -56,6 +56,9 @@ void db_rollback(struct db *db);                      /* nothing happens if none
  * transaction is open. */
 MUST_CHECK enum status db_flush(struct db *db);
 
+/* When nobody waits: checkpoint if the log is that long, so that a busy time begins with a short one. */
+MUST_CHECK enum status db_tidy(struct db *db, unsigned pages);
+
 /* Make all commits of this file so far durable: fdatasync of its log. ST_SUSPECT when it failed: the file is marked. */
 MUST_CHECK enum status db_sync(struct db *db);
 /* The log's descriptor-independent number: grows with every commit, so "is anything unsynced" can be asked. */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "db/db_internal.h"
 
+#define LOG_WAIT_PAGES 8000u /* readers may keep the log from starting over until it is so long; then they are waited for once */
 #define WAL_SALT_AT 16 /* https://sqlite.org/fileformat2.html#walformat */
 
 enum status db_result(struct db *db, int rc)
@@ -274,16 +275,34 @@ enum status db_commit_synced(struct db *db)
 /* After the commit and still under the lock. A failure here marks the file; the commit stands, and db_sync tells.
  * The log is synced first, and that is noted: what the checkpoint writes into the database must all stand in the part of the log
  * that a repair keeps. */
-static void checkpoint_if_long(struct db *db)
+static void checkpoint_if_long(struct db *db, unsigned pages)
 {
-	bool all;
+	bool all, wait = db->frames > MAX(2 * db->options.checkpoint_pages, LOG_WAIT_PAGES);
 
-	if (db->frames < db->options.checkpoint_pages || db->relaxed || db_sync_log(db) != ST_OK)
+	if (db->frames < pages || db->relaxed || db_sync_log(db) != ST_OK)
 		return;
 	note_synced(db, db->header.done);
-	/* Readers have kept the log from starting over for long: wait for them once. */
-	if (db_checkpoint(db, db->frames > 8 * db->options.checkpoint_pages, &all) == ST_OK && all)
-		note_synced(db, db->header.done);
+	if (db_checkpoint(db, wait, &all) != ST_OK || !all)
+		return;
+	note_synced(db, db->header.done);
+	db->frames = 0; /* the next commit starts the log over */
+}
+
+enum status db_tidy(struct db *db, unsigned pages)
+{
+	enum status st;
+
+	CHECK(db->txn == DB_TXN_NONE);
+	if (db->frames < pages)
+		return ST_OK;
+	st = db_file_lock(db->file, db->options.lock_ms);
+	if (st != ST_OK)
+		return st;
+	st = db_header_read(db->file, &db->header);
+	if (st == ST_OK && db_header_current(&db->header) && db->header.generation == db->generation && !db->header.suspect)
+		checkpoint_if_long(db, pages);
+	db_file_unlock(db->file);
+	return st;
 }
 
 enum status db_commit(struct db *db)
@@ -297,7 +316,7 @@ enum status db_commit(struct db *db)
 		return st;
 	}
 	if (db->txn == DB_TXN_WRITE) {
-		checkpoint_if_long(db);
+		checkpoint_if_long(db, db->options.checkpoint_pages);
 		db_file_unlock(db->file);
 	}
 	db->txn = DB_TXN_NONE;

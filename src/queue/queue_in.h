@@ -208,6 +208,8 @@ struct queue {
 	int64_t            reread;   /* queue time when they are tried again */
 	struct queue_msg  *ready, **ready_last; /* to start when the batch is answered */
 	int64_t            ticked, trouble_until; /* mono_ms; trouble_until 0: none */
+	int64_t            busy_at;               /* mono_ms: the last operation */
+	bool               tidy;                  /* since then the log was looked at */
 	uint32_t           troubles;
 	int                reserve_fd;
 	bool               reserve_held;

@@ -14,7 +14,10 @@
 #include "queue/queue_in.h"
 #include "sys/clock.h"
 
-#define LATER_TURN      50u   /* operations in a batch that nobody waits for */
+#define LATER_TURN      20u   /* operations that nobody waits for, in a batch of others */
+#define LATER_MAX       100u  /* and in a batch of their own */
+#define IDLE_MS         1000  /* after so long without operations the log is tidied */
+#define TIDY_PAGES      1000u /* if it has so many */
 #define LAZY_MAX        1000  /* committed operations that may wait for a sync */
 #define LAZY_MS         200   /* how long */
 #define TROUBLE_MS      1000  /* first pause after a failure, doubled up to the next line */
@@ -76,11 +79,11 @@ static struct queue_op *refuse(struct queue *q, struct queue_op *ops, enum queue
 }
 
 /* Some of what can wait: a stranger must not wait for hundreds of results that came at once. */
-static struct queue_op *later_take(struct queue *q)
+static struct queue_op *later_take(struct queue *q, unsigned max)
 {
 	struct queue_op *ops = q->later, **end = &ops;
 
-	for (unsigned n = 0; *end && n < LATER_TURN; n++)
+	for (unsigned n = 0; *end && n < max; n++)
 		end = &(*end)->next;
 	q->later = *end;
 	if (!q->later)
@@ -99,7 +102,7 @@ static struct queue_op *take_ops(struct queue *q)
 	append(&ops, q->first);
 	q->first = NULL;
 	q->last = &q->first;
-	append(&ops, later_take(q));
+	append(&ops, later_take(q, ops ? LATER_TURN : LATER_MAX));
 	pthread_mutex_unlock(&q->lock);
 	/* The rest of a very long list waits for the next batch, in front of what comes meanwhile. */
 	for (cut = ops; cut && ++n < QUEUE_BATCH_MAX; cut = cut->next)
@@ -406,8 +409,15 @@ bool queue_turn(struct queue *q)
 	if (q->trouble_until != 0)
 		return true;
 	ops = take_ops(q);
-	if (ops)
+	if (ops) {
+		q->busy_at = now;
+		q->tidy = false;
 		run_batch(q, ops);
+	} else if (!q->tidy && now >= q->busy_at + IDLE_MS) {
+		q->tidy = true;
+		if (db_tidy(q->db, TIDY_PAGES) != ST_OK)
+			log_debug("queue's log is not tidied");
+	}
 	if (q->lazy && (!q->threaded || now >= q->lazy_since + LAZY_MS))
 		sync_now(q);
 	start_ready(q);
@@ -431,6 +441,8 @@ static int64_t next_wake(struct queue *q)
 		return q->trouble_until;
 	if (q->lazy)
 		wake = MIN(wake, q->lazy_since + LAZY_MS);
+	if (!q->tidy)
+		wake = MIN(wake, q->busy_at + IDLE_MS);
 	if (q->next_due < INT64_MAX && q->ipc && !q->more && room(q))
 		wake = MIN(wake, now + MAX(q->next_due - queue_now(q), 0));
 	if (due_now(q))

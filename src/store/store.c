@@ -10,8 +10,8 @@
 #include "sys/disk.h"
 
 #define ROOT              "accounts"
-#define SETTLE_FS_AT      24 /* dirty accounts from which on one sync of the file system is cheaper */
-#define SETTLE_FRESH      24 /* a new one counts for so many: its database and directories are to be synced too, some 18 ms against 8 ms */
+#define SETTLE_EACH_US    60000 /* what syncing file by file may take; else the whole file system is synced at once */
+#define SYNC_FIRST_US     1000  /* what one file is taken to cost before any was synced */
 #define ACCOUNT_CACHE_KIB 128
 #define SETTLE_WAIT_MS    20
 #define ACCOUNT_LOG_PAGES 500
@@ -40,6 +40,7 @@ enum status store_new(int accounts_fd, const struct store_options *options, stru
 	s->options.watermark_percent = s->options.watermark_percent ? s->options.watermark_percent : 5;
 	s->options.watermark_octets = s->options.watermark_octets ? s->options.watermark_octets : 200 * MIB;
 	s->options.retention_ms = s->options.retention_ms ? s->options.retention_ms : INT64_C(86400000);
+	atomic_init(&s->sync_us, SYNC_FIRST_US);
 	pthread_mutex_init(&s->lock, NULL);
 	map_init(&s->idle);
 	map_init(&s->dirty);
@@ -384,7 +385,7 @@ bool store_dirty(struct store *s)
 	return dirty;
 }
 
-static size_t dirty_take(struct store *s, struct arena *arena, struct store_settled **ret, uint64_t **ret_generations, size_t *ret_weight)
+static size_t dirty_take(struct store *s, struct arena *arena, struct store_settled **ret, uint64_t **ret_generations, bool *ret_fresh)
 {
 	size_t     at = 0, n = 0;
 	struct str key;
@@ -393,7 +394,7 @@ static size_t dirty_take(struct store *s, struct arena *arena, struct store_sett
 	pthread_mutex_lock(&s->lock);
 	*ret = ARENA_ARRAY(arena, struct store_settled, s->dirty.count);
 	*ret_generations = ARENA_ARRAY(arena, uint64_t, s->dirty.count);
-	*ret_weight = 0;
+	*ret_fresh = false;
 	while (map_next(&s->dirty, &at, &key, &value)) {
 		uint64_t account;
 
@@ -401,7 +402,7 @@ static size_t dirty_take(struct store *s, struct arena *arena, struct store_sett
 		memcpy(&account, key.p, sizeof(account));
 		(*ret_generations)[n] = ((struct dirty *)value)->generation;
 		(*ret)[n++] = (struct store_settled){ .account = account, .modseq = ((struct dirty *)value)->modseq };
-		*ret_weight += ((struct dirty *)value)->fresh ? SETTLE_FRESH : 1;
+		*ret_fresh = *ret_fresh || ((struct dirty *)value)->fresh;
 		free(value);
 	}
 	map_done(&s->dirty);
@@ -443,6 +444,14 @@ static void settle_later(struct store *s, const struct store_settled *l)
 	store_close(&a);
 }
 
+/* The mean of the last few, roughly. */
+static void sync_took(struct store *s, int64_t us)
+{
+	int64_t before = atomic_load(&s->sync_us);
+
+	atomic_store(&s->sync_us, before + (us - before) / 8);
+}
+
 static void settle_each(struct store *s, struct store_settled *list, const uint64_t *generations, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -450,7 +459,10 @@ static void settle_each(struct store *s, struct store_settled *list, const uint6
 
 		list[i].status = settle_open(s, list[i].account, generations[i], &a);
 		if (list[i].status == ST_OK) {
+			int64_t began = clock_mono_us();
+
 			list[i].status = db_sync(a->db);
+			sync_took(s, clock_mono_us() - began);
 			store_close(&a);
 		}
 		if (list[i].status != ST_OK && list[i].status != ST_SUSPECT)
@@ -495,9 +507,13 @@ void store_settle_all(struct store *s, struct arena *arena, struct store_settled
 {
 	struct store_settled *list;
 	uint64_t             *generations;
-	size_t                weight, n = dirty_take(s, arena, &list, &generations, &weight);
+	bool                  fresh;
+	size_t                n = dirty_take(s, arena, &list, &generations, &fresh);
+	bool                  each = !fresh && (int64_t)n * atomic_load(&s->sync_us) < SETTLE_EACH_US;
 
-	if (weight < SETTLE_FS_AT || !settle_fs(s, list, generations, n, arena))
+	/* File by file is gentler: a sync of the file system makes queue's next one, and with it strangers, wait for all it writes. A new
+	 * account has its database and directories to be synced too: one by one some 18 ms against 8 ms. */
+	if (each || !settle_fs(s, list, generations, n, arena))
 		settle_each(s, list, generations, n);
 	*ret = list;
 	*ret_count = n;

@@ -2,6 +2,8 @@
 #ifndef STORE_STORE_INTERNAL_H
 #define STORE_STORE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include <pthread.h>
 
 #include "base/map.h"
@@ -33,6 +35,7 @@ struct store {
 	struct map           busy;   /* account -> number of its handles that are open */
 	pthread_cond_t       closed; /* one became idle */
 	struct map           dirty;  /* account -> struct dirty: committed here and not yet settled */
+	_Atomic int64_t      sync_us; /* what the sync of one account takes */
 	int64_t              space_at_ms; /* when free space was last looked at */
 	bool                 space_low, reserved;
 };

@@ -3,7 +3,7 @@
 
 #include <sys/resource.h>
 
-#define NICE 5
+#define NICE 10
 
 void thread_give_way(void)
 {

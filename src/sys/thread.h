@@ -2,7 +2,7 @@
 #ifndef SYS_THREAD_H
 #define SYS_THREAD_H
 
-/* Give way: while others have work, this thread gets about a third of what they get. It cannot be taken back. */
+/* Give way: while others have work, this thread gets about a tenth of what they get. It cannot be taken back. */
 void thread_give_way(void);
 
 #endif
