@@ -126,6 +126,12 @@ static void raw_done(struct raw *r)
 	free(r->file);
 }
 
+/* SQLite's own calls are a page each, and its VFS cuts longer ones off at 128 KiB. */
+static size_t piece(size_t n, size_t at)
+{
+	return MIN(n - at, (size_t)64 * KIB);
+}
+
 /* The first n octets; those behind the end of the file are zero. */
 static enum status raw_read(struct db *db, char *p, size_t n, uint64_t *ret_size)
 {
@@ -135,8 +141,8 @@ static enum status raw_read(struct db *db, char *p, size_t n, uint64_t *ret_size
 
 	if (st == ST_OK)
 		st = db_result(db, r.file->pMethods->xFileSize(r.file, &size));
-	if (st == ST_OK && size <= (sqlite3_int64)n) {
-		int rc = r.file->pMethods->xRead(r.file, p, (int)n, 0);
+	for (size_t at = 0; st == ST_OK && size <= (sqlite3_int64)n && at < n; at += piece(n, at)) {
+		int rc = r.file->pMethods->xRead(r.file, p + at, (int)piece(n, at), (sqlite3_int64)at);
 
 		st = rc == SQLITE_IOERR_SHORT_READ ? ST_OK : db_result(db, rc);
 	}
@@ -150,8 +156,8 @@ static enum status raw_write(struct db *db, struct str image)
 	struct raw  r;
 	enum status st = raw_open(db, true, &r);
 
-	if (st == ST_OK)
-		st = db_result(db, r.file->pMethods->xWrite(r.file, image.p, (int)image.n, 0));
+	for (size_t at = 0; st == ST_OK && at < image.n; at += piece(image.n, at))
+		st = db_result(db, r.file->pMethods->xWrite(r.file, image.p + at, (int)piece(image.n, at), (sqlite3_int64)at));
 	raw_done(&r);
 	return st;
 }

@@ -27,7 +27,7 @@ static const char schema_1[] =
 static const char *const  steps[] = { schema_1 };
 static const struct db_schema schema = { steps, LEN(steps) };
 
-const struct db_options queue_db_options = { .schema = &schema, .create = true, .cache_kib = 16384, .checkpoint_pages = 32000 };
+const struct db_options queue_db_options = { .schema = &schema, .create = true, .page_size = 8192, .cache_kib = 16384, .checkpoint_pages = 16000 };
 const struct db_options queue_db_read_options = { .schema = &schema, .cache_kib = 512 };
 
 /* ---- numbers of table meta ---- */

@@ -890,6 +890,43 @@ static void test_repair_interrupted(void **state)
 }
 #endif
 
+/* A new file is larger than what SQLite's VFS writes at once. */
+static void test_large_pages(void **state)
+{
+	struct db_options o = { .schema = &v1, .create = true, .page_size = 65536 };
+	struct db        *db;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_ok(db_open(PATH, &o, &db));
+		assert_ok(put(db, i, STR("x")));
+		assert_ok(db_sync(db));
+		db_close(&db);
+	}
+}
+
+/* When nobody waits a log that is long is copied, and one that is not stays. */
+static void test_tidy(void **state)
+{
+	struct db  *db = open_with(&v1, 100000);
+	struct stat before, after;
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++)
+		assert_ok(put(db, i, STR("x")));
+	assert_int_equal(fstatat(dir_fd, "sub/t.db", &before, 0), 0);
+	assert_ok(db_tidy(db, 10000));
+	assert_int_equal(fstatat(dir_fd, "sub/t.db", &after, 0), 0);
+	assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+	assert_ok(db_tidy(db, 40));
+	assert_int_equal(fstatat(dir_fd, "sub/t.db", &after, 0), 0);
+	assert_true(after.st_mtim.tv_nsec != before.st_mtim.tv_nsec || after.st_mtim.tv_sec != before.st_mtim.tv_sec);
+	assert_false(db_unsynced(db));
+	assert_ok(put(db, 50, STR("x")));
+	assert_true(db_unsynced(db));
+	db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -899,6 +936,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_synced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_checkpoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_large_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tidy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_concurrent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dead_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dead_committed, setup, teardown),
