@@ -108,6 +108,7 @@ def make_certificate(directory):
 class Server:
     name = "?"
     poll_s = 0.02  # how often it is asked whether its queue is empty
+    hold = False   # for who measures: let the processes that deliver stand still
 
     def __init__(self, directory, accounts=8, domain=DOMAIN):
         self.dir = directory
@@ -154,8 +155,9 @@ class Postrider(Server):
     name = "postrider"
     poll_s = 0.1  # each time is a process
 
-    def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None):
+    def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None, hold=False):
         super().__init__(directory, accounts)
+        self.hold = hold
         self.log_path = os.path.join(directory, "postrider.log")
         self.binary = postrider_binary()
         self.args = ["--lab"] * lab + (["--dns", dns] if dns else []) + (["--relay", relay] if relay else [])
