@@ -1,6 +1,7 @@
 /* base/map.c - see map.h. Linear probing; a removed slot keeps its place until the next growth. */
 #include "base/map.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,23 @@ static void *must_calloc(size_t count, size_t size)
 	return p;
 }
 
+/* Another one for each map, from one secret of the process. */
+static uint64_t seed_next(void)
+{
+	static _Atomic uint64_t next; /* 0: not drawn yet; two threads may draw, to no harm */
+	uint64_t                drawn;
+
+	if (atomic_load(&next) == 0) {
+		if (getrandom(&drawn, sizeof(drawn), GRND_NONBLOCK) != (ssize_t)sizeof(drawn))
+			drawn = (uint64_t)(uintptr_t)&drawn;
+		atomic_store(&next, drawn | 1);
+	}
+	return atomic_fetch_add(&next, 0x9e3779b97f4a7c16u); /* even: it never becomes 0 */
+}
+
 void map_init(struct map *m)
 {
-	*m = (struct map){ 0 };
-	if (getrandom(&m->seed, sizeof(m->seed), GRND_NONBLOCK) != (ssize_t)sizeof(m->seed))
-		m->seed = (uint64_t)(uintptr_t)m;
+	*m = (struct map){ .seed = seed_next() };
 }
 
 void map_done(struct map *m)
@@ -41,7 +54,7 @@ void map_done(struct map *m)
 
 static uint64_t hash_of(const struct map *m, struct str key)
 {
-	return (str_hash(key) ^ m->seed) * 0x9e3779b97f4a7c15u;
+	return str_hash_keyed(key, m->seed);
 }
 
 /* The slot that holds the key, or the free one where it belongs. cap > 0. */

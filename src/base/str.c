@@ -236,15 +236,20 @@ bool str_eq_secret(struct str a, struct str b)
 
 /* FNV-1a with a final mix (Fowler, Noll, Vo; murmur3's finaliser). Tables keyed by what
  * strangers send add a random seed of their own. */
-uint64_t str_hash(struct str s)
+uint64_t str_hash_keyed(struct str s, uint64_t key)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = 0xcbf29ce484222325u ^ key;
 
 	for (size_t i = 0; i < s.n; i++)
 		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
 	h ^= h >> 33;
 	h *= 0xff51afd7ed558ccdu;
 	return h ^ (h >> 33);
+}
+
+uint64_t str_hash(struct str s)
+{
+	return str_hash_keyed(s, 0);
 }
 
 bool str_is_ascii(struct str s)

@@ -78,6 +78,8 @@ MUST_CHECK bool str_to_c(struct str s, char *ret, size_t cap);
 bool str_eq_secret(struct str a, struct str b);
 
 uint64_t str_hash(struct str s);
+/* Begun from a secret key: what collides is not known to whoever chooses the strings. */
+uint64_t str_hash_keyed(struct str s, uint64_t key);
 bool     str_is_ascii(struct str s);       /* no octet over 127 */
 bool     str_has_ctl(struct str s);        /* an octet below 32, or 127 */
 bool     str_is_utf8(struct str s);        /* well-formed, RFC 3629; NUL counts as well-formed */
