@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -63,6 +64,8 @@ static void *flush_main(void *arg)
 			pthread_mutex_lock(&l->write_lock);
 		}
 	}
+	if (st != ST_OK) /* before anybody else may send: part of a frame may be gone, and nothing may follow it */
+		shutdown(l->fd, SHUT_RDWR);
 	while (l->rests)
 		rest_free(l, l->rests);
 	l->rest_octets = 0;
@@ -144,8 +147,9 @@ void ipc_cork(void)
 
 void ipc_cork_send(void)
 {
-	for (unsigned i = 0; i < cork.n; i++) {
-		struct ipc_link *l = cork.links[i];
+	/* Each is off the list before it is sent: at the end of a link callbacks run here, and may gather for any link again. */
+	while (cork.n > 0) {
+		struct ipc_link *l = cork.links[--cork.n];
 		enum status      st = ST_OK;
 
 		pthread_mutex_lock(&l->write_lock);
@@ -156,7 +160,6 @@ void ipc_cork_send(void)
 			ipc_link_kill(l);
 		ipc_link_unref(l);
 	}
-	cork.n = 0;
 }
 
 void ipc_uncork(void)
@@ -198,8 +201,15 @@ enum status ipc_link_send(struct ipc_link *l, const struct ipc_frame *head, cons
 	enum status st = ST_CLOSED;
 
 	pthread_mutex_lock(&l->write_lock);
-	while (l->rest_octets > LIMIT_IPC_BACKLOG && !atomic_load(&l->dead))
-		pthread_cond_wait(&l->flushed, &l->write_lock);
+	while (l->rest_octets > LIMIT_IPC_BACKLOG && !atomic_load(&l->dead)) {
+		if (cork.n == 0) {
+			pthread_cond_wait(&l->flushed, &l->write_lock);
+			continue;
+		}
+		pthread_mutex_unlock(&l->write_lock); /* other links need not wait with us */
+		ipc_cork_send();
+		pthread_mutex_lock(&l->write_lock);
+	}
 	if (!atomic_load(&l->dead))
 		st = frame_send(l, head, shape, msg);
 	pthread_mutex_unlock(&l->write_lock);

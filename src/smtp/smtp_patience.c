@@ -21,15 +21,20 @@ void smtp_patience_init(struct smtp_session *s)
 	s->patience.since_ms = clock_mono_ms();
 }
 
+/* A message was accepted: from then on there is time for the next. */
+static void note_messages(struct smtp_session *s)
+{
+	if (s->messages == s->patience.messages)
+		return;
+	s->patience.messages = s->messages;
+	s->patience.since_ms = clock_mono_ms();
+}
+
 const struct smtp_reply *smtp_patience_line(struct smtp_session *s)
 {
 	static const struct smtp_reply no_sign_in = { 421, "4.7.0", "Nobody signed in, connect again" };
 	static const struct smtp_reply no_message = { 421, "4.4.2", "No message came for too long" };
 
-	if (s->messages != s->patience.messages) {
-		s->patience.messages = s->messages;
-		s->patience.since_ms = clock_mono_ms();
-	}
 	if (must_sign_in(s) && ++s->patience.commands > LIMIT_SIGNIN_COMMANDS)
 		return &no_sign_in;
 	if (clock_mono_ms() < until_ms(s))
@@ -37,9 +42,11 @@ const struct smtp_reply *smtp_patience_line(struct smtp_session *s)
 	return must_sign_in(s) ? &no_sign_in : &no_message;
 }
 
-unsigned smtp_patience_ms(const struct smtp_session *s)
+unsigned smtp_patience_ms(struct smtp_session *s)
 {
-	int64_t left = until_ms(s) - clock_mono_ms();
+	int64_t left;
 
+	note_messages(s);
+	left = until_ms(s) - clock_mono_ms();
 	return (unsigned)MIN(MAX(left, 1), (int64_t)s->set->timeout_ms);
 }

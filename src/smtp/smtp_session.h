@@ -150,8 +150,8 @@ void smtp_check(const struct smtp_session *s);
 void smtp_patience_init(struct smtp_session *s);
 /* A line came: is it one too many, or too late? The reply that ends the session, or NULL. */
 const struct smtp_reply *smtp_patience_line(struct smtp_session *s);
-/* How long to wait for the next line: 1 to set->timeout_ms. */
-unsigned smtp_patience_ms(const struct smtp_session *s);
+/* How long to wait for the next line, asked before each one: 1 to set->timeout_ms. */
+unsigned smtp_patience_ms(struct smtp_session *s);
 
 /* ---- transaction ---- */
 void smtp_tx_begin(struct smtp_session *s);

@@ -32,6 +32,7 @@ struct timespec clock_deadline(int64_t ms)
 	struct timespec t;
 	int64_t         ns;
 
+	ms = ms < 0 ? 0 : ms; /* a negative tv_nsec would be refused, and not count as over */
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	ns = t.tv_nsec + ms % 1000 * 1000000;
 	t.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);

@@ -18,6 +18,7 @@
 #include "ipc/msg_dns.h"
 #include "ipc/msg_local.h"
 #include "ipc/msg_queue.h"
+#include "sys/clock.h"
 #include "sys/fd.h"
 
 /* A process has one and never frees it. Kept, so that none counts as leaked. */
@@ -516,6 +517,66 @@ static void test_standing_peer(void **state)
 	free(content);
 }
 
+static void ignored(void *arg, enum status st, const void *reply)
+{
+	(void)arg, (void)st, (void)reply;
+}
+
+static void ask_auth(void *arg, enum status st, const void *reply)
+{
+	struct auth_rcpt_request q = { .address = STR("again@demo.test") };
+
+	(void)reply;
+	assert_int_equal(st, ST_TEMP);
+	ipc_start(arg, ROLE_AUTH, IPC_ANY, IPC_AUTH_RCPT, &q, ignored, NULL);
+}
+
+/* While a corked thread sends what it has gathered, a link ends, and the callback asks on another that had its turn. */
+static void test_cork_end_of_link(void **state)
+{
+	struct ipc                *smtp = ipc_new(ROLE_SMTP, 0);
+	struct arena              *a = arena_new(NULL);
+	struct auth_rcpt_request   rcpt = { .address = STR("first@demo.test") };
+	struct queue_known_request known = { str_n("0123456789abcdef", 16) };
+	struct queue_known_reply   reply;
+	struct ipc_reader          in;
+	struct ipc_frame           f;
+	int                        auth[2], queue[2];
+
+	(void)state;
+	assert_int_equal(fd_pair(auth, false, 65536), ST_OK);
+	assert_int_equal(fd_pair(queue, false, 65536), ST_OK);
+	ipc_attach(smtp, true, ROLE_AUTH, 0, IPC_LANE_CONTROL, 1, auth[0]);
+	ipc_attach(smtp, true, ROLE_QUEUE, 0, IPC_LANE_CONTROL, 1, queue[0]);
+	assert_int_equal(shutdown(queue[0], SHUT_WR), 0); /* its reader sees nothing of it */
+	ipc_cork();
+	ipc_start(smtp, ROLE_AUTH, IPC_ANY, IPC_AUTH_RCPT, &rcpt, ignored, NULL);
+	ipc_start(smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_KNOWN, &known, ask_auth, smtp);
+	assert_int_equal(ipc_call(smtp, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_KNOWN, &known, a, &reply), ST_TEMP);
+	ipc_uncork();
+	ipc_reader_init(&in, auth[1]);
+	in.flags = MSG_DONTWAIT;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(ipc_reader_next(&in, &f), ST_OK);
+		assert_int_equal(f.type, IPC_AUTH_RCPT);
+	}
+	ipc_reader_done(&in);
+	close(auth[1]);
+	close(queue[1]);
+	arena_free(&a);
+}
+
+/* A deadline that has passed is one, too. */
+static void test_deadline_passed(void **state)
+{
+	(void)state;
+	for (int64_t ms = -3000; ms < 3000; ms += 7) {
+		struct timespec t = clock_deadline(ms);
+
+		assert_true(t.tv_nsec >= 0 && t.tv_nsec < 1000000000);
+	}
+}
+
 /* What a corked thread asks goes out at the end, in order. */
 static void test_cork(void **state)
 {
@@ -652,7 +713,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codec_all), cmocka_unit_test(test_codec_hostile), cmocka_unit_test(test_graph_has_no_circle),
 		cmocka_unit_test(test_calls),     cmocka_unit_test(test_lost_channel),  cmocka_unit_test(test_bad_peer),
-		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_standing_peer), cmocka_unit_test(test_cork), cmocka_unit_test(test_too_many_requests),
+		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_standing_peer), cmocka_unit_test(test_cork), cmocka_unit_test(test_cork_end_of_link), cmocka_unit_test(test_deadline_passed),
+		cmocka_unit_test(test_too_many_requests),
 		cmocka_unit_test(test_too_many_octets),
 	};
 

@@ -378,6 +378,7 @@ static void test_patience(void **state)
 	rig_to_data(&r);
 	nanosleep(&moment, NULL);
 	assert_int_equal(talk(&r, MESSAGE), 250); /* data is never cut short, and a message gives more time */
+	assert_true(r.conn.want.timeout_ms > 5 && r.conn.want.unit_ms > 5);
 	assert_int_equal(talk(&r, "NOOP\r\n"), 250);
 	nanosleep(&moment, NULL);
 	assert_int_equal(talk(&r, "NOOP\r\n"), 421);
