@@ -153,7 +153,7 @@ static void test_cases(void **state)
 static void test_bounds(void **state)
 {
 	enum { HOSTS = 50, ADDRESSES = 10 };
-	static char               names[HOSTS][16], mx[HOSTS][24], ips[HOSTS * ADDRESSES][20];
+	static char               names[HOSTS][24], mx[HOSTS][40], ips[HOSTS * ADDRESSES][40];
 	static struct fake_record rows[HOSTS * (1 + ADDRESSES) + 1];
 	struct fake_zone          zone = { .records = rows };
 	struct remote             remote = fake_remote(&zone);
@@ -164,7 +164,7 @@ static void test_bounds(void **state)
 	(void)state;
 	for (unsigned i = 0; i < HOSTS; i++) {
 		snprintf(names[i], sizeof(names[i]), "h%u.test", i);
-		snprintf(mx[i], sizeof(mx[i]), "%u %s", i / 2, names[i]);
+		snprintf(mx[i], sizeof(mx[i]), "%u h%u.test", i / 2, i);
 		rows[n++] = (struct fake_record){ "d.test", DNS_MX, mx[i] };
 		for (unsigned j = 0; j < ADDRESSES; j++) {
 			snprintf(ips[i * ADDRESSES + j], sizeof(ips[0]), "198.18.%u.%u", i, j);
