@@ -276,7 +276,7 @@ static void *ask_hold(void *arg)
 static void count_done(void *arg, enum status st, const void *reply)
 {
 	assert_true(st == ST_OK || !reply);
-	((unsigned *)arg)[st == ST_OK] += 1;
+	atomic_fetch_add(&((atomic_uint *)arg)[st == ST_OK], 1);
 }
 
 static void test_lost_channel(void **state)
@@ -285,7 +285,7 @@ static void test_lost_channel(void **state)
 	pthread_t                thread;
 	void                    *st;
 	struct queue_known_reply reply;
-	unsigned                 done[2] = { 0, 0 };
+	atomic_uint              done[2] = { 0, 0 };
 
 	(void)state;
 	pthread_create(&thread, NULL, ask_hold, p);
@@ -295,7 +295,9 @@ static void test_lost_channel(void **state)
 	connect_pair(p, 2); /* a new epoch: what was open on the old pair is lost */
 	pthread_join(thread, &st);
 	assert_int_equal((uintptr_t)st, ST_TEMP);
-	assert_int_equal(done[0], 1);
+	while (atomic_load(&done[0]) == 0) /* another thread may still be telling it */
+		usleep(1000);
+	assert_int_equal(atomic_load(&done[0]), 1);
 	assert_int_equal(ask(p, STR("again"), &reply), ST_OK);
 	for (unsigned i = 0; i < 2; i++) /* late: goes nowhere */
 		ipc_reply(p->held[i], ST_OK, &(struct queue_known_reply){ .known = true });
