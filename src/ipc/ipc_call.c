@@ -37,7 +37,7 @@ static void wait_end(struct ipc_wait *w, enum status st, const void *reply)
 		free(w);
 		return;
 	}
-	w->status = st;
+	atomic_store(&w->status, st);
 	sem_post(&w->over);
 }
 
@@ -131,7 +131,7 @@ static enum status wait_for(struct ipc_link *l, struct ipc_wait *w, uint64_t num
 			continue;
 		break;
 	}
-	return w->status;
+	return (enum status)atomic_load(&w->status);
 }
 
 enum status ipc_call(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, struct arena *a,

@@ -20,7 +20,7 @@ struct ipc_wait {
 	int64_t         deadline_ms; /* monotonic */
 	/* waiting thread */
 	sem_t         over; /* status and reply are there; not the link's lock, which the reader needs for the next answer */
-	enum status   status;
+	_Atomic unsigned status; /* stored last: for tools that do not know that a semaphore orders, too */
 	struct arena *arena;
 	void         *reply;
 	/* or callback */
