@@ -61,7 +61,7 @@ MUST_CHECK enum status db_tidy(struct db *db, unsigned pages);
 
 /* Make all commits of this file so far durable: fdatasync of its log. ST_SUSPECT when it failed: the file is marked. */
 MUST_CHECK enum status db_sync(struct db *db);
-/* The log's descriptor-independent number: grows with every commit, so "is anything unsynced" can be asked. */
+/* The log's descriptor-independent number: grows with every commit that is complete. */
 uint64_t db_commits(const struct db *db);
 /* Is anything in this file not yet durable, whoever committed it. One pread. */
 bool db_unsynced(const struct db *db);

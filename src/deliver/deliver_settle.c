@@ -2,8 +2,8 @@
  *
  * Which settling covers a delivery? The settler takes d->committed first and calls store_settle_all then, so all that it took was
  * committed before. But an account may be settled between a commit and its place in the list, and that settling may have failed:
- * then the next one does not name the account. So each failure is remembered with the number of its settling, and whatever began
- * before that settling ended counts as failed with it.
+ * then the next one does not name the account, or names it as repaired. So each failure is remembered with the number of its
+ * settling, and whatever began before that settling ended counts as failed with it.
  *
  * A failed sync sets the account aside (store.h). The next delivery to it repairs it, which drops what was committed and not
  * durable: so first all that was committed there is settled and answered, and no settling runs meanwhile.
@@ -75,20 +75,16 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 {
 	struct arena         *a = arena_new(NULL);
 	struct store_settled *settled;
-	struct map            unsure;
 	size_t                count = 0;
 	struct task          *next;
 
-	map_init(&unsure);
 	store_settle_all(d->store, a, &settled, &count);
 	(void)store_full(d->store); /* looks at the space, and takes the reserve back */
 	for (size_t i = 0; i < count; i++) {
 		if (settled[i].status == ST_OK)
 			ipc_bus_send(d->ipc, settled[i].account, BUS_KIND_MAIL, settled[i].modseq);
-		else if (settled[i].status == ST_SUSPECT)
-			failure_note(d, settled[i].account, settled[i].status, number);
 		else
-			map_put_u64(&unsure, settled[i].account, &unsure);
+			failure_note(d, settled[i].account, settled[i].status, number);
 	}
 	pthread_mutex_lock(&d->lock);
 	d->settlings = number;
@@ -97,13 +93,12 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 	for (; tasks; tasks = next) {
 		next = tasks->next;
 		/* Even when the sync has failed: another process may have synced this one's commit before, and the repair keeps it then. */
-		if (has_failed(d, tasks) || map_find_u64(&unsure, tasks->account))
+		if (has_failed(d, tasks))
 			deliver_answer_unsure(tasks->r);
 		else
 			deliver_answer(tasks->r, LOCAL_DELIVERED, STR("2.1.5"), STR(""));
 	}
 	ipc_uncork();
-	map_done(&unsure);
 	arena_free(&a);
 }
 

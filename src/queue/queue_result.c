@@ -217,16 +217,18 @@ static enum status result_apply(struct queue *q, struct queue_op *op)
 {
 	struct queue_msg *m = CONTAINER_OF(op, struct queue_msg, op);
 	enum status       st = ST_OK;
+	bool              there; /* or an administrator has removed it in this batch: its recipients must not come back */
 
 	if (!m->decided)
 		decide(m);
 	if (gone(m)) {
 		st = queue_db_delete(q, m->id);
 	} else {
-		for (size_t i = 0; i < m->rcpt_count && st == ST_OK && !m->held; i++)
+		st = message_write(m);
+		there = st == ST_OK && db_changed(q->db) > 0;
+		for (size_t i = 0; i < m->rcpt_count && there && st == ST_OK && !m->held; i++)
 			if (!m->rcpts[i].final)
 				st = rcpt_write(m, &m->rcpts[i]);
-		st = st == ST_OK ? message_write(m) : st;
 	}
 	if (m->notice && st == ST_OK)
 		st = queue_db_insert(q, m->notice, str_n(m->notice->content, m->notice->size), m->notice->in_window);

@@ -452,6 +452,14 @@ static void sync_took(struct store *s, int64_t us)
 	atomic_store(&s->sync_us, before + (us - before) / 8);
 }
 
+/* The whole file system was synced instead: what a slow moment has made of the mean is forgotten by and by, and then tried again. */
+static void sync_untried(struct store *s)
+{
+	int64_t before = atomic_load(&s->sync_us);
+
+	atomic_store(&s->sync_us, before - (before - SYNC_FIRST_US) / 64);
+}
+
 static void settle_each(struct store *s, struct store_settled *list, const uint64_t *generations, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -488,6 +496,7 @@ static bool settle_fs(struct store *s, struct store_settled *list, const uint64_
 	}
 	if (disk_sync_fs(s->fd) != ST_OK)
 		return false;
+	sync_untried(s);
 	for (size_t i = 0; i < n; i++) {
 		struct store_account *a = NULL;
 

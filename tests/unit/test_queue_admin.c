@@ -119,6 +119,33 @@ static void test_remove(void **state)
 	rig_free(&r);
 }
 
+/* Removed in the batch that holds its result too: its recipients do not come back without it. */
+static void test_remove_overtakes(void **state)
+{
+	struct rig     *r = rig_new();
+	struct db      *db;
+	struct db_stmt *s;
+	char            path[64];
+	uint64_t        id, count = 0;
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	fake_ipc_answer(fake_ipc_next(IPC_AUTH_RESOLVE), ST_TEMP, NULL); /* it waits; nobody waits for that to be written */
+	assert_int_equal(queue_remove(r->q, id, &count), ST_OK);
+	assert_int_equal(count, 1);
+	rig_settle(r);
+	assert_int_equal(rig_messages(r), 0);
+	snprintf(path, sizeof(path), "%s/queue.db", r->options.root);
+	assert_int_equal(db_open(path, &queue_db_read_options, &db), ST_OK);
+	s = db_sql(db, "SELECT count(*) FROM rcpt");
+	assert_int_equal(db_step(s), ST_OK);
+	assert_int_equal(db_u64(s, 0), 0);
+	db_done(s);
+	db_close(&db);
+	rig_free(&r);
+}
+
 /* A command, while no server runs. */
 static void test_no_server(void **state)
 {
@@ -253,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),      cmocka_unit_test(test_show_and_retry), cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_remove_overtakes),
 		cmocka_unit_test(test_no_server), cmocka_unit_test(test_damaged),        cmocka_unit_test(test_purge),
 		cmocka_unit_test(test_unreadable),
 	};
