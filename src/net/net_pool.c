@@ -1,7 +1,7 @@
 /* net/net_pool.c - the threads.
  *
  * Every worker waits for events itself and runs the connection that it gets: no hand-over. Connections that are owned but have no
- * thread (woken, timed out, accepted in a batch) stand in the queue; a worker takes from it and from the poll set in turn.
+ * thread (woken, timed out, accepted in a batch) stand in the queue; a worker takes a few of them and from the poll set in turn.
  *
  * Growth. A handler may block, and then another thread must wait for events; but while handlers are merely busy, more
  * threads than processors only cost switches. What a thread does cannot be seen from outside, so the keeper looks every NET_TICK_MS

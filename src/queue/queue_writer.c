@@ -4,8 +4,8 @@
  *   WORKING --sync fails, or ST_SUSPECT--> TROUBLE: nothing is written; submits are refused
  *   TROUBLE --after 1 s, 2 s, ... 60 s---> close, db_repair (leaves the refused batch out), open, repeat what was kept --> WORKING
  *
- * Operations wait in order: q->kept (to be repeated), then q->first; in q->later those that nobody waits for. Those of a committed batch stand in q->lazy until the
- * next sync. An operation is finished once: ST_OK after the sync, or a failure when it is given up for good; results are never
+ * Operations wait in order: q->kept (to be repeated), then q->first; in q->later those that nobody waits for. Those of a committed
+ * batch stand in q->lazy until the next sync. An operation is finished once: ST_OK after the sync, or a failure when it is given up for good; results are never
  * given up, they are repeated until they are on stable storage, because a delivery that was made must not be made again.
  */
 #include <stdlib.h>

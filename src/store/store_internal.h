@@ -2,9 +2,8 @@
 #ifndef STORE_STORE_INTERNAL_H
 #define STORE_STORE_INTERNAL_H
 
-#include <stdatomic.h>
-
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/map.h"
 #include "db/db.h"
