@@ -27,6 +27,9 @@
 #define LIMIT_SMTP_BARREN_MS ((unsigned)3600 * 1000) /* between accepted messages of a session: at the next command 421 */
 #define LIMIT_SMTP_RCPT_COMMANDS ((unsigned)5000) /* RCPT, refused ones too, without a message accepted, then 421 */
 #define LIMIT_SMTP_AUTH_FAILURES ((unsigned)5)    /* wrong passwords in one session, then 421 */
+#define LIMIT_ENVID          ((size_t)100)        /* RFC 3461 §4.4 */
+#define LIMIT_ORCPT          ((size_t)512)        /* RFC 3461 §4.2: 500, with the address type */
+#define LIMIT_REPLY_TEXT     ((size_t)400)        /* of one of our replies, from another process or a filter */
 #define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
 
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */

@@ -120,7 +120,7 @@ static enum status target_add(struct walk *w, uint64_t account, struct str addre
 		w->targets = more;
 		w->room = w->room * 2 + 1;
 	}
-	w->targets[w->count++] = (struct auth_target){ account, arena_dup(w->a, address) };
+	w->targets[w->count++] = (struct auth_target){ .account = account, .address = arena_dup(w->a, address) };
 	if (w->mapped)
 		map_put(&w->taken, address, w);
 	return ST_OK;

@@ -11,22 +11,41 @@
 
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
+#define LIMIT_RELAY  (LIMIT_DOMAIN + 16) /* "host:port" */
 
 /* ---- auth ---- */
 
 static const struct ipc_field auth_rcpt_request[] = {
 	IPC_STR(struct auth_rcpt_request, address, LIMIT_ADDRESS),
+	IPC_STR(struct auth_rcpt_request, from, LIMIT_ADDRESS),
+	IPC_STR(struct auth_rcpt_request, peer, LIMIT_IP_TEXT),
+	IPC_STR(struct auth_rcpt_request, helo, LIMIT_DOMAIN),
+	IPC_STR(struct auth_rcpt_request, session, LIMIT_SESSION_ID),
+	IPC_U64(struct auth_rcpt_request, account),
+	IPC_U64(struct auth_rcpt_request, size),
+	IPC_BOOL(struct auth_rcpt_request, first),
+	IPC_BOOL(struct auth_rcpt_request, exempt),
 };
 static const struct ipc_field auth_rcpt_reply[] = {
 	IPC_ENUM(struct auth_rcpt_reply, kind, AUTH_RCPT_LAST),
+	IPC_STR(struct auth_rcpt_reply, relay, LIMIT_RELAY),
+	IPC_U32(struct auth_rcpt_reply, code),
+	IPC_STR(struct auth_rcpt_reply, enhanced, LIMIT_CODE),
+	IPC_STR(struct auth_rcpt_reply, text, LIMIT_REPLY_TEXT),
+	IPC_U32(struct auth_rcpt_reply, delay_ms),
 };
 static const struct ipc_field auth_target[] = {
 	IPC_U64(struct auth_target, account),
 	IPC_STR(struct auth_target, address, LIMIT_ADDRESS),
+	IPC_STR(struct auth_target, relay, LIMIT_RELAY),
+	IPC_BOOL(struct auth_target, forward),
+	IPC_STR(struct auth_target, from, LIMIT_ADDRESS),
+	IPC_U64(struct auth_target, quota_octets),
 };
 static const struct ipc_shape auth_target_shape = IPC_SHAPE(auth_target, auth_target);
 static const struct ipc_field auth_resolve_request[] = {
 	IPC_STR(struct auth_resolve_request, address, LIMIT_ADDRESS),
+	IPC_STR(struct auth_resolve_request, from, LIMIT_ADDRESS),
 };
 static const struct ipc_field auth_resolve_reply[] = {
 	IPC_LIST(struct auth_resolve_reply, targets, target_count, LIMIT_ALIAS_TARGETS, &auth_target_shape),
@@ -133,6 +152,8 @@ static const struct ipc_field auth_purged_request[] = {
 
 static const struct ipc_field queue_rcpt[] = {
 	IPC_STR(struct queue_rcpt, address, LIMIT_ADDRESS),
+	IPC_U32(struct queue_rcpt, notify),
+	IPC_STR(struct queue_rcpt, orcpt, LIMIT_ORCPT),
 };
 static const struct ipc_shape queue_rcpt_shape = IPC_SHAPE(queue_rcpt, queue_rcpt);
 static const struct ipc_field queue_submit_request[] = {
@@ -147,6 +168,10 @@ static const struct ipc_field queue_submit_request[] = {
 	IPC_U64(struct queue_submit_request, size),
 	IPC_STR(struct queue_submit_request, content, LIMIT_INLINE),
 	IPC_FD(struct queue_submit_request, spool),
+	IPC_STR(struct queue_submit_request, envid, LIMIT_ENVID),
+	IPC_I64(struct queue_submit_request, hold_until_ms),
+	IPC_I64(struct queue_submit_request, deliver_by_ms),
+	IPC_I64(struct queue_submit_request, priority),
 };
 static const struct ipc_field queue_submit_reply[] = {
 	IPC_ENUM(struct queue_submit_reply, result, QUEUE_SUBMIT_LAST),
@@ -256,7 +281,7 @@ static const struct ipc_shape remote_rcpt_shape = IPC_SHAPE(remote_rcpt, remote_
 static const struct ipc_field remote_deliver_request[] = {
 	IPC_U64(struct remote_deliver_request, message),
 	IPC_STR(struct remote_deliver_request, domain, LIMIT_DOMAIN),
-	IPC_STR(struct remote_deliver_request, relay, LIMIT_DOMAIN + 16),
+	IPC_STR(struct remote_deliver_request, relay, LIMIT_RELAY),
 	IPC_STR(struct remote_deliver_request, from, LIMIT_ADDRESS),
 	IPC_LIST(struct remote_deliver_request, rcpts, rcpt_count, LIMIT_RCPTS, &remote_rcpt_shape),
 	IPC_U32(struct remote_deliver_request, flags),

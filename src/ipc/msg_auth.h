@@ -9,19 +9,35 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-/* IPC_AUTH_RCPT: may this be a recipient? Answered from memory, never waits. */
+/* IPC_AUTH_RCPT: may this be a recipient, for this sender and this peer, now? Answered from memory, never waits. */
 enum auth_rcpt_kind {
 	AUTH_RCPT_LOCAL,   /* ours, and there is somebody */
 	AUTH_RCPT_FOREIGN, /* not our domain: relaying */
 	AUTH_RCPT_UNKNOWN, /* our domain, nobody of that name */
-	AUTH_RCPT_CLOSED,  /* ours, disabled or over quota for now */
-	AUTH_RCPT_LAST = AUTH_RCPT_CLOSED,
+	AUTH_RCPT_CLOSED,  /* ours, disabled for now */
+	AUTH_RCPT_RELAY,   /* a domain that we relay for; whoever is a recipient there is not known here, or was asked before */
+	AUTH_RCPT_PROBE,   /* such a domain, and its host must be asked first: reply.relay */
+	AUTH_RCPT_FULL,    /* ours, over quota */
+	AUTH_RCPT_REFUSED, /* a list that is closed to this sender */
+	AUTH_RCPT_LATER,   /* greylisted, or a limit: reply.text says which */
+	AUTH_RCPT_LAST = AUTH_RCPT_LATER,
 };
 struct auth_rcpt_request {
 	struct str address;
+	struct str from;       /* reverse-path, canonical; "" is the null one */
+	struct str peer, helo; /* peer: IP address as text */
+	struct str session;
+	uint64_t   account; /* signed in, or 0 */
+	uint64_t   size;    /* declared; 0: not */
+	bool       first;   /* of its transaction */
+	bool       exempt;  /* of limits: a listener or peer that the configuration trusts */
 };
 struct auth_rcpt_reply {
 	enum auth_rcpt_kind kind;
+	struct str          relay; /* PROBE: "host:port", or "" for the domain's MX */
+	uint32_t            code;  /* reply to the peer, with enhanced and text; 0: the kind's own */
+	struct str          enhanced, text;
+	uint32_t            delay_ms; /* the reply is held back so long (tarpit) */
 };
 
 /* IPC_AUTH_RESOLVE: where does mail for this address go? Aliases followed to the end, each target once.
@@ -29,9 +45,14 @@ struct auth_rcpt_reply {
 struct auth_target {
 	uint64_t   account; /* 0: a foreign address */
 	struct str address; /* of the account, or the foreign one */
+	struct str relay;   /* foreign: "host:port" of the route; "" for the usual way */
+	bool       forward; /* foreign, and reached through an alias of ours: `from` is the reverse-path it goes out with (SRS) */
+	struct str from;
+	uint64_t   quota_octets; /* account: 0 for none */
 };
 struct auth_resolve_request {
 	struct str address;
+	struct str from; /* reverse-path of the message */
 };
 struct auth_resolve_reply {
 	struct auth_target *targets;

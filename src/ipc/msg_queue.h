@@ -15,10 +15,26 @@ enum queue_flag { /* bit mask, stored */
 	QUEUE_FLAG_8BIT     = 1u << 1,
 	QUEUE_FLAG_SUBMIT   = 1u << 2, /* from an account of ours */
 	QUEUE_FLAG_BOUNCE   = 1u << 3, /* a DSN: its failure makes none */
+	QUEUE_FLAG_REQUIRETLS = 1u << 4, /* RFC 8689 §4: only over verified TLS to servers that keep to it */
+	QUEUE_FLAG_TLS_OPTIONAL = 1u << 5, /* "TLS-Required: No", RFC 8689 §5 */
+	QUEUE_FLAG_HOLD     = 1u << 6, /* quarantined by a filter: held until an administrator releases it */
+	QUEUE_FLAG_FILTER   = 1u << 7, /* goes to the content filter first */
+	QUEUE_FLAG_RET_HDRS = 1u << 8, /* RFC 3461 §4.3: RET=HDRS; a report returns the header only */
+	QUEUE_FLAG_BY_NOTIFY = 1u << 9, /* RFC 2852 §4: past deliver_by_ms tell the sender, and go on; without it, give up */
+	QUEUE_FLAG_BY_TRACE = 1u << 10, /* RFC 2852 §4: "T" */
+};
+
+enum queue_notify { /* bit mask, RFC 3461 §4.1; 0: not given, which means FAILURE and DELAY */
+	QUEUE_NOTIFY_NEVER   = 1u << 0, /* alone */
+	QUEUE_NOTIFY_SUCCESS = 1u << 1,
+	QUEUE_NOTIFY_FAILURE = 1u << 2,
+	QUEUE_NOTIFY_DELAY   = 1u << 3,
 };
 
 struct queue_rcpt {
 	struct str address; /* as given in RCPT, canonical form */
+	uint32_t   notify;  /* mask of enum queue_notify */
+	struct str orcpt;   /* RFC 3461 §4.2, decoded: "rfc822;bob@example.org"; "" if not given */
 };
 
 /* IPC_QUEUE_SUBMIT. The reply comes after the commit is on stable storage. ST_OK and result QUEUED: ours now. Another result:
@@ -43,6 +59,10 @@ struct queue_submit_request {
 	uint64_t           size; /* of the content, octets */
 	struct str         content; /* if size <= LIMIT_INLINE */
 	int                spool;   /* else the descriptor of IPC_QUEUE_SPOOL, written from 0 to size */
+	struct str         envid;   /* RFC 3461 §4.4, decoded from xtext; "" if not given */
+	int64_t            hold_until_ms; /* wall clock, RFC 4865: not sent before; 0: at once */
+	int64_t            deliver_by_ms; /* wall clock, RFC 2852; 0: no limit */
+	int64_t            priority;      /* RFC 6710: -9 to 9 */
 };
 struct queue_submit_reply {
 	enum queue_submit_result result;

@@ -58,7 +58,7 @@ static void resolve_answer(struct queue_msg *m, struct queue_rcpt_row *r, const 
 	pthread_mutex_lock(&m->lock);
 	r->found = ARENA_ARRAY(m->arena, struct auth_target, reply->target_count);
 	for (size_t i = 0; i < reply->target_count; i++)
-		r->found[i] = (struct auth_target){ reply->targets[i].account, arena_dup(m->arena, reply->targets[i].address) };
+		r->found[i] = (struct auth_target){ .account = reply->targets[i].account, .address = arena_dup(m->arena, reply->targets[i].address) };
 	pthread_mutex_unlock(&m->lock);
 	r->found_count = reply->target_count;
 }
@@ -91,7 +91,7 @@ static void resolve_done(void *arg, enum status st, const void *reply)
 
 static void resolve_start(struct queue_job *job)
 {
-	struct auth_resolve_request request = { job->rcpt->address };
+	struct auth_resolve_request request = { .address = job->rcpt->address, .from = job->msg->from };
 
 	job_start(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_RESOLVE, &request, resolve_done);
 }

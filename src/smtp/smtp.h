@@ -42,7 +42,8 @@ typedef void smtp_submit_fn(void *arg, enum status st, const struct queue_submit
 
 /* What a session asks. Each but submit may block; any status that is not named counts as "not now". ctx is smtp_env.ask_ctx. */
 struct smtp_ask {
-	enum status (*rcpt)(void *ctx, struct str address, enum auth_rcpt_kind *ret);                /* IPC_AUTH_RCPT */
+	enum status (*rcpt)(void *ctx, const struct auth_rcpt_request *request, struct arena *a,     /* IPC_AUTH_RCPT */
+			    struct auth_rcpt_reply *ret);
 	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,   /* IPC_AUTH_LOGIN */
 			     struct auth_login_reply *ret);
 	enum status (*sender)(void *ctx, uint64_t account, struct str address);                      /* IPC_AUTH_SENDER */

@@ -7,16 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-static enum status ask_rcpt(void *ctx, struct str address, enum auth_rcpt_kind *ret)
+static enum status ask_rcpt(void *ctx, const struct auth_rcpt_request *request, struct arena *a, struct auth_rcpt_reply *ret)
 {
-	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
-	struct auth_rcpt_reply reply;
-	enum status            st;
-
-	st = ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_RCPT, &(struct auth_rcpt_request){ address }, a, &reply);
-	if (st == ST_OK)
-		*ret = reply.kind;
-	return st;
+	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_RCPT, request, a, ret);
 }
 
 static enum status ask_login(void *ctx, const struct auth_login_request *request, struct arena *a, struct auth_login_reply *ret)

@@ -23,20 +23,45 @@ static const struct smtp_reply far_too_many = { 421, "4.7.0", "Too many recipien
 static const struct smtp_reply relaying = { 550, "5.7.1", "Relaying denied: not a domain of ours, and not signed in" };
 static const struct smtp_reply unknown = { 550, "5.1.1", "No such recipient" };
 static const struct smtp_reply closed = { 452, "4.2.1", "Recipient takes no mail now, try again later" };
+static const struct smtp_reply full = { 452, "4.2.2", "Recipient's mailbox is full, try again later" };
+static const struct smtp_reply refused = { 550, "5.7.2", "Recipient is a list that is closed to you" };
 static const struct smtp_reply later = { 451, "4.3.0", "Recipient cannot be checked now, try again later" };
+
+/* ST_OK or not now. The reply lives in `a`. */
+static enum status ask(struct smtp_session *s, struct str address, struct arena *a, struct auth_rcpt_reply *ret)
+{
+	const struct auth_rcpt_request request = {
+		.address = address,
+		.from = s->tx.from,
+		.peer = str_of(s->info->peer),
+		.helo = buf_str(&s->hello),
+		.session = str_of(s->info->id),
+		.account = s->account,
+		.size = s->tx.declared_octets,
+		.first = s->tx.rcpt_count == 0,
+	};
+
+	return s->env->ask->rcpt(s->env->ask_ctx, &request, a, ret);
+}
 
 /* The one table from auth's word to ours. NULL: accepted. */
 static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address)
 {
-	enum auth_rcpt_kind kind;
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct auth_rcpt_reply r;
 
-	if (s->env->ask->rcpt(s->env->ask_ctx, address, &kind) != ST_OK)
+	if (ask(s, address, a, &r) != ST_OK)
 		return &later;
-	switch (kind) {
-	case AUTH_RCPT_LOCAL: return NULL;
+	switch (r.kind) {
+	case AUTH_RCPT_LOCAL:
+	case AUTH_RCPT_RELAY: return NULL;
 	case AUTH_RCPT_FOREIGN: return s->signed_in ? NULL : &relaying;
 	case AUTH_RCPT_UNKNOWN: return &unknown;
 	case AUTH_RCPT_CLOSED: return &closed;
+	case AUTH_RCPT_FULL: return &full;
+	case AUTH_RCPT_REFUSED: return &refused;
+	case AUTH_RCPT_PROBE:
+	case AUTH_RCPT_LATER: break;
 	}
 	return &later;
 }
@@ -45,16 +70,17 @@ static const struct smtp_reply *recipient_check(struct smtp_session *s, struct s
  * at the nearest domain above it that is ours. */
 static enum address_err postmaster_find(struct smtp_session *s, struct address_canon *ret)
 {
-	enum address_err    err = address_canon_of(s->set->postmaster, false, ret);
-	struct address_canon at = *ret;
-	enum auth_rcpt_kind kind;
-	char                text[LIMIT_ADDRESS];
-	struct str          label, parent;
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	enum address_err       err = address_canon_of(s->set->postmaster, false, ret);
+	struct address_canon   at = *ret;
+	struct auth_rcpt_reply r;
+	char                   text[LIMIT_ADDRESS];
+	struct str             label, parent;
 
-	while (err == ADDRESS_OK && s->env->ask->rcpt(s->env->ask_ctx, address_text(&at), &kind) == ST_OK) {
+	while (err == ADDRESS_OK && ask(s, address_text(&at), a, &r) == ST_OK) {
 		struct buf b = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
 
-		if (kind != AUTH_RCPT_FOREIGN) {
+		if (r.kind != AUTH_RCPT_FOREIGN) {
 			*ret = at;
 			break;
 		}

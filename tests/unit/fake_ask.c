@@ -23,20 +23,24 @@ void fake_ask_done(struct fake_ask *f)
 	buf_done(&f->user);
 }
 
-static enum status rcpt(void *ctx, struct str address, enum auth_rcpt_kind *ret)
+static enum status rcpt(void *ctx, const struct auth_rcpt_request *request, struct arena *a, struct auth_rcpt_reply *ret)
 {
 	struct fake_ask *f = ctx;
+	struct str       address = request->address;
+
+	(void)a;
+	*ret = (struct auth_rcpt_reply){ 0 };
 
 	f->rcpts++;
 	if (str_ieq(address, STR("down@demo.test")))
 		return ST_TEMP;
 	if (str_ieq(address, STR("alice@demo.test")) || str_ieq(address, STR("bob@demo.test")) ||
 	    str_ieq(address, STR("postmaster@demo.test")) || str_starts(address, STR("user")))
-		*ret = AUTH_RCPT_LOCAL;
+		ret->kind = AUTH_RCPT_LOCAL;
 	else if (str_ieq(address, STR("closed@demo.test")))
-		*ret = AUTH_RCPT_CLOSED;
+		ret->kind = AUTH_RCPT_CLOSED;
 	else
-		*ret = str_iends(address, STR("@demo.test")) ? AUTH_RCPT_UNKNOWN : AUTH_RCPT_FOREIGN;
+		ret->kind = str_iends(address, STR("@demo.test")) ? AUTH_RCPT_UNKNOWN : AUTH_RCPT_FOREIGN;
 	return ST_OK;
 }
 

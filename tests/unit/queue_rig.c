@@ -136,7 +136,7 @@ struct fake_reply *rig_submit_raw(struct rig *r, const char *txid, const char *f
 {
 	static uint64_t   number;
 	char              random[QUEUE_TXID] = { 0 };
-	struct queue_rcpt rcpts[LIMIT_RCPTS];
+	struct queue_rcpt rcpts[LIMIT_RCPTS] = { 0 };
 	struct queue_submit_request s = {
 		.txid = str_n(random, sizeof(random)),
 		.from = str_of(from),

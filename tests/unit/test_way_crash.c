@@ -123,7 +123,7 @@ static bool resolve_one(void)
 	if (!call)
 		return false;
 	address = ((const struct auth_resolve_request *)call->body)->address;
-	struct auth_target target = { (uint64_t)(address.p[1] - '0'), address };
+	struct auth_target target = { .account = (uint64_t)(address.p[1] - '0'), .address = address };
 
 	fake_ipc_answer(call, ST_OK, &(struct auth_resolve_reply){ &target, 1 });
 	queue_turn(c->r.q);
