@@ -97,6 +97,7 @@ int cmd_reload(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_demo(struct cli *c);
 int cmd_setup(struct cli *c);
+int cmd_metrics(struct cli *c);
 int cmd_config_check(struct cli *c);
 int cmd_config_show(struct cli *c);
 int cmd_domain_add(struct cli *c);

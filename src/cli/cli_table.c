@@ -14,6 +14,8 @@ const struct cli_command cli_commands[] = {
 	{ "stop", NULL, cmd_stop, 0, 0, "", "stop the running server, finishing what is in hand", "postrider stop", { NULL } },
 	{ "reload", NULL, cmd_reload, 0, 0, "", "read the configuration and certificates again; nothing restarts", "postrider reload", { NULL } },
 	{ "status", NULL, cmd_status, 0, 0, "", "processes, queue and storage at a glance", "postrider status --json", { NULL } },
+	{ "metrics", NULL, cmd_metrics, 0, 0, "", "what the server counts, as Prometheus reads it",
+	  "postrider metrics > /var/lib/prometheus/node-exporter/postrider.prom", { NULL } },
 	{ "config", "check", cmd_config_check, 0, 0, "", "say what is wrong in the configuration file",
 	  "postrider config check --config ./postrider.conf", { NULL } },
 	{ "config", "show", cmd_config_show, 0, 0, "", "print all settings in effect", "postrider config show", { NULL } },

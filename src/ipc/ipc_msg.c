@@ -335,6 +335,16 @@ static const struct ipc_field control_status_reply[] = {
 	IPC_LIST(struct control_status_reply, processes, process_count, ROLE_COUNT * ROLE_INSTANCES_MAX,
 		 &control_process_shape),
 };
+static const struct ipc_field control_sample[] = {
+	IPC_U32(struct control_sample, role),
+	IPC_U32(struct control_sample, instance),
+	IPC_U32(struct control_sample, metric),
+	IPC_U64(struct control_sample, value),
+};
+static const struct ipc_shape control_sample_shape = IPC_SHAPE(control_sample, control_sample);
+static const struct ipc_field control_metrics_reply[] = {
+	IPC_LIST(struct control_metrics_reply, samples, sample_count, CONTROL_SAMPLES_MAX, &control_sample_shape),
+};
 
 /* ---- the table ---- */
 
@@ -395,4 +405,5 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	[IPC_CONTROL_STATUS] = { "control_status", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_status_reply) },
 	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
 	ASK(IPC_AUTH_PURGED, "auth_purged", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, SHAPE(auth_purged_request), EMPTY),
+	[IPC_CONTROL_METRICS] = { "control_metrics", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_metrics_reply) },
 };

@@ -49,6 +49,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
 	IPC_AUTH_PURGED,
+	/* control */
+	IPC_CONTROL_METRICS,
 	IPC_MSG_COUNT,
 };
 

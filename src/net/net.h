@@ -22,6 +22,7 @@
 #define NET_NET_H
 
 #include "base/arena.h"
+#include "base/metric.h"
 #include "base/status.h"
 
 struct net;
@@ -89,6 +90,7 @@ struct net_proto {
 	void (*close)(void *session); /* always the last call */
 	/* Sent in clear before closing when a connection is refused by a limit: "421 4.7.0 Too many connections\r\n". */
 	const char *refused;
+	enum metric signin_accepted, signin_refused; /* counted by net_trust and net_signin_failed */
 	bool        strict_eol; /* lines end in CRLF only: others give NET_EV_BARE_EOL. Else a bare LF ends a line too */
 };
 

@@ -1,4 +1,5 @@
 /* role/role_queue.c - the queue: sole owner of every accepted message until it is delivered. */
+#include "base/metric.h"
 #include "db/db.h"
 #include "queue/queue.h"
 #include "role/role.h"
@@ -53,6 +54,22 @@ static void reload(struct role *r)
 	});
 }
 
+static void measure(struct role *r)
+{
+	struct queue_stats_reply s;
+
+	if (queue_stats(r->self, &s) != ST_OK)
+		return;
+	metric_set(METRIC_QUEUE_MESSAGES, s.messages);
+	metric_set(METRIC_QUEUE_HELD, s.held);
+	metric_set(METRIC_QUEUE_IN_FLIGHT, s.in_flight);
+	metric_set(METRIC_QUEUE_SUBMITTED, s.submitted);
+	metric_set(METRIC_QUEUE_DELIVERED, s.delivered);
+	metric_set(METRIC_QUEUE_BOUNCED, s.bounced);
+	metric_set(METRIC_QUEUE_FULL, s.full);
+	metric_set(METRIC_QUEUE_SUSPECT, s.suspect);
+}
+
 static void stop(struct role *r, unsigned grace_ms)
 {
 	(void)grace_ms;
@@ -68,4 +85,5 @@ const struct role_def role_queue = {
 	.start = start,
 	.reload = reload,
 	.stop = stop,
+	.measure = measure,
 };
