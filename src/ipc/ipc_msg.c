@@ -244,6 +244,9 @@ static const struct ipc_field queue_stats_reply[] = {
 	IPC_U64(struct queue_stats_reply, delivered), IPC_U64(struct queue_stats_reply, bounced),
 	IPC_BOOL(struct queue_stats_reply, full),     IPC_BOOL(struct queue_stats_reply, suspect),
 };
+static const struct ipc_field queue_flush_request[] = {
+	IPC_STR(struct queue_flush_request, domain, LIMIT_DOMAIN),
+};
 static const struct ipc_field queue_purge_request[] = {
 	IPC_U64(struct queue_purge_request, account),
 };
@@ -406,4 +409,5 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
 	ASK(IPC_AUTH_PURGED, "auth_purged", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, SHAPE(auth_purged_request), EMPTY),
 	[IPC_CONTROL_METRICS] = { "control_metrics", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_metrics_reply) },
+	ASK(IPC_QUEUE_FLUSH, "queue_flush", ROLE_QUEUE, BY(SMTP), 60 * SECONDS, SHAPE(queue_flush_request), SHAPE(queue_count_reply)),
 };

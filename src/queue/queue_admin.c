@@ -359,6 +359,7 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_RETRY, on_retry, QUEUE_POOL },
 	{ IPC_QUEUE_REMOVE, on_remove, QUEUE_POOL },
 	{ IPC_QUEUE_STATS, on_stats, 0 },
+	{ IPC_QUEUE_FLUSH, queue_on_flush, QUEUE_POOL },
 	{ IPC_QUEUE_PURGE_ACCOUNT, on_purge, 0 },
 };
 const size_t queue_row_count = LEN(queue_rows);
