@@ -44,6 +44,8 @@ enum smtp_next smtp_cmd_bdat(struct smtp_session *s, struct str arg)
 	if (s->state == SMTP_STATE_RCPT) {
 		const struct smtp_reply *refusal = smtp_data_begin(s, MAX(b.octets, tx->declared_octets));
 
+		if (refusal) /* the chunk is read all the same */
+			smtp_content_init(&tx->content, net_of(s->conn));
 		tx->content.refusal = refusal;
 		smtp_chunk_init(&tx->chunk, s->set->normalise_eol);
 	}

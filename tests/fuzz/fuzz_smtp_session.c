@@ -67,6 +67,7 @@ static void reach(struct rig *r, unsigned state)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct cidr all; /* ::/0 */
 	struct rig r;
 	size_t     piece;
 
@@ -74,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	piece = data[1] ? data[1] : size;
 	rig_init(&r, data[0] & 1 ? SMTP_KIND_SUBMISSION : SMTP_KIND_RELAY);
+	r.set.trusted = (struct cidr_list){ &all, data[0] & 4 ? 1 : 0 };
 	r.set.normalise_eol = data[0] & 2;
 	r.set.message_octets = 10000;
 	r.set.rcpts = 5;
