@@ -51,6 +51,9 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_PURGED,
 	/* control */
 	IPC_CONTROL_METRICS,
+	/* queue: the trace */
+	IPC_QUEUE_TRACE,
+	IPC_QUEUE_TRACE_FIND,
 	IPC_MSG_COUNT,
 };
 

@@ -82,6 +82,8 @@ struct net_ev {
 	bool             bare_eol; /* DOT: a NUL or, not normalised, a bare CR or LF was inside; the data was read to its true end */
 };
 
+struct net_info;
+
 struct net_proto {
 	const char *name; /* "smtp", for logs */
 	/* Make the session when a connection is accepted; `ctx` is the listener's. In a pool thread, before START. */
@@ -90,6 +92,7 @@ struct net_proto {
 	void (*close)(void *session); /* always the last call */
 	/* Sent in clear before closing when a connection is refused by a limit: "421 4.7.0 Too many connections\r\n". */
 	const char *refused;
+	void (*turned_away)(void *ctx, const struct net_info *info); /* the same, for the record; must not wait. NULL: nobody asks */
 	enum metric signin_accepted, signin_refused; /* counted by net_trust and net_signin_failed */
 	bool        strict_eol; /* lines end in CRLF only: others give NET_EV_BARE_EOL. Else a bare LF ends a line too */
 };

@@ -117,6 +117,7 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),
 			 LOG_C("reason", refusal->enhanced));
+		smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, address_text(&to), refusal, STR_NONE);
 		return smtp_answer(s, refusal);
 	}
 	metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);

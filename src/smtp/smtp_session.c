@@ -166,6 +166,7 @@ static enum smtp_next greet(struct smtp_session *s)
 	if (!s->info->tls && net_input_arrived(s->conn))
 		return smtp_end(s, &early, "talked before the greeting");
 	metric_add(METRIC_SMTP_TLS, s->info->tls);
+	smtp_trace_connected(s);
 	net_printf(s->conn, "220 %.*s ESMTP Postrider\r\n", STR_FMT(s->set->hostname));
 	return SMTP_NEXT_LINE;
 }
@@ -274,6 +275,7 @@ static void close_session(void *session)
 		 LOG_C("tls", s->info->tls_version), LOG_C("why", s->ending), LOG_U64("messages", s->messages),
 		 LOG_U64("refused", s->refused), LOG_U64("errors", s->errors), LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
+	smtp_trace_ended(s);
 	smtp_tx_reset(s);
 	smtp_auth_reset(s);
 	buf_done(&s->hello);
@@ -288,6 +290,7 @@ const struct net_proto smtp_proto = {
 	.handle = handle,
 	.close = close_session,
 	.refused = "421 4.7.0 Too many connections, try again later\r\n",
+	.turned_away = smtp_trace_turned_away,
 	.strict_eol = true,
 };
 
