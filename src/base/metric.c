@@ -46,6 +46,7 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_REMOTE_CLEAR] = COUNTER("remote", "remote_sessions", "tls=\"no\"", NULL),
 	[METRIC_DNS_LOOKUPS] = COUNTER("dns", "dns_lookups", "result=\"answered\"", "Lookups."),
 	[METRIC_DNS_FAILURES] = COUNTER("dns", "dns_lookups", "result=\"failed\"", NULL),
+	[METRIC_SMTP_TRACE_LOST] = COUNTER("smtp", "smtp_trace_events_lost", NULL, "Events that queue did not take."),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

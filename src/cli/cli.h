@@ -114,6 +114,7 @@ int cmd_account_remove(struct cli *c);
 int cmd_alias_add(struct cli *c);
 int cmd_alias_list(struct cli *c);
 int cmd_alias_remove(struct cli *c);
+int cmd_trace(struct cli *c);
 int cmd_queue_list(struct cli *c);
 int cmd_queue_show(struct cli *c);
 int cmd_queue_retry(struct cli *c);

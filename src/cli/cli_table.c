@@ -51,6 +51,9 @@ const struct cli_command cli_commands[] = {
 	  { "all" } },
 	{ "queue", "remove", cmd_queue_remove, 0, CLI_ARGS_MAX, "ID... | --all", "throw messages away, without a bounce",
 	  "postrider queue remove 01J8Z3K5V7Q2M", { "all" } },
+	{ "trace", NULL, cmd_trace, 1, 1, "ID | ADDRESS | @DOMAIN | IP | SESSION [--since TIME]",
+	  "what happened to a message, from the first packet to the mailbox, and why",
+	  "postrider trace 01J8Z3K5V7Q2M\npostrider trace ann@example.org --since 2d\npostrider trace 192.0.2.7", { "since=" } },
 	{ "role", NULL, cmd_role, 2, 2, "NAME INSTANCE", "a process of the server (started by serve only)", "", { NULL }, true },
 };
 const size_t cli_command_count = LEN(cli_commands);

@@ -91,6 +91,8 @@ enum net_proxy {
 	NET_PROXY_REFUSED, /* it should, but who connects may not say whom it is for: dropped */
 };
 
+struct net_info;
+
 struct net_proto {
 	const char *name; /* "smtp", for logs */
 	/* Make the session when a connection is accepted; `ctx` is the listener's. In a pool thread, before START. */
@@ -101,7 +103,8 @@ struct net_proto {
 	enum net_proxy (*proxy)(void *ctx, const char *peer);
 	/* Sent in clear before closing when a connection is refused by a limit: "421 4.7.0 Too many connections\r\n". */
 	const char *refused;
-	enum metric signin_accepted, signin_refused; /* counted by net_trust and net_signin_failed */
+	void (*turned_away)(void *ctx, const struct net_info *info); /* the same, for the record; must not wait. NULL: nobody asks */
+	enum metric signin_accepted, signin_refused; /* counted by net_trust and net_distrust */
 	bool        strict_eol; /* lines end in CRLF only: others give NET_EV_BARE_EOL. Else a bare LF ends a line too */
 };
 
@@ -138,6 +141,8 @@ MUST_CHECK bool net_peer_set(struct net_conn *c, const char *address, unsigned p
 struct arena *net_arena(struct net_conn *c);
 /* After sign-in: lifts the per-network share of threads and the pre-login deadlines. */
 void net_trust(struct net_conn *c);
+/* After a sign-in that failed: only counts it. Called by net_signin_failed. */
+void net_distrust(const struct net_conn *c);
 /* The listener has a certificate and TLS is not up yet: STARTTLS may be offered. */
 bool net_tls_possible(const struct net_conn *c);
 struct net *net_of(const struct net_conn *c);

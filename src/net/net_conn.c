@@ -331,6 +331,8 @@ static enum step proxy_step(struct net_conn *c)
 		atomic_fetch_add(&c->net->refused, 1);
 		if (!c->listener->implicit)
 			net_write(c, str_of(c->listener->proto->refused));
+		if (c->listener->proto->turned_away)
+			c->listener->proto->turned_away(c->listener->ctx, &c->info);
 		return linger(c);
 	case ST_INVALID:
 		log_warn("connection dropped, no PROXY header", LOG_C("protocol", c->listener->proto->name), LOG_C("peer", c->info.peer));

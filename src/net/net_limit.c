@@ -184,3 +184,8 @@ void net_trust(struct net_conn *c)
 	c->trusted = true;
 	net_source_leave(c);
 }
+
+void net_distrust(const struct net_conn *c)
+{
+	metric_add(c->listener->proto->signin_refused, 1);
+}

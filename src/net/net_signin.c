@@ -2,7 +2,6 @@
 #include "net/net_signin.h"
 
 #include "base/log.h"
-#include "net/net_int.h"
 
 static const char *const names[NET_SIGNIN_REASONS] = {
 	[NET_SIGNIN_DENIED] = "denied",
@@ -15,7 +14,8 @@ void net_signin_failed(const struct net_conn *c, const char *protocol, enum net_
 {
 	const struct net_info *info = net_info(c);
 
-	metric_add(c->listener->proto->signin_refused, 1);
+	net_distrust(c);
+
 	/* The logger quotes and escapes what could forge a field or a line; `user` stands last all the same. */
 	log_warn("sign-in failed", LOG_C("protocol", protocol), LOG_C("peer", info->peer), LOG_C("reason", names[reason]),
 		 LOG_C("session", info->id), LOG_STR("user", str_first(user, NET_SIGNIN_USER)));

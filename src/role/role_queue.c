@@ -25,6 +25,8 @@ static bool start(struct role *r, const char **ret_why)
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,
 		.watermark_octets = c->watermark_octets,
+		.trace_octets = c->trace_octets,
+		.trace_keep_ms = (int64_t)c->trace_keep_s * 1000,
 	};
 	struct queue *q;
 	enum status   st = db_root("queue", options.dir);
@@ -52,6 +54,7 @@ static void reload(struct role *r)
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,
 	});
+	queue_set_trace(r->self, c->trace_octets, (int64_t)c->trace_keep_s * 1000);
 }
 
 static void measure(struct role *r)

@@ -134,6 +134,7 @@ enum smtp_next smtp_data_refuse(struct smtp_session *s, const struct smtp_reply 
 		 LOG_STR("from", s->tx.from), LOG_U64("rcpts", s->tx.rcpt_count),
 		 LOG_U64("size_octets", s->tx.content.peer_octets), LOG_U64("code", refusal->code),
 		 LOG_C("reason", refusal->text));
+	smtp_trace(s, TRACE_MESSAGE_REFUSED, s->tx.from, s->tx.rcpt_count == 1 ? s->tx.rcpts[0].address : STR_NONE, refusal, STR_NONE);
 	metric_add(refusal->code >= 500 ? METRIC_SMTP_MESSAGES_REFUSED : METRIC_SMTP_MESSAGES_DEFERRED, 1);
 	s->refused++;
 	smtp_tx_reset(s);

@@ -147,6 +147,7 @@ static void log_refusal(struct smtp_session *s, struct str to, const struct smtp
 	metric_add(r->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
 	log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("from", s->tx.from),
 		 LOG_STR("rcpt", to), LOG_C("reason", r->enhanced));
+	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, r, STR_NONE);
 }
 
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)

@@ -194,6 +194,7 @@ enum smtp_next smtp_greet(struct smtp_session *s)
 	if (lmtp && !s->info->loopback && (!s->trusted || s->xclient))
 		return smtp_end(s, &stranger, "not trusted");
 	metric_add(METRIC_SMTP_TLS, s->info->tls);
+	smtp_trace_connected(s);
 	net_printf(s->conn, "220 %.*s %s Postrider\r\n", STR_FMT(s->set->hostname), lmtp ? "LMTP" : "ESMTP");
 	return SMTP_NEXT_LINE;
 }
@@ -310,6 +311,7 @@ static void close_session(void *session)
 		 LOG_C("tls", s->info->tls_version), LOG_C("why", s->ending), LOG_U64("messages", s->messages),
 		 LOG_U64("refused", s->refused), LOG_U64("errors", s->errors), LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
+	smtp_trace_ended(s);
 	smtp_hold_drop(s);
 	smtp_tx_reset(s);
 	smtp_auth_reset(s);
@@ -336,6 +338,7 @@ const struct net_proto smtp_proto = {
 	.close = close_session,
 	.proxy = proxy,
 	.refused = "421 4.7.0 Too many connections, try again later\r\n",
+	.turned_away = smtp_trace_turned_away,
 	.strict_eol = true,
 };
 

@@ -137,6 +137,7 @@ static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply
 
 	log_warn("message not taken", LOG_C("session", s->info->id), LOG_C("tx", s->tx.id), LOG_STR("from", s->tx.from),
 		 LOG_U64("rcpts", s->tx.rcpt_count), LOG_C("reason", r ? r->text : "nobody knows"));
+	smtp_trace(s, TRACE_MESSAGE_REFUSED, s->tx.from, s->tx.rcpt_count == 1 ? s->tx.rcpts[0].address : STR_NONE, r, r ? STR_NONE : STR("queue gave no answer"));
 	metric_add(r && r->code >= 500 ? METRIC_SMTP_MESSAGES_REFUSED : METRIC_SMTP_MESSAGES_DEFERRED, 1);
 	s->refused++;
 	smtp_tx_reset(s);

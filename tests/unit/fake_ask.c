@@ -200,6 +200,14 @@ static enum status flush(void *ctx, struct str domain, uint64_t *ret_count)
 	return f->flush_status;
 }
 
+static void trace(void *ctx, const struct trace_event *e)
+{
+	struct fake_ask *f = ctx;
+
+	if (f->trace_count < FAKE_TRACE)
+		f->trace[f->trace_count++] = e->what;
+}
+
 static int64_t now_ms(void *ctx)
 {
 	return ((struct fake_ask *)ctx)->now_ms;
@@ -229,6 +237,7 @@ const struct smtp_ask fake_ask = {
 	.known = known,
 	.spool = spool,
 	.flush = flush,
+	.trace = trace,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = pause_ms,
