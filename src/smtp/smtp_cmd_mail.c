@@ -83,10 +83,11 @@ static uint32_t flags_of(const struct smtp_session *s, const struct smtp_mail *m
 
 static struct str envid_of(struct smtp_session *s, const struct smtp_mail *m)
 {
-	struct buf b = { .p = arena_alloc(s->tx.arena, LIMIT_ENVID), .cap = LIMIT_ENVID, .max = LIMIT_ENVID };
+	struct buf b = { .cap = LIMIT_ENVID, .max = LIMIT_ENVID };
 
 	if (!(m->given & SMTP_PARAM_ENVID))
 		return STR_NONE;
+	b.p = arena_alloc(s->tx.arena, LIMIT_ENVID);
 	CHECK(smtp_xtext_decode(m->envid, &b) && !b.over);
 	return buf_str(&b);
 }

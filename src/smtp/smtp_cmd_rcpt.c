@@ -80,11 +80,11 @@ static const struct smtp_reply *kind_check(const struct smtp_session *s, const s
 	return &later;
 }
 
-/* The reply, and how long it is held back. It lives in `a`, or for ever. */
-static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a, unsigned *ret_delay_ms)
+/* The reply, and how long it is held back. It is `own`, with its texts in `a`, or lives for ever. */
+static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a, struct smtp_reply *own,
+						unsigned *ret_delay_ms)
 {
 	struct auth_rcpt_reply   r;
-	struct smtp_reply       *own = ARENA_NEW(a, struct smtp_reply);
 	const struct smtp_reply *refusal;
 
 	*ret_delay_ms = 0;
@@ -125,10 +125,11 @@ static enum address_err postmaster_find(struct smtp_session *s, struct address_c
 /* What passed its parser, decoded into `a`. */
 static struct str orcpt_of(struct smtp_session *s, const struct smtp_rcpt *r, struct arena *a)
 {
-	struct buf b = { .p = arena_alloc(a, LIMIT_ORCPT), .cap = LIMIT_ORCPT, .max = LIMIT_ORCPT };
+	struct buf b = { .cap = LIMIT_ORCPT, .max = LIMIT_ORCPT };
 
 	if (r->orcpt.n == 0)
 		return STR_NONE;
+	b.p = arena_alloc(a, LIMIT_ORCPT);
 	CHECK(smtp_orcpt_decode(r->orcpt, s->tx.utf8, &b) && !b.over);
 	return buf_str(&b);
 }
@@ -156,6 +157,7 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 	struct smtp_rcpt         r;
 	struct address_canon     to;
 	struct queue_rcpt        rcpt;
+	struct smtp_reply        own;
 	const struct smtp_reply *reply;
 	unsigned                 delay_ms;
 	enum smtp_rcpt_err       err;
@@ -168,9 +170,11 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 	rcpt = (struct queue_rcpt){ address_text(&to), r.notify, orcpt_of(s, &r, a) };
 	if (s->tx.rcpt_count >= s->set->rcpts || s->tx.rcpt_octets + rcpt.address.n + rcpt.orcpt.n > LIMIT_RCPTS_OCTETS)
 		return smtp_answer(s, &too_many);
-	reply = recipient_check(s, rcpt.address, a, &delay_ms);
+	reply = recipient_check(s, rcpt.address, a, &own, &delay_ms);
 	if (reply->code >= 400) {
 		log_refusal(s, rcpt.address, reply);
+		if (reply->code == 421) /* RFC 5321 §4.2.1: with these words the connection is closed */
+			return smtp_end(s, reply, "recipient refused with 421");
 	} else {
 		metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
 		smtp_tx_add_rcpt(&s->tx, &rcpt);

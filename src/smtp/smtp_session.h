@@ -4,12 +4,12 @@
  *      NEW ------------> READY --------> MAIL ----------> RCPT ----------> DATA ----------> SUBMIT
  *       ^    STARTTLS 220  |  ^            |                |                | refused         | any reply to the data
  *       +------- TLS <-----+  +------------+----------------+----------------+-----------------+
- *       ^    XCLIENT 220   |  ^       RSET, EHLO, HELO      |                                  ^
- *       +------------------+  | 235, 5xx                    | BDAT n                           |
- *               AUTH 334   v  |                             v          BDAT n LAST: n octets   |
- *                          AUTH                           CHUNK -------------------------------+
- *                                              BDAT n |     ^ | n octets, 250;  refused: READY
- *                                                     +--- BDAT <+
+ *                          |  ^       RSET, EHLO, HELO
+ *               AUTH 334   v  | 235, 5xx
+ *                          AUTH
+ *
+ *      RCPT --BDAT n--> CHUNK --n octets, 250--> BDAT --BDAT n--> CHUNK ... --n octets of LAST--> SUBMIT        refused: READY
+ *      NEW, READY --XCLIENT 220--> NEW
  *
  *   NEW    nothing is known of the peer (hello is empty)
  *   READY  hello is set; tx is empty

@@ -275,6 +275,21 @@ static void test_words(void **state)
 	}
 }
 
+/* 421 closes, RFC 5321 §4.2.1. */
+static void test_go_away(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	start(&r, SMTP_KIND_RELAY, NULL);
+	r.ask.words = (struct auth_rcpt_reply){ .kind = AUTH_RCPT_LATER, .code = 421, .enhanced = STR("4.7.0"), .text = STR("Too much"), .delay_ms = 5 };
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_int_equal(talk(&r, FROM), 250);
+	assert_int_equal(talk(&r, "RCPT TO:<refused@demo.test>\r\n"), 421);
+	assert_true(r.conn.closed);
+	rig_done(&r);
+}
+
 static void test_held_back(void **state)
 {
 	struct rig                 r;
@@ -320,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who),     cmocka_unit_test(test_replies), cmocka_unit_test(test_chunk_refused), cmocka_unit_test(test_no_sign_in),
 		cmocka_unit_test(test_xclient), cmocka_unit_test(test_etrn),    cmocka_unit_test(test_words),         cmocka_unit_test(test_held_back),
+		cmocka_unit_test(test_go_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,34 @@ static void test_split(void **state)
 }
 
 
+/* papers 1.8 B: STARTTLS and a tail, cut at every octet: the tail is never answered, and TLS begins with nothing in the buffer. */
+static void test_injection(void **state)
+{
+	static const char said[] = "STARTTLS\r\nNOOP\r\nMAIL FROM:<evil@far.example>\r\nAUTH PLAIN AGFsaWNlQGRlbW8udGVzdABwYXNzd29yZA==\r\n";
+	size_t            n = sizeof(said) - 1, command = sizeof("STARTTLS\r\n") - 1;
+
+	(void)state;
+	for (int submission = 0; submission < 2; submission++)
+		for (size_t cut = 0; cut <= n; cut++) {
+			struct rig r;
+
+			rig_init(&r, submission ? SMTP_KIND_SUBMISSION : SMTP_KIND_RELAY);
+			rig_start(&r);
+			assert_int_equal(talk(&r, HELLO), 250);
+			buf_clear(&r.conn.out);
+			fake_feed(&r.conn, str_n(said, cut));
+			if (cut == command)
+				assert_int_equal(r.conn.want.kind, NET_WANT_TLS);
+			if (!r.conn.closed)
+				fake_feed(&r.conn, str_n(said + cut, n - cut));
+			assert_true(r.conn.closed);
+			assert_str(str_first(buf_str(&r.conn.out), 4), cut == command ? STR("220 ") : STR("554 "));
+			assert_true(str_search(buf_str(&r.conn.out), STR("\r\n")) == (ptrdiff_t)r.conn.out.n - 2);
+			assert_true(r.ask.logins == 0 && r.ask.rcpts == 0);
+			rig_done(&r);
+		}
+}
+
 /* ---- limits, ends, the protocol's edges ---- */
 
 static void test_greeting(void **state)
@@ -374,6 +402,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_greeting),
 		cmocka_unit_test(test_ehlo),
 		cmocka_unit_test(test_help),

@@ -22,32 +22,32 @@ void smtp_chunk_init(struct smtp_chunk *c, bool normalise)
 	*c = (struct smtp_chunk){ .normalise = normalise };
 }
 
-static void emit(struct smtp_chunk *c, struct str run, smtp_data_fn write, void *ctx)
+static void emit(struct smtp_chunk *c, struct str run, smtp_data_fn out, void *ctx)
 {
 	if (run.n == 0)
 		return;
-	write(ctx, run);
+	out(ctx, run);
 	c->middle = run.p[run.n - 1] != '\n';
 }
 
 /* A CR or LF that is alone, and not handed on yet. */
-static void bare(struct smtp_chunk *c, char octet, smtp_data_fn write, void *ctx)
+static void bare(struct smtp_chunk *c, char octet, smtp_data_fn out, void *ctx)
 {
 	if (octet == '\r')
 		c->bare_cr = true;
 	else
 		c->bare_lf = true;
-	emit(c, c->normalise ? STR("\r\n") : octet == '\r' ? STR("\r") : STR("\n"), write, ctx);
+	emit(c, c->normalise ? STR("\r\n") : octet == '\r' ? STR("\r") : STR("\n"), out, ctx);
 }
 
 /* The CR that was held, now that `next` is known. */
-static void held(struct smtp_chunk *c, struct str *in, smtp_data_fn write, void *ctx)
+static void held(struct smtp_chunk *c, struct str *in, smtp_data_fn out, void *ctx)
 {
 	c->cr = false;
 	if (str_skip_char(in, '\n'))
-		emit(c, STR("\r\n"), write, ctx);
+		emit(c, STR("\r\n"), out, ctx);
 	else
-		bare(c, '\r', write, ctx);
+		bare(c, '\r', out, ctx);
 }
 
 /* Octets up to the first CR or LF that is no part of a CRLF inside `in`. *lf: the first LF from in.p on, or the end, when it is not before
@@ -70,18 +70,18 @@ static size_t clean_length(struct str in, const char **lf)
 	}
 }
 
-void smtp_chunk_feed(struct smtp_chunk *c, struct str in, smtp_data_fn write, void *ctx)
+void smtp_chunk_feed(struct smtp_chunk *c, struct str in, smtp_data_fn out, void *ctx)
 {
 	const char *lf = NULL;
 
 	if (in.n > 0 && memchr(in.p, 0, in.n))
 		c->nul = true;
 	if (c->cr && in.n > 0)
-		held(c, &in, write, ctx);
+		held(c, &in, out, ctx);
 	while (in.n > 0) {
 		size_t n = clean_length(in, &lf);
 
-		emit(c, str_first(in, n), write, ctx);
+		emit(c, str_first(in, n), out, ctx);
 		in = str_from(in, n);
 		if (in.n == 0)
 			break;
@@ -89,17 +89,17 @@ void smtp_chunk_feed(struct smtp_chunk *c, struct str in, smtp_data_fn write, vo
 			c->cr = true;
 			break;
 		}
-		bare(c, in.p[0], write, ctx);
+		bare(c, in.p[0], out, ctx);
 		in = str_from(in, 1);
 	}
 }
 
-void smtp_chunk_end(struct smtp_chunk *c, smtp_data_fn write, void *ctx)
+void smtp_chunk_end(struct smtp_chunk *c, smtp_data_fn out, void *ctx)
 {
 	if (c->cr) {
 		c->cr = false;
-		bare(c, '\r', write, ctx);
+		bare(c, '\r', out, ctx);
 	}
 	if (c->middle)
-		emit(c, STR("\r\n"), write, ctx);
+		emit(c, STR("\r\n"), out, ctx);
 }

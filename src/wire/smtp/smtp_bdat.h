@@ -35,8 +35,8 @@ struct smtp_chunk {
 
 void smtp_chunk_init(struct smtp_chunk *c, bool normalise);
 /* Hand on what `in` gives. A run borrows from `in` or is static; it is never empty. */
-void smtp_chunk_feed(struct smtp_chunk *c, struct str in, smtp_data_fn write, void *ctx);
+void smtp_chunk_feed(struct smtp_chunk *c, struct str in, smtp_data_fn out, void *ctx);
 /* The content is complete. */
-void smtp_chunk_end(struct smtp_chunk *c, smtp_data_fn write, void *ctx);
+void smtp_chunk_end(struct smtp_chunk *c, smtp_data_fn out, void *ctx);
 
 #endif
