@@ -191,7 +191,7 @@ enum smtp_next smtp_greet(struct smtp_session *s)
 	if (!s->info->tls && net_input_arrived(s->conn))
 		return smtp_end(s, &early, "talked before the greeting");
 	/* What comes by LMTP is taken as it is, without the checks that strangers get. */
-	if (lmtp && !s->info->loopback && (!s->trusted || s->xclient))
+	if (lmtp && !s->info->loopback && !s->trusted)
 		return smtp_end(s, &stranger, "not trusted");
 	metric_add(METRIC_SMTP_TLS, s->info->tls);
 	smtp_trace_connected(s);

@@ -95,7 +95,7 @@ struct smtp_session {
 	bool                        drain; /* the process wants to end: after the answer to the message at hand */
 	struct buf                  hello; /* argument of EHLO or HELO */
 	bool                        signed_in;
-	bool                        trusted; /* the address that connected is one of set->trusted; XCLIENT changes nothing in it */
+	bool                        trusted; /* the address that connected, or that a PROXY header named, is one of set->trusted; XCLIENT changes nothing in it */
 	bool                        xclient; /* the peer is another since then: it is trusted with nothing */
 	bool                        chunks_failed;   /* chunks of a message that was refused may still come */
 	const struct smtp_reply    *skip_reply;      /* octets behind a BDAT are dropped, then this is said; NULL: they are not */
