@@ -49,6 +49,9 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
 	IPC_AUTH_PURGED,
+	/* queue: what administrators ask */
+	IPC_QUEUE_HOLD,
+	IPC_QUEUE_RELEASE,
 	IPC_MSG_COUNT,
 };
 

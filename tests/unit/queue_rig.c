@@ -13,7 +13,8 @@
 #include "queue/queue_in.h"
 #include "sys/disk.h"
 
-int64_t rig_mono = 1000000, rig_wall = 1700000000000;
+int64_t  rig_mono = 1000000, rig_wall = 1700000000000;
+uint32_t rig_passed;
 
 int64_t rig_clock_mono(void)
 {
@@ -69,6 +70,7 @@ struct rig *rig_new(void)
 		.hostname = STR("mx.demo.test"),
 		.watermark_octets = 1,
 		.reserve_octets = 64 * KIB,
+		.delay_warning_ms = -1,
 		.mono_ms = rig_clock_mono,
 		.wall_ms = rig_clock_wall,
 	};
@@ -234,7 +236,7 @@ bool rig_remote(struct rig *r, enum remote_result result, const char *code, cons
 	request = c->body;
 	for (size_t i = 0; i < request->rcpt_count; i++)
 		results[reply.result_count++] = (struct remote_rcpt_result){
-			request->rcpts[i].index, result, str_of(code), str_of(answer), STR("mx.far.test [192.0.2.9]:25"), STR(""),
+			request->rcpts[i].index, result, str_of(code), str_of(answer), STR("mx.far.test [192.0.2.9]:25"), STR(""), rig_passed,
 		};
 	fake_ipc_answer(c, ST_OK, &reply);
 	rig_settle(r);

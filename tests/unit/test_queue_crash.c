@@ -210,7 +210,7 @@ static void history(void)
 	/* Remove what is left of the last ones: from here on they may be there or not. */
 	memset(&c->now.removed[MESSAGES - 5], 1, 5);
 	mark();
-	assert_int_equal(queue_remove(c->r.q, 0, &count), ST_OK);
+	assert_int_equal(queue_remove(c->r.q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
 	assert_true(count > 0);
 	run_all(false);
 }
