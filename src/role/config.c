@@ -39,7 +39,7 @@ static const struct setting {
 #define AT(m) offsetof(struct config, m)
 	{ "", "hostname", TEXT, AT(hostname), "", 0, LIMIT_DOMAIN, NULL, "name of this server in greetings and trace; \"\": the system's" },
 	{ "", "data", TEXT, AT(data), "/var/lib/postrider", 1, PATH_LIMIT, NULL, "directory of everything stored" },
-	{ "", "relay", TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port that takes all outside mail; \"\": by MX" },
+	{ "", "relay", TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port (or lmtp:host:port) that takes all outside mail; \"\": by MX" },
 	{ "", "message_size", SIZE, AT(message_octets), "50M", 1024, LIMIT_MESSAGE_MAX, NULL, "largest message" },
 	{ "tls", "certificate", TEXT, AT(tls_certificate), "", 0, PATH_LIMIT, NULL, "PEM file, chain included" },
 	{ "tls", "authorities", TEXT, AT(tls_authorities), "/etc/ssl/certs/ca-certificates.crt", 0, PATH_LIMIT, NULL,
@@ -393,8 +393,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "data: must be an absolute path\n");
 	if ((c->tls_certificate.n == 0) != (c->tls_key.n == 0))
 		buf_addf(errors, "tls: certificate and key go together\n");
-	if (c->relay.n > 0 && !config_address_split(c->relay, &host, &port))
-		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT\n", STR_FMT(c->relay));
+	if (c->relay.n > 0 && !config_address_split(str_starts(c->relay, STR("lmtp:")) ? str_from(c->relay, 5) : c->relay, &host, &port))
+		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT or lmtp:HOST:PORT\n", STR_FMT(c->relay));
 	for (size_t i = 0; i < c->listen_count && c->tls_key.n == 0; i++)
 		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS) {
 			buf_addf(errors, "listen.%s needs tls.certificate and tls.key ('postrider setup' makes a first pair)\n",

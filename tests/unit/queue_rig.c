@@ -15,6 +15,7 @@
 
 int64_t  rig_mono = 1000000, rig_wall = 1700000000000;
 uint32_t rig_passed;
+struct rig_wants rig_wants;
 
 int64_t rig_clock_mono(void)
 {
@@ -59,6 +60,8 @@ struct rig *rig_new(void)
 		base_make();
 	rig_mono = 1000000;
 	rig_wall = 1700000000000;
+	rig_passed = 0;
+	rig_wants = (struct rig_wants){ 0 };
 	fake_ipc_reset();
 	snprintf(r->dir, sizeof(r->dir), "%u", number);
 	assert_int_equal(disk_make_dir(base_fd, r->dir), ST_OK);
@@ -149,6 +152,11 @@ struct fake_reply *rig_submit_raw(struct rig *r, const char *txid, const char *f
 		.size = size,
 		.content = content,
 		.spool = spool,
+		.flags = rig_wants.flags,
+		.envid = str_of(rig_wants.envid ? rig_wants.envid : ""),
+		.hold_until_ms = rig_wants.hold_until_ms,
+		.deliver_by_ms = rig_wants.deliver_by_ms,
+		.priority = rig_wants.priority,
 	};
 	struct str rest = str_of(to), one;
 
@@ -159,7 +167,7 @@ struct fake_reply *rig_submit_raw(struct rig *r, const char *txid, const char *f
 		memcpy(random + 8, &number, sizeof(number));
 	while (rest.n > 0) {
 		str_cut(rest, ' ', &one, &rest);
-		rcpts[s.rcpt_count++].address = one;
+		rcpts[s.rcpt_count++] = (struct queue_rcpt){ one, rig_wants.notify, str_of(rig_wants.orcpt ? rig_wants.orcpt : "") };
 	}
 	return fake_ipc_ask(queue_submit, r->q, IPC_QUEUE_SUBMIT, &s);
 }

@@ -18,6 +18,12 @@ struct rig {
 	uint64_t      breaks;
 };
 
+extern struct rig_wants { /* what every submit asks for; rig_new clears it */
+	uint32_t    flags, notify;
+	const char *envid, *orcpt;
+	int64_t     hold_until_ms, deliver_by_ms, priority;
+} rig_wants;
+
 extern int64_t rig_mono, rig_wall; /* ms; the queue's clocks */
 int64_t rig_clock_mono(void), rig_clock_wall(void);
 
