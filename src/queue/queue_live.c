@@ -25,3 +25,8 @@ struct queue_live queue_live(const struct queue *q)
 					   .expire_ms = q->o.expire_ms,
 					   .delay_warning_ms = q->o.delay_warning_ms };
 }
+
+void queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms)
+{
+	queue_trace_set(q->trace, octets, keep_ms);
+}

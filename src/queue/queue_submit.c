@@ -86,16 +86,19 @@ static void taken(struct queue *q, struct queue_msg *m)
 {
 	atomic_fetch_add(&q->messages, 1);
 	atomic_fetch_add(&q->submitted, 1);
+	queue_event_accepted(m);
 	if (m->in_window) {
 		queue_active_add(q, m);
 		queue_pin(q, m);
 		queue_ready(q, m);
 		return;
 	}
-	if (m->held)
+	if (m->held) {
 		atomic_fetch_add(&q->held, 1);
-	else
+		queue_event_held(q, m->id, m->reason);
+	} else {
 		q->next_due = MIN(q->next_due, m->entered);
+	}
 	q->pins_on_disk = q->pins_on_disk || m->base;
 	queue_msg_free(m);
 }

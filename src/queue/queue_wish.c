@@ -172,8 +172,10 @@ static void hold_end(struct queue *q, const struct picked *p, bool ok)
 
 	if (m)
 		m->hold = ok && m->hold;
-	else if (ok)
-		atomic_fetch_add(&q->held, 1);
+	if (m || !ok)
+		return;
+	atomic_fetch_add(&q->held, 1);
+	queue_event_held(q, p->id, STR(QUEUE_HELD_BY_ADMIN));
 }
 
 enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
@@ -205,6 +207,7 @@ static void remove_end(struct queue *q, const struct picked *p, bool ok)
 		atomic_store(&m->removed, true);
 		return;
 	}
+	queue_event_removed(q, p->id);
 	atomic_fetch_sub(&q->messages, 1);
 	if (p->file)
 		queue_file_remove(q, p->file);
