@@ -92,7 +92,7 @@
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
 /* Channels between processes */
-#define LIMIT_IPC_FRAME      ((size_t)2 * MIB)    /* LIMIT_RCPTS addresses with their ORCPT, and LIMIT_INLINE of content */
+#define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
 #define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open; also seen from the server: then it stops reading */
 #define LIMIT_IPC_BACKLOG    ((size_t)96 * MIB)   /* octets that wait for a peer to read them; then who sends more waits */

@@ -16,21 +16,25 @@ static void xtext_octet(struct buf *out, unsigned char c)
 		buf_addf(out, "+%02X", c);
 }
 
-/* RFC 6533 §3: in an ASCII session a character beyond is "\x{HEX}". Well-formed UTF-8 only. */
-static size_t utf8_escape(struct buf *out, struct str s)
+/* RFC 6533 §3, utf-8-addr-xtext: what may not stand as it is, is "\x{HEX}". Well-formed UTF-8 only. Returns the octets used. */
+static size_t utf8_char(struct buf *out, struct str s)
 {
 	unsigned char c = (unsigned char)s.p[0];
-	size_t        n = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	uint32_t      v = c & (0xffu >> (n + 1));
+	size_t        n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	uint32_t      v = n == 1 ? c : c & (0xffu >> (n + 1));
 
+	if (n == 1 && c > ' ' && c < 127 && c != '+' && c != '=' && c != '\\') {
+		buf_add_char(out, (char)c);
+		return 1;
+	}
 	for (size_t i = 1; i < n; i++)
 		v = v << 6 | ((unsigned char)s.p[i] & 0x3f);
 	buf_addf(out, "\\x{%X}", v);
 	return n;
 }
 
-/* " NAME=xtext", unless it gets longer than a peer must take: then its sender does without. */
-static void xtext_param(struct buf *out, const char *name, struct str value, size_t max)
+/* " NAME=value", unless it gets longer than a peer must take: then its sender does without. */
+static void text_param(struct buf *out, const char *name, struct str value, bool utf8, size_t max)
 {
 	struct buf text;
 
@@ -38,8 +42,8 @@ static void xtext_param(struct buf *out, const char *name, struct str value, siz
 	while (value.n > 0 && !text.over) {
 		size_t n = 1;
 
-		if ((unsigned char)value.p[0] > 127)
-			n = utf8_escape(&text, value);
+		if (utf8)
+			n = utf8_char(&text, value);
 		else
 			xtext_octet(&text, (unsigned char)value.p[0]);
 		value = str_from(value, n);
@@ -54,7 +58,7 @@ void remote_params_mail(struct buf *out, const struct smtp_caps *caps, const str
 	if ((caps->offered & SMTP_CAP_DSN) && (q->flags & (QUEUE_FLAG_RET_HDRS | QUEUE_FLAG_RET_FULL)))
 		buf_add(out, q->flags & QUEUE_FLAG_RET_HDRS ? STR(" RET=HDRS") : STR(" RET=FULL"));
 	if (caps->offered & SMTP_CAP_DSN)
-		xtext_param(out, "ENVID", q->envid, ENVID_MAX);
+		text_param(out, "ENVID", q->envid, false, ENVID_MAX);
 	if ((caps->offered & SMTP_CAP_DELIVERBY) && q->by)
 		buf_addf(out, " BY=%lld;%s%s", (long long)MAX(-BY_MAX, MIN(q->by_s, BY_MAX)), q->flags & QUEUE_FLAG_BY_NOTIFY ? "N" : "R",
 			 q->flags & QUEUE_FLAG_BY_TRACE ? "T" : "");
@@ -92,7 +96,7 @@ void remote_params_rcpt(struct buf *out, const struct smtp_caps *caps, const str
 		return;
 	notify_param(out, rcpt->notify);
 	if (str_is_utf8(rcpt->orcpt))
-		xtext_param(out, "ORCPT", rcpt->orcpt, ORCPT_MAX);
+		text_param(out, "ORCPT", rcpt->orcpt, str_istarts(rcpt->orcpt, STR("utf-8;")), ORCPT_MAX);
 }
 
 uint32_t remote_params_passes(const struct smtp_caps *caps)

@@ -67,6 +67,7 @@ static void test_rcpt(void **state)
 		{ { .notify = QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_FAILURE | QUEUE_NOTIFY_DELAY }, " NOTIFY=SUCCESS,FAILURE,DELAY" },
 		{ { .orcpt = STR("rfc822;a+b@x.test") }, " ORCPT=rfc822;a+2Bb@x.test" },
 		{ { .orcpt = STR("utf-8;b\xc3\xb6\xe2\x82\xac\xf0\x9f\x90\xb4@x.test") }, " ORCPT=utf-8;b\\x{F6}\\x{20AC}\\x{1F434}@x.test" },
+		{ { .orcpt = STR("utf-8;a+b\\c=d@x.test") }, " ORCPT=utf-8;a\\x{2B}b\\x{5C}c\\x{3D}d@x.test" },
 		{ { .orcpt = STR("rfc822;\xff") }, "" },
 	};
 
