@@ -34,6 +34,7 @@
 #define QUEUE_HEAD_MAX    ((size_t)64 * KIB) /* of a large message, read to count its hops */
 #define QUEUE_SHA256      32u
 #define QUEUE_HELD_BY_ADMIN "Held by an administrator"
+#define QUEUE_HELD_BACK     "Held back until the time that its sender chose"
 #define QUEUE_PRIORITY_MAX 9 /* RFC 6710: -9 to 9 */
 
 /* ---- what the writer does ---- */
