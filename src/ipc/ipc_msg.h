@@ -49,6 +49,13 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
 	IPC_AUTH_PURGED,
+	/* auth: limits and bans */
+	IPC_GUARD_CONNECT,
+	IPC_GUARD_NOTE,
+	IPC_GUARD_LIST,
+	IPC_GUARD_WHY,
+	IPC_GUARD_LIFT,
+	IPC_GUARD_ADD,
 	IPC_MSG_COUNT,
 };
 

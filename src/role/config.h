@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "guard/guard_settings.h"
 #include "ipc/ipc_codec.h"
 
 enum config_listener { /* the kinds of listener; order of listen_names in config.c */
@@ -39,6 +40,7 @@ struct config {
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s;
 	uint32_t               retention_s;   /* of removed accounts */
+	struct guard_settings  guard;         /* `trusted` is smtp.trusted */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;

@@ -11,6 +11,7 @@
 #define SMTP_SMTP_H
 
 #include "ipc/msg_auth.h"
+#include "ipc/msg_guard.h"
 #include "ipc/msg_queue.h"
 #include "net/net.h"
 
@@ -40,6 +41,9 @@ void smtp_settings_init(struct smtp_settings *ret);
 /* The answer to a submit; `reply` is NULL unless st is ST_OK, and valid only during the call. From any thread, once. */
 typedef void smtp_submit_fn(void *arg, enum status st, const struct queue_submit_reply *reply);
 
+/* The same for the question before the greeting. */
+typedef void smtp_connect_fn(void *arg, enum status st, const struct guard_connect_reply *reply);
+
 /* What a session asks. Each but submit may block; any status that is not named counts as "not now". ctx is smtp_env.ask_ctx. */
 struct smtp_ask {
 	enum status (*rcpt)(void *ctx, const struct auth_rcpt_request *request, struct arena *a,     /* IPC_AUTH_RCPT */
@@ -51,6 +55,9 @@ struct smtp_ask {
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
+	/* IPC_GUARD_CONNECT: as submit. NULL: whoever comes is let in. */
+	void (*connect)(void *ctx, const struct guard_connect_request *request, smtp_connect_fn *done, void *arg);
+	void (*note)(void *ctx, const struct guard_note_request *request);                           /* IPC_GUARD_NOTE: told; may be NULL */
 	int64_t (*now_ms)(void *ctx);                                                                /* wall clock */
 	void (*random)(void *ctx, void *p, size_t n);
 	void (*pause)(void *ctx, unsigned ms); /* between two questions to a queue that is not there */

@@ -66,6 +66,42 @@ static enum status ask_spool(void *ctx, int *ret_fd)
 	return reply.spool >= 0 ? ST_OK : ST_CORRUPT;
 }
 
+/* ---- guard ---- */
+
+struct connect {
+	smtp_connect_fn *done;
+	void            *arg;
+};
+
+static void connect_done(void *arg, enum status st, const void *reply)
+{
+	struct connect c = *(struct connect *)arg;
+
+	free(arg);
+	c.done(c.arg, st, reply);
+}
+
+static void ask_connect(void *ctx, const struct guard_connect_request *request, smtp_connect_fn *done, void *arg)
+{
+	struct connect *c = malloc(sizeof(*c));
+
+	CHECK(c);
+	*c = (struct connect){ done, arg };
+	ipc_start(ctx, ROLE_AUTH, IPC_ANY, IPC_GUARD_CONNECT, request, connect_done, c);
+}
+
+static void noted(void *arg, enum status st, const void *reply)
+{
+	(void)arg;
+	(void)st;
+	(void)reply;
+}
+
+static void ask_note(void *ctx, const struct guard_note_request *request)
+{
+	ipc_start(ctx, ROLE_AUTH, IPC_ANY, IPC_GUARD_NOTE, request, noted, NULL);
+}
+
 static int64_t now_ms(void *ctx)
 {
 	(void)ctx;
@@ -93,6 +129,8 @@ const struct smtp_ask smtp_ask_ipc = {
 	.submit = ask_submit,
 	.known = ask_known,
 	.spool = ask_spool,
+	.connect = ask_connect,
+	.note = ask_note,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = wait_ms,

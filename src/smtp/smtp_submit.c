@@ -114,6 +114,7 @@ static enum smtp_next queued(struct smtp_session *s, uint64_t id)
 		 LOG_U64("rcpts", s->tx.rcpt_count), LOG_U64("size_octets", smtp_content_size(&s->tx.content)));
 	s->messages++;
 	s->errors = s->commands = s->rcpts = 0;
+	smtp_guard_note(s, false);
 	buf_add(&b, STR("OK queued as "));
 	buf_add(&b, str_of(text.p));
 	smtp_tx_reset(s);
