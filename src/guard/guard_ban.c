@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "guard/guard_int.h"
 
 struct str guard_time(struct arena *a, int64_t wall_ms)
@@ -29,6 +30,7 @@ void guard_ban_drop(struct guard *g, uint64_t place)
 
 	g->bans_changed |= b != NULL;
 	free(b);
+	metric_set(METRIC_GUARD_BANS, g->bans.count);
 }
 
 /* A live one. */
@@ -48,7 +50,6 @@ const struct guard_ban *guard_ban_of(struct guard *g, const struct guard_ip *ip)
 	return b != NULL && guard_unbannable(g, ip) == NULL ? b : NULL;
 }
 
-/* Calls fn for each; it may remove the one it is given. */
 static struct guard_ban *ends_first(struct guard *g)
 {
 	struct guard_ban *first = NULL;
@@ -77,6 +78,7 @@ struct guard_ban *guard_ban_put(struct guard *g, const struct guard_ban *ban)
 	}
 	*b = *ban;
 	g->bans_changed = true;
+	metric_set(METRIC_GUARD_BANS, g->bans.count);
 	return b;
 }
 

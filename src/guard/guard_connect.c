@@ -11,6 +11,7 @@
  */
 #include <stdlib.h>
 
+#include "base/metric.h"
 #include "guard/guard_int.h"
 #include "ipc/msg_dns.h"
 
@@ -32,8 +33,10 @@ struct question {
 	uint64_t           key;
 };
 
-static void refuse(struct guard_connect_reply *reply, uint32_t code, const char *enhanced, const char *reason, struct str text)
+static void refuse(struct guard_connect_reply *reply, enum metric metric, uint32_t code, const char *enhanced, const char *reason,
+		   struct str text)
 {
+	metric_add(metric, 1);
 	*reply = (struct guard_connect_reply){
 		.verdict = GUARD_REFUSE, .code = code, .enhanced = str_of(enhanced), .text = text, .reason = str_of(reason)
 	};
@@ -47,12 +50,12 @@ static bool refused(struct guard *g, const struct guard_ip *ip, const struct gua
 	const struct guard_limit *l;
 
 	if (ban != NULL) {
-		refuse(reply, 421, "4.7.0", "banned", arena_printf(a, "Your address is %.*s", STR_FMT(guard_ban_text(a, ban))));
+		refuse(reply, METRIC_GUARD_REFUSED_BANNED, 421, "4.7.0", "banned", arena_printf(a, "Your address is %.*s", STR_FMT(guard_ban_text(a, ban))));
 		return true;
 	}
 	l = guard_free(g, ip) ? NULL : guard_limit_broken(g, c, GUARD_ADDRESS, GUARD_CONNECTIONS, 1);
 	if (l != NULL)
-		refuse(reply, 421, "4.7.0", l->reason,
+		refuse(reply, METRIC_GUARD_REFUSED_LIMIT, 421, "4.7.0", l->reason,
 		       arena_printf(a, "The limit of %llu %s is reached, try again later", (unsigned long long)guard_limit_of(g, l), l->text));
 	return l != NULL;
 }
@@ -67,7 +70,7 @@ static void judge(struct guard *g, const struct guard_ip *ip, struct arena *a, s
 	buf_init(&names, LIMIT_REPLY_TEXT / 2);
 	score = guard_score(g, ip, &names);
 	if (score > 0 && (uint32_t)score >= g->set.dnsbl_threshold)
-		refuse(reply, 554, "5.7.1", "dnsbl",
+		refuse(reply, METRIC_GUARD_REFUSED_DNSBL, 554, "5.7.1", "dnsbl",
 		       arena_printf(a, "Your address %.*s is listed by%.*s (score %d)", STR_FMT(guard_place_print(ip->address, where)),
 				    STR_FMT(buf_str(&names)), score));
 	else if (score >= 0 && guard_recall(g, GUARD_GOOD, ip->network, 0, GUARD_GOOD_MS) == NULL && guard_unbannable(g, ip) == NULL)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "guard/guard_int.h"
 
 #define HOUR_MS ((int64_t)3600 * 1000)
@@ -16,8 +17,9 @@ struct rcpt {
 	struct guard_counter           *of[GUARD_SUBJECTS]; /* whose counts this one adds to; NULL: does not count */
 };
 
-static void later(struct rcpt *r, uint32_t code, const char *enhanced, const char *reason, struct str text)
+static void later(struct rcpt *r, enum metric metric, uint32_t code, const char *enhanced, const char *reason, struct str text)
 {
+	metric_add(metric, 1);
 	*r->reply = (struct auth_rcpt_reply){
 		.kind = AUTH_RCPT_LATER, .code = code, .enhanced = str_of(enhanced), .text = text, .reason = str_of(reason)
 	};
@@ -38,6 +40,7 @@ static void alarm_raise(struct rcpt *r, const struct guard_limit *l)
 	al = &g->alarms[g->alarm_at++ % GUARD_ALARMS];
 	*al = (struct guard_alarm){ .account = r->q->account, .reason = l->reason, .when_ms = now };
 	snprintf(al->from, sizeof(al->from), "%.*s", STR_FMT(r->q->from));
+	metric_add(METRIC_GUARD_ALARMS, 1);
 	log_error("outbound limit reached", LOG_C("reason", l->reason), LOG_U64("account", r->q->account), LOG_STR("from", r->q->from),
 		  LOG_STR("peer", r->q->peer), LOG_STR("session", r->q->session), LOG_U64("limit", guard_limit_of(g, l)));
 }
@@ -58,7 +61,7 @@ static bool limited(struct rcpt *r)
 		}
 	if (l == NULL)
 		return false;
-	later(r, 450, "4.7.1", l->reason,
+	later(r, METRIC_GUARD_REFUSED_LIMIT, 450, "4.7.1", l->reason,
 	      arena_printf(r->a, "The limit of %llu %s is reached, try again later", (unsigned long long)guard_limit_of(r->g, l), l->text));
 	if (l->subject == GUARD_ACCOUNT)
 		alarm_raise(r, l);
@@ -70,7 +73,7 @@ static bool greylisted(struct rcpt *r)
 	uint32_t wait_s = r->q->account != 0 ? 0 : guard_grey(r->g, &r->ip, r->q);
 
 	if (wait_s > 0)
-		later(r, 451, "4.7.1", "greylist", arena_printf(r->a, "Greylisted, try again in %u s", wait_s));
+		later(r, METRIC_GUARD_REFUSED_GREYLIST, 451, "4.7.1", "greylist", arena_printf(r->a, "Greylisted, try again in %u s", wait_s));
 	return wait_s > 0;
 }
 
@@ -133,7 +136,7 @@ static void stranger(struct rcpt *r)
 		guard_failed(r->g, &r->ip, 1, "relaying");
 	ban = guard_ban_of(r->g, &r->ip);
 	if (ban != NULL)
-		later(r, 421, "4.7.0", "banned", arena_printf(r->a, "Your address is %.*s", STR_FMT(guard_ban_text(r->a, ban))));
+		later(r, METRIC_GUARD_REFUSED_BANNED, 421, "4.7.0", "banned", arena_printf(r->a, "Your address is %.*s", STR_FMT(guard_ban_text(r->a, ban))));
 	else
 		tarpit(r);
 }

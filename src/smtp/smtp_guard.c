@@ -78,6 +78,7 @@ static enum smtp_next refuse(struct smtp_session *s, const struct smtp_verdict *
 
 	log_info("connection refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_C("reason", v->reason),
 		 LOG_C("text", v->text));
+	smtp_trace(s, TRACE_TURNED_AWAY, STR_NONE, STR_NONE, &r, STR_NONE);
 	smtp_end(s, &r, "refused at the door");
 	s->guard.errors = 0; /* that was no error of the peer's */
 	return SMTP_NEXT_CLOSE;
