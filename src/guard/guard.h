@@ -8,7 +8,7 @@
  * To whom it does not apply:
  *   - a request that says `exempt`, and loopback in a laboratory: not even counted
  *   - loopback and smtp.trusted: counted; never refused, held back or banned as a peer. Accounts have their limits there too
- *   - an address that signed in within the last 30 days: never banned or held back, but limited
+ *   - an address that signed in within the last 30 days: never banned or held back, and may connect as often as it likes
  *
  * Memory is fixed: about 30 MiB when every table is full, whoever fills them; pages that are not used cost nothing. What should survive a
  * restart (bans, greylist, known-good networks, sign-ins, correspondents) is in guard.db, written every half minute by a thread of

@@ -53,7 +53,7 @@ static bool refused(struct guard *g, const struct guard_ip *ip, const struct gua
 		refuse(reply, METRIC_GUARD_REFUSED_BANNED, 421, "4.7.0", "banned", arena_printf(a, "Your address is %.*s", STR_FMT(guard_ban_text(a, ban))));
 		return true;
 	}
-	l = guard_free(g, ip) ? NULL : guard_limit_broken(g, c, GUARD_ADDRESS, GUARD_CONNECTIONS, 1);
+	l = guard_unbannable(g, ip) ? NULL : guard_limit_broken(g, c, GUARD_ADDRESS, GUARD_CONNECTIONS, 1);
 	if (l != NULL)
 		refuse(reply, METRIC_GUARD_REFUSED_LIMIT, 421, "4.7.0", l->reason,
 		       arena_printf(a, "The limit of %llu %s is reached, try again later", (unsigned long long)guard_limit_of(g, l), l->text));

@@ -139,7 +139,7 @@ enum smtp_next smtp_guard_event(struct smtp_session *s, enum net_ev_kind kind)
 	}
 	if (s->guard.stage == SMTP_GUARD_ASKED)
 		return decide(s);
-	return clock_mono_ms() < s->guard.pause_until_ms ? SMTP_NEXT_WAKE : greet(s);
+	return kind == NET_EV_TIMEOUT ? greet(s) : SMTP_NEXT_WAKE;
 }
 
 unsigned smtp_guard_ms(const struct smtp_session *s)
@@ -191,7 +191,9 @@ void smtp_guard_note(struct smtp_session *s, bool last)
 
 void smtp_guard_error(struct smtp_session *s, unsigned code)
 {
-	/* 53x is about sign-in, which auth has seen itself; of the others above 550 only these are the protocol's. */
+	/* 53x is about sign-in, which auth has seen itself; of the others above 550 only these are the protocol's. Early talk is told as that. */
+	if (s->guard.early)
+		return;
 	if ((code >= 500 && code < 530) || code == 555 || code == 554)
 		s->guard.errors++;
 	smtp_guard_note(s, false);
