@@ -57,25 +57,25 @@ void guard_set(struct guard *g, const struct guard_settings *settings)
 		zones.count = 0;
 	if (!guard_cidrs_parse(settings->trusted, &trusted))
 		trusted.count = 0;
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	g->set = *settings;
 	g->set.dnsbl = g->set.trusted = STR_NONE;
 	g->zones = zones;
 	g->trusted = trusted;
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 }
 
 int64_t guard_tick(struct guard *g)
 {
-	int64_t next_ms = guard_waits_end(g, false), now = guard_mono(g);
+	int64_t next_ms = guard_waits_end(g, false);
 	bool    due;
 
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	guard_bans_expire(g);
-	due = now - g->saved_ms >= SAVE_MS;
+	due = guard_mono(g) - g->saved_ms >= SAVE_MS;
 	if (due)
-		g->saved_ms = now;
-	pthread_mutex_unlock(&g->lock);
+		g->saved_ms = guard_mono(g);
+	guard_unlock(g);
 	if (due)
 		(void)guard_save(g); /* it has logged why not */
 	return next_ms < 0 ? SAVE_MS : MIN(next_ms, SAVE_MS);
@@ -89,11 +89,11 @@ static void *thread_main(void *arg)
 		struct timespec until = clock_deadline(guard_tick(g));
 		bool            stopping;
 
-		pthread_mutex_lock(&g->lock);
+		guard_lock(g);
 		if (!g->stopping)
 			pthread_cond_clockwait(&g->wake, &g->lock, CLOCK_MONOTONIC, &until);
 		stopping = g->stopping;
-		pthread_mutex_unlock(&g->lock);
+		guard_unlock(g);
 		if (stopping)
 			return NULL;
 	}
@@ -114,13 +114,13 @@ struct guard *guard_open(const struct guard_options *options)
 		g->options.wall_ms = clock_wall_ms;
 	atomic_init(&g->refs, 1);
 	g->waits_end = &g->waits;
-	g->saved_ms = guard_mono(g);
 	map_init(&g->bans);
 	for (unsigned i = 0; i < GUARD_SUBJECTS; i++)
 		guard_counts_init(&g->counts[i], count_sets[i]);
 	for (unsigned i = 0; i < GUARD_MEMORIES; i++)
 		guard_memos_init(&g->memos[i], memo_sets[i], g->secret);
 	guard_set(g, &options->settings);
+	g->saved_ms = guard_mono(g); /* guard_set has looked at the clocks */
 	guard_store_open(g);
 	g->threaded = !options->threadless && pthread_create(&g->thread, NULL, thread_main, g) == 0;
 	CHECK(g->threaded || options->threadless);
@@ -155,10 +155,10 @@ void guard_close(struct guard **gp)
 	if (g == NULL)
 		return;
 	*gp = NULL;
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	g->stopping = true;
 	pthread_cond_signal(&g->wake);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	if (g->threaded)
 		pthread_join(g->thread, NULL);
 	(void)guard_waits_end(g, true);

@@ -61,11 +61,11 @@ static void on_list(struct guard *g, struct ipc_request *r)
 	const struct guard_list_request *q = r->body;
 	struct guard_list_reply          reply = { 0 };
 
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	bans_list(g, r->arena, q->after, &reply);
 	if (q->after == 0)
 		alarms_list(g, r->arena, &reply);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	ipc_reply(r, ST_OK, &reply);
 }
 
@@ -178,7 +178,7 @@ static void on_why(struct guard *g, struct ipc_request *r)
 		return;
 	}
 	f.reply.facts = ARENA_ARRAY(r->arena, struct guard_fact, LIMIT_GUARD_FACTS);
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	fact(&f, "address", "%s", guard_place_print(ip.address, text).p);
 	facts_ban(&f, &ip);
 	facts_exempt(&f, &ip);
@@ -188,7 +188,7 @@ static void on_why(struct guard *g, struct ipc_request *r)
 		fact(&f, "ban limit", "%u failures per hour", g->set.ban_failures);
 	facts_lists(&f, &ip);
 	facts_grey(&f, &ip);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	ipc_reply(r, ST_OK, &f.reply);
 }
 
@@ -233,7 +233,7 @@ static void on_lift(struct guard *g, struct ipc_request *r)
 		ipc_reply(r, ST_INVALID, NULL);
 		return;
 	}
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	if (q->where.n == 0) {
 		reply.count = lift_all(g);
 	} else if (map_find_u64(&g->bans, place) != NULL) {
@@ -242,7 +242,7 @@ static void on_lift(struct guard *g, struct ipc_request *r)
 	} else {
 		st = ST_NOT_FOUND;
 	}
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	log_info("ban lifted", LOG_STR("peer", q->where.n > 0 ? q->where : STR("all")), LOG_U64("count", reply.count));
 	if (st == ST_OK)
 		st = guard_save(g);
@@ -271,13 +271,13 @@ static void on_add(struct guard *g, struct ipc_request *r)
 		ipc_reply(r, ST_INVALID, NULL);
 		return;
 	}
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	ban.since_ms = guard_wall(g);
 	ban.until_ms = reply.until_ms = ban.since_ms + (int64_t)q->seconds * 1000;
 	reply.exempt = str_of(add_exempt(g, q->where, ban.place));
 	if (reply.exempt.n == 0)
 		guard_ban_put(g, &ban);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	if (reply.exempt.n == 0) {
 		log_info("banned", LOG_STR("peer", q->where), LOG_C("reason", ban.reason), LOG_U64("seconds", q->seconds));
 		st = guard_save(g);

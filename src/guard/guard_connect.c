@@ -114,9 +114,9 @@ static void answer(struct guard *g, struct ipc_request *r, const struct guard_ip
 {
 	struct guard_connect_reply reply = { .verdict = GUARD_ACCEPT };
 
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	judge(g, ip, r->arena, &reply);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	ipc_reply(r, ST_OK, &reply);
 }
 
@@ -128,11 +128,11 @@ static void arrived(struct guard_wait *w)
 	struct ipc_request *r = NULL;
 	bool                last;
 
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	last = --w->left == 0;
 	if (last)
 		r = take(w);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	if (last)
 		free(w);
 	if (r != NULL)
@@ -147,14 +147,14 @@ int64_t guard_waits_end(struct guard *g, bool all)
 		struct guard_ip     ip;
 		int64_t             left_ms = -1;
 
-		pthread_mutex_lock(&g->lock);
+		guard_lock(g);
 		if (g->waits != NULL) {
 			left_ms = g->waits->until_ms - guard_mono(g);
 			ip = g->waits->ip;
 			if (all || left_ms <= 0)
 				r = take(g->waits);
 		}
-		pthread_mutex_unlock(&g->lock);
+		guard_unlock(g);
 		if (r == NULL)
 			return left_ms;
 		answer(g, r, &ip);
@@ -174,9 +174,9 @@ static void looked_up(void *arg, enum status st, const void *reply)
 		for (size_t i = 0; d->rcode == DNS_NOERROR && i < d->record_count; i++)
 			guard_listing_add(&l, d->records[i].data);
 	}
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	guard_known_put(g, q->key, &l, ttl_ms);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	arrived(q->wait);
 	free(q);
 }
@@ -253,7 +253,7 @@ void guard_connect(struct guard *g, struct ipc_request *r)
 		ipc_reply(r, ST_OK, &reply);
 		return;
 	}
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	c = guard_count(g, GUARD_ADDRESS, ip.address);
 	if (!refused(g, &ip, c, r->arena, &reply) && q->listener == GUARD_SMTP && guard_free(g, &ip) == NULL) {
 		w = wait_begin(g, r, &ip, &asks);
@@ -262,7 +262,7 @@ void guard_connect(struct guard *g, struct ipc_request *r)
 	}
 	guard_counter_add(c, GUARD_CONNECTIONS, 1);
 	guard_counter_add(guard_count(g, GUARD_NETWORK, ip.network), GUARD_CONNECTIONS, 1);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	if (w != NULL) {
 		asks_send(g, w, &asks);
 		arrived(w);

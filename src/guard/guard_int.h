@@ -61,6 +61,7 @@ struct guard_wait; /* guard_connect.c: a connection that waits for lists */
 struct guard {
 	pthread_mutex_t      saving, lock;
 	pthread_cond_t       wake;
+	int64_t              now_mono_ms, now_wall_ms; /* when `lock` was taken */
 	pthread_t            thread;
 	bool                 threaded, stopping;
 	atomic_uint          refs; /* the owner, and questions to DNS */
@@ -85,8 +86,19 @@ struct guard {
 	int64_t              saved_ms;
 };
 
-static inline int64_t guard_mono(const struct guard *g) { return g->options.mono_ms(); }
-static inline int64_t guard_wall(const struct guard *g) { return g->options.wall_ms(); }
+/* Take `lock`, and look at the clocks once for all that is done under it. */
+static inline void guard_lock(struct guard *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->now_mono_ms = g->options.mono_ms();
+	g->now_wall_ms = g->options.wall_ms();
+}
+static inline void guard_unlock(struct guard *g)
+{
+	pthread_mutex_unlock(&g->lock);
+}
+static inline int64_t guard_mono(const struct guard *g) { return g->now_mono_ms; }
+static inline int64_t guard_wall(const struct guard *g) { return g->now_wall_ms; }
 
 /* ---- guard.c ---- */
 /* Keyed; never 0. */

@@ -11,7 +11,7 @@ void guard_note(struct guard *g, const struct guard_note_request *q)
 
 	if (q->exempt || !guard_ip_parse(q->peer, &ip) || (g->options.lab && ip.loopback))
 		return;
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	if (q->account != 0) {
 		guard_counter_add(guard_count(g, GUARD_ACCOUNT, q->account), GUARD_KIB, kib);
 	} else {
@@ -25,5 +25,5 @@ void guard_note(struct guard *g, const struct guard_note_request *q)
 		guard_failed(g, &ip, EARLY_FAILURES, "early_talk");
 	if (q->errors + q->refused > 0 && q->account == 0)
 		guard_failed(g, &ip, MIN(q->errors, ERRORS_MAX) + MIN(q->refused, ERRORS_MAX), q->errors > 0 ? "protocol_error" : "message_refused");
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 }

@@ -163,12 +163,12 @@ void guard_rcpt(struct guard *g, struct arena *a, const struct auth_rcpt_request
 
 	if (g == NULL || q->exempt || !guard_ip_parse(q->peer, &r.ip) || (g->options.lab && r.ip.loopback))
 		return;
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	if (q->account == 0)
 		stranger(&r);
 	if (would_be_accepted(&r)) {
 		subjects_find(&r);
 		accepted(&r);
 	}
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 }

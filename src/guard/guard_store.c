@@ -164,10 +164,10 @@ static enum status write_memo(struct guard *g, unsigned kind, uint64_t slot, con
 /* Rows that could not be written are to be written again. */
 static void memos_again(struct guard *g, unsigned kind, const uint64_t *slots, size_t n)
 {
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	for (size_t i = 0; i < n; i++)
 		guard_memos_touch(&g->memos[kind], &g->memos[kind].rows[slots[i]]);
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 }
 
 static enum status save_batch(struct guard *g, unsigned kind, const struct guard_memo *rows, const uint64_t *slots, size_t n)
@@ -193,9 +193,9 @@ static enum status save_memos(struct guard *g, unsigned kind, struct arena *a)
 	size_t             at = 0, n;
 
 	do {
-		pthread_mutex_lock(&g->lock);
+		guard_lock(g);
 		n = guard_memos_take(&g->memos[kind], &at, rows, slots, BATCH);
-		pthread_mutex_unlock(&g->lock);
+		guard_unlock(g);
 		if (n > 0)
 			st = save_batch(g, kind, rows, slots, n);
 	} while (st == ST_OK && n > 0);
@@ -208,16 +208,16 @@ static size_t bans_copy(struct guard *g, struct arena *a, struct guard_ban **ret
 	size_t n = 0, at = 0;
 	void  *value;
 
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	if (!g->bans_changed) {
-		pthread_mutex_unlock(&g->lock);
+		guard_unlock(g);
 		return SIZE_MAX;
 	}
 	*ret = ARENA_ARRAY(a, struct guard_ban, g->bans.count);
 	while (map_next(&g->bans, &at, &(struct str){ 0 }, &value))
 		(*ret)[n++] = *(struct guard_ban *)value;
 	g->bans_changed = false;
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 	return n;
 }
 
@@ -254,9 +254,9 @@ static enum status save_bans(struct guard *g, struct arena *a)
 	else
 		db_rollback(g->db);
 	if (st != ST_OK) {
-		pthread_mutex_lock(&g->lock);
+		guard_lock(g);
 		g->bans_changed = true;
-		pthread_mutex_unlock(&g->lock);
+		guard_unlock(g);
 	}
 	return st;
 }

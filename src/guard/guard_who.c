@@ -67,12 +67,12 @@ void guard_signin(void *ctx, struct str peer, struct str account, bool ok)
 	(void)account;
 	if (g == NULL || !guard_ip_parse(peer, &ip) || (g->options.lab && ip.loopback))
 		return;
-	pthread_mutex_lock(&g->lock);
+	guard_lock(g);
 	if (!ok) {
 		guard_failed(g, &ip, 1, "sign_in");
 	} else if (!ip.loopback) {
 		guard_remember(g, GUARD_SIGNIN, ip.address, 0);
 		guard_ban_drop(g, ip.address); /* it came in before the ban: somebody of ours is there */
 	}
-	pthread_mutex_unlock(&g->lock);
+	guard_unlock(g);
 }
