@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "guard/guard_settings.h"
 #include "ipc/ipc_codec.h"
 
 enum config_listener { /* the kinds of listener; order of listen_names in config.c */
@@ -42,6 +43,7 @@ struct config {
 	uint32_t               retention_s;   /* of removed accounts */
 	uint64_t               trace_octets;
 	uint32_t               trace_keep_s;
+	struct guard_settings  guard;         /* `trusted` is smtp.trusted */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;
