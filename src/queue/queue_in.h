@@ -363,7 +363,7 @@ MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t 
 void queue_on_flush(void *ctx, struct ipc_request *r);
 
 /* ---- queue_admin.c ---- */
-extern const char queue_pick_sql[]; /* ids that match an id (?1, 0: all) and filters on sender (?2) and recipients (?3) */
+extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3); ?5 at most */
 
 /* ---- queue_wish.c ---- handlers */
 void queue_on_retry(void *ctx, struct ipc_request *r);
