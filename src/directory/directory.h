@@ -31,6 +31,15 @@
 
 struct directory;
 
+/* One attempt to sign in, of any kind; strings live during the call. */
+struct directory_signin_event {
+	enum auth_protocol protocol;
+	struct str         peer; /* IP address as text */
+	struct str         user; /* canonical, or as given when it is no address; may be empty */
+	uint64_t           account; /* 0: nobody who may sign in */
+	bool               ok;
+};
+
 struct directory_options { /* zero means the default */
 	const char *path;  /* "auth/directory.db" */
 	bool        create;
@@ -39,9 +48,13 @@ struct directory_options { /* zero means the default */
 	unsigned    hash_threads; /* 2 */
 	unsigned    hash_ops;     /* Argon2id passes, see password.h */
 	size_t      hash_memory_octets;
+	uint32_t    scram_iterations; /* of new verifiers, see scram.h */
 	int64_t     retention_ms; /* of removed accounts: 30 days */
 	int64_t (*mono_ms)(void); /* clocks, for tests */
 	int64_t (*wall_ms)(void);
+	/* Told of each attempt, from any thread, with no lock held; must not wait. NULL: nobody wants to know. */
+	void (*signin_event)(void *ctx, const struct directory_signin_event *e);
+	void *signin_ctx;
 };
 
 /* After db_init() and db_root("auth", fd); inside a sandbox it needs files below that root, threads and getrandom(2).
@@ -68,6 +81,17 @@ void directory_login_start(struct directory *d, const struct auth_login_request 
 /* The same, waiting; the reply's strings live in `a`. */
 MUST_CHECK enum status directory_login(struct directory *d, const struct auth_login_request *request, struct arena *a,
 				       struct auth_login_reply *ret);
+/* The other ways; replies live in `a` (a wiping one). None of them waits. */
+MUST_CHECK enum status directory_scram_salt(struct directory *d, const struct auth_scram_salt_request *q, struct arena *a,
+					    struct auth_scram_salt_reply *ret);
+MUST_CHECK enum status directory_scram_proof(struct directory *d, const struct auth_scram_proof_request *q, struct arena *a,
+					     struct auth_scram_proof_reply *ret);
+MUST_CHECK enum status directory_bearer(struct directory *d, const struct auth_bearer_request *q, struct arena *a,
+					struct auth_login_reply *ret);
+MUST_CHECK enum status directory_external(struct directory *d, const struct auth_external_request *q, struct arena *a,
+					  struct auth_login_reply *ret);
+/* Is it a certificate that somebody may sign in with? ST_OK or ST_NOT_FOUND. */
+MUST_CHECK enum status directory_certificate(struct directory *d, struct str fingerprint);
 /* The account of a token from a login reply, for a day. ST_DENIED: not ours, too old, or the account has been disabled,
  * removed or given another password since. */
 MUST_CHECK enum status directory_token(struct directory *d, struct str token, uint64_t *ret_account);
@@ -94,6 +118,13 @@ MUST_CHECK enum status directory_account_remove(struct directory *d, const struc
 MUST_CHECK enum status directory_expire(struct directory *d, struct arena *a, uint64_t **ret_accounts,
 					size_t *ret_count);
 MUST_CHECK enum status directory_purged(struct directory *d, const struct auth_purged_request *q);
+
+/* Access tokens and certificates. */
+MUST_CHECK enum status directory_credential_add(struct directory *d, const struct auth_credential_add_request *q,
+						struct arena *a, struct auth_credential_add_reply *ret);
+MUST_CHECK enum status directory_credential_list(struct directory *d, const struct auth_credential_list_request *q,
+						 struct arena *a, struct auth_credential_list_reply *ret);
+MUST_CHECK enum status directory_credential_remove(struct directory *d, const struct auth_credential_remove_request *q);
 
 /* ST_EXISTS: an alias, or an account that is not among the targets; ST_LIMIT: it would close a circle. */
 MUST_CHECK enum status directory_alias_add(struct directory *d, const struct auth_alias *q);

@@ -14,6 +14,7 @@
 #include "ipc/ipc.h"
 #include "ipc/msg_auth.h"
 #include "net/net.h"
+#include "sasl/sasl_exchange.h"
 #include "store/store.h"
 
 /* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
@@ -23,14 +24,12 @@ struct imap_settings {
 	unsigned signin_ms;      /* from the greeting to a sign-in */
 	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
+	bool     client_certificates; /* ask for one in the TLS handshake */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */
 };
 void imap_settings_init(struct imap_settings *ret); /* the defaults */
 
 struct imap_ask { /* each may block; ctx is imap_env.ask_ctx */
-	/* IPC_AUTH_LOGIN: the statuses of msg_auth.h; any other counts as "not now". */
-	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,
-			     struct auth_login_reply *ret);
 	/* This session changed the account: tell the bus, and imap_notify_wake of this process. Must not wait. */
 	void (*changed)(void *ctx, uint64_t account, uint64_t modseq);
 };
@@ -41,6 +40,8 @@ struct imap_env {
 	struct imap_notify                 *notify;
 	const struct imap_ask              *ask;
 	void                               *ask_ctx;
+	const struct sasl_ask              *sasl; /* sign-in */
+	void                               *sasl_ctx;
 };
 
 /* net_listen(net, fd, &imap_proto, env, tls, implicit); the env outlives the net. */

@@ -49,6 +49,15 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
 	IPC_AUTH_PURGED,
+	/* auth: the other ways to sign in, and what administrators ask about them */
+	IPC_AUTH_SCRAM_SALT,
+	IPC_AUTH_SCRAM_PROOF,
+	IPC_AUTH_BEARER,
+	IPC_AUTH_EXTERNAL,
+	IPC_AUTH_CERTIFICATE,
+	IPC_AUTH_CREDENTIAL_ADD,
+	IPC_AUTH_CREDENTIAL_LIST,
+	IPC_AUTH_CREDENTIAL_REMOVE,
 	IPC_MSG_COUNT,
 };
 

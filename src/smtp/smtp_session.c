@@ -40,7 +40,7 @@ void smtp_check(const struct smtp_session *s)
 	CHECK(in_tx || (s->tx.rcpt_count == 0 && s->tx.from.n == 0));
 	CHECK(s->state != SMTP_STATE_MAIL || s->tx.rcpt_count == 0);
 	CHECK((s->state != SMTP_STATE_RCPT && !in_data) || s->tx.rcpt_count > 0);
-	CHECK(!!s->auth.arena == (s->state == SMTP_STATE_AUTH));
+	CHECK(!!s->sasl == (s->state == SMTP_STATE_AUTH));
 	CHECK((s->tx.content.net != NULL) == in_data);
 	CHECK((s->tx.pending != NULL) == (s->state == SMTP_STATE_SUBMIT));
 	CHECK(!s->signed_in || s->account != 0);
@@ -275,11 +275,21 @@ static void close_session(void *session)
 	buf_done(&s->login);
 }
 
+/* Strangers on port 25 are not asked who they are. */
+static bool wants_certificate(void *ctx)
+{
+	const struct smtp_env      *env = ctx;
+	const struct smtp_settings *set = env->settings;
+
+	return env->kind == SMTP_KIND_SUBMISSION && set->client_certificates;
+}
+
 const struct net_proto smtp_proto = {
 	.name = "smtp",
 	.open = open_session,
 	.handle = handle,
 	.close = close_session,
+	.wants_certificate = wants_certificate,
 	.refused = "421 4.7.0 Too many connections, try again later\r\n",
 	.strict_eol = true,
 };
