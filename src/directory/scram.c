@@ -30,15 +30,16 @@ static void h(enum auth_scram_hash hash, const uint8_t *in, uint8_t *ret)
 	CHECK(EVP_Digest(in, scram_octets(hash), ret, NULL, digest(hash), NULL) == 1);
 }
 
-void scram_key_make(enum auth_scram_hash hash, struct str password, const uint8_t salt[SCRAM_SALT], uint32_t iterations,
+void scram_key_make(enum auth_scram_hash hash, struct str password, struct str salt, uint32_t iterations,
 		    struct scram_key *ret)
 {
 	uint8_t salted[SCRAM_OCTETS], client[SCRAM_OCTETS];
 
 	*ret = (struct scram_key){ 0 };
-	memcpy(ret->salt, salt, SCRAM_SALT);
-	CHECK(PKCS5_PBKDF2_HMAC(password.p, (int)password.n, salt, (int)SCRAM_SALT, (int)iterations, digest(hash),
-				(int)scram_octets(hash), salted) == 1);
+	CHECK(salt.n <= SCRAM_SALT);
+	memcpy(ret->salt, salt.p, salt.n);
+	CHECK(PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)salt.p, (int)salt.n, (int)iterations,
+				digest(hash), (int)scram_octets(hash), salted) == 1);
 	hmac(hash, salted, STR("Client Key"), client);
 	h(hash, client, ret->stored);
 	hmac(hash, salted, STR("Server Key"), ret->server);
@@ -54,7 +55,7 @@ void scram_keys_make(struct str password, uint32_t iterations, struct scram_keys
 	ret->iterations = iterations;
 	for (unsigned i = 0; i <= AUTH_SCRAM_LAST; i++) {
 		randombytes_buf(salt, sizeof(salt));
-		scram_key_make((enum auth_scram_hash)i, password, salt, iterations, &ret->key[i]);
+		scram_key_make((enum auth_scram_hash)i, password, str_n(salt, sizeof(salt)), iterations, &ret->key[i]);
 	}
 }
 

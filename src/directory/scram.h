@@ -31,8 +31,8 @@ struct scram_keys {
 
 size_t scram_octets(enum auth_scram_hash hash);
 
-/* One verifier; `password` is prepared (sasl_prep). */
-void scram_key_make(enum auth_scram_hash hash, struct str password, const uint8_t salt[SCRAM_SALT], uint32_t iterations,
+/* One verifier; `password` is prepared (sasl_prep), the salt at most SCRAM_SALT long. */
+void scram_key_make(enum auth_scram_hash hash, struct str password, struct str salt, uint32_t iterations,
 		    struct scram_key *ret);
 /* One for each hash, with new salts. */
 void scram_keys_make(struct str password, uint32_t iterations, struct scram_keys *ret);

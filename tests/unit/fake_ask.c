@@ -218,7 +218,7 @@ static enum status scram_proof(void *ctx, const struct auth_scram_proof_request 
 	sasl_scram_server_first(nonce, q->nonce, STR(FAKE_SALT), FAKE_ITERATIONS, &message);
 	buf_add_char(&message, ',');
 	buf_add(&message, q->client_final);
-	scram_key_make(q->hash, STR("password"), (const uint8_t *)FAKE_SALT, FAKE_ITERATIONS, &key);
+	scram_key_make(q->hash, STR("password"), STR(FAKE_SALT), FAKE_ITERATIONS, &key);
 	right = scram_check(q->hash, &key, buf_str(&message), q->proof, signature) && str_eq(user, STR("alice@demo.test"));
 	buf_done(&message);
 	if (!right)
