@@ -8,7 +8,7 @@ import time
 import pytest
 
 from sasl import PROTOCOLS, Imap, Scram, Smtp, b64, context_with, end_point, plain
-from server import PASSWORD, Server
+from server import BIN, PASSWORD, Server
 
 CLEAR = []
 IN_TLS = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"]
@@ -228,7 +228,7 @@ def test_failures_end_the_session(server):
 # ---- guessing ----
 
 def test_a_thousand_failures_keep_nobody_out(server):
-    """From many addresses at once, at one account; its owner, from where he was before and from a new address, gets in."""
+    """From 64 addresses at once, at one account; its owner, from where he was before and from a new address, gets in."""
     owner = "frank@demo.test"
     with Imap(server, source="127.0.77.1") as c:
         assert plain(c, owner, PASSWORD) == "ok"
@@ -237,7 +237,7 @@ def test_a_thousand_failures_keep_nobody_out(server):
 
     def attack(part):
         for n in range(125):
-            with Imap(server, source="127.0.%d.%d" % (100 + part, 1 + n % 50)) as c:
+            with Imap(server, source="127.0.%d.%d" % (100 + part, 1 + n % 8)) as c:
                 answer = plain(c, owner, "guess%d-%d" % (part, n))
             with lock:
                 counts[answer] = counts.get(answer, 0) + 1
@@ -329,25 +329,30 @@ def make_certificate(folder, name):
 
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory):
-    """A server that asks for certificates."""
-    s = Server("--accounts", "3", lab=False).start()
-    s.expect('msg="sign-in failed"')
-    path = os.path.realpath(os.path.join(s.dir, "postrider.conf"))
+    """A server that asks for certificates: what a demo left, served with another setting."""
+    folder = str(tmp_path_factory.mktemp("asking"))
+    s = Server("--accounts", "3", lab=False, directory=folder).start()
+    s.stop()
+    path = os.path.join(folder, "postrider.conf")
     text = open(path).read()
-    assert "client_certificates = false" in text or "tls {" in text
-    text = text.replace("client_certificates = false", "client_certificates = true") if "client_certificates" in text \
-        else text.replace("tls {", "tls {\n\tclient_certificates = true")
-    open(path, "w").write(text)
-    s.command("reload", check=True)
+    assert "client_certificates = false" in text
+    with open(os.path.realpath(path), "w") as f:
+        f.write(text.replace("client_certificates = false", "client_certificates = true"))
+    s.log = open(s.log_path, "ab")
+    s.process = subprocess.Popen([BIN, "serve", "--config", path], stderr=s.log)
+    s.expect('msg="sign-in failed"')
     s.folder = str(tmp_path_factory.mktemp("certificates"))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
+    while True:
+        try:
+            Imap(s).close()
+            Smtp(s).close()
+            break
+        except (OSError, AssertionError):
+            assert time.monotonic() < end
+            time.sleep(0.2)
     s.alice = make_certificate(s.folder, "alice")
     s.command("account", "certificate", "add", "alice@demo.test", s.alice[0], check=True)
-    while time.monotonic() < end:
-        with Imap(s, context=context_with(*s.alice)) as c:
-            if "EXTERNAL" in c.mechanisms:
-                break
-        time.sleep(0.2)
     yield s
     s.stop()
 
