@@ -418,6 +418,8 @@ static bool wants_certificate(void *ctx)
 
 const struct net_proto imap_proto = {
 	.name = "imap",
+	.signin_accepted = METRIC_IMAP_SIGNINS_ACCEPTED,
+	.signin_refused = METRIC_IMAP_SIGNINS_REFUSED,
 	.open = session_open,
 	.handle = session_handle,
 	.close = session_close,

@@ -83,7 +83,7 @@ struct sasl_result sasl_challenge(struct sasl *x, struct str octets)
 struct sasl_result sasl_deny(struct sasl *x, enum net_signin_reason reason, struct str user)
 {
 	net_signin_failed(x->side.conn, x->side.name, reason, user);
-	return sasl_failure(SASL_DENIED);
+	return (struct sasl_result){ .next = SASL_FAILURE, .why = SASL_DENIED, .user = user };
 }
 
 struct sasl_result sasl_refuse(struct sasl *x, enum status st, struct str user)
@@ -93,19 +93,20 @@ struct sasl_result sasl_refuse(struct sasl *x, enum status st, struct str user)
 	if (st != ST_LIMIT)
 		return sasl_failure(SASL_LATER);
 	net_signin_failed(x->side.conn, x->side.name, NET_SIGNIN_THROTTLED, user);
-	return sasl_failure(SASL_LIMITED);
+	return (struct sasl_result){ .next = SASL_FAILURE, .why = SASL_LIMITED, .user = user };
 }
 
 struct sasl_result sasl_success(struct sasl *x, const struct auth_login_reply *login)
 {
 	const struct net_info *info = net_info(x->side.conn);
+	struct str             mechanism = x->mechanism ? x->mechanism->name : STR("password");
 
 	if (login->account == 0 || login->address.n > LIMIT_ADDRESS)
 		return sasl_failure(SASL_LATER); /* no such answer exists: auth is not to be trusted with more than its word */
 	net_trust(x->side.conn);
 	log_info("signed in", LOG_C("session", info->id), LOG_C("peer", info->peer), LOG_STR("user", login->address),
-		 LOG_STR("mechanism", x->mechanism ? x->mechanism->name : STR("password")), LOG_C("tls", info->tls_version));
-	return (struct sasl_result){ .next = SASL_SUCCESS, .login = *login };
+		 LOG_STR("mechanism", mechanism), LOG_C("tls", info->tls_version));
+	return (struct sasl_result){ .next = SASL_SUCCESS, .login = *login, .mechanism = mechanism };
 }
 
 struct sasl_result sasl_verify(struct sasl *x, struct str user, struct str password)
@@ -162,7 +163,7 @@ struct sasl_result sasl_start(struct sasl **x, const struct sasl_side *side, str
 struct sasl_result sasl_step(struct sasl *x, struct str line, bool too_long)
 {
 	if (x->failed)
-		return sasl_failure(SASL_DENIED);
+		return (struct sasl_result){ .next = SASL_FAILURE, .why = SASL_DENIED, .user = x->user };
 	if (too_long)
 		return sasl_failure(SASL_TOO_LONG);
 	if (str_eq(line, STR("*")))

@@ -57,7 +57,9 @@ struct sasl_result { /* strings live until sasl_free */
 	enum sasl_next          next;
 	struct str              challenge; /* CHALLENGE: base64, may be empty */
 	enum sasl_failure       why;       /* FAILURE */
+	struct str              user;      /* DENIED, LIMITED: as the peer claims, any octets */
 	struct auth_login_reply login;     /* SUCCESS: its account is not 0 */
+	struct str              mechanism; /* SUCCESS */
 };
 
 struct sasl; /* one attempt */

@@ -35,7 +35,7 @@ struct sasl {
 	const struct sasl_mechanism *mechanism; /* NULL: sasl_password */
 	unsigned                     step;      /* messages that were answered before */
 	bool                         failed;    /* it has, and is in the log; the client owes us one empty answer */
-	struct str                   user;      /* LOGIN */
+	struct str                   user;      /* LOGIN; who has failed */
 	struct sasl_scram_state      scram;
 };
 

@@ -8,6 +8,7 @@ static struct sasl_result explain(struct sasl *x, struct str user, struct str js
 {
 	(void)sasl_deny(x, NET_SIGNIN_DENIED, user);
 	x->failed = true;
+	x->user = user;
 	return sasl_challenge(x, json);
 }
 

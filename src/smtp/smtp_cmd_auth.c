@@ -70,9 +70,12 @@ static enum smtp_next answer(struct smtp_session *s, const struct sasl_result *r
 		s->signed_in = true;
 		s->account = r->login.account;
 		CHECK(buf_add(&s->login, r->login.address));
+		smtp_trace(s, TRACE_SIGNED_IN, buf_str(&s->login), STR_NONE, NULL, r->mechanism);
 		break;
 	case SASL_FAILURE:
 		reply = &failures[r->why];
+		if (r->why == SASL_DENIED || r->why == SASL_LIMITED)
+			smtp_trace(s, TRACE_SIGNIN_REFUSED, r->user, STR_NONE, reply, STR_NONE);
 		if (r->why == SASL_DENIED && ++s->auth_failures >= LIMIT_SMTP_AUTH_FAILURES) {
 			smtp_auth_reset(s);
 			return smtp_end(s, &enough, "too many failed sign-ins");
