@@ -146,16 +146,19 @@ static void count(struct entry *e, int64_t now_ms)
 
 void throttle_failed(struct throttle *t, uint64_t network, struct str account, int64_t now_ms)
 {
+	uint64_t      pair = key_of(t, network, account);
 	struct entry *e;
 
 	pthread_mutex_lock(&t->lock);
-	e = make(&t->pairs, key_of(t, network, account));
+	e = make(&t->pairs, pair);
 	if (now_ms - e->at_ms >= FORGET_MS)
 		e->failures = 0;
 	count(e, now_ms);
-	e = make(&t->sources, key_of(t, network, STR_NONE));
-	drain(e, now_ms);
-	count(e, now_ms);
+	if (!is_known(t, pair, now_ms)) {
+		e = make(&t->sources, key_of(t, network, STR_NONE));
+		drain(e, now_ms);
+		count(e, now_ms);
+	}
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -9,7 +9,8 @@
  *           whoever has one could go on guessing at others.
  *   known   a pair that signed in within THROTTLE_KNOWN_MS: the source alone does not count, and the pair waits only
  *           from LIMIT_SIGNIN_FREE_KNOWN on, LIMIT_SIGNIN_WAIT_KNOWN at most. So whoever sits behind the same address
- *           cannot keep the owner out, and guesses at most some hundred passwords in an hour.
+ *           cannot keep the owner out, and guesses at most some hundred passwords in an hour. Its failures are a device
+ *           with an old password, more often than not, and do not count against the source.
  *
  * An account alone is never counted: failures from elsewhere, however many, do not keep its owner out. What is kept has
  * fixed sizes and secret hashes as keys; when a set is full, the entry that was quiet longest makes room.

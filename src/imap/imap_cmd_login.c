@@ -32,6 +32,7 @@ static struct sasl_side side_of(const struct imap_session *s)
 		.protocol = AUTH_IMAP,
 		.name = "imap",
 		.allow_plain = s->set->allow_plain,
+		.scram = s->set->scram,
 	};
 }
 

@@ -29,6 +29,7 @@ struct config {
 	struct config_address *listen;
 	size_t                 listen_count;
 	struct str             tls_certificate, tls_key; /* paths */
+	bool                   signin_scram;
 	bool                   tls_client_certificates; /* ask clients for one, to sign in with */
 	struct str             dns_forward;              /* "ADDR@PORT", "" = resolve from the root */
 	struct str             relay;                    /* "host:port", "" = by MX */

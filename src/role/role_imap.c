@@ -20,6 +20,7 @@ static const struct imap_settings *settings_of(struct role *r)
 	imap_settings_init(s);
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
+	s->scram = r->config->signin_scram;
 	s->client_certificates = r->config->tls_client_certificates;
 	return s;
 }

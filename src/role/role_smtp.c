@@ -19,6 +19,7 @@ static const struct smtp_settings *settings_of(struct role *r)
 	s->postmaster = arena_printf(r->arena, "postmaster@%.*s", STR_FMT(r->config->hostname));
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
+	s->scram = r->config->signin_scram;
 	s->client_certificates = r->config->tls_client_certificates;
 	s->normalise_eol = r->config->normalise_eol;
 	return s;

@@ -49,7 +49,7 @@ bool sasl_possible(const struct sasl_side *side)
 
 bool sasl_mechanism_possible(const struct sasl_mechanism *m, const struct sasl_side *side)
 {
-	return sasl_possible(side) && (!(m->needs & SASL_NEED_TLS) || net_info(side->conn)->tls) &&
+	return sasl_possible(side) && (m->answer != sasl_scram_answer || side->scram) && (!(m->needs & SASL_NEED_TLS) || net_info(side->conn)->tls) &&
 	       (!(m->needs & SASL_NEED_BINDING) || has_binding(side)) &&
 	       (!(m->needs & SASL_NEED_CERTIFICATE) || has_certificate(side));
 }
@@ -99,7 +99,7 @@ struct sasl_result sasl_refuse(struct sasl *x, enum status st, struct str user)
 struct sasl_result sasl_success(struct sasl *x, const struct auth_login_reply *login)
 {
 	const struct net_info *info = net_info(x->side.conn);
-	struct str             mechanism = x->mechanism ? x->mechanism->name : STR("password");
+	struct str             mechanism = x->mechanism ? x->mechanism->name : STR("LOGIN");
 
 	if (login->account == 0 || login->address.n > LIMIT_ADDRESS)
 		return sasl_failure(SASL_LATER); /* no such answer exists: auth is not to be trusted with more than its word */

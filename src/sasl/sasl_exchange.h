@@ -38,6 +38,7 @@ struct sasl_side {
 	enum auth_protocol     protocol;
 	const char            *name; /* of the protocol in the log: "smtp" */
 	bool                   allow_plain; /* also without TLS */
+	bool                   scram;       /* is offered */
 };
 
 enum sasl_next { SASL_CHALLENGE, SASL_SUCCESS, SASL_FAILURE };

@@ -33,6 +33,7 @@ struct smtp_settings {
 	unsigned   signin_ms;      /* submission: from the greeting to a sign-in */
 	unsigned   barren_ms;      /* between accepted messages of a session */
 	unsigned   submit_wait_ms; /* how long the truth about a submit is sought after its channel was lost */
+	bool       scram;          /* offer it */
 	bool       client_certificates; /* submission: ask for one in the TLS handshake */
 	bool       allow_plain;    /* sign-in without TLS: --lab, loopback */
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */

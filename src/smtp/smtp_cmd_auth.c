@@ -28,6 +28,7 @@ static struct sasl_side side_of(const struct smtp_session *s)
 		.protocol = AUTH_SMTP,
 		.name = "smtp",
 		.allow_plain = s->set->allow_plain,
+		.scram = s->set->scram,
 	};
 }
 

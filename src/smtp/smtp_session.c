@@ -313,6 +313,7 @@ void smtp_settings_init(struct smtp_settings *ret)
 		.signin_ms = LIMIT_SIGNIN_MS,
 		.barren_ms = LIMIT_SMTP_BARREN_MS,
 		.submit_wait_ms = 30000,
+		.scram = true,
 		.lenient_helo = true,
 		.lenient_space = true,
 	};

@@ -122,7 +122,7 @@ static struct str decoded(struct str base64, char *room, size_t cap)
 static void test_announced(void **state)
 {
 	static const struct {
-		bool        tls, lab, exporter, end_point, certificate, stranger;
+		bool        tls, lab, exporter, end_point, certificate, stranger, no_scram;
 		const char *smtp;
 	} cases[] = {
 		{ .exporter = true, .smtp = NULL },
@@ -135,6 +135,7 @@ static void test_announced(void **state)
 		{ .tls = true, .stranger = true, .smtp = "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN OAUTHBEARER XOAUTH2" },
 		{ .tls = true, .certificate = true, .smtp = "EXTERNAL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN OAUTHBEARER XOAUTH2" },
 		{ .certificate = true, .smtp = NULL },
+		{ .tls = true, .exporter = true, .no_scram = true, .smtp = "PLAIN LOGIN OAUTHBEARER XOAUTH2" },
 	};
 
 	(void)state;
@@ -145,6 +146,7 @@ static void test_announced(void **state)
 
 		start(&t, i % VIEWS, cases[i / VIEWS].tls);
 		t.r.set.allow_plain = t.set.allow_plain = cases[i / VIEWS].lab;
+		t.r.set.scram = t.set.scram = !cases[i / VIEWS].no_scram;
 		if (!cases[i / VIEWS].exporter)
 			t.r.conn.exporter = STR_NONE;
 		if (!cases[i / VIEWS].end_point)

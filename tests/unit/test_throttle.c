@@ -50,6 +50,7 @@ static const struct {
 
 	{ "known: others at the same address", { { 0, 1, "a", .success = true }, { 0, 1, "a", LIMIT_SIGNIN_FREE_KNOWN } }, 0, 1, "a", 0 },
 	{ "known: a little patience at most", { { 0, 1, "a", .success = true }, { 0, 1, "a", 1000 } }, 0, 1, "a", LIMIT_SIGNIN_WAIT_KNOWN },
+	{ "known: the neighbours do not pay", { { 0, 1, "a", .success = true }, { 0, 1, "a", 1000 } }, 0, 1, "b", 0 },
 	{ "known for 30 days", { { 0, 1, "a", .success = true }, { 30 * DAY - 1, 1, "a", 90 } }, 30 * DAY - 1, 1, "a", 0 },
 	{ "not longer", { { 0, 1, "a", .success = true }, { 30 * DAY, 1, "a", 90 } }, 30 * DAY, 1, "a", LIMIT_SIGNIN_WAIT },
 	{ "known for one account only", { { 0, 1, "a", .success = true }, { 0, 1, "b", 90 } }, 0, 1, "b", LIMIT_SIGNIN_WAIT },
