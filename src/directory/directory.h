@@ -27,18 +27,10 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "guard/guard.h"
 #include "ipc/msg_auth.h"
 
 struct directory;
-
-/* One attempt to sign in, of any kind; strings live during the call. */
-struct directory_signin_event {
-	enum auth_protocol protocol;
-	struct str         peer; /* IP address as text */
-	struct str         user; /* canonical, or as given when it is no address; may be empty */
-	uint64_t           account; /* 0: nobody who may sign in */
-	bool               ok;
-};
 
 struct directory_options { /* zero means the default */
 	const char *path;  /* "auth/directory.db" */
@@ -50,11 +42,13 @@ struct directory_options { /* zero means the default */
 	size_t      hash_memory_octets;
 	uint32_t    scram_iterations; /* of new verifiers, see scram.h */
 	int64_t     retention_ms; /* of removed accounts: 30 days */
+	struct guard *guard;      /* limits what is accepted at RCPT; NULL: nothing is limited */
+	/* Told the outcome of each sign-in of any kind that was judged or refused unseen; from any thread, with no lock held, must not
+	 * wait. `account`: canonical, or as given when it is no address; may be empty. NULL: nobody. */
+	void (*signin_event)(void *ctx, struct str peer, struct str account, bool ok);
+	void *signin_ctx;
 	int64_t (*mono_ms)(void); /* clocks, for tests */
 	int64_t (*wall_ms)(void);
-	/* Told of each attempt, from any thread, with no lock held; must not wait. NULL: nobody wants to know. */
-	void (*signin_event)(void *ctx, const struct directory_signin_event *e);
-	void *signin_ctx;
 };
 
 /* After db_init() and db_root("auth", fd); inside a sandbox it needs files below that root, threads and getrandom(2).
@@ -62,6 +56,9 @@ struct directory_options { /* zero means the default */
 MUST_CHECK enum status directory_open(const struct directory_options *options, struct directory **ret);
 /* Sign-ins that wait are finished first. Sets *d to NULL; NULL inside is fine. */
 void directory_close(struct directory **d);
+
+/* As given in the options. */
+struct guard *directory_guard(const struct directory *d);
 
 /* ---- questions: from memory, never wait; ST_INVALID: not an address ---- */
 MUST_CHECK enum status directory_rcpt(struct directory *d, struct str address, enum auth_rcpt_kind *ret);

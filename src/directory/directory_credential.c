@@ -345,7 +345,7 @@ enum status directory_bearer(struct directory *d, const struct auth_bearer_reque
 	struct dir_signin s;
 	uint8_t           hash[AUTH_CREDENTIAL_HASH];
 
-	dir_signin_begin(&s, d, q->protocol, q->peer);
+	dir_signin_begin(&s, d, q->peer);
 	sha256(q->token, hash);
 	return sign_in(&s, AUTH_CREDENTIAL_TOKEN, str_n(hash, sizeof(hash)), q->user, a, ret);
 }
@@ -357,7 +357,7 @@ enum status directory_external(struct directory *d, const struct auth_external_r
 
 	if (q->fingerprint.n != AUTH_CREDENTIAL_HASH)
 		return ST_INVALID;
-	dir_signin_begin(&s, d, q->protocol, q->peer);
+	dir_signin_begin(&s, d, q->peer);
 	return sign_in(&s, AUTH_CREDENTIAL_CERTIFICATE, q->fingerprint, q->user, a, ret);
 }
 

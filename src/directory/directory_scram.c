@@ -257,7 +257,7 @@ enum status directory_scram_salt(struct directory *d, const struct auth_scram_sa
 	struct dir_signin s;
 	struct known      known;
 
-	dir_signin_begin(&s, d, AUTH_SMTP, STR_NONE);
+	dir_signin_begin(&s, d, STR_NONE);
 	look_up(&s, q->hash, q->user, &known);
 	*ret = (struct auth_scram_salt_reply){
 		.salt = arena_dup(a, str_n(known.key.salt, SCRAM_SALT)),
@@ -298,7 +298,7 @@ enum status directory_scram_proof(struct directory *d, const struct auth_scram_p
 
 	if (!sasl_scram_bare_parse(q->client_first, &encoded, &client_nonce) || !sasl_name_decode(encoded, &user))
 		return ST_INVALID;
-	dir_signin_begin(&s, d, q->protocol, q->peer);
+	dir_signin_begin(&s, d, q->peer);
 	look_up(&s, q->hash, buf_str(&user), &known);
 	if (dir_signin_must_wait(&s))
 		return ST_LIMIT;

@@ -20,9 +20,9 @@ static struct dir_account *usable(struct dir_account *acc)
 	return dir_account_in_use(acc) && !acc->disabled ? acc : NULL;
 }
 
-void dir_signin_begin(struct dir_signin *s, struct directory *d, enum auth_protocol protocol, struct str peer)
+void dir_signin_begin(struct dir_signin *s, struct directory *d, struct str peer)
 {
-	*s = (struct dir_signin){ .d = d, .peer = peer, .protocol = protocol, .source = source_of(peer) };
+	*s = (struct dir_signin){ .d = d, .peer = peer, .source = source_of(peer) };
 	s->limited = !(d->options.lab && s->source.loopback);
 }
 
@@ -59,13 +59,7 @@ static void tell(const struct dir_signin *s, bool ok)
 	struct directory *d = s->d;
 
 	if (d->options.signin_event != NULL)
-		d->options.signin_event(d->options.signin_ctx, &(struct directory_signin_event){
-			.protocol = s->protocol,
-			.peer = s->peer,
-			.user = address_text(&s->user),
-			.account = s->account,
-			.ok = ok,
-		});
+		d->options.signin_event(d->options.signin_ctx, s->peer, address_text(&s->user), ok);
 }
 
 bool dir_signin_must_wait(struct dir_signin *s)

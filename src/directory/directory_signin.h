@@ -17,14 +17,13 @@
 struct dir_signin {
 	struct directory    *d;
 	struct str           peer;
-	enum auth_protocol   protocol;
 	struct source        source;
 	bool                 limited; /* the throttle counts */
 	struct address_canon user;    /* canonical, or what was given when it is no address */
 	uint64_t             account, generation; /* 0: nobody who may sign in */
 };
 
-void dir_signin_begin(struct dir_signin *s, struct directory *d, enum auth_protocol protocol, struct str peer);
+void dir_signin_begin(struct dir_signin *s, struct directory *d, struct str peer);
 
 /* Whom it is about. The account, also one that may not sign in, or NULL. Holds `lock`. */
 struct dir_account *dir_signin_user(struct dir_signin *s, struct str user);
