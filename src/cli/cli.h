@@ -111,6 +111,8 @@ int cmd_account_quota(struct cli *c);
 int cmd_account_disable(struct cli *c);
 int cmd_account_enable(struct cli *c);
 int cmd_account_remove(struct cli *c);
+int cmd_account_certificate(struct cli *c);
+int cmd_account_token(struct cli *c);
 int cmd_alias_add(struct cli *c);
 int cmd_alias_list(struct cli *c);
 int cmd_alias_remove(struct cli *c);

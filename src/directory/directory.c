@@ -45,6 +45,27 @@ static const char *const steps[] = {
 	" due_ms INTEGER NOT NULL,"
 	" last INTEGER NOT NULL"
 	");",
+	/* Ways to sign in beside the password's hash. */
+	"CREATE TABLE scram ("
+	" account INTEGER PRIMARY KEY NOT NULL,"
+	" iterations INTEGER NOT NULL,"
+	" sha1 BLOB NOT NULL," /* salt, StoredKey, ServerKey */
+	" sha256 BLOB NOT NULL"
+	");"
+	"CREATE TABLE credential ("
+	" kind INTEGER NOT NULL," /* enum auth_credential_kind */
+	" hash BLOB NOT NULL,"    /* SHA-256 */
+	" account INTEGER NOT NULL,"
+	" scope TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL," /* 0: never */
+	" PRIMARY KEY (kind, hash)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX credential_account ON credential (account);"
+	"CREATE TABLE secret ("
+	" name TEXT PRIMARY KEY NOT NULL,"
+	" value BLOB NOT NULL"
+	") WITHOUT ROWID;",
 };
 static const struct db_schema schema = { steps, LEN(steps) };
 
@@ -160,6 +181,12 @@ static enum status load(struct directory *d)
 		st = load_accounts(d);
 	if (st == ST_OK)
 		st = load_aliases(d);
+	if (st == ST_OK)
+		st = dir_scram_load(d);
+	if (st == ST_OK)
+		st = dir_credential_load(d);
+	if (st == ST_OK)
+		st = dir_scram_secret(d);
 	return st;
 }
 
@@ -181,6 +208,7 @@ static void options_set(struct directory *d, const struct directory_options *opt
 	if (o->wall_ms == NULL)
 		o->wall_ms = clock_wall_ms;
 	d->cost = (struct password_cost){ o->hash_ops, o->hash_memory_octets };
+	d->scram_iterations = o->scram_iterations > 0 ? o->scram_iterations : SCRAM_ITERATIONS;
 }
 
 /* A change waits for the questions that are being answered, not for those that come after it. */
@@ -219,7 +247,8 @@ enum status directory_open(const struct directory_options *options, struct direc
 	}
 	d->throttle = throttle_new();
 	d->verified = verified_new();
-	d->lane = lane_new(MIN(d->options.hash_threads, LIMIT_HASH_THREADS), LIMIT_HASH_QUEUE, LIMIT_HASH_SHARE);
+	d->lane = lane_new(MIN(d->options.hash_threads, LIMIT_HASH_THREADS), LIMIT_HASH_QUEUE, LIMIT_HASH_RESERVE,
+			   LIMIT_HASH_SHARE);
 	*ret = d;
 	return ST_OK;
 }
@@ -240,7 +269,8 @@ void directory_close(struct directory **dp)
 	dir_mem_done(d);
 	pthread_rwlock_destroy(&d->lock);
 	pthread_mutex_destroy(&d->admin);
-	memset(d->token_key, 0, sizeof(d->token_key));
+	explicit_bzero(d->token_key, sizeof(d->token_key));
+	explicit_bzero(d->scram_secret, sizeof(d->scram_secret));
 	free(d);
 	*dp = NULL;
 }

@@ -40,9 +40,11 @@ struct directory_options { /* zero means the default */
 	unsigned    hash_threads; /* 2 */
 	unsigned    hash_ops;     /* Argon2id passes, see password.h */
 	size_t      hash_memory_octets;
+	uint32_t    scram_iterations; /* of new verifiers, see scram.h */
 	int64_t     retention_ms; /* of removed accounts: 30 days */
 	struct guard *guard;      /* limits what is accepted at RCPT; NULL: nothing is limited */
-	/* Told the outcome of each sign-in that was judged or refused unseen; from any thread, must not wait. NULL: nobody. */
+	/* Told the outcome of each sign-in of any kind that was judged or refused unseen; from any thread, with no lock held, must not
+	 * wait. `account`: canonical, or as given when it is no address; may be empty. NULL: nobody. */
 	void (*signin_event)(void *ctx, struct str peer, struct str account, bool ok);
 	void *signin_ctx;
 	int64_t (*mono_ms)(void); /* clocks, for tests */
@@ -76,6 +78,17 @@ void directory_login_start(struct directory *d, const struct auth_login_request 
 /* The same, waiting; the reply's strings live in `a`. */
 MUST_CHECK enum status directory_login(struct directory *d, const struct auth_login_request *request, struct arena *a,
 				       struct auth_login_reply *ret);
+/* The other ways; replies live in `a` (a wiping one). None of them waits. */
+MUST_CHECK enum status directory_scram_salt(struct directory *d, const struct auth_scram_salt_request *q, struct arena *a,
+					    struct auth_scram_salt_reply *ret);
+MUST_CHECK enum status directory_scram_proof(struct directory *d, const struct auth_scram_proof_request *q, struct arena *a,
+					     struct auth_scram_proof_reply *ret);
+MUST_CHECK enum status directory_bearer(struct directory *d, const struct auth_bearer_request *q, struct arena *a,
+					struct auth_login_reply *ret);
+MUST_CHECK enum status directory_external(struct directory *d, const struct auth_external_request *q, struct arena *a,
+					  struct auth_login_reply *ret);
+/* Is it a certificate that somebody may sign in with? ST_OK or ST_NOT_FOUND. */
+MUST_CHECK enum status directory_certificate(struct directory *d, struct str fingerprint);
 /* The account of a token from a login reply, for a day. ST_DENIED: not ours, too old, or the account has been disabled,
  * removed or given another password since. */
 MUST_CHECK enum status directory_token(struct directory *d, struct str token, uint64_t *ret_account);
@@ -102,6 +115,13 @@ MUST_CHECK enum status directory_account_remove(struct directory *d, const struc
 MUST_CHECK enum status directory_expire(struct directory *d, struct arena *a, uint64_t **ret_accounts,
 					size_t *ret_count);
 MUST_CHECK enum status directory_purged(struct directory *d, const struct auth_purged_request *q);
+
+/* Access tokens and certificates. */
+MUST_CHECK enum status directory_credential_add(struct directory *d, const struct auth_credential_add_request *q,
+						struct arena *a, struct auth_credential_add_reply *ret);
+MUST_CHECK enum status directory_credential_list(struct directory *d, const struct auth_credential_list_request *q,
+						 struct arena *a, struct auth_credential_list_reply *ret);
+MUST_CHECK enum status directory_credential_remove(struct directory *d, const struct auth_credential_remove_request *q);
 
 /* ST_EXISTS: an alias, or an account that is not among the targets; ST_LIMIT: it would close a circle. */
 MUST_CHECK enum status directory_alias_add(struct directory *d, const struct auth_alias *q);

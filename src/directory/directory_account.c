@@ -41,8 +41,9 @@ static enum status update_u64(struct directory *d, const char *sql, uint64_t id,
 static enum status change_password(struct directory *d, struct dir_account *acc, struct str password)
 {
 	struct password_hash hash;
+	struct scram_keys    scram;
 	struct db_stmt      *s;
-	enum status          st = password_hash(&d->cost, password, &hash);
+	enum status          st = dir_password_hash(d, password, &hash, &scram);
 
 	if (st == ST_OK)
 		st = db_begin_write(d->db);
@@ -51,10 +52,13 @@ static enum status change_password(struct directory *d, struct dir_account *acc,
 	s = db_sql(d->db, "UPDATE account SET hash = ?2 WHERE id = ?1");
 	db_bind_u64(s, 1, acc->id);
 	db_bind_str(s, 2, str_n(hash.p, hash.n));
-	st = dir_commit(d, db_run(s));
+	st = db_run(s);
+	if (st == ST_OK)
+		st = dir_scram_write(d, acc->id, &scram);
+	st = dir_commit(d, st);
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
-		dir_account_set_hash(acc, str_n(hash.p, hash.n));
+		dir_account_set_hash(acc, str_n(hash.p, hash.n), &scram);
 		dir_account_set_state(d, acc, acc->disabled, acc->removed_ms);
 		verified_drop(d->verified, acc->id);
 		pthread_rwlock_unlock(&d->lock);
@@ -199,6 +203,13 @@ static enum status purge_write(struct directory *d, uint64_t id)
 	s = db_sql(d->db, "DELETE FROM account WHERE id = ?1");
 	db_bind_u64(s, 1, id);
 	st = db_run(s);
+	if (st == ST_OK)
+		st = dir_scram_write(d, id, &(struct scram_keys){ 0 });
+	if (st == ST_OK) {
+		s = db_sql(d->db, "DELETE FROM credential WHERE account = ?1");
+		db_bind_u64(s, 1, id);
+		st = db_run(s);
+	}
 	if (st == ST_OK) {
 		s = db_sql(d->db, "INSERT INTO gone VALUES (?1, 0, 0)");
 		db_bind_u64(s, 1, id);
@@ -214,6 +225,7 @@ static enum status purge(struct directory *d, struct dir_account *acc)
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
 		verified_drop(d->verified, acc->id);
+		dir_credential_forget(d, acc->id);
 		dir_account_drop(d, acc);
 		pthread_rwlock_unlock(&d->lock);
 	}

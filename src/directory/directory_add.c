@@ -15,6 +15,7 @@ struct batch {
 	struct fresh                          *rows;
 	size_t                                 count;
 	struct password_hash                   hash;
+	struct scram_keys                      scram; /* made once too */
 	int64_t                                now_ms;
 };
 
@@ -76,6 +77,8 @@ static enum status insert(struct batch *b)
 		db_bind_i64(s, 5, b->now_ms);
 		st = db_run(s);
 		b->rows[i].id = db_last_id(b->d->db);
+		if (st == ST_OK && b->scram.iterations > 0)
+			st = dir_scram_write(b->d, b->rows[i].id, &b->scram);
 	}
 	return dir_commit(b->d, st);
 }
@@ -89,6 +92,7 @@ static void remember(struct batch *b)
 			.address = b->rows[i].address,
 			.domain = b->rows[i].domain,
 			.hash = str_n(b->hash.p, b->hash.n),
+			.scram = b->scram,
 			.quota_octets = b->q->quota_octets,
 			.created_ms = b->now_ms,
 		};
@@ -106,7 +110,7 @@ enum status directory_account_add(struct directory *d, const struct auth_account
 
 	if (q->name_count == 0 || q->name_count > LIMIT_ACCOUNT_BATCH || q->quota_octets > INT64_MAX)
 		return ST_INVALID;
-	st = password_hash(&d->cost, q->password, &b.hash);
+	st = dir_password_hash(d, q->password, &b.hash, &b.scram);
 	if (st != ST_OK)
 		return st;
 	b.a = arena_new(NULL);

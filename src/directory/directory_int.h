@@ -12,6 +12,7 @@
 #include "db/db.h"
 #include "directory/directory.h"
 #include "directory/password.h"
+#include "directory/scram.h"
 #include "wire/address/address.h"
 
 struct dir_domain {
@@ -27,6 +28,7 @@ struct dir_account {
 	uint64_t           id, generation; /* generation: changes with the password and the state */
 	uint64_t           quota_octets;
 	struct str         address, hash;
+	struct scram_keys  scram;
 	bool               disabled;
 	int64_t            removed_ms; /* 0: not removed */
 	int64_t            created_ms;
@@ -54,6 +56,9 @@ struct directory {
 	struct throttle         *throttle;
 	struct verified         *verified;
 	uint8_t                  token_key[32];
+	uint8_t                  scram_secret[32]; /* of the salts of those who have none; stored */
+	uint32_t                 scram_iterations;
+	struct map               credentials; /* by kind and hash */
 };
 
 /* ---- directory_mem.c: all callers hold `lock` for writing, or nobody else knows d yet ---- */
@@ -65,7 +70,7 @@ void dir_domain_drop(struct directory *d, struct dir_domain *dom); /* with its a
 void dir_account_put(struct directory *d, const struct dir_account *row);
 void dir_account_drop(struct directory *d, struct dir_account *acc);
 void dir_account_rename(struct directory *d, struct dir_account *acc, struct str address, struct dir_domain *dom);
-void dir_account_set_hash(struct dir_account *acc, struct str hash);
+void dir_account_set_hash(struct dir_account *acc, struct str hash, const struct scram_keys *scram);
 /* disabled or removed_ms have another value: count again, new generation. */
 void dir_account_set_state(struct directory *d, struct dir_account *acc, bool disabled, int64_t removed_ms);
 struct dir_alias *dir_alias_new(struct str from, const struct str *to, size_t count, struct dir_domain *dom);
@@ -77,6 +82,24 @@ static inline bool dir_account_in_use(const struct dir_account *acc)
 {
 	return acc != NULL && acc->removed_ms == 0;
 }
+
+/* ---- directory_scram.c ---- */
+/* All that is stored of a password: its hash, made from the prepared form (sasl_prep), and the verifiers. */
+MUST_CHECK enum status dir_password_hash(const struct directory *d, struct str password, struct password_hash *ret,
+					 struct scram_keys *ret_scram);
+/* The verifiers of a password that was given in clear; none of an imported hash. */
+void dir_scram_make(const struct directory *d, struct str password, struct scram_keys *ret);
+/* In a transaction. */
+MUST_CHECK enum status dir_scram_write(struct directory *d, uint64_t account, const struct scram_keys *keys);
+MUST_CHECK enum status dir_scram_load(struct directory *d);
+MUST_CHECK enum status dir_scram_secret(struct directory *d);
+/* Store them if the account is still of that generation and has none. Waits for the disk. */
+void dir_scram_adopt(struct directory *d, uint64_t account, uint64_t generation, const struct scram_keys *keys);
+
+/* ---- directory_credential.c ---- */
+MUST_CHECK enum status dir_credential_load(struct directory *d);
+/* All of one account, or with 0 of all. Holds `lock` for writing. */
+void dir_credential_forget(struct directory *d, uint64_t account);
 
 /* ---- directory_resolve.c ---- */
 

@@ -35,6 +35,7 @@ void dir_mem_init(struct directory *d)
 	map_init(&d->accounts);
 	map_init(&d->aliases);
 	map_init(&d->ids);
+	map_init(&d->credentials);
 }
 
 static void account_free(struct dir_account *acc)
@@ -59,12 +60,14 @@ void dir_mem_done(struct directory *d)
 		account_free(value);
 	for (size_t at = 0; map_next(&d->aliases, &at, &key, &value);)
 		dir_alias_free(value);
+	dir_credential_forget(d, 0);
 	for (size_t at = 0; map_next(&d->domains, &at, &key, &value);)
 		domain_free(value);
 	map_done(&d->domains);
 	map_done(&d->accounts);
 	map_done(&d->aliases);
 	map_done(&d->ids);
+	map_done(&d->credentials);
 }
 
 void dir_domain_put(struct directory *d, struct str name, int64_t created_ms)
@@ -175,10 +178,11 @@ void dir_account_rename(struct directory *d, struct dir_account *acc, struct str
 	drop(&row.hash);
 }
 
-void dir_account_set_hash(struct dir_account *acc, struct str hash)
+void dir_account_set_hash(struct dir_account *acc, struct str hash, const struct scram_keys *scram)
 {
 	drop(&acc->hash);
 	acc->hash = keep(hash);
+	acc->scram = *scram;
 }
 
 void dir_account_set_state(struct directory *d, struct dir_account *acc, bool disabled, int64_t removed_ms)

@@ -44,6 +44,66 @@ static void on_login(void *ctx, struct ipc_request *r)
 	directory_login_start(ctx, r->body, login_done, r);
 }
 
+static void on_scram_salt(void *ctx, struct ipc_request *r)
+{
+	struct auth_scram_salt_reply reply = { 0 };
+	enum status                  st = directory_scram_salt(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_scram_proof(void *ctx, struct ipc_request *r)
+{
+	struct auth_scram_proof_reply reply = { 0 };
+	enum status                   st = directory_scram_proof(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_bearer(void *ctx, struct ipc_request *r)
+{
+	struct auth_login_reply reply = { 0 };
+	enum status             st = directory_bearer(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_external(void *ctx, struct ipc_request *r)
+{
+	struct auth_login_reply reply = { 0 };
+	enum status             st = directory_external(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_certificate(void *ctx, struct ipc_request *r)
+{
+	const struct auth_certificate_request *q = r->body;
+
+	ipc_reply(r, directory_certificate(ctx, q->fingerprint), NULL);
+}
+
+static void on_credential_add(void *ctx, struct ipc_request *r)
+{
+	struct auth_credential_add_reply reply = { 0 };
+	enum status                      st = directory_credential_add(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_credential_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_credential_list_reply reply = { 0 };
+	enum status                       st = directory_credential_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_credential_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_credential_remove(ctx, r->body), NULL);
+}
+
 static void on_domain_add(void *ctx, struct ipc_request *r)
 {
 	ipc_reply(r, directory_domain_add(ctx, r->body), NULL);
@@ -153,5 +213,13 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_GUARD_WHY, on_guard, DIRECTORY_POOL },
 	{ IPC_GUARD_LIFT, on_guard, DIRECTORY_POOL },
 	{ IPC_GUARD_ADD, on_guard, DIRECTORY_POOL },
+	{ IPC_AUTH_SCRAM_SALT, on_scram_salt, 0 },
+	{ IPC_AUTH_SCRAM_PROOF, on_scram_proof, 0 },
+	{ IPC_AUTH_BEARER, on_bearer, 0 },
+	{ IPC_AUTH_EXTERNAL, on_external, 0 },
+	{ IPC_AUTH_CERTIFICATE, on_certificate, 0 },
+	{ IPC_AUTH_CREDENTIAL_ADD, on_credential_add, DIRECTORY_POOL },
+	{ IPC_AUTH_CREDENTIAL_LIST, on_credential_list, DIRECTORY_POOL },
+	{ IPC_AUTH_CREDENTIAL_REMOVE, on_credential_remove, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

@@ -66,6 +66,76 @@ static const struct ipc_field auth_login_reply[] = {
 	IPC_STR(struct auth_login_reply, address, LIMIT_ADDRESS),
 	IPC_SECRET(struct auth_login_reply, token, 64),
 };
+static const struct ipc_field auth_scram_salt_request[] = {
+	IPC_ENUM(struct auth_scram_salt_request, hash, AUTH_SCRAM_LAST),
+	IPC_STR(struct auth_scram_salt_request, user, LIMIT_USER),
+};
+static const struct ipc_field auth_scram_salt_reply[] = {
+	IPC_STR(struct auth_scram_salt_reply, salt, 64),
+	IPC_U32(struct auth_scram_salt_reply, iterations),
+	IPC_STR(struct auth_scram_salt_reply, nonce, LIMIT_SASL_NONCE),
+};
+static const struct ipc_field auth_scram_proof_request[] = {
+	IPC_ENUM(struct auth_scram_proof_request, protocol, AUTH_PROTOCOL_LAST),
+	IPC_ENUM(struct auth_scram_proof_request, hash, AUTH_SCRAM_LAST),
+	IPC_STR(struct auth_scram_proof_request, client_first, LIMIT_SASL_MESSAGE),
+	IPC_STR(struct auth_scram_proof_request, nonce, LIMIT_SASL_NONCE),
+	IPC_STR(struct auth_scram_proof_request, client_final, LIMIT_SASL_MESSAGE),
+	IPC_SECRET(struct auth_scram_proof_request, proof, 64),
+	IPC_STR(struct auth_scram_proof_request, peer, LIMIT_IP_TEXT),
+	IPC_BOOL(struct auth_scram_proof_request, tls),
+};
+static const struct ipc_field auth_scram_proof_reply[] = {
+	IPC_U64(struct auth_scram_proof_reply, login.account),
+	IPC_STR(struct auth_scram_proof_reply, login.address, LIMIT_ADDRESS),
+	IPC_SECRET(struct auth_scram_proof_reply, login.token, 64),
+	IPC_STR(struct auth_scram_proof_reply, signature, 64),
+};
+static const struct ipc_field auth_bearer_request[] = {
+	IPC_ENUM(struct auth_bearer_request, protocol, AUTH_PROTOCOL_LAST),
+	IPC_STR(struct auth_bearer_request, user, LIMIT_USER),
+	IPC_SECRET(struct auth_bearer_request, token, LIMIT_BEARER),
+	IPC_STR(struct auth_bearer_request, peer, LIMIT_IP_TEXT),
+	IPC_BOOL(struct auth_bearer_request, tls),
+};
+static const struct ipc_field auth_external_request[] = {
+	IPC_ENUM(struct auth_external_request, protocol, AUTH_PROTOCOL_LAST),
+	IPC_STR(struct auth_external_request, user, LIMIT_USER),
+	IPC_STR(struct auth_external_request, fingerprint, AUTH_CREDENTIAL_HASH),
+	IPC_STR(struct auth_external_request, peer, LIMIT_IP_TEXT),
+};
+static const struct ipc_field auth_certificate_request[] = {
+	IPC_STR(struct auth_certificate_request, fingerprint, AUTH_CREDENTIAL_HASH),
+};
+static const struct ipc_field auth_credential_add_request[] = {
+	IPC_STR(struct auth_credential_add_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_credential_add_request, kind, AUTH_CREDENTIAL_LAST),
+	IPC_STR(struct auth_credential_add_request, hash, AUTH_CREDENTIAL_HASH),
+	IPC_U32(struct auth_credential_add_request, days),
+};
+static const struct ipc_field auth_credential_add_reply[] = {
+	IPC_SECRET(struct auth_credential_add_reply, token, LIMIT_BEARER),
+	IPC_STR(struct auth_credential_add_reply, hash, AUTH_CREDENTIAL_HASH),
+	IPC_I64(struct auth_credential_add_reply, expires_ms),
+};
+static const struct ipc_field auth_credential[] = {
+	IPC_STR(struct auth_credential, hash, AUTH_CREDENTIAL_HASH),
+	IPC_I64(struct auth_credential, created_ms),
+	IPC_I64(struct auth_credential, expires_ms),
+};
+static const struct ipc_shape auth_credential_shape = IPC_SHAPE(auth_credential, auth_credential);
+static const struct ipc_field auth_credential_list_request[] = {
+	IPC_STR(struct auth_credential_list_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_credential_list_request, kind, AUTH_CREDENTIAL_LAST),
+};
+static const struct ipc_field auth_credential_list_reply[] = {
+	IPC_LIST(struct auth_credential_list_reply, rows, row_count, LIMIT_CREDENTIALS, &auth_credential_shape),
+};
+static const struct ipc_field auth_credential_remove_request[] = {
+	IPC_STR(struct auth_credential_remove_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_credential_remove_request, kind, AUTH_CREDENTIAL_LAST),
+	IPC_STR(struct auth_credential_remove_request, hash, AUTH_CREDENTIAL_HASH),
+};
 static const struct ipc_field auth_sender_request[] = {
 	IPC_U64(struct auth_sender_request, account),
 	IPC_STR(struct auth_sender_request, address, LIMIT_ADDRESS),
@@ -555,4 +625,18 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_GUARD_WHY, "guard_why", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_why_request), SHAPE(guard_why_reply)),
 	ADMIN(IPC_GUARD_LIFT, "guard_lift", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_lift_request), SHAPE(guard_lift_reply)),
 	ADMIN(IPC_GUARD_ADD, "guard_add", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_add_request), SHAPE(guard_add_reply)),
+
+	ASK(IPC_AUTH_SCRAM_SALT, "auth_scram_salt", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_scram_salt_request),
+	    SHAPE(auth_scram_salt_reply)),
+	ASK(IPC_AUTH_SCRAM_PROOF, "auth_scram_proof", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_scram_proof_request),
+	    SHAPE(auth_scram_proof_reply)),
+	ASK(IPC_AUTH_BEARER, "auth_bearer", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_bearer_request), SHAPE(auth_login_reply)),
+	ASK(IPC_AUTH_EXTERNAL, "auth_external", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_external_request),
+	    SHAPE(auth_login_reply)),
+	ASK(IPC_AUTH_CERTIFICATE, "auth_certificate", ROLE_AUTH, BY(SMTP) | BY(IMAP), 10 * SECONDS, SHAPE(auth_certificate_request), EMPTY),
+	ADMIN(IPC_AUTH_CREDENTIAL_ADD, "auth_credential_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_credential_add_request),
+	      SHAPE(auth_credential_add_reply)),
+	ADMIN(IPC_AUTH_CREDENTIAL_LIST, "auth_credential_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_credential_list_request),
+	      SHAPE(auth_credential_list_reply)),
+	ADMIN(IPC_AUTH_CREDENTIAL_REMOVE, "auth_credential_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_credential_remove_request), EMPTY),
 };

@@ -66,6 +66,15 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_GUARD_WHY,
 	IPC_GUARD_LIFT,
 	IPC_GUARD_ADD,
+	/* auth: the other ways to sign in, and what administrators ask about them */
+	IPC_AUTH_SCRAM_SALT,
+	IPC_AUTH_SCRAM_PROOF,
+	IPC_AUTH_BEARER,
+	IPC_AUTH_EXTERNAL,
+	IPC_AUTH_CERTIFICATE,
+	IPC_AUTH_CREDENTIAL_ADD,
+	IPC_AUTH_CREDENTIAL_LIST,
+	IPC_AUTH_CREDENTIAL_REMOVE,
 	IPC_MSG_COUNT,
 };
 

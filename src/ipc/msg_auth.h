@@ -74,6 +74,53 @@ struct auth_login_reply {
 	struct str token;   /* opaque, names this sign-in to keeper and queue */
 };
 
+/* The other ways to sign in. Same statuses, one throttle.
+ *
+ * IPC_AUTH_SCRAM_SALT: what the first answer of the server says (RFC 5802); also for a user who does not exist.
+ * IPC_AUTH_SCRAM_PROOF: the messages as they went over the wire, from which auth makes the one that was proved.
+ * ST_INVALID: client_first is none; ST_TEMP: the nonce is not of a reply of the last minutes. The session checks what only
+ * it can know: that client_final has the whole nonce, and the channel binding. */
+enum auth_scram_hash { AUTH_SCRAM_SHA1, AUTH_SCRAM_SHA256, AUTH_SCRAM_LAST = AUTH_SCRAM_SHA256 };
+struct auth_scram_salt_request {
+	enum auth_scram_hash hash;
+	struct str           user;
+};
+struct auth_scram_salt_reply {
+	struct str salt; /* octets */
+	uint32_t   iterations;
+	struct str nonce; /* to stand behind the client's */
+};
+struct auth_scram_proof_request {
+	enum auth_protocol   protocol;
+	enum auth_scram_hash hash;
+	struct str           client_first; /* bare */
+	struct str           nonce;        /* ours */
+	struct str           client_final; /* without proof */
+	struct str           proof;        /* octets */
+	struct str           peer;
+	bool                 tls;
+};
+struct auth_scram_proof_reply {
+	struct auth_login_reply login;
+	struct str              signature; /* the server's, octets */
+};
+/* IPC_AUTH_BEARER: an access token (IPC_AUTH_CREDENTIAL_ADD). IPC_AUTH_EXTERNAL: a certificate that the peer has the key of.
+ * Both reply as IPC_AUTH_LOGIN. IPC_AUTH_CERTIFICATE: may somebody sign in with it? ST_OK or ST_NOT_FOUND. */
+struct auth_bearer_request {
+	enum auth_protocol protocol;
+	struct str         user; /* "": whose token it is */
+	struct str         token, peer;
+	bool               tls;
+};
+struct auth_external_request {
+	enum auth_protocol protocol;
+	struct str         user; /* "": whose certificate it is */
+	struct str         fingerprint, peer; /* SHA-256 of the certificate's DER, octets */
+};
+struct auth_certificate_request {
+	struct str fingerprint;
+};
+
 /* IPC_AUTH_SENDER: may this account use the address as MAIL FROM or From? ST_OK or ST_DENIED. */
 struct auth_sender_request {
 	uint64_t   account;
@@ -152,6 +199,38 @@ struct auth_expire_reply {
 struct auth_purged_request {
 	struct auth_expired *accounts;
 	size_t               account_count;
+};
+/* IPC_AUTH_CREDENTIAL_*: what signs in beside the password. ADD: ST_EXISTS (a certificate belongs to one account), ST_LIMIT.
+ * REMOVE: `hash` or its beginning; ST_NOT_FOUND: none, or several. */
+#define AUTH_CREDENTIAL_HASH ((size_t)32) /* SHA-256 */
+enum auth_credential_kind { AUTH_CREDENTIAL_TOKEN, AUTH_CREDENTIAL_CERTIFICATE, AUTH_CREDENTIAL_LAST = AUTH_CREDENTIAL_CERTIFICATE };
+struct auth_credential_add_request {
+	struct str                address;
+	enum auth_credential_kind kind;
+	struct str                hash; /* CERTIFICATE: its fingerprint */
+	uint32_t                  days; /* how long it is good; 0: always */
+};
+struct auth_credential_add_reply {
+	struct str token; /* TOKEN: told this once */
+	struct str hash;
+	int64_t    expires_ms; /* 0: never */
+};
+struct auth_credential {
+	struct str hash;
+	int64_t    created_ms, expires_ms;
+};
+struct auth_credential_list_request {
+	struct str                address;
+	enum auth_credential_kind kind;
+};
+struct auth_credential_list_reply {
+	struct auth_credential *rows;
+	size_t                  row_count;
+};
+struct auth_credential_remove_request {
+	struct str                address;
+	enum auth_credential_kind kind;
+	struct str                hash;
 };
 struct auth_alias {
 	struct str        from; /* "@domain": catch-all */

@@ -32,6 +32,8 @@ struct config {
 	size_t                 listen_count;
 	struct str             tls_certificate, tls_key; /* paths */
 	struct str             tls_authorities;          /* path; of hosts that remote must be sure of */
+	bool                   signin_scram;
+	bool                   tls_client_certificates; /* ask clients for one, to sign in with */
 	struct str             dns_forward;              /* "ADDR@PORT", "" = resolve from the root */
 	struct str             relay;                    /* "host:port", "" = by MX */
 	uint32_t               remote_port;              /* 25 */

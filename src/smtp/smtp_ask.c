@@ -13,11 +13,6 @@ static enum status ask_rcpt(void *ctx, const struct auth_rcpt_request *request, 
 	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_RCPT, request, a, ret);
 }
 
-static enum status ask_login(void *ctx, const struct auth_login_request *request, struct arena *a, struct auth_login_reply *ret)
-{
-	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_LOGIN, request, a, ret);
-}
-
 static enum status ask_sender(void *ctx, uint64_t account, struct str address)
 {
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
@@ -146,7 +141,7 @@ static void wait_ms(void *ctx, unsigned ms)
 
 const struct smtp_ask smtp_ask_ipc = {
 	.rcpt = ask_rcpt,
-	.login = ask_login,
+	.sasl = &sasl_ask_ipc,
 	.sender = ask_sender,
 	.submit = ask_submit,
 	.known = ask_known,

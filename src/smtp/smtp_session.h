@@ -19,7 +19,7 @@
  *   CHUNK  as DATA, of the octets that a BDAT has named
  *   BDAT   as RCPT; some chunks are there, the last is not
  *   SUBMIT as DATA; the content is complete and with queue, whose answer is awaited: no thread is held, nothing is read
- *   AUTH   auth has an arena; the next line is an answer to a challenge, no command
+ *   AUTH   sasl is set; the next line is an answer to a challenge, no command
  *   TLS    220 was sent, nothing else may be read before the handshake; hello and tx are empty
  *
  * signed_in is set once, in AUTH, and never cleared (a second AUTH and a later STARTTLS are refused).
@@ -71,12 +71,6 @@ struct smtp_tx {
 	unsigned             submits; /* how often it was submitted */
 };
 
-struct smtp_auth {
-	struct arena                *arena; /* wiping; NULL outside an exchange */
-	const struct smtp_mechanism *mechanism;
-	struct str                   user; /* LOGIN: after its first answer */
-};
-
 /* smtp_patience.c */
 struct smtp_patience {
 	int64_t  since_ms; /* monotonic: the greeting, or the last accepted message */
@@ -117,7 +111,7 @@ struct smtp_session {
 	uint64_t                    account;
 	struct buf                  login; /* canonical address of the account */
 	struct smtp_tx              tx;
-	struct smtp_auth            auth;
+	struct sasl                *sasl; /* NULL outside an exchange */
 	struct smtp_patience        patience;
 	struct smtp_guard           guard;
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
@@ -235,7 +229,7 @@ bool smtp_is_known(const struct smtp_session *s);
 
 /* ---- sign-in ---- */
 bool smtp_auth_offered(const struct smtp_session *s);
-void smtp_auth_mechanisms(struct buf *out); /* " PLAIN LOGIN" */
+void smtp_auth_mechanisms(const struct smtp_session *s, struct buf *out); /* " PLAIN LOGIN" */
 void smtp_auth_reset(struct smtp_session *s);
 /* A line in state AUTH. too_long: it was longer than LIMIT_SMTP_AUTH_LINE, and is empty. */
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct str line, bool too_long);

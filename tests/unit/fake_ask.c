@@ -6,6 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "directory/scram.h"
+#include "wire/sasl/sasl_scram.h"
+
 void fake_ask_init(struct fake_ask *f)
 {
 	*f = (struct fake_ask){ .now_ms = 1795248000000, .next_id = 1 }; /* Sat, 21 Nov 2026 08:00:00 */
@@ -233,9 +236,88 @@ static void pause_ms(void *ctx, unsigned ms)
 	f->paused_ms += ms;
 }
 
+static enum status scram_salt(void *ctx, const struct auth_scram_salt_request *q, struct arena *a,
+			      struct auth_scram_salt_reply *ret)
+{
+	(void)ctx, (void)a;
+	if (str_eq(q->user, STR("busy@demo.test")))
+		return ST_BUSY;
+	*ret = (struct auth_scram_salt_reply){ STR(FAKE_SALT), FAKE_ITERATIONS, STR(FAKE_NONCE) };
+	return ST_OK;
+}
+
+static enum status scram_proof(void *ctx, const struct auth_scram_proof_request *q, struct arena *a,
+			       struct auth_scram_proof_reply *ret)
+{
+	struct fake_ask *f = ctx;
+	uint8_t          signature[SCRAM_OCTETS];
+	struct scram_key key;
+	struct str       user, nonce;
+	struct buf       message;
+	bool             right;
+
+	f->logins++;
+	CHECK(sasl_scram_bare_parse(q->client_first, &user, &nonce) && str_eq(q->nonce, STR(FAKE_NONCE)));
+	if (str_eq(user, STR("limit@demo.test")))
+		return ST_LIMIT;
+	buf_init(&message, 3 * LIMIT_SASL_MESSAGE);
+	buf_add(&message, q->client_first);
+	buf_add_char(&message, ',');
+	sasl_scram_server_first(nonce, q->nonce, STR(FAKE_SALT), FAKE_ITERATIONS, &message);
+	buf_add_char(&message, ',');
+	buf_add(&message, q->client_final);
+	scram_key_make(q->hash, STR("password"), STR(FAKE_SALT), FAKE_ITERATIONS, &key);
+	right = scram_check(q->hash, &key, buf_str(&message), q->proof, signature) && str_eq(user, STR("alice@demo.test"));
+	buf_done(&message);
+	if (!right)
+		return ST_DENIED;
+	ret->login = (struct auth_login_reply){ 1, STR("alice@demo.test"), STR("token") };
+	ret->signature = arena_dup(a, str_n(signature, scram_octets(q->hash)));
+	return ST_OK;
+}
+
+static enum status bearer(void *ctx, const struct auth_bearer_request *q, struct arena *a, struct auth_login_reply *ret)
+{
+	struct fake_ask *f = ctx;
+
+	(void)a;
+	f->logins++;
+	if (!str_eq(q->token, STR("good.token")) || (q->user.n > 0 && !str_eq(q->user, STR("alice@demo.test"))))
+		return str_eq(q->token, STR("limit")) ? ST_LIMIT : ST_DENIED;
+	*ret = (struct auth_login_reply){ 1, STR("alice@demo.test"), STR("token") };
+	return ST_OK;
+}
+
+static enum status certificate(void *ctx, const struct auth_certificate_request *q, struct arena *a)
+{
+	(void)ctx, (void)a;
+	return str_eq(q->fingerprint, STR(FAKE_FINGERPRINT)) ? ST_OK : ST_NOT_FOUND;
+}
+
+static enum status external(void *ctx, const struct auth_external_request *q, struct arena *a, struct auth_login_reply *ret)
+{
+	struct fake_ask *f = ctx;
+
+	(void)a;
+	f->logins++;
+	if (!str_eq(q->fingerprint, STR(FAKE_FINGERPRINT)) || (q->user.n > 0 && !str_eq(q->user, STR("alice@demo.test"))))
+		return ST_DENIED;
+	*ret = (struct auth_login_reply){ 1, STR("alice@demo.test"), STR("token") };
+	return ST_OK;
+}
+
+const struct sasl_ask fake_sasl = {
+	.login = login,
+	.scram_salt = scram_salt,
+	.scram_proof = scram_proof,
+	.bearer = bearer,
+	.external = external,
+	.certificate = certificate,
+};
+
 const struct smtp_ask fake_ask = {
 	.rcpt = rcpt,
-	.login = login,
+	.sasl = &fake_sasl,
 	.sender = sender,
 	.submit = submit,
 	.known = known,

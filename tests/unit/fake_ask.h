@@ -54,6 +54,13 @@ void fake_ask_init(struct fake_ask *f);
 void fake_ask_done(struct fake_ask *f);
 /* Answer all that was held, and hold no more. */
 void fake_ask_answer(struct fake_ask *f);
+/* For sign-in of any protocol; the ctx is the struct. alice@demo.test has the password "password", the token "good.token" and the
+ * certificate FAKE_FINGERPRINT. */
+extern const struct sasl_ask fake_sasl;
+#define FAKE_SALT        "0123456789abcdef"
+#define FAKE_ITERATIONS  4096u
+#define FAKE_NONCE       "server-nonce"
+#define FAKE_FINGERPRINT "an alice's certificate fingerpri"
 /* For smtp_env.ask; ask_ctx is the struct. */
 extern const struct smtp_ask fake_ask;
 

@@ -97,7 +97,7 @@ static void test_throttle(void **state)
 		now += MIN(want, LIMIT_SIGNIN_WAIT);
 		assert_int_equal(throttle_wait_ms(t, 1, STR("a@x"), now), 0);
 	}
-	throttle_succeeded(t, 1, STR("a@x"));
+	throttle_succeeded(t, 1, STR("a@x"), now);
 	throttle_failed(t, 1, STR("a@x"), now);
 	assert_int_equal(throttle_wait_ms(t, 1, STR("a@x"), now), 0);
 	/* Forgotten after an hour. */
@@ -155,7 +155,7 @@ static void test_lane(void **state)
 	pthread_mutex_t  gate = PTHREAD_MUTEX_INITIALIZER;
 	_Atomic unsigned done = 0;
 	struct gated     jobs[40];
-	struct lane     *l = lane_new(2, 8, 3);
+	struct lane     *l = lane_new(2, 8, 0, 3);
 	unsigned         taken = 0;
 
 	(void)state;
