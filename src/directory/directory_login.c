@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "directory/directory_int.h"
+#include "directory/directory_walk.h"
 #include "directory/lane.h"
 #include "directory/source.h"
 #include "directory/throttle.h"

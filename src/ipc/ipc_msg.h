@@ -49,6 +49,20 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
 	IPC_AUTH_PURGED,
+	/* who a recipient is, and why */
+	IPC_AUTH_REWRITE,
+	IPC_AUTH_PROBED,
+	IPC_AUTH_FULL,
+	IPC_AUTH_QUOTA,
+	IPC_AUTH_ROUTE,
+	IPC_AUTH_ALIAS_POLICY,
+	IPC_AUTH_DELEGATE_ADD,
+	IPC_AUTH_DELEGATE_REMOVE,
+	IPC_AUTH_DELEGATE_LIST,
+	IPC_AUTH_REWRITE_ADD,
+	IPC_AUTH_REWRITE_REMOVE,
+	IPC_AUTH_REWRITE_LIST,
+	IPC_REMOTE_PROBE,
 	IPC_MSG_COUNT,
 };
 

@@ -24,7 +24,11 @@ static const char schema_1[] =
 	"CREATE TABLE txids(batch INTEGER PRIMARY KEY, at INTEGER NOT NULL, wall INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
 
-static const char *const  steps[] = { schema_1 };
+/* Where a target goes, and under which reverse-path, if not the message's: known when it was resolved. */
+static const char schema_2[] = "ALTER TABLE rcpt ADD COLUMN relay TEXT NOT NULL DEFAULT '';"
+			       "ALTER TABLE rcpt ADD COLUMN sender TEXT NOT NULL DEFAULT '';";
+
+static const char *const  steps[] = { schema_1, schema_2 };
 static const struct db_schema schema = { steps, LEN(steps) };
 
 const struct db_options queue_db_options = { .schema = &schema, .create = true, .page_size = 8192, .cache_kib = 16384, .checkpoint_pages = 16000 };

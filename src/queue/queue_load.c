@@ -14,7 +14,8 @@
 
 #define REREAD_MS 30000 /* until what could not be read is tried again */
 
-static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer FROM rcpt WHERE message = ?1"
+static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer, relay, sender FROM rcpt"
+				" WHERE message = ?1"
 				" ORDER BY n";
 
 static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_row *r)
@@ -29,6 +30,8 @@ static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_
 		.target = arena_dup(m->arena, db_str(s, 6)),
 		.code = arena_dup(m->arena, db_str(s, 7)),
 		.answer = arena_dup(m->arena, db_str(s, 8)),
+		.relay = arena_dup(m->arena, db_str(s, 9)),
+		.sender = arena_dup(m->arena, db_str(s, 10)),
 	};
 	m->next_n = r->n + 1;
 }

@@ -45,6 +45,7 @@ static const struct setting {
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
+	{ "smtp", "subaddress", TEXT, AT(subaddress), "+", 0, LIMIT_SUBADDRESS, NULL, "characters that separate a subaddress (user+tag); \"\": none" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
@@ -96,6 +97,7 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, expire_s),
 	IPC_U32(struct config, retention_s),
 	IPC_BOOL(struct config, normalise_eol),
+	IPC_STR(struct config, subaddress, LIMIT_SUBADDRESS),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
 	IPC_STR(struct config, users, 32),
@@ -398,6 +400,12 @@ enum status config_check(const struct config *c, struct buf *errors)
 		}
 	if (c->dns_forward.n > 0 && !resolver_valid(c->dns_forward))
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
+	for (size_t i = 0; i < c->subaddress.n; i++)
+		if (str_find(STR("!#$%&'*+-/=?^_`{|}~"), c->subaddress.p[i]) < 0) {
+			buf_addf(errors, "smtp.subaddress: \"%.*s\": separators are signs that may stand in a name, such as + or -\n",
+				 STR_FMT(c->subaddress));
+			break;
+		}
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
 	return errors->n == before ? ST_OK : ST_INVALID;

@@ -24,6 +24,7 @@ static bool start(struct role *r, const char **ret_why)
 	struct directory        *d;
 	enum status              st;
 
+	options.subaddress = arena_cstr(r->arena, r->config->subaddress);
 	if (r->config->lab) {
 		options.hash_ops = LAB_HASH_OPS;
 		options.hash_memory_octets = LAB_HASH_OCTETS;
@@ -41,6 +42,11 @@ static bool start(struct role *r, const char **ret_why)
 	return true;
 }
 
+static void reload(struct role *r)
+{
+	directory_set_subaddress(r->self, r->config->subaddress);
+}
+
 static void stop(struct role *r, unsigned grace_ms)
 {
 	struct directory *d = r->self;
@@ -56,5 +62,6 @@ const struct role_def role_auth = {
 	.root = "auth",
 	.prepare = prepare,
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 };

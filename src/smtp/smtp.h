@@ -12,6 +12,7 @@
 
 #include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_remote.h"
 #include "net/net.h"
 
 enum smtp_kind {
@@ -47,6 +48,13 @@ struct smtp_ask {
 	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,   /* IPC_AUTH_LOGIN */
 			     struct auth_login_reply *ret);
 	enum status (*sender)(void *ctx, uint64_t account, struct str address);                      /* IPC_AUTH_SENDER */
+	enum status (*behalf)(void *ctx, uint64_t account, struct str address);                      /* the same, behalf */
+	enum status (*rewrite)(void *ctx, const struct auth_rewrite_request *request, struct arena *a, /* IPC_AUTH_REWRITE */
+			       struct auth_rewrite_reply *ret);
+	enum status (*probe)(void *ctx, const struct remote_probe_request *request, struct arena *a, /* IPC_REMOTE_PROBE */
+			     struct remote_probe_reply *ret);
+	enum status (*probed)(void *ctx, const struct auth_probed_request *request, struct arena *a, /* IPC_AUTH_PROBED */
+			      struct auth_rcpt_reply *ret);
 	/* IPC_QUEUE_SUBMIT: does not wait. The request is not looked at after it has returned; done may be called before. */
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */

@@ -44,26 +44,37 @@ static enum status ask(struct smtp_session *s, struct str address, struct arena 
 	return s->env->ask->rcpt(s->env->ask_ctx, &request, a, ret);
 }
 
-/* The one table from auth's word to ours. NULL: accepted. */
-static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address)
+/* auth's own words, if it has any; else what stands here for the kind. */
+static const struct smtp_reply *told(const struct auth_rcpt_reply *r, struct arena *a, const struct smtp_reply *own)
 {
-	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct smtp_reply *reply;
+
+	if (r->code < 400 || r->code > 599)
+		return own;
+	reply = ARENA_NEW(a, struct smtp_reply);
+	*reply = (struct smtp_reply){ r->code, arena_cstr(a, r->enhanced), arena_cstr(a, r->text) };
+	return reply;
+}
+
+/* The one table from auth's word to ours. NULL: accepted. The reply may live in `a`. */
+static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a)
+{
 	struct auth_rcpt_reply r;
 
-	if (ask(s, address, a, &r) != ST_OK)
+	if (ask(s, address, a, &r) != ST_OK || (r.kind == AUTH_RCPT_PROBE && smtp_probe(s, address, a, &r) != ST_OK))
 		return &later;
 	switch (r.kind) {
 	case AUTH_RCPT_LOCAL:
 	case AUTH_RCPT_RELAY: return NULL;
 	case AUTH_RCPT_FOREIGN: return s->signed_in ? NULL : &relaying;
-	case AUTH_RCPT_UNKNOWN: return &unknown;
-	case AUTH_RCPT_CLOSED: return &closed;
-	case AUTH_RCPT_FULL: return &full;
-	case AUTH_RCPT_REFUSED: return &refused;
+	case AUTH_RCPT_UNKNOWN: return told(&r, a, &unknown);
+	case AUTH_RCPT_CLOSED: return told(&r, a, &closed);
+	case AUTH_RCPT_FULL: return told(&r, a, &full);
+	case AUTH_RCPT_REFUSED: return told(&r, a, &refused);
 	case AUTH_RCPT_PROBE:
 	case AUTH_RCPT_LATER: break;
 	}
-	return &later;
+	return told(&r, a, &later);
 }
 
 /* "<Postmaster>" must exist (RFC 5321 §4.5.1): at the domain of the setting, or, a server's name being no mail domain as a rule,
@@ -95,6 +106,7 @@ static enum address_err postmaster_find(struct smtp_session *s, struct address_c
 
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 {
+	struct arena *a          CLEANUP(arena_free) = arena_new(NULL);
 	struct smtp_rcpt         r;
 	struct address_canon     to;
 	const struct smtp_reply *refusal;
@@ -110,7 +122,7 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 		return smtp_answer(s, &reply_of[err]);
 	if (s->tx.rcpt_count >= s->set->rcpts)
 		return smtp_answer(s, &too_many);
-	refusal = recipient_check(s, address_text(&to));
+	refusal = recipient_check(s, address_text(&to), a);
 	if (refusal) {
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),

@@ -2,7 +2,8 @@
  *
  * Directory: demo.test with alice (account 1) and bob (2), password "password"; closed@demo.test is closed, down@demo.test gives
  * ST_TEMP; other names at demo.test are unknown, other domains foreign. Sign-in: user busy@demo.test gives ST_BUSY,
- * limit@demo.test ST_LIMIT. Each account may send as itself.
+ * limit@demo.test ST_LIMIT. Each account may send as itself; alice on behalf of boss@demo.test. full@ and list@demo.test are full and
+ * closed; there*@relay.example is there when its host is asked, others are not.
  */
 #ifndef FAKE_ASK_H
 #define FAKE_ASK_H
@@ -20,10 +21,12 @@ struct fake_ask {
 	enum status              known_status[FAKE_STEPS];
 	bool                     known;
 	enum status              spool_status;
+	enum status              probe_status, rewrite_status;
+	bool                     rewrites; /* there are rules: senders @demo.test, recipients @away.example get another domain */
 	int64_t                  now_ms;
 	bool                     hold; /* submits are answered by fake_ask_answer */
 	/* what happened */
-	unsigned   submits, knowns, rcpts, logins, senders, spools;
+	unsigned   submits, knowns, rcpts, logins, senders, spools, probes;
 	uint64_t   paused_ms;
 	uint64_t   next_id;
 	bool       has_message;

@@ -29,6 +29,7 @@ void rig_crash(struct rig *r);
 void rig_free(struct rig **r); /* also checks the invariants */
 
 /* Turn the writer until nothing more happens without the test. */
+void rig_quotas(void); /* auth answers: no quotas */
 void rig_settle(struct rig *r);
 void rig_pass(struct rig *r, int64_t ms); /* time goes by, then rig_settle */
 
