@@ -47,6 +47,7 @@ static void route_foreign(struct dir_walk *w, const struct auth_route_request *q
 	bool may = q->anyone || writer->account != 0;
 
 	r->kind = AUTH_RCPT_FOREIGN;
+	r->refused = !may;
 	dir_say(w, "domain", "not one of ours: relayed only for who is signed in");
 	r->text = may ? STR("goes out, for senders who are signed in") : STR("refused: relaying for a stranger");
 }

@@ -233,6 +233,7 @@ static const struct ipc_field auth_route_step[] = {
 static const struct ipc_shape auth_route_step_shape = IPC_SHAPE(auth_route_step, auth_route_step);
 static const struct ipc_field auth_route_reply[] = {
 	IPC_ENUM(struct auth_route_reply, kind, AUTH_RCPT_LAST),
+	IPC_BOOL(struct auth_route_reply, refused),
 	IPC_STR(struct auth_route_reply, text, LIMIT_ROUTE_TEXT),
 	IPC_LIST(struct auth_route_reply, steps, step_count, LIMIT_ROUTE_STEPS, &auth_route_step_shape),
 	IPC_LIST(struct auth_route_reply, targets, target_count, LIMIT_ALIAS_TARGETS, &auth_target_shape),

@@ -296,7 +296,8 @@ struct auth_route_step {
 };
 struct auth_route_reply {
 	enum auth_rcpt_kind     kind;
-	struct str              text; /* the outcome in words */
+	bool                    refused; /* FOREIGN: this sender may not relay */
+	struct str              text;    /* the outcome in words */
 	struct auth_route_step *steps;
 	size_t                  step_count;
 	struct auth_target     *targets;
