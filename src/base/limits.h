@@ -115,6 +115,7 @@
 #define LIMIT_REWRITE_RULES  ((size_t)100000)     /* rules of rewriting */
 #define LIMIT_PROBES_KNOWN   ((size_t)20000)      /* recipients of relay domains that auth remembers */
 #define LIMIT_PROBE_MS       ((unsigned)10 * 1000) /* for one probe of a recipient */
+#define LIMIT_SMTP_REWRITE   ((size_t)256 * KIB)  /* what rewriting may add to a message */
 #define LIMIT_REWRITTEN      ((size_t)4000)       /* addresses of a header that are looked at for rewriting; with more it is refused */
 #define LIMIT_SMTP_PROBES    ((unsigned)40)       /* under way for one smtp process; more are answered 450 */
 #define LIMIT_ROUTE_STEPS    ((size_t)200)        /* shown by the dry run */

@@ -196,7 +196,7 @@ static bool replace(struct smtp_content *c, size_t at, size_t n, struct str text
 	struct buf *m = &c->memory;
 
 	if (text.n > n) {
-		if (!smtp_content_reserve(c, m->n + text.n - n) || !buf_insert(m, at, str_first(text, text.n - n)))
+		if (!smtp_content_grow(c, text.n - n) || !buf_insert(m, at, str_first(text, text.n - n)))
 			return false;
 	} else {
 		memmove(m->p + at + text.n, m->p + at + n, m->n - at - n);

@@ -131,7 +131,8 @@ void rig_settle(struct rig *r)
 {
 	for (int i = 0; i < 50; i++) {
 		queue_turn(r->q);
-		rig_quotas();
+		if (!r->quotas_held)
+			rig_quotas();
 	}
 }
 

@@ -16,6 +16,7 @@ struct rig {
 	struct queue_options options; /* change before rig_open */
 	struct arena *arena;
 	uint64_t      breaks;
+	bool          quotas_held; /* rig_settle leaves questions for quotas to the test */
 };
 
 extern int64_t rig_mono, rig_wall; /* ms; the queue's clocks */
@@ -28,8 +29,8 @@ void rig_close(struct rig *r);
 void rig_crash(struct rig *r);
 void rig_free(struct rig **r); /* also checks the invariants */
 
-/* Turn the writer until nothing more happens without the test. */
 void rig_quotas(void); /* auth answers: no quotas */
+/* Turn the writer until nothing more happens without the test. */
 void rig_settle(struct rig *r);
 void rig_pass(struct rig *r, int64_t ms); /* time goes by, then rig_settle */
 
