@@ -40,6 +40,8 @@ struct config {
 	uint32_t               retry_first_s, retry_max_s, expire_s;
 	uint32_t               retention_s;   /* of removed accounts */
 	struct str             subaddress;    /* smtp: characters that separate a subaddress */
+	uint64_t               trace_octets;
+	uint32_t               trace_keep_s;
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;
