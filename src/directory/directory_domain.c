@@ -1,6 +1,7 @@
 /* directory/directory_domain.c - add, remove and list domains; see directory.h. */
 #include "base/log.h"
 #include "directory/directory_int.h"
+#include "directory/probe_known.h"
 
 static enum status domain_insert(struct directory *d, const struct dir_domain *row)
 {
@@ -95,6 +96,7 @@ static enum status domain_remove(struct directory *d, struct dir_domain *dom)
 	if (st != ST_OK)
 		return st;
 	pthread_rwlock_wrlock(&d->lock);
+	probe_known_forget(d->probes, dom->name);
 	dir_domain_drop(d, dom);
 	pthread_rwlock_unlock(&d->lock);
 	return ST_OK;

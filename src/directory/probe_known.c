@@ -164,6 +164,19 @@ enum probe_answer probe_known_put(struct probe_known *p, struct str address, enu
 	return answer != PROBE_ASK ? answer : PROBE_LATER;
 }
 
+void probe_known_forget(struct probe_known *p, struct str domain)
+{
+	struct entry *e, *older;
+
+	pthread_mutex_lock(&p->lock);
+	for (e = p->newest; e != NULL; e = older) {
+		older = e->older;
+		if (str_eq(str_from(domain_key(str_n(e->key, e->n)), 1), domain))
+			drop(p, e);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 size_t probe_known_count(struct probe_known *p)
 {
 	size_t n;

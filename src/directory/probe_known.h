@@ -22,6 +22,8 @@ void                probe_known_free(struct probe_known **p);
 enum probe_answer probe_known_find(struct probe_known *p, struct str address, int64_t now_ms);
 /* Remember a result; what is to be answered now, never PROBE_ASK. */
 enum probe_answer probe_known_put(struct probe_known *p, struct str address, enum auth_probe result, int64_t now_ms);
+/* Nothing is known of the domain any more. */
+void   probe_known_forget(struct probe_known *p, struct str domain);
 size_t probe_known_count(struct probe_known *p);
 
 #endif

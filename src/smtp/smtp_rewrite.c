@@ -28,7 +28,7 @@ struct work {
 	struct auth_rewrite_address *asked;
 	struct str                  *to; /* "" where nothing changes */
 	size_t                       count;
-	bool                         limit, none;
+	bool                         limit;
 };
 
 /* ---- what is in the header ---- */
@@ -92,14 +92,13 @@ static enum status ask(struct work *w)
 {
 	const struct smtp_env *env = w->s->env;
 
-	for (size_t at = 0; at < w->count && !w->none; at += LIMIT_LIST_PAGE) {
+	for (size_t at = 0; at < w->count; at += LIMIT_LIST_PAGE) {
 		const struct auth_rewrite_request request = { &w->asked[at], MIN(w->count - at, LIMIT_LIST_PAGE) };
 		struct auth_rewrite_reply         reply = { 0 };
 		enum status                       st = env->ask->rewrite(env->ask_ctx, &request, w->a, &reply);
 
 		if (st != ST_OK || reply.address_count != request.address_count)
 			return st != ST_OK ? st : ST_CORRUPT;
-		w->none = reply.none;
 		for (size_t i = 0; i < reply.address_count; i++)
 			w->to[at + i] = reply.addresses[i].address;
 	}
@@ -225,6 +224,17 @@ static bool header_write(struct work *w)
 	return true;
 }
 
+/* Are there rules at all? As a rule there are none, and then the header is not even looked at. */
+static enum status any_rules(struct work *w, bool *ret)
+{
+	const struct smtp_env    *env = w->s->env;
+	struct auth_rewrite_reply reply = { 0 };
+	enum status st = env->ask->rewrite(env->ask_ctx, &(struct auth_rewrite_request){ 0 }, w->a, &reply);
+
+	*ret = !reply.none;
+	return st;
+}
+
 const struct smtp_reply *smtp_rewrite(struct smtp_session *s)
 {
 	static const struct smtp_reply too_many = { 552, "5.3.4", "Too many addresses in the header" };
@@ -232,20 +242,22 @@ const struct smtp_reply *smtp_rewrite(struct smtp_session *s)
 	static const struct smtp_reply later = { 451, "4.3.0", "Addresses cannot be looked up now, try again later" };
 	struct arena                  *a CLEANUP(arena_free) = arena_new(NULL);
 	struct work                    w = { .s = s, .a = a };
-	enum status                    st;
+	bool                           any;
+	enum status                    st = any_rules(&w, &any);
 
+	if (st != ST_OK)
+		return &later;
+	if (!any)
+		return NULL;
 	w.asked = ARENA_ARRAY(a, struct auth_rewrite_address, LIMIT_REWRITTEN);
 	w.to = ARENA_ARRAY(a, struct str, LIMIT_REWRITTEN);
-	if (!add(&w, s->tx.from, false))
-		return &too_many;
+	(void)add(&w, s->tx.from, false); /* the first: there is room */
 	header_scan(&w);
+	if (w.limit)
+		return &too_many;
 	st = ask(&w);
 	if (st != ST_OK)
 		return &later;
-	if (w.none)
-		return NULL;
-	if (w.limit)
-		return &too_many;
 	if (w.to[0].n > 0) {
 		log_debug("sender rewritten", LOG_C("session", s->info->id), LOG_STR("from", s->tx.from), LOG_STR("to", w.to[0]));
 		s->tx.from = arena_dup(s->tx.arena, w.to[0]);

@@ -292,6 +292,11 @@ static void test_probes(void **state)
 		else
 			assert_string_equal(probed(d, steps[i].address, (enum auth_probe)steps[i].result), steps[i].want);
 	}
+	/* Another host may serve it next time. */
+	assert_string_equal(probed(d, "ann@inner.example", AUTH_PROBE_UNKNOWN), "unknown");
+	assert_int_equal(directory_domain_remove(d, &(struct auth_domain_request){ .name = STR("inner.example") }), ST_OK);
+	assert_int_equal(relay_domain(d, "inner.example", "", AUTH_VERIFY_PROBE), ST_OK);
+	assert_string_equal(rcpt(d, "", "ann@inner.example"), "probe");
 	atomic_store(&unit_now_ms, start);
 	directory_close(&d);
 }
@@ -669,6 +674,42 @@ static void test_route_long(void **state)
 	directory_close(&d);
 }
 
+/* A directory of the version before: everything is there, and nothing is closed, relayed or lent. */
+static void test_upgrade(void **state)
+{
+	static const char *const old[] = {
+		"CREATE TABLE domain (name TEXT PRIMARY KEY NOT NULL, created_ms INTEGER NOT NULL) WITHOUT ROWID;"
+		"CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL UNIQUE, domain TEXT NOT NULL, hash TEXT NOT NULL,"
+		" quota_octets INTEGER NOT NULL, disabled INTEGER NOT NULL, removed_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
+		"CREATE INDEX account_domain ON account (domain, address);"
+		"CREATE TABLE alias (name TEXT NOT NULL, position INTEGER NOT NULL, domain TEXT NOT NULL, target TEXT NOT NULL,"
+		" PRIMARY KEY (name, position)) WITHOUT ROWID;"
+		"CREATE INDEX alias_target ON alias (target);"
+		"INSERT INTO domain VALUES ('demo.test', 1);"
+		"INSERT INTO account VALUES (7, 'alice@demo.test', 'demo.test', 'x', 5, 0, 0, 1);"
+		"INSERT INTO alias VALUES ('out@demo.test', 0, 'demo.test', 'far@far.example');",
+		"CREATE TABLE gone (id INTEGER PRIMARY KEY NOT NULL, due_ms INTEGER NOT NULL, last INTEGER NOT NULL);",
+	};
+	const struct db_schema schema = { old, LEN(old) };
+	struct directory      *d;
+	struct db             *db;
+	char                   sender[600];
+
+	(void)state;
+	snprintf(unit_path, sizeof(unit_path), "auth/old.db");
+	assert_int_equal(db_open(unit_path, &(struct db_options){ .schema = &schema, .create = true }, &db), ST_OK);
+	assert_int_equal(db_sync(db), ST_OK);
+	db_close(&db);
+	d = unit_directory_open();
+	assert_string_equal(rcpt(d, "x@far.example", "alice@demo.test"), "local");
+	assert_string_equal(rcpt(d, "x@far.example", "out@demo.test"), "local");
+	snprintf(sender, sizeof(sender), "%s", strchr(resolve(d, "x@far.example", "out@demo.test"), '>') + 1);
+	directory_close(&d);
+	d = unit_directory_open();
+	assert_string_equal(resolve(d, "", sender), "x@far.example"); /* the secret was made once */
+	directory_close(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -676,7 +717,7 @@ int main(void)
 		cmocka_unit_test(test_relay),        cmocka_unit_test(test_probes),         cmocka_unit_test(test_probes_bounded),
 		cmocka_unit_test(test_srs),          cmocka_unit_test(test_rewrite),        cmocka_unit_test(test_rewrite_list),
 		cmocka_unit_test(test_delegate),     cmocka_unit_test(test_full),           cmocka_unit_test(test_route),
-		cmocka_unit_test(test_route_long),
+		cmocka_unit_test(test_route_long),   cmocka_unit_test(test_upgrade),
 	};
 
 	return cmocka_run_group_tests(tests, unit_directory_setup, unit_directory_teardown);
