@@ -229,7 +229,7 @@ int cmd_alias_remove(struct cli *c)
 
 static void alias_print(json_t *rows, const struct auth_alias *a)
 {
-	json_t *to = rows ? json_array() : NULL, *from = rows ? json_array() : NULL;
+	json_t *to = rows ? json_array() : NULL, *from = rows ? json_array() : NULL, *row;
 
 	if (!rows)
 		printf("%-40.*s", STR_FMT(a->from));
@@ -247,10 +247,16 @@ static void alias_print(json_t *rows, const struct auth_alias *a)
 		else
 			printf("%s%.*s", i == 0 ? "  from " : ", ", STR_FMT(text));
 	}
-	if (rows)
-		json_array_append_new(rows, json_pack("{s:o, s:o, s:o}", "from", cli_json_str(a->from), "to", to, "policy", from));
-	else
+	if (!rows) {
 		printf("\n");
+		return;
+	}
+	row = json_pack("{s:o, s:o}", "from", cli_json_str(a->from), "to", to);
+	if (a->rule_count > 0)
+		json_object_set_new(row, "policy", from);
+	else
+		json_decref(from);
+	json_array_append_new(rows, row);
 }
 
 int cmd_alias_list(struct cli *c)

@@ -29,6 +29,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "guard/guard.h"
 #include "ipc/msg_auth.h"
 
 struct directory;
@@ -42,6 +43,10 @@ struct directory_options { /* zero means the default */
 	unsigned    hash_ops;     /* Argon2id passes, see password.h */
 	size_t      hash_memory_octets;
 	int64_t     retention_ms; /* of removed accounts: 30 days */
+	struct guard *guard;      /* limits what is accepted at RCPT; NULL: nothing is limited */
+	/* Told the outcome of each sign-in that was judged or refused unseen; from any thread, must not wait. NULL: nobody. */
+	void (*signin_event)(void *ctx, struct str peer, struct str account, bool ok);
+	void *signin_ctx;
 	int64_t (*mono_ms)(void); /* clocks, for tests */
 	int64_t (*wall_ms)(void);
 };
@@ -54,6 +59,8 @@ void directory_close(struct directory **d);
 
 /* At most LIMIT_SUBADDRESS characters, see wire/address/address.h. */
 void directory_set_subaddress(struct directory *d, struct str separators);
+/* As given in the options. */
+struct guard *directory_guard(const struct directory *d);
 
 /* ---- questions: from memory, never wait; ST_INVALID: not an address ---- */
 /* All but limits and greylisting, which are not the directory's: ret->kind is never LATER but for a relay domain. Strings of the

@@ -71,7 +71,9 @@ static void rcpt_relay(struct directory *d, struct str address, const struct dir
 /* May somebody who is not signed in send to it: is it ours, and by which way? *ret_domain is NULL if it is foreign. */
 enum status directory_rcpt(struct directory *d, const struct auth_rcpt_request *q, struct arena *a, struct auth_rcpt_reply *ret)
 {
-	const struct dir_writer writer = { .account = q->account, .from = q->from, .trusted = q->exempt };
+	const struct dir_writer writer = { .account = q->account,
+					   .from = q->from,
+					   .trusted = q->exempt || guard_trusts(d->options.guard, q->peer) };
 	struct auth_rcpt_reply  r = { 0 };
 	struct arena           *own = arena_new(NULL);
 	struct address_canon    canon;

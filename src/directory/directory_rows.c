@@ -7,7 +7,14 @@ static void on_rcpt(void *ctx, struct ipc_request *r)
 	struct auth_rcpt_reply          reply = { 0 };
 	enum status                     st = directory_rcpt(ctx, q, r->arena, &reply);
 
+	if (st == ST_OK)
+		guard_rcpt(directory_guard(ctx), r->arena, q, &reply);
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_guard(void *ctx, struct ipc_request *r)
+{
+	guard_answer(directory_guard(ctx), r);
 }
 
 static void on_resolve(void *ctx, struct ipc_request *r)
@@ -33,9 +40,14 @@ static void on_rewrite(void *ctx, struct ipc_request *r)
 
 static void on_probed(void *ctx, struct ipc_request *r)
 {
-	struct auth_rcpt_reply reply = { 0 };
-	enum status            st = directory_probed(ctx, r->body, &reply);
+	const struct auth_probed_request *q = r->body;
+	const struct auth_rcpt_request    rcpt = { .address = q->address, .peer = q->peer, .session = q->session, .account = q->account };
+	struct auth_rcpt_reply            reply = { 0 };
+	enum status                       st = directory_probed(ctx, q, &reply);
 
+	/* One who is there was counted when it was asked for. */
+	if (st == ST_OK && reply.kind == AUTH_RCPT_UNKNOWN)
+		guard_rcpt(directory_guard(ctx), r->arena, &rcpt, &reply);
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
@@ -226,5 +238,11 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_REWRITE_ADD, on_rewrite_add, DIRECTORY_POOL },
 	{ IPC_AUTH_REWRITE_REMOVE, on_rewrite_remove, DIRECTORY_POOL },
 	{ IPC_AUTH_REWRITE_LIST, on_rewrite_list, DIRECTORY_POOL },
+	{ IPC_GUARD_CONNECT, on_guard, 0 },
+	{ IPC_GUARD_NOTE, on_guard, 0 },
+	{ IPC_GUARD_LIST, on_guard, DIRECTORY_POOL },
+	{ IPC_GUARD_WHY, on_guard, DIRECTORY_POOL },
+	{ IPC_GUARD_LIFT, on_guard, DIRECTORY_POOL },
+	{ IPC_GUARD_ADD, on_guard, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

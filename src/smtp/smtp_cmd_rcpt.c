@@ -45,20 +45,22 @@ static enum status ask(struct smtp_session *s, struct str address, struct arena 
 	return s->env->ask->rcpt(s->env->ask_ctx, &request, a, ret);
 }
 
-/* auth's own words, if it has any; else what stands here for the kind. */
-static const struct smtp_reply *told(const struct auth_rcpt_reply *r, struct arena *a, const struct smtp_reply *own)
+/* What auth says in its own words; the reason is its one word for it. */
+static const struct smtp_reply *worded(struct arena *a, const struct auth_rcpt_reply *r, const char **ret_reason)
 {
-	struct smtp_reply *reply;
+	struct smtp_reply *reply = ARENA_NEW(a, struct smtp_reply);
 
-	if (r->code < 400 || r->code > 599)
-		return own;
-	reply = ARENA_NEW(a, struct smtp_reply);
+	if (r->code < 400 || r->code > 599 || r->text.n == 0)
+		return &later;
 	*reply = (struct smtp_reply){ r->code, arena_cstr(a, r->enhanced), arena_cstr(a, r->text) };
+	if (r->reason.n > 0)
+		*ret_reason = arena_cstr(a, r->reason);
 	return reply;
 }
 
-/* The one table from auth's word to ours. NULL: accepted. The reply may live in `a`. */
-static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a)
+/* The one table from auth's word to ours. NULL: accepted. The reply lives in `a`, or for ever; *ret_reason is set if there is one for
+ * the log other than the enhanced code. */
+static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a, const char **ret_reason)
 {
 	struct auth_rcpt_reply r;
 
@@ -68,14 +70,14 @@ static const struct smtp_reply *recipient_check(struct smtp_session *s, struct s
 	case AUTH_RCPT_LOCAL:
 	case AUTH_RCPT_RELAY: return NULL;
 	case AUTH_RCPT_FOREIGN: return s->signed_in ? NULL : &relaying;
-	case AUTH_RCPT_UNKNOWN: return told(&r, a, &unknown);
-	case AUTH_RCPT_CLOSED: return told(&r, a, &closed);
-	case AUTH_RCPT_FULL: return told(&r, a, &full);
-	case AUTH_RCPT_REFUSED: return told(&r, a, &refused);
-	case AUTH_RCPT_PROBE:
-	case AUTH_RCPT_LATER: break;
+	case AUTH_RCPT_UNKNOWN: return &unknown;
+	case AUTH_RCPT_CLOSED: return &closed;
+	case AUTH_RCPT_FULL: return &full;
+	case AUTH_RCPT_REFUSED: return &refused;
+	case AUTH_RCPT_LATER: return worded(a, &r, ret_reason);
+	case AUTH_RCPT_PROBE: break;
 	}
-	return told(&r, a, &later);
+	return &later;
 }
 
 /* "<Postmaster>" must exist (RFC 5321 §4.5.1): at the domain of the setting, or, a server's name being no mail domain as a rule,
@@ -107,10 +109,11 @@ static enum address_err postmaster_find(struct smtp_session *s, struct address_c
 
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 {
-	struct arena *a          CLEANUP(arena_free) = arena_new(NULL);
 	struct smtp_rcpt         r;
 	struct address_canon     to;
+	struct arena *a          CLEANUP(arena_free) = arena_new(NULL);
 	const struct smtp_reply *refusal;
+	const char              *reason = NULL;
 	enum smtp_rcpt_err       err;
 
 	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
@@ -123,14 +126,14 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 		return smtp_answer(s, &reply_of[err]);
 	if (s->tx.rcpt_count >= s->set->rcpts)
 		return smtp_answer(s, &too_many);
-	refusal = recipient_check(s, address_text(&to), a);
+	refusal = recipient_check(s, address_text(&to), a, &reason);
 	if (refusal) {
 		metric_add(refusal->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),
-			 LOG_C("reason", refusal->enhanced));
+			 LOG_C("reason", reason ? reason : refusal->enhanced));
 		smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, address_text(&to), refusal, STR_NONE);
-		return smtp_answer(s, refusal);
+		return refusal->code == 421 ? smtp_end(s, refusal, "refused at RCPT") : smtp_answer(s, refusal);
 	}
 	metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
 	smtp_tx_add_rcpt(&s->tx, address_text(&to));

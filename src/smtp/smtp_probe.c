@@ -40,7 +40,13 @@ static enum auth_probe ask(struct smtp_session *s, struct str address, struct st
 
 enum status smtp_probe(struct smtp_session *s, struct str address, struct arena *a, struct auth_rcpt_reply *r)
 {
-	const struct auth_probed_request told = { .address = address, .result = ask(s, address, r->relay, a) };
+	const struct auth_probed_request told = {
+		.address = address,
+		.result = ask(s, address, r->relay, a),
+		.peer = str_of(s->info->peer),
+		.session = str_of(s->info->id),
+		.account = s->account,
+	};
 
 	return s->env->ask->probed(s->env->ask_ctx, &told, a, r);
 }
