@@ -19,7 +19,7 @@ const struct cli_command cli_commands[] = {
 	{ "config", "check", cmd_config_check, 0, 0, "", "say what is wrong in the configuration file",
 	  "postrider config check --config ./postrider.conf", { NULL } },
 	{ "config", "show", cmd_config_show, 0, 0, "", "print all settings in effect", "postrider config show", { NULL } },
-	{ "domain", "add", cmd_domain_add, 1, 1, "DOMAIN [--relay [HOST:PORT]] [--verify none|probe]",
+	{ "domain", "add", cmd_domain_add, 1, 1, "DOMAIN [--relay [[lmtp:]HOST:PORT]] [--verify none|probe]",
 	  "receive mail for a domain; --relay: for another host, HOST:PORT or the domain's better MX",
 	  "postrider domain add example.org\npostrider domain add example.net --relay mail.example.net:25 --verify probe", { "relay?", "verify=" } },
 	{ "domain", "list", cmd_domain_list, 0, 0, "", "domains with their accounts and aliases", "postrider domain list", { NULL } },

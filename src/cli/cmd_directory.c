@@ -27,8 +27,8 @@ int cmd_domain_add(struct cli *c)
 	q.relay = str_of(relay ? relay : "");
 	if (relay)
 		q.kind = AUTH_DOMAIN_RELAY;
-	if (q.relay.n > 0 && !config_address_split(q.relay, &host, &port))
-		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT", relay);
+	if (q.relay.n > 0 && !config_address_split(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
+		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT or lmtp:HOST:PORT", relay);
 	if (verify && !relay)
 		return cli_error(c, CLI_USAGE, "--verify is for a domain that is relayed");
 	if (verify && !str_eq(str_of(verify), STR("none")) && !str_eq(str_of(verify), STR("probe")))

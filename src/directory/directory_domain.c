@@ -19,7 +19,7 @@ static enum status domain_insert(struct directory *d, const struct dir_domain *r
 	return dir_commit(d, db_run(s));
 }
 
-/* "" or "host:port", "[address]:port". */
+/* "" or "host:port", "[address]:port", each with "lmtp:" before it or not. */
 static bool relay_valid(struct str relay)
 {
 	struct str host, port;
@@ -27,6 +27,7 @@ static bool relay_valid(struct str relay)
 
 	if (relay.n == 0)
 		return true;
+	(void)str_skip(&relay, STR("lmtp:"));
 	if (str_has_ctl(relay) || !str_is_ascii(relay) || !str_rcut(relay, ':', &host, &port) || !str_to_u32(port, &number))
 		return false;
 	if (host.n > 2 && host.p[0] == '[')

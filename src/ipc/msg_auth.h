@@ -147,7 +147,7 @@ struct auth_domain {
 	uint64_t              accounts, aliases;
 	int64_t               created_ms;
 	enum auth_domain_kind kind;
-	struct str            relay; /* "host:port"; "": by MX, without ourselves and what is no better */
+	struct str            relay; /* "host:port", "lmtp:host:port"; "": by MX, without ourselves and what is no better */
 	enum auth_verify      verify;
 };
 struct auth_domain_request { /* ADD; REMOVE looks at the name only */

@@ -212,7 +212,7 @@ static const char *probed(struct directory *d, const char *address, enum auth_pr
 
 static void test_relay(void **state)
 {
-	static const char *const bad[] = { "host", ":25", "host:0", "host:70000", "a b:25", "[::1:25", "h\n:25", "::1:25" };
+	static const char *const bad[] = { "host", ":25", "host:0", "host:70000", "a b:25", "[::1:25", "h\n:25", "::1:25", "lmtp:", "lmtp:host", "smtp:host:25" };
 	struct directory        *d = world();
 
 	(void)state;
@@ -221,6 +221,8 @@ static void test_relay(void **state)
 	assert_int_equal(directory_domain_add(d, &(struct auth_domain_request){ STR("x.test"), AUTH_DOMAIN_LOCAL, STR("h:25"), 0 }), ST_INVALID);
 	assert_int_equal(relay_domain(d, "Backup.Example", "", AUTH_VERIFY_NONE), ST_OK);
 	assert_int_equal(relay_domain(d, "inner.example", "[fd00::1]:2525", AUTH_VERIFY_PROBE), ST_OK);
+	assert_int_equal(relay_domain(d, "store.example", "lmtp:store.example:24", AUTH_VERIFY_NONE), ST_OK);
+	assert_string_equal(resolve(d, "x@far.example", "a@store.example"), "a@store.example!lmtp:store.example:24");
 	for (int i = 0; i < 2; i++) {
 		assert_string_equal(rcpt(d, "x@far.example", "Who+ever@backup.example"), "relay");
 		assert_string_equal(resolve(d, "x@far.example", "Who+ever@backup.example"), "Who+ever@backup.example"); /* neither folded nor cut */

@@ -109,6 +109,26 @@ static void test_slow(void **state)
 	arena_free(&a);
 }
 
+/* A host named by the administrator, which speaks LMTP. */
+static void test_lmtp(void **state)
+{
+	struct fake_zone          zone = { .records = two_hosts };
+	struct remote             remote = fake_remote(&zone);
+	struct arena             *a = arena_new(NULL);
+	struct script             script;
+	struct remote_probe_reply reply = { 0 };
+
+	(void)state;
+	script_start(&script, STEPS("S 220 mx.test LMTP", "E LHLO me.test", "S 250 mx.test", MAIL, "E RCPT", "S 550 5.1.1 no", QUIT), tls);
+	remote_probe(&remote, &(struct remote_probe_request){ STR("d.test"), arena_printf(a, "lmtp:127.0.0.1:%u", script.port), STR("ann@d.test") }, a,
+		     &reply);
+	script_stop(&script);
+	assert_int_equal(reply.result, REMOTE_PROBE_UNKNOWN);
+	assert_null(script.failed);
+	script_free(&script);
+	arena_free(&a);
+}
+
 static void test_nowhere(void **state)
 {
 	static const struct {
@@ -142,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_lmtp),
 		cmocka_unit_test(test_nowhere),
 	};
 	int failed;
