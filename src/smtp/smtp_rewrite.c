@@ -143,6 +143,11 @@ static void mailbox_print(struct buf *out, const struct mime_address *m, struct 
 	}
 }
 
+static void field_free(void *text)
+{
+	buf_done(text);
+}
+
 /* One address on a line, RFC 5322 §2.2.3. */
 static struct str field_print(struct work *w, const struct field *field)
 {
@@ -150,7 +155,7 @@ static struct str field_print(struct work *w, const struct field *field)
 	const char *between = " ";
 
 	buf_init(out, LIMIT_INLINE);
-	arena_defer(w->a, (void (*)(void *))buf_done, out);
+	arena_defer(w->a, field_free, out);
 	buf_add(out, field->f.name);
 	buf_add_char(out, ':');
 	for (size_t i = 0; i < field->list.count; i++) {
