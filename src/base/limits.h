@@ -146,5 +146,16 @@
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
 #define LIMIT_LIST_OCTETS    ((size_t)512 * KIB)  /* in one answer of a listing, about */
 #define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
+#define LIMIT_ALIAS_RULES    ((size_t)100)        /* of who may write to one alias */
+#define LIMIT_SUBADDRESS     ((size_t)8)          /* characters that separate a subaddress */
+#define LIMIT_DELEGATES      ((size_t)500)        /* accounts that one account lends its addresses to */
+#define LIMIT_REWRITE_RULES  ((size_t)100000)     /* rules of rewriting */
+#define LIMIT_PROBES_KNOWN   ((size_t)20000)      /* recipients of relay domains that auth remembers */
+#define LIMIT_PROBE_MS       ((unsigned)10 * 1000) /* for one probe of a recipient */
+#define LIMIT_SMTP_REWRITE   ((size_t)256 * KIB)  /* what rewriting may add to a message */
+#define LIMIT_REWRITTEN      ((size_t)4000)       /* addresses of a header that are looked at for rewriting; with more it is refused */
+#define LIMIT_SMTP_PROBES    ((unsigned)40)       /* under way for one smtp process; more are answered 450 */
+#define LIMIT_ROUTE_STEPS    ((size_t)200)        /* shown by the dry run */
+#define LIMIT_ROUTE_TEXT     ((size_t)1200)       /* of one step: two addresses and some words */
 
 #endif

@@ -1,6 +1,6 @@
 /* directory/directory_add.c - add accounts: thousands at once in one transaction and with one hash; see directory.h. */
 #include "base/log.h"
-#include "directory/directory_int.h"
+#include "directory/directory_walk.h"
 
 struct fresh {
 	struct str         address;
@@ -48,6 +48,8 @@ static enum status choose(struct batch *b)
 			st = ST_INVALID;
 		else if (row->domain == NULL)
 			st = ST_NOT_FOUND;
+		else if (row->domain->kind != AUTH_DOMAIN_LOCAL)
+			st = ST_DENIED;
 		else if (!is_taken(b->d, address_text(&canon)) && map_put(&seen, address_text(&canon), b) == NULL) {
 			row->address = arena_dup(b->a, address_text(&canon));
 			b->count++;

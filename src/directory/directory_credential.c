@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "directory/directory_signin.h"
+#include "directory/directory_walk.h"
 
 #define SECRET  ((size_t)32)
 #define PREFIX  "postrider_" /* so that a token is known for one where it should not stand */

@@ -3,6 +3,7 @@
  * A failure is logged by the session that asked (net/net_signin.h), not here.
  */
 #include "directory/directory_signin.h"
+#include "directory/directory_walk.h"
 
 #include <sodium.h>
 #include <string.h>

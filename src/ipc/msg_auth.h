@@ -121,21 +121,87 @@ struct auth_certificate_request {
 	struct str fingerprint;
 };
 
-/* IPC_AUTH_SENDER: may this account use the address as MAIL FROM or From? ST_OK or ST_DENIED. */
+/* IPC_AUTH_SENDER: may this account use the address as MAIL FROM or From? Its own, or one that it was lent ("send as"). behalf: as From
+ * beside a Sender of its own, RFC 5322 §3.6.2, for which the weaker right is enough. ST_OK or ST_DENIED. */
 struct auth_sender_request {
 	uint64_t   account;
 	struct str address;
+	bool       behalf;
+};
+
+/* IPC_AUTH_REWRITE: addresses of a message that was submitted, as the rules want them; "" where none applies. */
+struct auth_rewrite_address {
+	struct str address;
+	bool       recipient; /* of To and Cc; else of the envelope's sender, From, Sender, Reply-To */
+};
+struct auth_rewrite_request {
+	struct auth_rewrite_address *addresses;
+	size_t                       address_count;
+};
+struct auth_rewritten {
+	struct str address;
+};
+struct auth_rewrite_reply { /* one for each, in order */
+	struct auth_rewritten *addresses;
+	size_t                 address_count;
+	bool                   none; /* there are no rules at all */
+};
+
+/* IPC_AUTH_PROBED: what the host of a relay domain said of a recipient; auth remembers it, and says what to answer. ST_NOT_FOUND: the
+ * domain is not verified (any more). */
+enum auth_probe {
+	AUTH_PROBE_EXISTS,
+	AUTH_PROBE_UNKNOWN,
+	AUTH_PROBE_LATER,       /* not now, for this recipient */
+	AUTH_PROBE_UNREACHABLE, /* no host could be asked */
+	AUTH_PROBE_SKIPPED,     /* nobody was asked, for a reason of our own */
+	AUTH_PROBE_LAST = AUTH_PROBE_SKIPPED,
+};
+struct auth_probed_request {
+	struct str      address;
+	enum auth_probe result;
+	struct str      peer, session; /* for whom it was asked: unknown recipients are counted */
+	uint64_t        account;
+};
+
+/* IPC_AUTH_FULL: a note. The account was found over its quota, or no longer; forgotten by itself after ten minutes. */
+struct auth_full_request {
+	uint64_t account;
+	bool     full;
+};
+/* IPC_AUTH_QUOTA: of an account, now. ST_NOT_FOUND: there is none of that id. */
+struct auth_quota_request {
+	uint64_t account;
+};
+struct auth_quota_reply {
+	uint64_t quota_octets;
 };
 
 /* ---- administrators ----
  * ST_EXISTS, ST_NOT_FOUND, ST_INVALID (bad name), ST_DENIED (domain still has accounts). */
-struct auth_domain {
-	struct str name; /* lower case, A-labels */
-	uint64_t   accounts, aliases;
-	int64_t    created_ms;
+enum auth_domain_kind { /* stored */
+	AUTH_DOMAIN_LOCAL, /* its accounts and aliases are here */
+	AUTH_DOMAIN_RELAY, /* taken for another host: neither accounts nor aliases */
+	AUTH_DOMAIN_LAST = AUTH_DOMAIN_RELAY,
 };
-struct auth_domain_request { /* ADD, REMOVE */
-	struct str name;
+enum auth_verify { /* stored; of recipients in a relay domain */
+	AUTH_VERIFY_NONE,
+	AUTH_VERIFY_PROBE, /* its host is asked */
+	AUTH_VERIFY_LAST = AUTH_VERIFY_PROBE,
+};
+struct auth_domain {
+	struct str            name; /* lower case, A-labels */
+	uint64_t              accounts, aliases;
+	int64_t               created_ms;
+	enum auth_domain_kind kind;
+	struct str            relay; /* "host:port", "lmtp:host:port"; "": by MX, without ourselves and what is no better */
+	enum auth_verify      verify;
+};
+struct auth_domain_request { /* ADD; REMOVE looks at the name only */
+	struct str            name;
+	enum auth_domain_kind kind;
+	struct str            relay;
+	enum auth_verify      verify;
 };
 struct auth_list_request { /* all listings: rows after `after` in name order, LIMIT_LIST_PAGE at most */
 	struct str after, domain; /* domain: "" for all */
@@ -232,10 +298,28 @@ struct auth_credential_remove_request {
 	enum auth_credential_kind kind;
 	struct str                hash;
 };
+/* Who may write to an alias; see docs/concepts/addresses.md. */
+enum auth_rule { /* stored */
+	AUTH_RULE_MEMBERS, /* accounts that are among its targets, signed in */
+	AUTH_RULE_DOMAIN,  /* accounts of its domain, signed in */
+	AUTH_RULE_ADDRESS, /* this reverse-path */
+	AUTH_RULE_LAST = AUTH_RULE_ADDRESS,
+};
+struct auth_policy {
+	enum auth_rule rule;
+	struct str     address; /* ADDRESS */
+};
 struct auth_alias {
-	struct str        from; /* "@domain": catch-all */
-	struct auth_name *to;
-	size_t            to_count;
+	struct str          from; /* "@domain": catch-all */
+	struct auth_name   *to;
+	size_t              to_count;
+	struct auth_policy *rules; /* one that admits is enough; none: anyone may write */
+	size_t              rule_count;
+};
+struct auth_alias_policy_request {
+	struct str          from;
+	struct auth_policy *rules;
+	size_t              rule_count;
 };
 struct auth_alias_remove_request {
 	struct str from;
@@ -244,6 +328,62 @@ struct auth_alias_list_reply {
 	struct auth_alias *aliases;
 	size_t             alias_count;
 	bool               more;
+};
+
+/* What an account (owner) lends another (user). */
+enum auth_right { /* stored */
+	AUTH_RIGHT_SEND_AS,   /* its addresses in MAIL FROM and From */
+	AUTH_RIGHT_ON_BEHALF, /* in From only, and only beside the user's own Sender */
+	AUTH_RIGHT_LAST = AUTH_RIGHT_ON_BEHALF,
+};
+struct auth_delegate { /* ADD (again: the right changes); REMOVE looks at the addresses only */
+	struct str      owner, user;
+	enum auth_right right;
+};
+struct auth_delegate_list_request {
+	struct str owner;
+};
+struct auth_delegate_list_reply {
+	struct auth_delegate *delegates;
+	size_t                delegate_count;
+};
+
+/* A rule of rewriting. from: address, "@domain", or ".domain" (all below it); to: address, or "@domain", which keeps the local part. */
+enum auth_scope { /* mask, stored */
+	AUTH_SCOPE_SENDER    = 1u << 0,
+	AUTH_SCOPE_RECIPIENT = 1u << 1,
+};
+struct auth_rewrite_rule { /* ADD (ST_EXISTS for any of its scopes); REMOVE looks at from and scope */
+	struct str from, to;
+	uint32_t   scope;
+};
+struct auth_rewrite_list_request {
+	struct str after;
+	uint32_t   after_scope;
+};
+struct auth_rewrite_list_reply { /* in order of (from, scope), one row per scope */
+	struct auth_rewrite_rule *rules;
+	size_t                    rule_count;
+	bool                      more;
+};
+
+/* IPC_AUTH_ROUTE: a dry run. What would RCPT answer, and where would the message go, and why? */
+struct auth_route_request {
+	struct str address;
+	struct str from;   /* reverse-path; one of ours: its account is signed in */
+	bool       anyone; /* no sender is given: `from` says nothing */
+};
+struct auth_route_step {
+	struct str what, text; /* "alias", "info@example.org leads to 2 addresses" */
+};
+struct auth_route_reply {
+	enum auth_rcpt_kind     kind;
+	bool                    refused; /* FOREIGN: this sender may not relay */
+	struct str              text;    /* the outcome in words */
+	struct auth_route_step *steps;
+	size_t                  step_count;
+	struct auth_target     *targets;
+	size_t                  target_count;
 };
 
 #endif

@@ -44,6 +44,7 @@ struct config {
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
 	uint32_t               retention_s;   /* of removed accounts */
+	struct str             subaddress;    /* smtp: characters that separate a subaddress */
 	uint64_t               trace_octets;
 	uint32_t               trace_keep_s;
 	struct guard_settings  guard;         /* `trusted` is smtp.trusted */

@@ -25,6 +25,7 @@ static bool start(struct role *r, const char **ret_why)
 	struct directory        *d;
 	enum status              st;
 
+	options.subaddress = arena_cstr(r->arena, r->config->subaddress);
 	if (r->config->lab) {
 		options.hash_ops = LAB_HASH_OPS;
 		options.hash_memory_octets = LAB_HASH_OCTETS;
@@ -58,6 +59,7 @@ static void stop(struct role *r, unsigned grace_ms)
 
 static void reload(struct role *r)
 {
+	directory_set_subaddress(r->self, r->config->subaddress);
 	guard_set(directory_guard(r->self), &r->config->guard);
 }
 

@@ -16,6 +16,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_guard.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_remote.h"
 #include "ipc/msg_trace.h"
 #include "net/net.h"
 #include "sasl/sasl_exchange.h"
@@ -60,6 +61,13 @@ struct smtp_ask {
 			    struct auth_rcpt_reply *ret);
 	const struct sasl_ask *sasl;                                                                 /* sign-in; same ctx */
 	enum status (*sender)(void *ctx, uint64_t account, struct str address);                      /* IPC_AUTH_SENDER */
+	enum status (*behalf)(void *ctx, uint64_t account, struct str address);                      /* the same, behalf */
+	enum status (*rewrite)(void *ctx, const struct auth_rewrite_request *request, struct arena *a, /* IPC_AUTH_REWRITE */
+			       struct auth_rewrite_reply *ret);
+	enum status (*probe)(void *ctx, const struct remote_probe_request *request, struct arena *a, /* IPC_REMOTE_PROBE */
+			     struct remote_probe_reply *ret);
+	enum status (*probed)(void *ctx, const struct auth_probed_request *request, struct arena *a, /* IPC_AUTH_PROBED */
+			      struct auth_rcpt_reply *ret);
 	/* IPC_QUEUE_SUBMIT: does not wait. The request is not looked at after it has returned; done may be called before. */
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */

@@ -234,6 +234,10 @@ void smtp_auth_reset(struct smtp_session *s);
 /* A line in state AUTH. too_long: it was longer than LIMIT_SMTP_AUTH_LINE, and is empty. */
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct str line, bool too_long);
 
+/* ---- recipients ---- */
+/* A recipient that auth does not know enough of: ask its host, and put auth's last word into *r, which is not PROBE. */
+MUST_CHECK enum status smtp_probe(struct smtp_session *s, struct str address, struct arena *a, struct auth_rcpt_reply *r);
+
 /* ---- data ---- */
 /* net's sink for the content of the transaction; ctx is the session. */
 bool smtp_data_write(void *ctx, struct str octets);
@@ -251,6 +255,8 @@ extern const struct smtp_reply smtp_bare_reply, smtp_too_big_reply;
 /* Look at the header in tx.content.memory once: loop, and on submission complete it (RFC 6409 §8) and check whose it is. all: the
  * whole message is there. NULL: fine; else the refusal. */
 const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all);
+/* Submission: addresses of envelope and header by the rules of rewriting (smtp_rewrite.c). NULL: done; else the refusal. */
+const struct smtp_reply *smtp_rewrite(struct smtp_session *s);
 /* Hand the message to queue. */
 enum smtp_next smtp_submit(struct smtp_session *s);
 /* In SUBMIT, woken: if queue has answered, so is the peer. */

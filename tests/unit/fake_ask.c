@@ -65,6 +65,12 @@ static enum status rcpt(void *ctx, const struct auth_rcpt_request *request, stru
 		ret->kind = AUTH_RCPT_LOCAL;
 	else if (str_ieq(address, STR("closed@demo.test")))
 		ret->kind = AUTH_RCPT_CLOSED;
+	else if (str_ieq(address, STR("full@demo.test")))
+		ret->kind = AUTH_RCPT_FULL;
+	else if (str_ieq(address, STR("list@demo.test")))
+		ret->kind = AUTH_RCPT_REFUSED;
+	else if (str_iends(address, STR("@relay.example")))
+		*ret = (struct auth_rcpt_reply){ .kind = AUTH_RCPT_PROBE, .relay = STR("mx.relay.example:25") };
 	else
 		ret->kind = str_iends(address, STR("@demo.test")) ? AUTH_RCPT_UNKNOWN : AUTH_RCPT_FOREIGN;
 	return ST_OK;
@@ -96,6 +102,60 @@ static enum status sender(void *ctx, uint64_t account, struct str address)
 	if (str_eq(address, STR("down@demo.test")))
 		return ST_TEMP;
 	return str_ieq(address, account == 1 ? STR("alice@demo.test") : STR("bob@demo.test")) ? ST_OK : ST_DENIED;
+}
+
+/* On behalf: alice may use the boss's address in From. */
+static enum status behalf(void *ctx, uint64_t account, struct str address)
+{
+	if (account == 1 && str_ieq(address, STR("boss@demo.test")))
+		return ST_OK;
+	return sender(ctx, account, address);
+}
+
+/* What fake_ask.h says of `rewrites`. */
+static enum status rewrite(void *ctx, const struct auth_rewrite_request *request, struct arena *a, struct auth_rewrite_reply *ret)
+{
+	struct fake_ask *f = ctx;
+	struct str       local, domain;
+
+	*ret = (struct auth_rewrite_reply){ ARENA_ARRAY(a, struct auth_rewritten, request->address_count), request->address_count, !f->rewrites };
+	if (f->rewrite_status != ST_OK)
+		return f->rewrite_status;
+	for (size_t i = 0; i < request->address_count && f->rewrites; i++) {
+		const struct auth_rewrite_address *one = &request->addresses[i];
+
+		if (!str_rcut(one->address, '@', &local, &domain))
+			continue;
+		if (!one->recipient && str_ieq(domain, STR("demo.test")))
+			ret->addresses[i].address = arena_printf(a, "%.*s@brand.example", STR_FMT(local));
+		if (one->recipient && str_ieq(domain, STR("away.example")))
+			ret->addresses[i].address = arena_printf(a, "%.*s@a-much-longer-name-of-a-domain.example", STR_FMT(local));
+	}
+	return ST_OK;
+}
+
+static enum status probe(void *ctx, const struct remote_probe_request *request, struct arena *a, struct remote_probe_reply *ret)
+{
+	struct fake_ask *f = ctx;
+
+	(void)a;
+	CHECK(str_eq(request->domain, STR("relay.example")) && str_eq(request->relay, STR("mx.relay.example:25")));
+	f->probes++;
+	*ret = (struct remote_probe_reply){ str_starts(request->address, STR("there")) ? REMOTE_PROBE_EXISTS : REMOTE_PROBE_UNKNOWN, STR("") };
+	return f->probe_status;
+}
+
+static enum status probed(void *ctx, const struct auth_probed_request *request, struct arena *a, struct auth_rcpt_reply *ret)
+{
+	(void)ctx, (void)a;
+	*ret = (struct auth_rcpt_reply){ 0 };
+	if (request->result == AUTH_PROBE_EXISTS)
+		ret->kind = AUTH_RCPT_RELAY;
+	else if (request->result == AUTH_PROBE_UNKNOWN)
+		ret->kind = AUTH_RCPT_UNKNOWN;
+	else
+		*ret = (struct auth_rcpt_reply){ .kind = AUTH_RCPT_LATER, .code = 450, .enhanced = STR("4.1.1"), .text = STR("Not verified") };
+	return ST_OK;
 }
 
 static void content_take(struct fake_ask *f, const struct queue_submit_request *r)
@@ -319,6 +379,10 @@ const struct smtp_ask fake_ask = {
 	.rcpt = rcpt,
 	.sasl = &fake_sasl,
 	.sender = sender,
+	.behalf = behalf,
+	.rewrite = rewrite,
+	.probe = probe,
+	.probed = probed,
 	.submit = submit,
 	.known = known,
 	.spool = spool,

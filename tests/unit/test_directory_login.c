@@ -318,7 +318,7 @@ static void *crowd_main(void *arg)
 	struct crowd       *c = arg;
 	struct arena       *a = arena_new(NULL);
 	char                peer[32];
-	enum auth_rcpt_kind kind;
+	struct auth_rcpt_reply rcpt;
 
 	snprintf(peer, sizeof(peer), "192.0.2.%u", c->number);
 	for (unsigned i = 0; i < 30; i++) {
@@ -326,9 +326,10 @@ static void *crowd_main(void *arg)
 
 		if (login(c->d, "alice@demo.test", "secret", peer) != ST_OK)
 			atomic_fetch_add(c->wrong, 1);
-		if (directory_rcpt(c->d, STR("alice+x@demo.test"), &kind) != ST_OK || kind != AUTH_RCPT_LOCAL)
+		if (directory_rcpt(c->d, &(struct auth_rcpt_request){ .address = STR("alice+x@demo.test") }, a, &rcpt) != ST_OK ||
+		    rcpt.kind != AUTH_RCPT_LOCAL)
 			atomic_fetch_add(c->wrong, 1);
-		if (directory_resolve(c->d, STR("team@demo.test"), a, &r) != ST_OK || r.target_count < 1)
+		if (directory_resolve(c->d, &(struct auth_resolve_request){ STR("team@demo.test"), STR_NONE }, a, &r) != ST_OK || r.target_count < 1)
 			atomic_fetch_add(c->wrong, 1);
 	}
 	arena_free(&a);
