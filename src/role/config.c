@@ -45,6 +45,8 @@ static const struct setting {
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
+	{ "smtp", "strict_header", SWITCH, AT(strict_header), "true", 0, 1, NULL, "refuse messages of strangers without exactly one valid From field" },
+	{ "submit", "domain", TEXT, AT(submit_domain), "", 0, LIMIT_DOMAIN, NULL, "domain of addresses without one, from local programs; \"\": the host's" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
@@ -96,6 +98,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, expire_s),
 	IPC_U32(struct config, retention_s),
 	IPC_BOOL(struct config, normalise_eol),
+	IPC_BOOL(struct config, strict_header),
+	IPC_STR(struct config, submit_domain, LIMIT_DOMAIN),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
 	IPC_STR(struct config, users, 32),
@@ -319,7 +323,7 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
-	static const char *const sections[] = { "tls", "dns", "smtp", "remote", "queue", "accounts", "limits", "processes", "sandbox", "log" };
+	static const char *const sections[] = { "tls", "dns", "smtp", "submit", "remote", "queue", "accounts", "limits", "processes", "sandbox", "log" };
 	cfg_opt_t  inner[LEN(sections)][LEN(settings) + 1], listen[LISTEN_KINDS + 1], top[LEN(settings) + LEN(sections) + 2];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;

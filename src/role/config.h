@@ -40,6 +40,8 @@ struct config {
 	uint32_t               retry_first_s, retry_max_s, expire_s;
 	uint32_t               retention_s;   /* of removed accounts */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
+	bool                   strict_header; /* smtp: exactly one From field, of the grammar */
+	struct str             submit_domain; /* of addresses without one, from local programs; "" = the host's */
 	bool                   landlock;
 	uint32_t               landlock_max;
 	struct str             users; /* prefix of the system users */

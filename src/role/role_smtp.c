@@ -20,6 +20,8 @@ static const struct smtp_settings *settings_of(struct role *r)
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
 	s->normalise_eol = r->config->normalise_eol;
+	s->strict_header = r->config->strict_header;
+	s->allow_no_from = r->config->lab;
 	return s;
 }
 

@@ -31,6 +31,8 @@ struct smtp_settings {
 	unsigned   submit_wait_ms; /* how long the truth about a submit is sought after its channel was lost */
 	bool       allow_plain;    /* sign-in without TLS: --lab, loopback */
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */
+	bool       strict_header;  /* of strangers: exactly one From field, of the grammar (smtp_message.c) */
+	bool       allow_no_from;  /* with strict_header: none is fine too. --lab: small tests */
 	bool       lenient_helo;   /* smtp_helo.h */
 	bool       lenient_space;  /* "MAIL FROM: <a@b>", smtp_mail.h */
 };

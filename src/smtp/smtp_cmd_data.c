@@ -35,6 +35,7 @@ static void received_add(struct smtp_session *s)
 		.utf8 = tx->utf8,
 		.when_ms = tx->received_ms,
 	});
+	tx->trace_octets = tx->content.memory.n;
 }
 
 enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg)

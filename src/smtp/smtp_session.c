@@ -293,6 +293,7 @@ void smtp_settings_init(struct smtp_settings *ret)
 		.signin_ms = LIMIT_SIGNIN_MS,
 		.barren_ms = LIMIT_SMTP_BARREN_MS,
 		.submit_wait_ms = 30000,
+		.strict_header = true,
 		.lenient_helo = true,
 		.lenient_space = true,
 	};

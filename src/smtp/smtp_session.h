@@ -51,6 +51,7 @@ struct smtp_tx {
 	char                txid[QUEUE_TXID];
 	char                id[LIMIT_SESSION_ID + 12]; /* session id "." number: in Received and the log */
 	struct smtp_content content;
+	size_t              trace_octets; /* of our Received, before what the peer sent */
 	bool                header_done;
 	struct smtp_pending *pending; /* the answer that is awaited, or NULL; see smtp_submit.c */
 	unsigned             submits; /* how often it was submitted */
