@@ -91,6 +91,13 @@
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
+/* Local programs, on submit.sock */
+#define LIMIT_SUBMIT_CONNECTIONS ((unsigned)64)   /* at once */
+#define LIMIT_SUBMIT_PER_UID     ((unsigned)16)   /* of them, of one user other than root */
+#define LIMIT_SUBMIT_RATE        ((unsigned)1000) /* messages a minute of one user other than root */
+#define LIMIT_SUBMIT_USERS       ((size_t)1024)   /* users whose rate is remembered */
+#define LIMIT_SUBMIT_IDLE_S      ((unsigned)60)   /* a connection that says nothing for so long is closed */
+
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
@@ -108,6 +115,9 @@
 #define LIMIT_ACCOUNT_BATCH  ((size_t)10000)      /* accounts made by one request */
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
 #define LIMIT_LIST_OCTETS    ((size_t)512 * KIB)  /* in one answer of a listing, about */
+#define LIMIT_ALIAS_FILE     ((size_t)4 * MIB)    /* an aliases(5) file, each file it includes, all together */
+#define LIMIT_ALIAS_INCLUDES ((unsigned)5)        /* :include: in :include: */
+#define LIMIT_ALIAS_LINES    ((size_t)100000)     /* of one run */
 #define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 
 #endif

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "wire/mime/mime_header.h"
+#include "wire/mime/mime_qualify.h"
 
 #define RAW(lit) ((struct str){ lit, sizeof(lit) - 1 })
 
@@ -171,6 +172,48 @@ static void test_drop(void **state)
 	}
 }
 
+static void test_qualify(void **state)
+{
+	static const struct {
+		const char *value, *field; /* NULL: left as it is */
+	} rows[] = {
+		{ " root (Cron Daemon)", "From: \"Cron Daemon\" <root@d.example>\r\n" },
+		{ " bob", "From: bob@d.example\r\n" },
+		{ " ann@b.example, bob,\r\n \"c, d\" <carol>", "From: ann@b.example, bob@d.example, \"c, d\" <carol@d.example>\r\n" },
+		{ " \"a b\"@c.example, d", "From: \"a b\"@c.example, d@d.example\r\n" },
+		{ " team: ann, bob;", "From: team: ann@d.example, bob@d.example;\r\n" },
+		{ " ann@b.example", NULL },
+		{ " \"Ann\" <ann@b.example> (x)", NULL },
+		{ " two words", NULL },
+		{ " <a@b.example>c, bob", NULL },
+		{ " bob (open", NULL },
+		{ " bob <", NULL },
+		{ " @r.example:bob", NULL },
+		{ "", NULL },
+		{ " <>", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct arena *a = arena_new(NULL);
+		struct str    exact = unit_exact(str_of(rows[i].value));
+		struct buf    out;
+		bool          done;
+
+		buf_init(&out, KIB);
+		done = mime_qualify(STR("From"), exact, STR("d.example"), a, &out);
+		if (done != (rows[i].field != NULL))
+			print_error("%s: %.*s\n", rows[i].value, STR_FMT(buf_str(&out)));
+		assert_int_equal(done, rows[i].field != NULL);
+		if (done)
+			assert_str(buf_str(&out), str_of(rows[i].field));
+		buf_done(&out);
+		unit_exact_free(exact);
+		arena_free(&a);
+	}
+	assert_true(mime_is_address_field(STR("resent-cc")) && mime_is_address_field(STR("FROM")) && !mime_is_address_field(STR("Subject")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_qualify),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
