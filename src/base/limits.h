@@ -120,4 +120,12 @@
 #define LIMIT_ALIAS_LINES    ((size_t)100000)     /* of one run */
 #define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 
+/* Another server's configuration, for convert */
+#define LIMIT_POSTFIX_FILE   ((size_t)16 * MIB)   /* one file of it */
+#define LIMIT_POSTFIX_VALUE  ((size_t)256 * KIB)  /* of a parameter, expanded */
+#define LIMIT_POSTFIX_DEPTH  ((unsigned)20)       /* $name in $name */
+#define LIMIT_POSTFIX_STEPS  ((size_t)10000)      /* $name in one value */
+#define LIMIT_POSTFIX_PARAMS ((size_t)5000)
+#define LIMIT_POSTFIX_ROWS   ((size_t)200000)     /* of all tables together */
+
 #endif

@@ -3,70 +3,7 @@
 
 #include <string.h>
 
-/* One physical line with its end off *rest. */
-static struct str line_take(struct str *rest)
-{
-	struct str line = *rest, after;
-
-	str_cut(*rest, '\n', &line, &after);
-	*rest = after;
-	if (line.n > 0 && line.p[line.n - 1] == '\r')
-		line.n--;
-	return line;
-}
-
-static bool is_comment(struct str line)
-{
-	struct str s = str_trim(line);
-
-	return s.n == 0 || s.p[0] == '#';
-}
-
-/* The lines of one logical line off *rest, comments between them too; how many lines there were. */
-static struct str lines_take(struct str *rest, unsigned *ret_lines)
-{
-	struct str from = *rest;
-	size_t     n = 0;
-
-	*ret_lines = 0;
-	while (rest->n > 0) {
-		struct str after = *rest, piece = line_take(&after);
-
-		if (!is_comment(piece)) {
-			if (n > 0 && !ascii_is_wsp(piece.p[0]))
-				break;
-			n++;
-		}
-		++*ret_lines;
-		*rest = after;
-	}
-	return str_first(from, from.n - rest->n);
-}
-
-/* A logical line, its pieces joined by one blank each; empty at the end. *ret_at: the line it begins at. */
-static struct str logical_take(struct str *rest, unsigned *line, unsigned *ret_at, struct arena *a)
-{
-	unsigned   lines;
-	struct str taken = lines_take(rest, &lines);
-	char      *copy = arena_alloc(a, taken.n);
-	size_t     n = 0;
-
-	for (unsigned i = 0; i < lines; i++) {
-		struct str piece = line_take(&taken);
-
-		if (is_comment(piece))
-			continue;
-		if (n == 0)
-			*ret_at = *line + i + 1;
-		else
-			copy[n++] = ' ';
-		piece = str_trim(piece);
-		memcpy(copy + n, piece.p, piece.n);
-		n += piece.n;
-	}
-	*line += lines;
-	return str_n(copy, n);
-}
+#include "wire/text/text_logical.h"
 
 /* Up to `stop` outside of quotes, comments in parentheses and angles; *s goes on behind it. Returns whether it was there. */
 static bool until(struct str *s, char stop, struct str *ret)
@@ -150,7 +87,7 @@ static void values_take(struct str list, struct arena *a, struct text_alias *ret
 bool text_alias_next(struct str *rest, unsigned *line, struct arena *a, struct text_alias *ret)
 {
 	unsigned   at = 0;
-	struct str text = logical_take(rest, line, &at, a), name;
+	struct str text = text_logical_next(rest, line, a, &at), name;
 
 	if (text.n == 0)
 		return false;
@@ -169,9 +106,9 @@ void text_alias_list(struct str text, struct arena *a, struct text_alias *ret)
 
 	*ret = (struct text_alias){ .line = 1 };
 	while (text.n > 0) {
-		struct str line = line_take(&text);
+		struct str line = text_line_take(&text);
 
-		if (is_comment(line))
+		if (text_is_comment(line))
 			continue;
 		memcpy(p + n, line.p, line.n);
 		n += line.n;
