@@ -51,7 +51,7 @@ const struct cli_command cli_commands[] = {
 	  "postrider queue remove 01J8Z3K5V7Q2M", { "all" } },
 	{ "alias", "import", cmd_alias_import, 1, 1, "FILE [--domain D]", "make the aliases of a file such as /etc/aliases",
 	  "postrider alias import /etc/aliases\npostrider alias import ./aliases --domain example.org", { "domain=" } },
-	{ "convert", NULL, cmd_convert, 2, 2, "postfix DIR [--out DIR]", "the equivalent of another server's configuration, and what cannot be kept",
+	{ "convert", NULL, cmd_convert, 2, 2, "postfix DIR [--out NEW-DIR]", "the equivalent of another server's configuration, and what cannot be kept",
 	  "postrider convert postfix /etc/postfix\npostrider convert postfix /etc/postfix --out ./converted", { "out=" } },
 	{ "sendmail", NULL, NULL, 0, 0, "[OPTION]... [RECIPIENT]...", "take a message from standard input (see sendmail(8))",
 	  "postrider sendmail -t < message\npostrider sendmail -f ann@example.org bob@example.net < message", { NULL }, false, cmd_sendmail },

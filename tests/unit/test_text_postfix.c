@@ -90,8 +90,8 @@ static void test_lines(void **state)
 
 static void test_words(void **state)
 {
-	struct str rest = STR(" a, b,c  { d e, {f} } {g"), word;
-	static const char *const want[] = { "a", "b", "c", "d e, {f}", "{g" };
+	struct str rest = STR(" a, b,c  { d e, {f} } inline:{ x = y, z } ${a b}c {g"), word;
+	static const char *const want[] = { "a", "b", "c", "d e, {f}", "inline:{ x = y, z }", "${a b}c", "{g" };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(want); i++) {

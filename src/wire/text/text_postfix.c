@@ -58,8 +58,11 @@ bool text_postfix_word(struct str *rest, struct str *ret)
 		*ret = str_trim_ws(*ret);
 		return true;
 	}
-	while (n < rest->n && !is_blank(rest->p[n]) && rest->p[n] != ',')
-		n++;
+	while (n < rest->n && !is_blank(rest->p[n]) && rest->p[n] != ',') {
+		struct str at = str_from(*rest, n), inner;
+
+		n = rest->p[n] == '{' && braces_take(&at, '{', '}', &inner) ? rest->n - at.n : n + 1; /* "inline:{ a = b }" */
+	}
 	*ret = str_first(*rest, n);
 	*rest = str_from(*rest, n);
 	return true;

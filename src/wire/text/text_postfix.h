@@ -11,7 +11,8 @@
 /* "name = value" of a logical line; false if it is not that. */
 MUST_CHECK bool text_postfix_param(struct str line, struct str *ret_name, struct str *ret_value);
 
-/* The next word of a list, separated by blanks and commas; "{ ... }" is one word, without its braces. False at the end. */
+/* The next word of a list, separated by blanks and commas; "{ ... }" is one word, without its braces; braces
+ * inside a word keep it together. False at the end. */
 bool text_postfix_word(struct str *rest, struct str *ret);
 
 /* "key value" of a logical line of a table; value is empty if there is none. */
