@@ -132,6 +132,20 @@ static void queue_time(struct convert *c, const char *name, struct str value)
 	convert_say(c, CONVERT_KEPT, name, value, "setting queue.%s", setting);
 }
 
+/* "4h", "0h": hours when there is no unit. */
+static void delay_warning(struct convert *c, const char *name, struct str value)
+{
+	struct str text = value;
+	uint64_t   v;
+
+	if (!str_take_u64(&text, &v) || text.n > 1 || (text.n == 1 && str_find(STR("smhd"), text.p[0]) < 0)) {
+		convert_say(c, CONVERT_LOST, name, value, "set queue.delay_warning");
+		return;
+	}
+	convert_set(c, "queue", "delay_warning", arena_printf(c->a, "%llu%s%.*s", (unsigned long long)v, text.n || v == 0 ? "" : "h", STR_FMT(v ? text : STR(""))), true);
+	convert_say(c, CONVERT_KEPT, name, value, "setting queue.delay_warning%s", v ? "" : ": none");
+}
+
 static void connections(struct convert *c, const char *name, struct str value)
 {
 	uint64_t v;
@@ -448,7 +462,7 @@ const struct convert_row_of_table convert_rows[] = {
 	KEPT("minimal_backoff_time", queue_time),
 	KEPT("maximal_backoff_time", queue_time),
 	SO("bounce_queue_lifetime", "queue.expire holds for reports too"),
-	LOST("delay_warning_time", "a delay is reported when the queue thinks it is time"),
+	KEPT("delay_warning_time", delay_warning),
 	LOST("notify_classes", "trouble is in the log and in 'postrider status'"),
 	LOST("bounce_*", "reports have one form"),
 	LOST("error_notice_recipient", "trouble is in the log and in 'postrider status'"),

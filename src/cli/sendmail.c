@@ -125,6 +125,7 @@ static int option_take(struct sendmail *m, int c, const char *value, struct opti
 		if (strcasecmp(value, "full") != 0 && strcasecmp(value, "hdrs") != 0)
 			return sendmail_error(m, EX_USAGE, "-R %s: it is 'full' or 'hdrs'", value);
 		m->ret_hdrs = strcasecmp(value, "hdrs") == 0;
+		m->ret_full = !m->ret_hdrs;
 		return EX_OK;
 	case 'V':
 		if (strlen(value) > LIMIT_ENVID)

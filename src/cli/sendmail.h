@@ -28,7 +28,7 @@ struct sendmail {
 	const char  *full_name;    /* -F; NULL: of the account */
 	const char  *envid;        /* -V */
 	uint32_t     notify;       /* -N, mask of enum queue_notify */
-	bool         ret_hdrs;     /* -R hdrs */
+	bool         ret_hdrs, ret_full; /* -R */
 	const char  *login, *gecos;
 	/* recipients so far, whole addresses once the domain is known */
 	struct queue_rcpt rcpts[LIMIT_RCPTS];

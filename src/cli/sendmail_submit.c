@@ -67,6 +67,7 @@ int sendmail_begin(struct sendmail *m, struct sendmail_server *s, struct str fro
 		.rcpt_count = m->rcpt_count,
 		.envid = str_of(m->envid),
 		.ret_hdrs = m->ret_hdrs,
+		.ret_full = m->ret_full,
 	};
 	struct control_submit_begin_reply r = { 0 };
 	enum status st = cli_exchange(s->fd, IPC_CONTROL_SUBMIT_BEGIN, &q, m->arena, &r);

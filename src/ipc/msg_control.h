@@ -52,7 +52,7 @@ struct control_submit_begin_request {
 	struct queue_rcpt *rcpts;
 	size_t             rcpt_count;
 	struct str         envid;
-	bool               ret_hdrs;
+	bool               ret_hdrs, ret_full;
 };
 struct control_submit_refused {
 	uint32_t   index; /* of the recipient */

@@ -200,7 +200,7 @@ static struct control_verdict hand_over(struct control_message *m, const struct 
 		.rcpts = m->rcpts,
 		.rcpt_count = m->rcpt_count,
 		.flags = QUEUE_FLAG_SUBMIT | (any_utf8(m) ? QUEUE_FLAG_SMTPUTF8 : 0) | (m->eight_bit ? QUEUE_FLAG_8BIT : 0) |
-			 (m->tls_optional ? QUEUE_FLAG_TLS_OPTIONAL : 0) | (m->ret_hdrs ? QUEUE_FLAG_RET_HDRS : 0),
+			 (m->tls_optional ? QUEUE_FLAG_TLS_OPTIONAL : 0) | (m->ret_hdrs ? QUEUE_FLAG_RET_HDRS : 0) | (m->ret_full ? QUEUE_FLAG_RET_FULL : 0),
 		.session = str_of(m->id),
 		.peer = STR("local"),
 		.received_ms = m->received_ms,

@@ -23,7 +23,7 @@ struct control_message {
 	struct str         from, envid, login;
 	struct queue_rcpt *rcpts;
 	size_t             rcpt_count;
-	bool               ret_hdrs;
+	bool               ret_hdrs, ret_full;
 	uint32_t           uid;
 	char               id[LIMIT_SESSION_ID]; /* in Received and the log */
 	int64_t            received_ms;

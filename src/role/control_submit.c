@@ -185,6 +185,7 @@ static void message_new(struct control_submit *s, const struct control_submit_be
 	m->login = arena_dup(m->arena, q->login);
 	m->envid = arena_dup(m->arena, q->envid);
 	m->ret_hdrs = q->ret_hdrs;
+	m->ret_full = q->ret_full;
 }
 
 static enum status on_begin(struct control_submit *s, const struct control_submit_begin_request *q, struct arena *a, void *reply)
