@@ -192,7 +192,7 @@ static bool any_utf8(const struct control_message *m)
 static struct control_verdict hand_over(struct control_message *m, const struct control_where *w, uint64_t *ret_id, bool *ret_unknown)
 {
 	static const struct control_verdict invalid = { EX_SOFTWARE, "the message cannot be queued" };
-	char                                txid[QUEUE_TXID];
+	char                                txid[QUEUE_TXID] = { 0 };
 	struct queue_submit_reply           r = { 0 };
 	struct queue_submit_request         q = {
 		.txid = str_n(txid, sizeof(txid)),
