@@ -302,6 +302,15 @@ static const struct ipc_field remote_deliver_reply[] = {
 	IPC_LIST(struct remote_deliver_reply, results, result_count, LIMIT_RCPTS, &remote_rcpt_result_shape),
 };
 
+static const struct ipc_field remote_connect_request[] = {
+	IPC_ENUM(struct remote_connect_request, purpose, REMOTE_CONNECT_LAST),
+	IPC_U32(struct remote_connect_request, index),
+	IPC_U64(struct remote_connect_request, check),
+};
+static const struct ipc_field remote_connect_reply[] = {
+	IPC_FD(struct remote_connect_reply, fd),
+};
+
 /* ---- dns, control ---- */
 
 static const struct ipc_field dns_lookup_request[] = {
@@ -395,4 +404,6 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	[IPC_CONTROL_STATUS] = { "control_status", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_status_reply) },
 	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
 	ASK(IPC_AUTH_PURGED, "auth_purged", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, SHAPE(auth_purged_request), EMPTY),
+	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
+	    SHAPE(remote_connect_reply)),
 };

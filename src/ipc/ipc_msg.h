@@ -49,6 +49,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
 	IPC_AUTH_PURGED,
+	/* remote: a connection to a filter, for those who may make none */
+	IPC_REMOTE_CONNECT,
 	IPC_MSG_COUNT,
 };
 

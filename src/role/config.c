@@ -10,20 +10,23 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "role/config_filter.h"
 
 #define PATH_LIMIT ((size_t)4000)
 
 const char *const config_listener_names[LISTEN_KINDS] = {
 	[LISTEN_SMTP] = "smtp", [LISTEN_SUBMISSION] = "submission", [LISTEN_SUBMISSIONS] = "submissions",
 	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps",
+	[LISTEN_REINJECT] = "reinject",
 };
-static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}" };
+static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}", "{}" };
 
 /* ---- the table of settings ---- */
 
 enum kind { TEXT, NUMBER, SIZE, SECONDS, SWITCH, WORD };
 
 static const char *const level_words[] = { "debug", "info", "warn", "error", NULL };
+static const char *const filter_default_words[] = { "accept", "tempfail", "reject", "quarantine", NULL }; /* enum filter_default */
 static const char *const format_words[] = { "logfmt", "json", NULL };
 
 /* One row per setting outside `listen`: section ("" for top level), name, kind, place, default, bounds. */
@@ -45,6 +48,10 @@ static const struct setting {
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
+	{ "filter", "milters", TEXT, AT(milters), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [default=.. timeout=.. content=.. total=.. listeners=..], ..." },
+	{ "filter", "milter_default", WORD, AT(milter_default), "tempfail", 0, 0, filter_default_words, "when a milter fails: accept, tempfail, reject, quarantine" },
+	{ "filter", "policy", TEXT, AT(policy), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [stages=rcpt+data+end default=.. timeout=..], ..." },
+	{ "filter", "content", TEXT, AT(content), "", 0, LIMIT_DOMAIN, NULL, "smtp:HOST:PORT or lmtp:HOST:PORT; what it takes comes back to listen.reinject" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
@@ -95,6 +102,10 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, retry_max_s),
 	IPC_U32(struct config, expire_s),
 	IPC_U32(struct config, retention_s),
+	IPC_STR(struct config, milters, LIMIT_FILTER_SETTING),
+	IPC_U32(struct config, milter_default),
+	IPC_STR(struct config, policy, LIMIT_FILTER_SETTING),
+	IPC_STR(struct config, content, LIMIT_DOMAIN),
 	IPC_BOOL(struct config, normalise_eol),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
@@ -269,8 +280,10 @@ static size_t section_options(const char *section, cfg_opt_t *ret)
 	size_t n = 0;
 
 	for (size_t i = 0; i < LEN(settings); i++)
-		if (strcmp(settings[i].section, section) == 0)
-			ret[n++] = (cfg_opt_t)CFG_STR(settings[i].name, settings[i].fallback, CFGF_NONE);
+		if (strcmp(settings[i].section, section) == 0) {
+			ret[n] = (cfg_opt_t)CFG_STR(settings[i].name, settings[i].fallback, CFGF_NONE);
+			ret[n++].validcb = strcmp(section, "filter") == 0 ? config_filter_validate : NULL;
+		}
 	return n;
 }
 
@@ -319,7 +332,7 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
-	static const char *const sections[] = { "tls", "dns", "smtp", "remote", "queue", "accounts", "limits", "processes", "sandbox", "log" };
+	static const char *const sections[] = { "tls", "dns", "smtp", "filter", "remote", "queue", "accounts", "limits", "processes", "sandbox", "log" };
 	cfg_opt_t  inner[LEN(sections)][LEN(settings) + 1], listen[LISTEN_KINDS + 1], top[LEN(settings) + LEN(sections) + 2];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;
@@ -400,6 +413,7 @@ enum status config_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
+	config_filter_check(c, errors);
 	return errors->n == before ? ST_OK : ST_INVALID;
 }
 

@@ -16,6 +16,7 @@ enum config_listener { /* the kinds of listener; order of listen_names in config
 	LISTEN_SUBMISSIONS,
 	LISTEN_IMAP,
 	LISTEN_IMAPS,
+	LISTEN_REINJECT, /* what the content filter gives back: loopback only */
 	LISTEN_KINDS,
 };
 
@@ -39,6 +40,8 @@ struct config {
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s;
 	uint32_t               retention_s;   /* of removed accounts */
+	struct str             milters, policy, content; /* milter/filter_conf.h */
+	uint32_t               milter_default;           /* enum filter_default */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;

@@ -12,11 +12,14 @@
 
 #include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_remote.h"
+#include "milter/filter_conf.h"
 #include "net/net.h"
 
 enum smtp_kind {
 	SMTP_KIND_RELAY,      /* port 25: strangers send to our own people; no sign-in */
 	SMTP_KIND_SUBMISSION, /* ports 587 and 465 (there net does TLS first): our own people send, after sign-in */
+	SMTP_KIND_REINJECT,   /* the content filter gives back what it was sent: any recipient, no filters, no limits of ours; loopback */
 };
 
 /* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
@@ -33,6 +36,8 @@ struct smtp_settings {
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */
 	bool       lenient_helo;   /* smtp_helo.h */
 	bool       lenient_space;  /* "MAIL FROM: <a@b>", smtp_mail.h */
+	const struct filter_list *milters, *policies; /* NULL: none; smtp_filter.h */
+	bool       content_filter; /* what is accepted goes to the content filter first */
 };
 /* The defaults; hostname and postmaster are the caller's. */
 void smtp_settings_init(struct smtp_settings *ret);
@@ -51,6 +56,7 @@ struct smtp_ask {
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
+	enum status (*connect)(void *ctx, const struct remote_connect_request *request, int *ret_fd); /* IPC_REMOTE_CONNECT */
 	int64_t (*now_ms)(void *ctx);                                                                /* wall clock */
 	void (*random)(void *ctx, void *p, size_t n);
 	void (*pause)(void *ctx, unsigned ms); /* between two questions to a queue that is not there */
@@ -61,6 +67,7 @@ struct smtp_env {
 	const struct smtp_settings *_Atomic         settings; /* a reload stores the next one */
 	const struct smtp_ask                      *ask;
 	void                                       *ask_ctx;
+	_Atomic unsigned                           *filtering; /* sessions that wait for a filter, of all listeners; NULL: not counted */
 };
 
 /* net_listen(net, fd, &smtp_proto, env, tls, implicit); the env outlives the net. */

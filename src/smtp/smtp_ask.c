@@ -66,6 +66,18 @@ static enum status ask_spool(void *ctx, int *ret_fd)
 	return reply.spool >= 0 ? ST_OK : ST_CORRUPT;
 }
 
+static enum status ask_connect(void *ctx, const struct remote_connect_request *request, int *ret_fd)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct remote_connect_reply reply;
+	enum status                 st = ipc_call(ctx, ROLE_REMOTE, IPC_ANY, IPC_REMOTE_CONNECT, request, a, &reply);
+
+	if (st != ST_OK)
+		return st;
+	*ret_fd = reply.fd;
+	return reply.fd >= 0 ? ST_OK : ST_CORRUPT;
+}
+
 static int64_t now_ms(void *ctx)
 {
 	(void)ctx;
@@ -93,6 +105,7 @@ const struct smtp_ask smtp_ask_ipc = {
 	.submit = ask_submit,
 	.known = ask_known,
 	.spool = ask_spool,
+	.connect = ask_connect,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = wait_ms,

@@ -6,6 +6,7 @@
  * peer is answered, once.
  */
 #include "base/log.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 #include "wire/smtp/smtp_received.h"
 
@@ -43,7 +44,14 @@ enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg)
 	struct smtp_tx                *tx = &s->tx;
 	uint64_t                       expected = tx->declared_octets ? tx->declared_octets : FIRST_OCTETS;
 
+	const struct smtp_reply       *refusal = smtp_filter_data(s);
+
 	(void)arg;
+	if (refusal) {
+		smtp_tx_reset(s);
+		smtp_enter(s, SMTP_STATE_READY);
+		return smtp_answer(s, refusal);
+	}
 	smtp_content_init(&tx->content, net_of(s->conn));
 	if (!smtp_content_reserve(&tx->content, expected)) {
 		smtp_content_done(&tx->content);
@@ -52,6 +60,7 @@ enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg)
 	tx->received_ms = s->env->ask->now_ms(s->env->ask_ctx);
 	s->env->ask->random(s->env->ask_ctx, tx->txid, sizeof(tx->txid));
 	received_add(s);
+	tx->own_octets = tx->content.memory.n;
 	smtp_enter(s, SMTP_STATE_DATA);
 	smtp_answer(s, &go);
 	return SMTP_NEXT_DATA;
@@ -139,5 +148,7 @@ enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol)
 		refusal = smtp_message_check(s, true);
 	if (!refusal && s->tx.content.spool < 0 && s->tx.content.memory.n > LIMIT_INLINE)
 		refusal = spill(s);
+	if (!refusal)
+		refusal = smtp_filter_message(s);
 	return refusal ? refuse(s, refusal) : smtp_submit(s);
 }

@@ -3,6 +3,7 @@
  *   READY --MAIL, policy accepts--> MAIL        refused: still READY, nothing kept
  */
 #include "base/log.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_mail.h"
@@ -60,6 +61,11 @@ enum smtp_next smtp_cmd_mail(struct smtp_session *s, struct str arg)
 	s->tx.utf8 = m.given & SMTP_PARAM_SMTPUTF8;
 	s->tx.flags = (m.body_8bit ? QUEUE_FLAG_8BIT : 0) | (s->tx.utf8 ? QUEUE_FLAG_SMTPUTF8 : 0) |
 		      (s->signed_in ? QUEUE_FLAG_SUBMIT : 0);
+	refusal = smtp_filter_mail(s, arg);
+	if (refusal) {
+		smtp_tx_reset(s);
+		return smtp_answer(s, refusal);
+	}
 	smtp_enter(s, SMTP_STATE_MAIL);
 	return smtp_answer(s, &reply_of[SMTP_MAIL_OK]);
 }

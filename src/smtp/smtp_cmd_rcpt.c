@@ -5,6 +5,7 @@
  * auth answers from memory and never waits for a mailbox, so a recipient costs one question.
  */
 #include "base/log.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_rcpt.h"
@@ -110,7 +111,9 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 		return smtp_answer(s, &reply_of[err]);
 	if (s->tx.rcpt_count >= s->set->rcpts)
 		return smtp_answer(s, &too_many);
-	refusal = recipient_check(s, address_text(&to));
+	refusal = s->env->kind == SMTP_KIND_REINJECT ? NULL : recipient_check(s, address_text(&to)); /* was checked before the filter */
+	if (!refusal)
+		refusal = smtp_filter_rcpt(s, arg, address_text(&to));
 	if (refusal) {
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),

@@ -3,6 +3,7 @@
  * The dispatcher alone checks that a line is a command, that it is this session's to give (bar), its order (states), its
  * argument rule, and that nothing was pipelined behind it that may not be. A handler may rely on all of that.
  */
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 
 #include "base/log.h"
@@ -74,6 +75,8 @@ enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply 
 {
 	static const struct smtp_reply too_many = { 421, "4.7.0", "Too many errors" };
 
+	if (r->code == 421) /* a filter's word: the connection ends, RFC 5321 §3.8 */
+		return smtp_end(s, r, "filter");
 	if (is_error(r->code) && ++s->errors > LIMIT_SMTP_ERRORS)
 		return smtp_end(s, &too_many, "too many errors");
 	smtp_write_line(s, r->code, r->enhanced, text, true);
@@ -270,6 +273,7 @@ static void close_session(void *session)
 		 LOG_U64("refused", s->refused), LOG_U64("errors", s->errors), LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
 	smtp_tx_reset(s);
+	smtp_filter_close(s);
 	smtp_auth_reset(s);
 	buf_done(&s->hello);
 	buf_done(&s->login);

@@ -51,7 +51,9 @@ struct smtp_tx {
 	char                txid[QUEUE_TXID];
 	char                id[LIMIT_SESSION_ID + 12]; /* session id "." number: in Received and the log */
 	struct smtp_content content;
+	size_t              own_octets; /* of the content: what we put before the peer's first octet */
 	bool                header_done;
+	bool                discard; /* a filter said: answer 250, and forget it */
 	struct smtp_pending *pending; /* the answer that is awaited, or NULL; see smtp_submit.c */
 	unsigned             submits; /* how often it was submitted */
 };
@@ -85,6 +87,7 @@ struct smtp_session {
 	struct smtp_tx              tx;
 	struct smtp_auth            auth;
 	struct smtp_patience        patience;
+	struct smtp_filter         *filter; /* smtp_filter.h; NULL: none, or none needed yet */
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
 	unsigned auth_failures;
 	unsigned messages, refused;                    /* for the log */
