@@ -150,11 +150,12 @@ static const struct smtp_reply *mail_one(struct smtp_filter *f, struct smtp_milt
 	if (m->failures > LIMIT_FILTER_FAILURES)
 		return fallback(f, m);
 	v = smtp_filter_mail_tell(f, m, params);
+	refusal = judge(f, m, m->barred ? "connect" : "mail", &v);
 	if (!m->barred)
-		return judge(f, m, "mail", &v);
-	m->bar.reply = *reply_set(&m->bar, &v);
+		return refusal;
+	m->bar.reply = *reply_set(&m->bar, &v); /* before the milter's memory goes */
 	milter_done(&m->m);
-	return judge(f, m, "connect", &v);
+	return &m->bar.reply;
 }
 
 const struct smtp_reply *smtp_filter_mail(struct smtp_session *s, struct str arg)

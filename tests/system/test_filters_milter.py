@@ -77,11 +77,10 @@ def test_changes():
         CONTINUE))})
     with served(m) as s:
         assert s.send(rcpts=("fwd@here.test", "two@here.test"))[0] == 250
-        got = {s.recorder.take(i)[1][0]: s.recorder.take(i) for i in (1, 2)}
-        assert set(got) == {"out@far.test", "three@far.test"}
-        for sender, _, octets in got.values():
-            assert split_own(octets)[1] == (b"X-First: inserted\r\nFrom: a@far.test\r\nSubject: changed\r\nX-Last: added\r\n\tfolded\r\n"
-                                            b"X-New: made\r\n\r\nnew body\r\n")
+        _, rcpts, octets = s.recorder.take()
+        assert sorted(rcpts) == ["out@far.test", "three@far.test"]
+        assert split_own(octets)[1] == (b"X-First: inserted\r\nFrom: a@far.test\r\nSubject: changed\r\nX-Last: added\r\n\tfolded\r\n"
+                                        b"X-New: made\r\n\r\nnew body\r\n")
 
 
 def test_several_in_order():
