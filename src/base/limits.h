@@ -107,6 +107,7 @@
 #define LIMIT_MILTER_NAMES     ((size_t)2 * KIB)  /* macro names that a filter lists for one stage */
 #define LIMIT_MILTER_REPLY     ((size_t)4 * KIB)  /* reply text and quarantine reason */
 #define LIMIT_FILTER_GROWTH    ((uint64_t)2 * MIB) /* a message may be so much larger behind the filters than message_size */
+#define LIMIT_POLICY_VALUE     ((size_t)1024)     /* of an attribute in a question to a policy server; the rest is cut */
 #define LIMIT_POLICY_ANSWER    ((size_t)4 * KIB)  /* of a policy server, up to the empty line */
 #define LIMIT_POLICY_PREPEND   ((size_t)2 * KIB)  /* header fields that policy servers add to one message */
 

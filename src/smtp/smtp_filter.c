@@ -7,6 +7,9 @@
 #include "base/log.h"
 #include "smtp/smtp_filter_int.h"
 
+#define RELOAD_TRIES   5u /* a reload reaches this process and remote one after the other */
+#define RELOAD_WAIT_MS 200u
+
 static const struct smtp_reply busy = { 451, "4.3.2", "Too many messages in the filters, try again later" };
 static const struct smtp_reply no_filter = { 451, "4.7.1", "A filter is not available, try again later" };
 static const struct smtp_reply no_filter_ever = { 550, "5.7.1", "A filter is not available, and mail is not taken without it" };
@@ -22,24 +25,63 @@ static unsigned place_of(const struct smtp_session *s)
 	return s->env->kind == SMTP_KIND_RELAY ? FILTER_AT_SMTP : s->env->kind == SMTP_KIND_SUBMISSION ? FILTER_AT_SUBMISSION : 0;
 }
 
+static void milters_take(struct smtp_filter *f, const struct filter_list *list)
+{
+	struct arena *a = net_arena(f->s->conn);
+
+	f->milters = ARENA_ARRAY(a, struct smtp_milter, list->count);
+	for (unsigned i = 0; i < list->count; i++) {
+		struct smtp_milter *m = &f->milters[f->milter_count];
+
+		if (!(list->filters[i].where & place_of(f->s)))
+			continue;
+		m->index = i;
+		milter_init(&m->m, &list->filters[i], a, smtp_filter_macros(f));
+		f->milter_count++;
+	}
+}
+
+static void policies_take(struct smtp_filter *f, const struct filter_list *list)
+{
+	f->policies = ARENA_ARRAY(net_arena(f->s->conn), struct smtp_policy, list->count);
+	for (unsigned i = 0; i < list->count; i++) {
+		struct smtp_policy *p = &f->policies[f->policy_count];
+
+		if (!(list->filters[i].where & place_of(f->s)))
+			continue;
+		p->index = i;
+		policy_client_init(&p->client, &list->filters[i]);
+		f->policy_count++;
+	}
+}
+
 /* The session's filters: made at the first MAIL, by the settings that the session began with. NULL: it has none. */
 static struct smtp_filter *filter_get(struct smtp_session *s)
 {
-	const struct filter_list *list = s->set->milters;
-	struct smtp_filter       *f = s->filter;
+	struct smtp_filter *f = s->filter;
 
-	if (f || !list || place_of(s) == 0)
+	if (f || (!s->set->milters && !s->set->policies) || place_of(s) == 0)
 		return f;
 	s->filter = f = ARENA_NEW(net_arena(s->conn), struct smtp_filter);
 	f->s = s;
-	f->milters = ARENA_ARRAY(net_arena(s->conn), struct smtp_milter, list->count);
-	for (unsigned i = 0; i < list->count; i++) {
-		if (!(list->filters[i].where & place_of(s)))
-			continue;
-		f->milters[f->milter_count].index = i;
-		milter_init(&f->milters[f->milter_count++].m, &list->filters[i], net_arena(s->conn), smtp_filter_macros(f));
-	}
+	if (s->set->milters)
+		milters_take(f, s->set->milters);
+	if (s->set->policies)
+		policies_take(f, s->set->policies);
 	return f;
+}
+
+enum status smtp_filter_connect(struct smtp_session *s, enum remote_purpose purpose, uint32_t index, const struct filter_conf *conf, int *ret_fd)
+{
+	const struct smtp_ask              *ask = s->env->ask;
+	const struct remote_connect_request q = { purpose, index, filter_check(conf) };
+	enum status                         st = ask->connect(s->env->ask_ctx, &q, ret_fd);
+
+	for (unsigned i = 0; i < RELOAD_TRIES && st == ST_NOT_FOUND; i++) {
+		ask->pause(s->env->ask_ctx, RELOAD_WAIT_MS);
+		st = ask->connect(s->env->ask_ctx, &q, ret_fd);
+	}
+	return st;
 }
 
 static bool inside(struct smtp_session *s)
@@ -59,20 +101,28 @@ static void outside(struct smtp_session *s)
 
 /* ---- from verdicts to replies ---- */
 
-static void text_set(struct smtp_filter_reply *r, const struct milter_reply *words)
+static void text_set(struct smtp_filter_reply *r, const struct milter_reply *words, bool percent)
 {
 	struct buf b = { .p = r->text, .cap = sizeof(r->text), .max = sizeof(r->text) - 1 };
 
-	/* Several lines become one: the reply of a handler is one line. "%%" is libmilter's "%". */
 	for (unsigned i = 0; i < words->line_count; i++) {
 		if (i > 0)
 			buf_add_char(&b, ' ');
 		for (size_t k = 0; k < words->lines[i].n; k++) {
 			buf_add_char(&b, words->lines[i].p[k]);
-			k += words->lines[i].p[k] == '%' && k + 1 < words->lines[i].n && words->lines[i].p[k + 1] == '%';
+			k += percent && words->lines[i].p[k] == '%' && k + 1 < words->lines[i].n && words->lines[i].p[k + 1] == '%';
 		}
 	}
 	r->text[b.n] = '\0';
+}
+
+const struct smtp_reply *smtp_filter_words(struct smtp_filter_reply *r, const struct milter_reply *words, bool percent)
+{
+	memcpy(r->enhanced, words->enhanced, sizeof(r->enhanced));
+	text_set(r, words, percent);
+	r->reply = (struct smtp_reply){ words->code, r->enhanced[0] ? r->enhanced : words->code >= 500 ? "5.7.1" : "4.7.1",
+					r->text[0] ? r->text : "Refused by a filter" };
+	return &r->reply;
 }
 
 static const struct smtp_reply *reply_set(struct smtp_filter_reply *r, const struct milter_verdict *v)
@@ -81,13 +131,9 @@ static const struct smtp_reply *reply_set(struct smtp_filter_reply *r, const str
 	static const struct smtp_reply later = { 451, "4.7.1", "Not taken now by a filter, try again later" };
 	static const struct smtp_reply shutdown = { 421, "4.7.0", "Service not available, closing" };
 
-	if (v->end != MILTER_REPLY)
-		return v->end == MILTER_REJECT ? &rejected : v->end == MILTER_SHUTDOWN ? &shutdown : &later;
-	memcpy(r->enhanced, v->reply.enhanced, sizeof(r->enhanced));
-	text_set(r, &v->reply);
-	r->reply = (struct smtp_reply){ v->reply.code, r->enhanced[0] ? r->enhanced : v->reply.code >= 500 ? "5.7.1" : "4.7.1",
-					r->text[0] ? r->text : "Refused by a filter" };
-	return &r->reply;
+	if (v->end == MILTER_REPLY)
+		return smtp_filter_words(r, &v->reply, true);
+	return v->end == MILTER_REJECT ? &rejected : v->end == MILTER_SHUTDOWN ? &shutdown : &later;
 }
 
 /* The filter's default, for the rest of the transaction. */
@@ -136,6 +182,14 @@ static bool is_asked(struct smtp_filter *f, struct smtp_milter *m, const struct 
 	return !m->off && !m->pass && !m->failed && !f->s->tx.discard;
 }
 
+/* DEFER_IF_REJECT and DEFER_IF_PERMIT of a policy server, when all others have spoken. */
+static const struct smtp_reply *deferred(const struct smtp_filter *f, const struct smtp_reply *refusal)
+{
+	if (refusal)
+		return refusal->code >= 500 && f->if_reject ? f->if_reject : refusal;
+	return f->if_permit;
+}
+
 /* ---- hooks ---- */
 
 static const struct smtp_reply *mail_one(struct smtp_filter *f, struct smtp_milter *m, struct str params)
@@ -168,6 +222,9 @@ const struct smtp_reply *smtp_filter_mail(struct smtp_session *s, struct str arg
 	if (!inside(s))
 		return &busy;
 	f->hold = false;
+	f->prepend = (struct milter_edits){ 0 };
+	for (unsigned i = 0; i < f->policy_count; i++)
+		policy_client_begin(&f->policies[i].client);
 	for (unsigned i = 0; i < f->milter_count && !refusal; i++) {
 		f->milters[i].pass = f->milters[i].failed = false;
 		refusal = mail_one(f, &f->milters[i], smtp_filter_params(arg));
@@ -186,6 +243,7 @@ const struct smtp_reply *smtp_filter_rcpt(struct smtp_session *s, struct str arg
 	if (!inside(s))
 		return &busy;
 	f->rcpt = address;
+	refusal = smtp_filter_policy(f, FILTER_STAGE_RCPT);
 	for (unsigned i = 0; i < f->milter_count && !refusal; i++)
 		if (is_asked(f, &f->milters[i], &refusal)) {
 			struct milter_verdict v = milter_rcpt(&f->milters[i].m, address, smtp_filter_params(arg));
@@ -194,7 +252,7 @@ const struct smtp_reply *smtp_filter_rcpt(struct smtp_session *s, struct str arg
 		}
 	f->rcpt = STR_NONE;
 	outside(s);
-	return refusal;
+	return deferred(f, refusal);
 }
 
 const struct smtp_reply *smtp_filter_data(struct smtp_session *s)
@@ -206,6 +264,7 @@ const struct smtp_reply *smtp_filter_data(struct smtp_session *s)
 		return NULL;
 	if (!inside(s))
 		return &busy;
+	refusal = smtp_filter_policy(f, FILTER_STAGE_DATA);
 	for (unsigned i = 0; i < f->milter_count && !refusal; i++)
 		if (is_asked(f, &f->milters[i], &refusal)) {
 			struct milter_verdict v = milter_data(&f->milters[i].m);
@@ -213,10 +272,14 @@ const struct smtp_reply *smtp_filter_data(struct smtp_session *s)
 			refusal = judge(f, &f->milters[i], "data", &v);
 		}
 	outside(s);
-	return refusal;
+	return deferred(f, refusal);
 }
 
 /* ---- the message ---- */
+
+static const struct smtp_reply *const view_replies[] = {
+	[SMTP_VIEW_HEADER] = &header_big, [SMTP_VIEW_BUSY] = &no_memory, [SMTP_VIEW_IO] = &no_content,
+};
 
 /* Where the new body of one filter goes. */
 struct body {
@@ -304,16 +367,35 @@ static const struct smtp_reply *message_tell(struct smtp_filter *f, struct smtp_
 
 static const struct smtp_reply *message_one(struct smtp_filter *f, struct smtp_milter *m)
 {
-	static const struct smtp_reply *const replies[] = {
-		[SMTP_VIEW_HEADER] = &header_big, [SMTP_VIEW_BUSY] = &no_memory, [SMTP_VIEW_IO] = &no_content,
-	};
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
 	struct smtp_filter_view  view;
 	const struct smtp_reply *refusal;
 	enum smtp_view           seen = smtp_filter_view_open(f->s, a, &view);
 
-	refusal = seen == SMTP_VIEW_OK ? message_tell(f, m, &view, a) : replies[seen];
+	refusal = seen == SMTP_VIEW_OK ? message_tell(f, m, &view, a) : view_replies[seen];
 	smtp_filter_view_close(f->s, &view);
+	return refusal;
+}
+
+/* What policy servers add stands before all that the peer sent, behind our own field. */
+static const struct smtp_reply *prepend_apply(struct smtp_filter *f)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct smtp_session     *s = f->s;
+	struct smtp_filter_view  view;
+	struct smtp_content      made;
+	enum smtp_view           seen = smtp_filter_view_open(s, a, &view);
+	const struct smtp_reply *refusal = seen == SMTP_VIEW_OK ? NULL : view_replies[seen];
+
+	if (!refusal) {
+		milter_header_edit(&view.header, &f->prepend, false);
+		refusal = smtp_filter_build(s, &view, NULL, &made) == ST_OK ? NULL : &no_content;
+	}
+	smtp_filter_view_close(s, &view);
+	if (!refusal) {
+		smtp_content_done(&s->tx.content);
+		s->tx.content = made;
+	}
 	return refusal;
 }
 
@@ -326,11 +408,14 @@ const struct smtp_reply *smtp_filter_message(struct smtp_session *s)
 		return NULL;
 	if (!inside(s))
 		return &busy;
+	refusal = smtp_filter_policy(f, FILTER_STAGE_END);
+	if (!refusal && f->prepend.count > 0)
+		refusal = prepend_apply(f);
 	for (unsigned i = 0; i < f->milter_count && !refusal; i++)
 		if (is_asked(f, &f->milters[i], &refusal))
 			refusal = message_one(f, &f->milters[i]);
 	outside(s);
-	return refusal;
+	return deferred(f, refusal);
 }
 
 enum smtp_next smtp_filter_discard(struct smtp_session *s)
@@ -361,4 +446,6 @@ void smtp_filter_close(struct smtp_session *s)
 {
 	for (unsigned i = 0; s->filter && i < s->filter->milter_count; i++)
 		milter_done(&s->filter->milters[i].m);
+	for (unsigned i = 0; s->filter && i < s->filter->policy_count; i++)
+		policy_client_done(&s->filter->policies[i].client);
 }

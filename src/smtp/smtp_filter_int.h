@@ -3,6 +3,7 @@
 #define SMTP_SMTP_FILTER_INT_H
 
 #include "milter/milter.h"
+#include "milter/policy_client.h"
 #include "smtp/smtp_filter.h"
 
 /* What a filter refuses with. The storage is the filter's, so that the reply lives as long as the session. */
@@ -24,15 +25,37 @@ struct smtp_milter {
 	struct smtp_filter_reply bar;
 };
 
+struct smtp_policy {
+	struct policy_client client;
+	uint32_t             index;
+	unsigned             failures;
+};
+
 struct smtp_filter {
 	struct smtp_session     *s;
 	struct smtp_milter      *milters;
 	unsigned                 milter_count;
+	struct smtp_policy      *policies;
+	unsigned                 policy_count;
+	struct milter_edits      prepend; /* what policy servers add to this message's header */
+	const struct smtp_reply *if_reject, *if_permit; /* of this command: NULL, or a deferral in deferral[] */
+	struct smtp_filter_reply deferral[2];
 	struct str               rcpt; /* the recipient that is being told, for macros */
 	bool                     hold; /* this message: quarantine */
 	struct smtp_filter_reply refusal;
 	char                     numbers[3][24]; /* macros that are numbers, as text */
 };
+
+/* ---- smtp_filter.c ---- */
+/* A filter's words as a reply, kept in *r. Several lines become one; percent: "%%" is read as "%", which libmilter doubles. */
+const struct smtp_reply *smtp_filter_words(struct smtp_filter_reply *r, const struct milter_reply *words, bool percent);
+/* A descriptor from remote, which connects by its own configuration. */
+MUST_CHECK enum status smtp_filter_connect(struct smtp_session *s, enum remote_purpose purpose, uint32_t index, const struct filter_conf *conf,
+					   int *ret_fd);
+
+/* ---- smtp_filter_policy.c ---- */
+/* Ask each server of that stage. It sets if_reject and if_permit, hold, prepend, tx.discard. */
+MUST_CHECK const struct smtp_reply *smtp_filter_policy(struct smtp_filter *f, enum filter_stage stage);
 
 /* ---- smtp_filter_milter.c ---- */
 struct milter_macros smtp_filter_macros(struct smtp_filter *f);

@@ -1,12 +1,7 @@
 /* smtp/smtp_filter_milter.c - one milter of one session: macros, and catching up to MAIL; see smtp_filter_int.h. */
 #include <stdio.h>
 
-#include "base/log.h"
 #include "smtp/smtp_filter_int.h"
-#include "sys/fd.h"
-
-#define RELOAD_TRIES   5u /* a reload reaches this process and remote one after the other */
-#define RELOAD_WAIT_MS 200u
 
 /* ---- macros ---- */
 
@@ -96,27 +91,13 @@ struct milter_macros smtp_filter_macros(struct smtp_filter *f)
 
 /* ---- up to MAIL ---- */
 
-/* A descriptor from remote, which connects by its own configuration. */
-static enum status descriptor_get(struct smtp_session *s, const struct smtp_milter *m, int *ret_fd)
-{
-	const struct smtp_ask              *ask = s->env->ask;
-	const struct remote_connect_request q = { REMOTE_CONNECT_MILTER, m->index, filter_check(m->m.conf) };
-	enum status                         st = ask->connect(s->env->ask_ctx, &q, ret_fd);
-
-	for (unsigned i = 0; i < RELOAD_TRIES && st == ST_NOT_FOUND; i++) {
-		ask->pause(s->env->ask_ctx, RELOAD_WAIT_MS);
-		st = ask->connect(s->env->ask_ctx, &q, ret_fd);
-	}
-	return st;
-}
-
 static struct milter_verdict connect_tell(struct smtp_filter *f, struct smtp_milter *m)
 {
 	const struct net_info *info = f->s->info;
 	struct milter_verdict  v;
 	int                    fd = -1;
 
-	if (descriptor_get(f->s, m, &fd) != ST_OK)
+	if (smtp_filter_connect(f->s, REMOTE_CONNECT_MILTER, m->index, m->m.conf, &fd) != ST_OK)
 		return (struct milter_verdict){ .end = MILTER_FAILED, .why = "cannot be connected" };
 	m->hello = 0;
 	v = milter_open(&m->m, fd);

@@ -164,6 +164,19 @@ static enum status spool(void *ctx, int *ret_fd)
 	return ST_OK;
 }
 
+static enum status connect_filter(void *ctx, const struct remote_connect_request *request, int *ret_fd)
+{
+	struct fake_ask *f = ctx;
+
+	(void)request;
+	f->connects++;
+	if (f->filter_fd <= 0)
+		return ST_TEMP;
+	*ret_fd = f->filter_fd;
+	f->filter_fd = 0;
+	return ST_OK;
+}
+
 static int64_t now_ms(void *ctx)
 {
 	return ((struct fake_ask *)ctx)->now_ms;
@@ -192,6 +205,7 @@ const struct smtp_ask fake_ask = {
 	.submit = submit,
 	.known = known,
 	.spool = spool,
+	.connect = connect_filter,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = pause_ms,

@@ -21,9 +21,10 @@ struct fake_ask {
 	bool                     known;
 	enum status              spool_status;
 	int64_t                  now_ms;
+	int                      filter_fd; /* what a connect gives, once; 0: ST_TEMP */
 	bool                     hold; /* submits are answered by fake_ask_answer */
 	/* what happened */
-	unsigned   submits, knowns, rcpts, logins, senders, spools;
+	unsigned   submits, knowns, rcpts, logins, senders, spools, connects;
 	uint64_t   paused_ms;
 	uint64_t   next_id;
 	bool       has_message;
