@@ -277,3 +277,34 @@ def split_own(octets):
     while lines[n][:1] in (b" ", b"\t"):
         n += 1
     return b"".join(lines[:n]), b"".join(lines[n:])
+
+
+class Policy(Listener):
+    """`answer`: octets, HANG, CLOSE, or a function of the attributes that gives one of these. The questions are in `asked`."""
+
+    def __init__(self, answer=b"action=DUNNO\n\n"):
+        self.reply, self.asked = answer, []
+        super().__init__()
+
+    def serve(self, c):
+        f = c.makefile("rb")
+        while True:
+            attributes = {}
+            while True:
+                line = f.readline()
+                if not line:
+                    return
+                assert line.endswith(b"\n") and b"\0" not in line
+                if line == b"\n":
+                    break
+                name, value = line[:-1].split(b"=", 1)
+                assert name not in attributes, name
+                attributes[name] = value
+            self.asked.append(attributes)
+            what = self.reply(attributes) if callable(self.reply) else self.reply
+            if what is HANG:
+                f.read()
+                return
+            if what is CLOSE:
+                return
+            c.sendall(what)
