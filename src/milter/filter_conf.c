@@ -117,24 +117,24 @@ static bool address_parse(struct str text, struct filter_conf *f, const char **r
 	return str_rcut(text, ':', &a, &b) && (a.p[0] == '[' || str_find(a, ':') < 0) && host_port(a, b, &f->host, &f->port);
 }
 
-bool filter_content_parse(struct str text, struct str *ret_relay, bool *ret_lmtp, const char **ret_why)
+bool filter_content_parse(struct str text, struct str *ret_relay, const char **ret_why)
 {
-	struct str host, port, unused;
+	struct str host, port, unused, relay = text;
 	uint32_t   number;
-	bool       lmtp = str_skip(&text, STR("lmtp:"));
 
 	*ret_why = "not smtp:HOST:PORT or lmtp:HOST:PORT";
+	if (str_skip(&text, STR("smtp:")))
+		relay = text;
+	else if (!str_skip(&text, STR("lmtp:")))
+		return false;
 	if (str_starts(text, STR("unix:")) || str_starts(text, STR("/"))) {
 		*ret_why = no_unix;
 		return false;
 	}
-	if (!lmtp && !str_skip(&text, STR("smtp:")))
-		return false;
 	if (!str_rcut(text, ':', &host, &port) || host.n == 0 || (host.p[0] != '[' && str_find(host, ':') >= 0) ||
 	    !host_port(host, port, &unused, &number))
 		return false;
-	*ret_relay = text;
-	*ret_lmtp = lmtp;
+	*ret_relay = relay;
 	return true;
 }
 

@@ -57,8 +57,8 @@ MUST_CHECK bool filter_list_parse(enum filter_kind kind, struct str text, enum f
 				  const char **ret_why, struct str *ret_at);
 /* "tempfail" ... */
 MUST_CHECK bool filter_default_parse(struct str word, enum filter_default *ret);
-/* "smtp:host:port" or "lmtp:host:port". *ret_relay is "host:port", as a route of the queue has it. */
-MUST_CHECK bool filter_content_parse(struct str text, struct str *ret_relay, bool *ret_lmtp, const char **ret_why);
+/* "smtp:host:port" or "lmtp:host:port". *ret_relay is "host:port" or "lmtp:host:port", as a route of the queue has it. */
+MUST_CHECK bool filter_content_parse(struct str text, struct str *ret_relay, const char **ret_why);
 
 /* Names a filter between two processes that read the same setting, so that neither takes one for another after a reload. */
 uint64_t filter_check(const struct filter_conf *f);

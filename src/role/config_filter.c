@@ -16,14 +16,14 @@ int config_filter_validate(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1), *why = "";
 	struct str  text = str_of(value), at = text, relay;
-	bool        ok = true, lmtp;
+	bool        ok = true;
 
 	if (strcmp(opt->name, "milters") == 0)
 		ok = list_check(FILTER_MILTER, text, &why, &at);
 	else if (strcmp(opt->name, "policy") == 0)
 		ok = list_check(FILTER_POLICY, text, &why, &at);
 	else if (strcmp(opt->name, "content") == 0)
-		ok = text.n == 0 || filter_content_parse(text, &relay, &lmtp, &why);
+		ok = text.n == 0 || filter_content_parse(text, &relay, &why);
 	if (!ok)
 		cfg_error(cfg, "filter.%s: \"%.*s\": %s", opt->name, STR_FMT(at), why);
 	return ok ? 0 : -1;
@@ -43,7 +43,7 @@ static bool milters_parse(const struct config *c, struct filter_list *ret, const
 
 void config_filter_check(const struct config *c, struct buf *errors)
 {
-	bool               back = false, lmtp;
+	bool               back = false;
 	struct filter_list list;
 	struct str         at, host, relay;
 	const char        *why;
@@ -53,7 +53,7 @@ void config_filter_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "filter.milters: \"%.*s\": %s\n", STR_FMT(at), why);
 	if (!list_check(FILTER_POLICY, c->policy, &why, &at))
 		buf_addf(errors, "filter.policy: \"%.*s\": %s\n", STR_FMT(at), why);
-	if (c->content.n > 0 && !filter_content_parse(c->content, &relay, &lmtp, &why))
+	if (c->content.n > 0 && !filter_content_parse(c->content, &relay, &why))
 		buf_addf(errors, "filter.content: \"%.*s\": %s\n", STR_FMT(c->content), why);
 	for (size_t i = 0; i < c->listen_count; i++) {
 		if (c->listen[i].kind != LISTEN_REINJECT)

@@ -59,7 +59,6 @@ static void test_values(void **state)
 	struct filter_list list;
 	const char        *why;
 	struct str         at, relay;
-	bool               lmtp;
 
 	(void)state;
 	assert_true(filter_list_parse(FILTER_MILTER, STR("inet6:[2001:db8::1]:8891 default=quarantine timeout=2 total=1m listeners=submission, inet:1@h"),
@@ -74,13 +73,13 @@ static void test_values(void **state)
 	assert_int_equal(list.filters[1].fallback, FILTER_ACCEPT);
 	assert_int_equal(list.filters[1].where, FILTER_AT_SMTP | FILTER_AT_SUBMISSION);
 	assert_true(filter_check(&list.filters[0]) != filter_check(&list.filters[1]));
-	assert_true(filter_content_parse(STR("lmtp:[::1]:10024"), &relay, &lmtp, &why) && lmtp);
-	assert_str(relay, STR("[::1]:10024"));
-	assert_true(filter_content_parse(STR("smtp:127.0.0.1:10024"), &relay, &lmtp, &why) && !lmtp);
-	assert_false(filter_content_parse(STR("127.0.0.1:10024"), &relay, &lmtp, &why));
-	assert_false(filter_content_parse(STR("lmtp:unix:/x"), &relay, &lmtp, &why));
-	assert_false(filter_content_parse(STR("smtp:::1:25"), &relay, &lmtp, &why));
-	assert_false(filter_content_parse(STR("smtp:"), &relay, &lmtp, &why));
+	assert_true(filter_content_parse(STR("lmtp:[::1]:10024"), &relay, &why));
+	assert_str(relay, STR("lmtp:[::1]:10024"));
+	assert_true(filter_content_parse(STR("smtp:127.0.0.1:10024"), &relay, &why));
+	assert_false(filter_content_parse(STR("127.0.0.1:10024"), &relay, &why));
+	assert_false(filter_content_parse(STR("lmtp:unix:/x"), &relay, &why));
+	assert_false(filter_content_parse(STR("smtp:::1:25"), &relay, &why));
+	assert_false(filter_content_parse(STR("smtp:"), &relay, &why));
 }
 
 int main(void)
