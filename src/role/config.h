@@ -42,6 +42,8 @@ struct config {
 	uint32_t               retention_s;   /* of removed accounts */
 	struct str             milters, policy, content; /* milter/filter_conf.h */
 	uint32_t               milter_default;           /* enum filter_default */
+	uint64_t               trace_octets;
+	uint32_t               trace_keep_s;
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;

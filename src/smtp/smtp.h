@@ -10,10 +10,13 @@
 #ifndef SMTP_SMTP_H
 #define SMTP_SMTP_H
 
+#include <stdatomic.h>
+
 #include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
 #include "milter/filter_conf.h"
+#include "ipc/msg_trace.h"
 #include "net/net.h"
 
 enum smtp_kind {
@@ -57,6 +60,7 @@ struct smtp_ask {
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
 	enum status (*connect)(void *ctx, const struct remote_connect_request *request, int *ret_fd); /* IPC_REMOTE_CONNECT */
+	void (*trace)(void *ctx, const struct trace_event *e);                                       /* IPC_QUEUE_TRACE: does not wait */
 	int64_t (*now_ms)(void *ctx);                                                                /* wall clock */
 	void (*random)(void *ctx, void *p, size_t n);
 	void (*pause)(void *ctx, unsigned ms); /* between two questions to a queue that is not there */
@@ -68,6 +72,9 @@ struct smtp_env {
 	const struct smtp_ask                      *ask;
 	void                                       *ask_ctx;
 	_Atomic unsigned                           *filtering; /* sessions that wait for a filter, of all listeners; NULL: not counted */
+	/* Connections that were refused before their session, in the current second: how many were told to the trace. */
+	atomic_int_fast64_t away_since_ms;
+	atomic_uint         away_told;
 };
 
 /* net_listen(net, fd, &smtp_proto, env, tls, implicit); the env outlives the net. */

@@ -177,6 +177,14 @@ static enum status connect_filter(void *ctx, const struct remote_connect_request
 	return ST_OK;
 }
 
+static void trace(void *ctx, const struct trace_event *e)
+{
+	struct fake_ask *f = ctx;
+
+	if (f->trace_count < FAKE_TRACE)
+		f->trace[f->trace_count++] = e->what;
+}
+
 static int64_t now_ms(void *ctx)
 {
 	return ((struct fake_ask *)ctx)->now_ms;
@@ -206,6 +214,7 @@ const struct smtp_ask fake_ask = {
 	.known = known,
 	.spool = spool,
 	.connect = connect_filter,
+	.trace = trace,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = pause_ms,
