@@ -47,6 +47,10 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_DNS_LOOKUPS] = COUNTER("dns", "dns_lookups", "result=\"answered\"", "Lookups."),
 	[METRIC_DNS_FAILURES] = COUNTER("dns", "dns_lookups", "result=\"failed\"", NULL),
 	[METRIC_SMTP_TRACE_LOST] = COUNTER("smtp", "smtp_trace_events_lost", NULL, "Events that queue did not take."),
+	[METRIC_SMTP_MILTER_FAILURES] = COUNTER("smtp", "smtp_filter_failures", "kind=\"milter\"", "Filters that hung, died or broke their protocol."),
+	[METRIC_SMTP_POLICY_FAILURES] = COUNTER("smtp", "smtp_filter_failures", "kind=\"policy\"", NULL),
+	[METRIC_SMTP_FILTERS_FULL] = COUNTER("smtp", "smtp_filters_full", NULL, "Commands deferred because too many sessions wait for filters."),
+	[METRIC_SMTP_MESSAGES_DISCARDED] = COUNTER("smtp", "smtp_messages_discarded", NULL, "Messages that a filter had answered 250 and forgotten."),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

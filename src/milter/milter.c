@@ -311,6 +311,17 @@ struct milter_verdict milter_data(struct milter *m)
 	return stage_end(m, MILTER_STAGE_DATA, at, true);
 }
 
+struct milter_verdict milter_unknown(struct milter *m, struct str line)
+{
+	const struct terms t = { .timeout_ms = m->conf->timeout_ms };
+
+	if ((m->option.steps & MILTER_NO_UNKNOWN) || m->option.version < 3)
+		return (struct milter_verdict){ .end = MILTER_CONTINUE };
+	buf_clear(&m->out);
+	milter_command_text(&m->out, MILTER_CMD_UNKNOWN, line);
+	return exchange(m, !(m->option.steps & MILTER_NR_UNKNOWN), &t);
+}
+
 void milter_abort(struct milter *m)
 {
 	buf_done(&m->in); /* an idle session keeps none */

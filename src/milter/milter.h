@@ -70,6 +70,8 @@ MUST_CHECK struct milter_verdict milter_helo(struct milter *m, struct str name);
 MUST_CHECK struct milter_verdict milter_mail(struct milter *m, struct str path, struct str params);
 MUST_CHECK struct milter_verdict milter_rcpt(struct milter *m, struct str path, struct str params);
 MUST_CHECK struct milter_verdict milter_data(struct milter *m);
+/* A command that is none. ACCEPT means nothing here. */
+MUST_CHECK struct milter_verdict milter_unknown(struct milter *m, struct str line);
 
 /* A body of `size` octets to read from. */
 struct milter_source {

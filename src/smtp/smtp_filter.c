@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "smtp/smtp_filter_int.h"
 
 #define RELOAD_TRIES   5u /* a reload reaches this process and remote one after the other */
@@ -89,6 +90,7 @@ static bool inside(struct smtp_session *s)
 	if (!s->env->filtering || atomic_fetch_add(s->env->filtering, 1) < LIMIT_FILTER_THREADS)
 		return true;
 	atomic_fetch_sub(s->env->filtering, 1);
+	metric_add(METRIC_SMTP_FILTERS_FULL, 1);
 	log_warn("too many sessions wait for filters", LOG_C("session", s->info->id), LOG_U64("limit", LIMIT_FILTER_THREADS));
 	return false;
 }
@@ -153,6 +155,7 @@ static const struct smtp_reply *fail(struct smtp_filter *f, struct smtp_milter *
 {
 	log_warn("milter failed", LOG_C("session", f->s->info->id), LOG_C("tx", f->s->tx.id), LOG_STR("milter", m->m.conf->address),
 		 LOG_C("stage", stage), LOG_C("why", why));
+	metric_add(METRIC_SMTP_MILTER_FAILURES, 1);
 	milter_done(&m->m);
 	m->failures++;
 	return fallback(f, m);
@@ -273,6 +276,29 @@ const struct smtp_reply *smtp_filter_data(struct smtp_session *s)
 		}
 	outside(s);
 	return deferred(f, refusal);
+}
+
+const struct smtp_reply *smtp_filter_unknown(struct smtp_session *s, struct str line)
+{
+	struct smtp_filter      *f = s->filter;
+	const struct smtp_reply *reply = NULL;
+
+	if (!f || !inside(s))
+		return NULL;
+	for (unsigned i = 0; i < f->milter_count && !reply; i++) {
+		struct smtp_milter   *m = &f->milters[i];
+		struct milter_verdict v;
+
+		if (m->off || m->failed || !milter_is_alive(&m->m))
+			continue;
+		v = milter_unknown(&m->m, line);
+		if (v.end == MILTER_FAILED) /* inside a transaction its default holds from here on; the command is refused anyhow */
+			(void)fail(f, m, "unknown", v.why);
+		else if (v.end != MILTER_CONTINUE && v.end != MILTER_ACCEPT)
+			reply = reply_set(&f->refusal, &v);
+	}
+	outside(s);
+	return reply;
 }
 
 /* ---- the message ---- */
@@ -422,6 +448,7 @@ enum smtp_next smtp_filter_discard(struct smtp_session *s)
 {
 	static const struct smtp_reply ok = { 250, "2.0.0", "OK" };
 
+	metric_add(METRIC_SMTP_MESSAGES_DISCARDED, 1);
 	log_info("message discarded", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_C("tx", s->tx.id),
 		 LOG_STR("from", s->tx.from), LOG_U64("size_octets", smtp_content_size(&s->tx.content)));
 	s->messages++;

@@ -26,6 +26,8 @@
 MUST_CHECK const struct smtp_reply *smtp_filter_mail(struct smtp_session *s, struct str arg);
 MUST_CHECK const struct smtp_reply *smtp_filter_rcpt(struct smtp_session *s, struct str arg, struct str address);
 MUST_CHECK const struct smtp_reply *smtp_filter_data(struct smtp_session *s);
+/* A command that is none: the reply in place of ours, or NULL. Only filters that are connected already are told. */
+MUST_CHECK const struct smtp_reply *smtp_filter_unknown(struct smtp_session *s, struct str line);
 /* The content is complete, and may be another one afterwards; so may sender and recipients. It may set tx.discard. */
 MUST_CHECK const struct smtp_reply *smtp_filter_message(struct smtp_session *s);
 /* In place of a submit: 250, and the message is gone. */

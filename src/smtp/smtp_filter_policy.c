@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "smtp/smtp_filter_int.h"
 #include "sys/fd.h"
 
@@ -108,6 +109,7 @@ static const struct smtp_reply *fail(struct smtp_filter *f, const struct smtp_po
 	static const struct smtp_reply later = { 451, "4.7.1", "A policy server is not available, try again later" };
 	static const struct smtp_reply never = { 550, "5.7.1", "A policy server is not available, and mail is not taken without it" };
 
+	metric_add(METRIC_SMTP_POLICY_FAILURES, 1);
 	log_warn("policy server failed", LOG_C("session", f->s->info->id), LOG_C("tx", f->s->tx.id), LOG_STR("policy", p->client.conf->address),
 		 LOG_C("why", why));
 	switch (p->client.conf->fallback) {

@@ -104,10 +104,12 @@ static enum smtp_next unknown_command(struct smtp_session *s, struct str line)
 {
 	static const struct smtp_reply unknown = { 500, "5.5.1", "Command not recognised" };
 
+	const struct smtp_reply *filtered = smtp_filter_unknown(s, line);
+
 	/* ALPACA, Brinkmann and others, 2021: a browser was made to talk to us. What follows may look like commands. */
 	if (smtp_verb_is_http(line))
 		return smtp_end(s, NULL, "http request");
-	return smtp_answer(s, &unknown);
+	return smtp_answer(s, filtered ? filtered : &unknown);
 }
 
 static enum smtp_next bad_argument(struct smtp_session *s, const struct smtp_command *c)
