@@ -216,6 +216,8 @@ static const struct ipc_field queue_show_rcpt[] = {
 	IPC_I64(struct queue_show_rcpt, last_ms),
 	IPC_I64(struct queue_show_rcpt, next_ms),
 	IPC_STR(struct queue_show_rcpt, answer, LIMIT_REASON),
+	IPC_STR(struct queue_show_rcpt, orcpt, LIMIT_ORCPT),
+	IPC_U32(struct queue_show_rcpt, notify),
 };
 static const struct ipc_shape queue_show_rcpt_shape = IPC_SHAPE(queue_show_rcpt, queue_show_rcpt);
 /* The entry inside: its fields stand here again, at their offsets in the outer struct. */
@@ -232,9 +234,17 @@ static const struct ipc_field queue_show_reply[] = {
 	IPC_LIST(struct queue_show_reply, rcpts, rcpt_count, LIMIT_RCPTS, &queue_show_rcpt_shape),
 	IPC_STR(struct queue_show_reply, session, LIMIT_SESSION_ID),
 	IPC_STR(struct queue_show_reply, peer, LIMIT_IP_TEXT),
+	IPC_STR(struct queue_show_reply, envid, LIMIT_ENVID),
+	IPC_U32(struct queue_show_reply, flags),
+	IPC_I64(struct queue_show_reply, priority),
+	IPC_I64(struct queue_show_reply, begins_ms),
+	IPC_I64(struct queue_show_reply, deliver_by_ms),
+	IPC_BOOL(struct queue_show_reply, more),
 };
 static const struct ipc_field queue_id_request[] = {
 	IPC_U64(struct queue_id_request, id),
+	IPC_STR(struct queue_id_request, to, LIMIT_ADDRESS),
+	IPC_STR(struct queue_id_request, from, LIMIT_ADDRESS),
 };
 static const struct ipc_field queue_count_reply[] = {
 	IPC_U64(struct queue_count_reply, count),
@@ -277,6 +287,8 @@ static const struct ipc_field local_purge_request[] = {
 static const struct ipc_field remote_rcpt[] = {
 	IPC_U32(struct remote_rcpt, index),
 	IPC_STR(struct remote_rcpt, address, LIMIT_ADDRESS),
+	IPC_U32(struct remote_rcpt, notify),
+	IPC_STR(struct remote_rcpt, orcpt, LIMIT_ORCPT),
 };
 static const struct ipc_shape remote_rcpt_shape = IPC_SHAPE(remote_rcpt, remote_rcpt);
 static const struct ipc_field remote_deliver_request[] = {
@@ -289,6 +301,10 @@ static const struct ipc_field remote_deliver_request[] = {
 	IPC_U64(struct remote_deliver_request, size),
 	IPC_STR(struct remote_deliver_request, content, LIMIT_INLINE),
 	IPC_FD(struct remote_deliver_request, file),
+	IPC_STR(struct remote_deliver_request, envid, LIMIT_ENVID),
+	IPC_I64(struct remote_deliver_request, priority),
+	IPC_BOOL(struct remote_deliver_request, by),
+	IPC_I64(struct remote_deliver_request, by_s),
 };
 static const struct ipc_field remote_rcpt_result[] = {
 	IPC_U32(struct remote_rcpt_result, index),
@@ -297,6 +313,7 @@ static const struct ipc_field remote_rcpt_result[] = {
 	IPC_STR(struct remote_rcpt_result, answer, LIMIT_REASON),
 	IPC_STR(struct remote_rcpt_result, host, LIMIT_DOMAIN + LIMIT_IP_TEXT + 16),
 	IPC_STR(struct remote_rcpt_result, tls, 100),
+	IPC_U32(struct remote_rcpt_result, passed),
 };
 static const struct ipc_shape remote_rcpt_result_shape = IPC_SHAPE(remote_rcpt_result, remote_rcpt_result);
 static const struct ipc_field remote_deliver_reply[] = {
@@ -452,6 +469,8 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_QUEUE_TRACE, "queue_trace", ROLE_QUEUE, BY(SMTP), 30 * SECONDS, SHAPE(trace_event), EMPTY),
 	ADMIN(IPC_QUEUE_TRACE_FIND, "queue_trace_find", ROLE_QUEUE, 60 * SECONDS, SHAPE(trace_find_request), SHAPE(trace_find_reply)),
 	[IPC_CONTROL_METRICS] = { "control_metrics", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_metrics_reply) },
+	ADMIN(IPC_QUEUE_HOLD, "queue_hold", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
+	ADMIN(IPC_QUEUE_RELEASE, "queue_release", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
 	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
 	    SHAPE(remote_connect_reply)),
 };

@@ -54,6 +54,9 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* queue: the trace */
 	IPC_QUEUE_TRACE,
 	IPC_QUEUE_TRACE_FIND,
+	/* queue: what administrators ask */
+	IPC_QUEUE_HOLD,
+	IPC_QUEUE_RELEASE,
 	/* remote: a connection to a filter, for those who may make none */
 	IPC_REMOTE_CONNECT,
 	IPC_MSG_COUNT,

@@ -42,9 +42,11 @@ static const struct setting {
 #define AT(m) offsetof(struct config, m)
 	{ "", "hostname", TEXT, AT(hostname), "", 0, LIMIT_DOMAIN, NULL, "name of this server in greetings and trace; \"\": the system's" },
 	{ "", "data", TEXT, AT(data), "/var/lib/postrider", 1, PATH_LIMIT, NULL, "directory of everything stored" },
-	{ "", "relay", TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port that takes all outside mail; \"\": by MX" },
+	{ "", "relay", TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port (or lmtp:host:port) that takes all outside mail; \"\": by MX" },
 	{ "", "message_size", SIZE, AT(message_octets), "50M", 1024, LIMIT_MESSAGE_MAX, NULL, "largest message" },
 	{ "tls", "certificate", TEXT, AT(tls_certificate), "", 0, PATH_LIMIT, NULL, "PEM file, chain included" },
+	{ "tls", "authorities", TEXT, AT(tls_authorities), "/etc/ssl/certs/ca-certificates.crt", 0, PATH_LIMIT, NULL,
+	  "PEM file: whom to trust where a host out there must prove its name; read at the start" },
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
@@ -55,6 +57,7 @@ static const struct setting {
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
+	{ "queue", "delay_warning", SECONDS, AT(delay_warning_s), "4h", 0, 2592000, NULL, "a sender is told that mail waits after; 0: never" },
 	{ "queue", "expire", SECONDS, AT(expire_s), "5d", 1, 2592000, NULL, "undelivered mail goes back after" },
 	{ "trace", "size", SIZE, AT(trace_octets), "512M", 0, 1ull << 40, NULL, "what happened to each message is kept in so much space; 0: not" },
 	{ "trace", "keep", SECONDS, AT(trace_keep_s), "30d", 60, 315360000, NULL, "and for so long" },
@@ -103,6 +106,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, retry_first_s),
 	IPC_U32(struct config, retry_max_s),
 	IPC_U32(struct config, expire_s),
+	IPC_U32(struct config, delay_warning_s),
+	IPC_STR(struct config, tls_authorities, PATH_LIMIT),
 	IPC_U32(struct config, retention_s),
 	IPC_STR(struct config, milters, LIMIT_FILTER_SETTING),
 	IPC_U32(struct config, milter_default),
@@ -405,8 +410,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "data: must be an absolute path\n");
 	if ((c->tls_certificate.n == 0) != (c->tls_key.n == 0))
 		buf_addf(errors, "tls: certificate and key go together\n");
-	if (c->relay.n > 0 && !config_address_split(c->relay, &host, &port))
-		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT\n", STR_FMT(c->relay));
+	if (c->relay.n > 0 && !config_address_split(str_starts(c->relay, STR("lmtp:")) ? str_from(c->relay, 5) : c->relay, &host, &port))
+		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT or lmtp:HOST:PORT\n", STR_FMT(c->relay));
 	for (size_t i = 0; i < c->listen_count && c->tls_key.n == 0; i++)
 		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS) {
 			buf_addf(errors, "listen.%s needs tls.certificate and tls.key ('postrider setup' makes a first pair)\n",

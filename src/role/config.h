@@ -30,6 +30,7 @@ struct config {
 	struct config_address *listen;
 	size_t                 listen_count;
 	struct str             tls_certificate, tls_key; /* paths */
+	struct str             tls_authorities;          /* path; of hosts that remote must be sure of */
 	struct str             dns_forward;              /* "ADDR@PORT", "" = resolve from the root */
 	struct str             relay;                    /* "host:port", "" = by MX */
 	uint32_t               remote_port;              /* 25 */
@@ -38,7 +39,7 @@ struct config {
 	uint64_t               memory_octets; /* in flight, per session process */
 	uint64_t               watermark_octets; /* free space below which nothing new is accepted; 0: 5 %, at least 200 MB */
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
-	uint32_t               retry_first_s, retry_max_s, expire_s;
+	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
 	uint32_t               retention_s;   /* of removed accounts */
 	struct str             milters, policy, content; /* milter/filter_conf.h */
 	uint32_t               milter_default;           /* enum filter_default */

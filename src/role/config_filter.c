@@ -83,3 +83,11 @@ const struct filter_conf *config_filter_find(const struct filter_list *list, uin
 {
 	return index < list->count && filter_check(&list->filters[index]) == check ? &list->filters[index] : NULL;
 }
+
+struct str config_content_relay(const struct config *c)
+{
+	struct str  relay;
+	const char *why;
+
+	return filter_content_parse(c->content, &relay, &why) ? relay : STR("");
+}

@@ -19,5 +19,7 @@ struct config_filters {
 const struct config_filters *config_filters_of(const struct config *c, struct arena *a);
 /* An entry by number, if it is the one that `check` means; else NULL. */
 const struct filter_conf *config_filter_find(const struct filter_list *list, uint32_t index, uint64_t check);
+/* Where messages go that must pass the content filter, as a route of the queue; "" for none. */
+struct str config_content_relay(const struct config *c);
 
 #endif

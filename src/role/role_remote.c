@@ -1,11 +1,15 @@
 /* role/role_remote.c - everything outward: talks to any host, opens no file. */
+#include <fcntl.h>
 #include <stdatomic.h>
 
+#include "base/limits.h"
+#include "base/log.h"
 #include "deliver/remote.h"
 #include "deliver/remote_connect.h"
 #include "net/net_tls.h"
 #include "role/config_filter.h"
 #include "role/role.h"
+#include "sys/dir.h"
 #include "sys/fd.h"
 #include "sys/sandbox.h"
 
@@ -14,6 +18,8 @@
 #define CONNECTS 200u /* connections to filters that are being made */
 #define CONNECTS_WAITING 2000u
 #define CONNECT_MS 10000u
+
+static bool trusts; /* read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
@@ -39,6 +45,7 @@ static void settings_take(struct role *r)
 		.port = r->config->remote_port,
 		.relay = r->config->relay,
 		.lab = r->config->lab,
+		.trusts = trusts,
 		.own = own,
 		.own_count = n,
 		.timeouts = remote_timeouts_default,
@@ -82,9 +89,15 @@ static const struct ipc_row rows[] = {
 
 static bool prepare(struct role *r, const char **ret_why)
 {
-	net_tls_preload();
-	(void)r;
+	struct str  pem;
+	const char *why = "the file cannot be read";
+
 	(void)ret_why;
+	net_tls_preload();
+	trusts = r->config->tls_authorities.n > 0 &&
+		 file_read(r->arena, AT_FDCWD, r->config->tls_authorities.p, LIMIT_TLS_CA_PEM, &pem) == ST_OK && net_tls_trust(pem, &why) == ST_OK;
+	if (!trusts)
+		log_info("no authorities: mail that requires verified TLS waits", LOG_STR("file", r->config->tls_authorities), LOG_C("why", why));
 	return true;
 }
 
