@@ -66,6 +66,7 @@ class Listener:
             c.close()
 
     def stop(self):
+        self.sock.shutdown(socket.SHUT_RDWR)  # wakes accept(), which would keep it open
         self.sock.close()
         for c in self.connections:
             try:
