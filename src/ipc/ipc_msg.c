@@ -255,6 +255,9 @@ static const struct ipc_field queue_stats_reply[] = {
 	IPC_U64(struct queue_stats_reply, delivered), IPC_U64(struct queue_stats_reply, bounced),
 	IPC_BOOL(struct queue_stats_reply, full),     IPC_BOOL(struct queue_stats_reply, suspect),
 };
+static const struct ipc_field queue_flush_request[] = {
+	IPC_STR(struct queue_flush_request, domain, LIMIT_DOMAIN),
+};
 static const struct ipc_field queue_purge_request[] = {
 	IPC_U64(struct queue_purge_request, account),
 };
@@ -473,4 +476,5 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_QUEUE_RELEASE, "queue_release", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
 	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
 	    SHAPE(remote_connect_reply)),
+	ASK(IPC_QUEUE_FLUSH, "queue_flush", ROLE_QUEUE, BY(SMTP), 60 * SECONDS, SHAPE(queue_flush_request), SHAPE(queue_count_reply)),
 };

@@ -241,6 +241,8 @@ struct queue {
 	pthread_mutex_t read_lock;
 	struct db      *read_db; /* listings */
 
+	atomic_int_fast64_t  flush_from;  /* mono_ms: this minute of flushes */
+	atomic_uint          flushes;     /* in it */
 	atomic_uint_fast64_t floor, memory, active_count, in_flight;
 	atomic_uint_fast64_t messages, held; /* on disk */
 	atomic_uint_fast64_t submitted, delivered, bounced, next_file;
@@ -362,6 +364,10 @@ void queue_on_retry(void *ctx, struct ipc_request *r);
 void queue_on_remove(void *ctx, struct ipc_request *r);
 void queue_on_hold(void *ctx, struct ipc_request *r);
 void queue_on_release(void *ctx, struct ipc_request *r);
+/* ---- queue_flush.c ---- ETRN */
+/* What waits for recipients of this canonical domain is due now. ST_LIMIT: too often. */
+MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count);
+void queue_on_flush(void *ctx, struct ipc_request *r);
 
 /* ---- queue_writer.c ---- */
 void *queue_writer_main(void *q);

@@ -11,13 +11,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "role/config_filter.h"
+#include "wire/address/cidr.h"
 
 #define PATH_LIMIT ((size_t)4000)
+#define TRUSTED_LIMIT ((size_t)8000)
 
 const char *const config_listener_names[LISTEN_KINDS] = {
 	[LISTEN_SMTP] = "smtp", [LISTEN_SUBMISSION] = "submission", [LISTEN_SUBMISSIONS] = "submissions",
-	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps",
-	[LISTEN_REINJECT] = "reinject",
+	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps", [LISTEN_LMTP] = "lmtp", [LISTEN_REINJECT] = "reinject",
 };
 static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}", "{}" };
 
@@ -50,6 +51,8 @@ static const struct setting {
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
+	{ "smtp", "trusted", TEXT, AT(trusted), "", 0, TRUSTED_LIMIT, NULL, "addresses and networks of servers and proxies of yours: XCLIENT, PROXY, LMTP, ETRN" },
+	{ "smtp", "proxy", TEXT, AT(proxy), "", 0, 100, NULL, "listeners behind a PROXY-protocol balancer, as \"smtp submission submissions lmtp\"" },
 	{ "filter", "milters", TEXT, AT(milters), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [default=.. timeout=.. content=.. total=.. listeners=..], ..." },
 	{ "filter", "milter_default", WORD, AT(milter_default), "tempfail", 0, 0, filter_default_words, "when a milter fails: accept, tempfail, reject, quarantine" },
 	{ "filter", "policy", TEXT, AT(policy), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [stages=rcpt+data+end default=.. timeout=..], ..." },
@@ -116,6 +119,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U64(struct config, trace_octets),
 	IPC_U32(struct config, trace_keep_s),
 	IPC_BOOL(struct config, normalise_eol),
+	IPC_STR(struct config, trusted, TRUSTED_LIMIT),
+	IPC_STR(struct config, proxy, 100),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
 	IPC_STR(struct config, users, 32),
@@ -400,6 +405,46 @@ static bool resolver_valid(struct str text)
 	       (inet_pton(AF_INET, c, octets) == 1 || inet_pton(AF_INET6, c, octets) == 1);
 }
 
+static struct str word_take(struct str *text)
+{
+	struct str word;
+
+	*text = str_trim(*text);
+	str_cut(*text, ' ', &word, text);
+	return word;
+}
+
+bool config_proxy_has(const struct config *c, enum config_listener kind)
+{
+	struct str rest = c->proxy, word;
+
+	while ((word = word_take(&rest)).n > 0)
+		if (str_eq(word, str_of(config_listener_names[kind])))
+			return true;
+	return false;
+}
+
+static void proxies_check(const struct config *c, struct buf *errors)
+{
+	static const enum config_listener may[] = { LISTEN_SMTP, LISTEN_SUBMISSION, LISTEN_SUBMISSIONS, LISTEN_LMTP };
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct cidr_list trusted;
+	struct str       rest = c->proxy, word, bad;
+
+	if (!cidr_list_parse(c->trusted, a, &trusted, &bad))
+		buf_addf(errors, "smtp.trusted: \"%.*s\" is not an address or network, or there are more than %zu\n", STR_FMT(bad), LIMIT_CIDRS);
+	else if (trusted.count == 0 && str_trim(rest).n > 0)
+		buf_addf(errors, "smtp.proxy: needs smtp.trusted, or no connection would be let in\n");
+	while ((word = word_take(&rest)).n > 0) {
+		bool known = false;
+
+		for (size_t i = 0; i < LEN(may); i++)
+			known = known || str_eq(word, str_of(config_listener_names[may[i]]));
+		if (!known)
+			buf_addf(errors, "smtp.proxy: \"%.*s\" is none of smtp, submission, submissions, lmtp\n", STR_FMT(word));
+	}
+}
+
 enum status config_check(const struct config *c, struct buf *errors)
 {
 	size_t     before = errors->n;
@@ -420,6 +465,7 @@ enum status config_check(const struct config *c, struct buf *errors)
 		}
 	if (c->dns_forward.n > 0 && !resolver_valid(c->dns_forward))
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
+	proxies_check(c, errors);
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
 	config_filter_check(c, errors);

@@ -1,4 +1,5 @@
-/* role/role_smtp.c - reception and submission: talks to strangers, opens nothing. */
+/* role/role_smtp.c - reception, submission and LMTP: talks to strangers, opens nothing. */
+#include "base/log.h"
 #include "role/config_filter.h"
 #include "role/role_net.h"
 #include "smtp/smtp.h"
@@ -8,14 +9,26 @@
 struct smtp_role {
 	struct net     *net;
 	struct net_tls *tls;
-	struct smtp_env relay, submission, reinject;
 	_Atomic unsigned filtering;
+	struct smtp_env  envs[LISTEN_KINDS]; /* by enum config_listener */
+};
+
+static const struct {
+	enum config_listener listener;
+	enum smtp_kind       kind;
+} kinds[] = {
+	{ LISTEN_SMTP, SMTP_KIND_RELAY },
+	{ LISTEN_SUBMISSION, SMTP_KIND_SUBMISSION },
+	{ LISTEN_SUBMISSIONS, SMTP_KIND_SUBMISSION },
+	{ LISTEN_LMTP, SMTP_KIND_LMTP },
+	{ LISTEN_REINJECT, SMTP_KIND_REINJECT },
 };
 
 static const struct smtp_settings *settings_of(struct role *r)
 {
 	struct smtp_settings        *s = ARENA_NEW(r->arena, struct smtp_settings);
 	const struct config_filters *filters = config_filters_of(r->config, r->arena);
+	struct str                   bad;
 
 	smtp_settings_init(s);
 	s->hostname = r->config->hostname;
@@ -28,7 +41,19 @@ static const struct smtp_settings *settings_of(struct role *r)
 		s->milters = &filters->milters;
 	if (filters->policies.count > 0)
 		s->policies = &filters->policies;
+	CHECK(cidr_list_parse(r->config->trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
 	return s;
+}
+
+static void settings_apply(struct role *r)
+{
+	struct smtp_role           *s = r->self;
+	const struct smtp_settings *settings = settings_of(r);
+
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		s->envs[kinds[i].listener].settings = settings;
+		s->envs[kinds[i].listener].proxy = config_proxy_has(r->config, kinds[i].listener);
+	}
 }
 
 static bool prepare(struct role *r, const char **ret_why)
@@ -38,29 +63,19 @@ static bool prepare(struct role *r, const char **ret_why)
 	return role_net_tls(r, &s->tls, ret_why);
 }
 
-static struct smtp_env *env_of(struct smtp_role *s, uint32_t listener)
-{
-	return listener == LISTEN_SMTP ? &s->relay : listener == LISTEN_REINJECT ? &s->reinject : &s->submission;
-}
-
 static bool start(struct role *r, const char **ret_why)
 {
-	struct smtp_role           *s = r->self;
-	const struct smtp_settings *settings = settings_of(r);
-	const struct {
-		struct smtp_env *env;
-		enum smtp_kind   kind;
-	} kinds[] = {
-		{ &s->relay, SMTP_KIND_RELAY }, { &s->submission, SMTP_KIND_SUBMISSION }, { &s->reinject, SMTP_KIND_REINJECT },
-	};
+	struct smtp_role *s = r->self;
 
 	s->net = role_net_new(r);
 	for (size_t i = 0; i < LEN(kinds); i++)
-		*kinds[i].env = (struct smtp_env){ .kind = kinds[i].kind, .settings = settings, .ask = &smtp_ask_ipc, .ask_ctx = r->ipc,
-						   .filtering = &s->filtering };
-	for (unsigned i = 0; i < r->listener_count; i++)
-		net_listen(s->net, r->listeners[i].fd, &smtp_proto, env_of(s, r->listeners[i].kind), s->tls,
-			   r->listeners[i].kind == LISTEN_SUBMISSIONS);
+		s->envs[kinds[i].listener] = (struct smtp_env){ .kind = kinds[i].kind, .ask = &smtp_ask_ipc, .ask_ctx = r->ipc, .filtering = &s->filtering };
+	settings_apply(r);
+	for (unsigned i = 0; i < r->listener_count; i++) {
+		uint32_t kind = r->listeners[i].kind;
+
+		net_listen(s->net, r->listeners[i].fd, &smtp_proto, &s->envs[kind], s->tls, kind == LISTEN_SUBMISSIONS);
+	}
 	net_run(s->net);
 	(void)ret_why;
 	return true;
@@ -70,7 +85,7 @@ static void reload(struct role *r)
 {
 	struct smtp_role *s = r->self;
 
-	s->relay.settings = s->submission.settings = s->reinject.settings = settings_of(r);
+	settings_apply(r);
 	role_net_reload(r, s->net);
 }
 
@@ -87,7 +102,7 @@ static void stop(struct role *r, unsigned grace_ms)
 const struct role_def role_smtp = {
 	.id = ROLE_SMTP,
 	.needs = SANDBOX_ACCEPT,
-	.listeners = 1u << LISTEN_SMTP | 1u << LISTEN_SUBMISSION | 1u << LISTEN_SUBMISSIONS | 1u << LISTEN_REINJECT,
+	.listeners = 1u << LISTEN_SMTP | 1u << LISTEN_SUBMISSION | 1u << LISTEN_SUBMISSIONS | 1u << LISTEN_LMTP | 1u << LISTEN_REINJECT,
 	.user = "smtp",
 	.tls = true,
 	.prepare = prepare,

@@ -79,6 +79,16 @@ static enum status ask_connect(void *ctx, const struct remote_connect_request *r
 	return reply.fd >= 0 ? ST_OK : ST_CORRUPT;
 }
 
+static enum status ask_flush(void *ctx, struct str domain, uint64_t *ret_count)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct queue_count_reply reply = { 0 };
+	enum status              st = ipc_call(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_FLUSH, &(struct queue_flush_request){ domain }, a, &reply);
+
+	*ret_count = st == ST_OK ? reply.count : 0;
+	return st;
+}
+
 static void heard(void *arg, enum status st, const void *reply)
 {
 	(void)arg, (void)reply;
@@ -118,6 +128,7 @@ const struct smtp_ask smtp_ask_ipc = {
 	.known = ask_known,
 	.spool = ask_spool,
 	.connect = ask_connect,
+	.flush = ask_flush,
 	.trace = ask_trace,
 	.now_ms = now_ms,
 	.random = random_fill,

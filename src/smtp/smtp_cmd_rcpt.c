@@ -10,15 +10,20 @@
 #include "smtp/smtp_session.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_rcpt.h"
+#include "wire/smtp/smtp_xtext.h"
+
+_Static_assert((unsigned)SMTP_NOTIFY_NEVER == QUEUE_NOTIFY_NEVER && (unsigned)SMTP_NOTIFY_SUCCESS == QUEUE_NOTIFY_SUCCESS &&
+	       (unsigned)SMTP_NOTIFY_FAILURE == QUEUE_NOTIFY_FAILURE && (unsigned)SMTP_NOTIFY_DELAY == QUEUE_NOTIFY_DELAY, "one mask");
 
 static const struct smtp_reply reply_of[] = {
 	[SMTP_RCPT_OK] = { 250, "2.1.5", "Recipient accepted" },
-	[SMTP_RCPT_SYNTAX] = { 501, "5.5.4", "Syntax: RCPT TO:<address>" },
+	[SMTP_RCPT_SYNTAX] = { 501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]" },
 	[SMTP_RCPT_ADDRESS] = { 553, "5.1.3", "Recipient address is malformed" },
 	[SMTP_RCPT_UTF8] = { 553, "5.6.7", "Recipient address needs SMTPUTF8 on MAIL" },
 	[SMTP_RCPT_UNKNOWN] = { 555, "5.5.4", "Parameter not supported" },
+	[SMTP_RCPT_VALUE] = { 501, "5.5.4", "Bad parameter value" },
 };
-_Static_assert(LEN(reply_of) == SMTP_RCPT_UNKNOWN + 1, "a reply per outcome");
+_Static_assert(LEN(reply_of) == SMTP_RCPT_VALUE + 1, "a reply per outcome");
 
 static const struct smtp_reply too_many = { 452, "4.5.3", "Too many recipients, send the others in a message of their own" };
 static const struct smtp_reply far_too_many = { 421, "4.7.0", "Too many recipients without a message" };
@@ -41,20 +46,28 @@ static enum status ask(struct smtp_session *s, struct str address, struct arena 
 		.account = s->account,
 		.size = s->tx.declared_octets,
 		.first = s->tx.rcpt_count == 0,
+		.exempt = (s->trusted && !s->xclient) || s->env->kind == SMTP_KIND_LMTP,
 	};
 
 	return s->env->ask->rcpt(s->env->ask_ctx, &request, a, ret);
 }
 
-/* The one table from auth's word to ours. NULL: accepted. */
-static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address)
+/* A refusal in auth's own words. Its text goes out through smtp_reply_line, so it cannot begin a line of its own; an enhanced code
+ * that is none, or of another class, is not passed on. */
+static bool own_words(const struct auth_rcpt_reply *r, struct arena *a, struct smtp_reply *ret)
 {
-	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
-	struct auth_rcpt_reply r;
+	if (r->code < 400 || r->code > 599)
+		return false;
+	ret->code = r->code;
+	ret->enhanced = smtp_enhanced_valid(r->enhanced, r->code) ? arena_cstr(a, r->enhanced) : r->code < 500 ? "4.7.1" : "5.7.1";
+	ret->text = r->text.n > 0 && str_find(r->text, '\0') < 0 ? arena_cstr(a, r->text) : r->code < 500 ? later.text : refused.text;
+	return true;
+}
 
-	if (ask(s, address, a, &r) != ST_OK)
-		return &later;
-	switch (r.kind) {
+/* The one table from auth's word to ours. NULL: accepted. */
+static const struct smtp_reply *kind_check(const struct smtp_session *s, const struct auth_rcpt_reply *r)
+{
+	switch (r->kind) {
 	case AUTH_RCPT_LOCAL:
 	case AUTH_RCPT_RELAY: return NULL;
 	case AUTH_RCPT_FOREIGN: return s->signed_in ? NULL : &relaying;
@@ -66,6 +79,21 @@ static const struct smtp_reply *recipient_check(struct smtp_session *s, struct s
 	case AUTH_RCPT_LATER: break;
 	}
 	return &later;
+}
+
+/* The reply, and how long it is held back. It is `own`, with its texts in `a`, or lives for ever. */
+static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a, struct smtp_reply *own,
+						unsigned *ret_delay_ms)
+{
+	struct auth_rcpt_reply   r;
+	const struct smtp_reply *refusal;
+
+	*ret_delay_ms = 0;
+	if (ask(s, address, a, &r) != ST_OK)
+		return &later;
+	*ret_delay_ms = r.delay_ms;
+	refusal = own_words(&r, a, own) ? own : kind_check(s, &r);
+	return refusal ? refusal : &reply_of[SMTP_RCPT_OK];
 }
 
 /* "<Postmaster>" must exist (RFC 5321 §4.5.1): at the domain of the setting, or, a server's name being no mail domain as a rule,
@@ -95,37 +123,67 @@ static enum address_err postmaster_find(struct smtp_session *s, struct address_c
 	return err;
 }
 
+/* What passed its parser, decoded into `a`. */
+static struct str orcpt_of(struct smtp_session *s, const struct smtp_rcpt *r, struct arena *a)
+{
+	struct buf b = { .cap = LIMIT_ORCPT, .max = LIMIT_ORCPT };
+
+	if (r->orcpt.n == 0)
+		return STR_NONE;
+	b.p = arena_alloc(a, LIMIT_ORCPT);
+	CHECK(smtp_orcpt_decode(r->orcpt, s->tx.utf8, &b) && !b.over);
+	return buf_str(&b);
+}
+
+static enum smtp_rcpt_err parse(struct smtp_session *s, struct str arg, struct smtp_rcpt *r, struct address_canon *to)
+{
+	enum smtp_rcpt_err err = smtp_rcpt_parse(arg, smtp_announced(s), s->tx.utf8, s->set->lenient_space, r);
+
+	if (err == SMTP_RCPT_OK && (r->postmaster ? postmaster_find(s, to) : address_canon_of(r->path, false, to)) != ADDRESS_OK)
+		return SMTP_RCPT_ADDRESS; /* a U-label that IDNA refuses */
+	return err;
+}
+
+static void log_refusal(struct smtp_session *s, struct str to, const struct smtp_reply *r)
+{
+	metric_add(r->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
+	log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("from", s->tx.from),
+		 LOG_STR("rcpt", to), LOG_C("reason", r->enhanced));
+	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, r, STR_NONE);
+}
+
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 {
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
 	struct smtp_rcpt         r;
 	struct address_canon     to;
-	const struct smtp_reply *refusal;
+	struct queue_rcpt        rcpt;
+	struct smtp_reply        own;
+	const struct smtp_reply *reply, *filtered;
+	unsigned                 delay_ms = 0;
 	enum smtp_rcpt_err       err;
 
 	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
 		return smtp_end(s, &far_too_many, "too many recipients");
-	err = smtp_rcpt_parse(arg, s->tx.utf8, s->set->lenient_space, &r);
-	if (err == SMTP_RCPT_OK &&
-	    (r.postmaster ? postmaster_find(s, &to) : address_canon_of(r.path, false, &to)) != ADDRESS_OK)
-		err = SMTP_RCPT_ADDRESS; /* a U-label that IDNA refuses */
+	err = parse(s, arg, &r, &to);
 	if (err != SMTP_RCPT_OK)
 		return smtp_answer(s, &reply_of[err]);
-	if (s->tx.rcpt_count >= s->set->rcpts)
+	rcpt = (struct queue_rcpt){ address_text(&to), r.notify, orcpt_of(s, &r, a) };
+	if (s->tx.rcpt_count >= s->set->rcpts || s->tx.rcpt_octets + rcpt.address.n + rcpt.orcpt.n > LIMIT_RCPTS_OCTETS)
 		return smtp_answer(s, &too_many);
-	refusal = s->env->kind == SMTP_KIND_REINJECT ? NULL : recipient_check(s, address_text(&to)); /* was checked before the filter */
-	if (!refusal)
-		refusal = smtp_filter_rcpt(s, arg, address_text(&to));
-	if (refusal) {
-		metric_add(refusal->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
-		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
-			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),
-			 LOG_C("reason", refusal->enhanced));
-		smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, address_text(&to), refusal, STR_NONE);
-		return smtp_answer(s, refusal);
+	reply = s->env->kind == SMTP_KIND_REINJECT ? &reply_of[SMTP_RCPT_OK] /* was checked before the filter */
+						   : recipient_check(s, rcpt.address, a, &own, &delay_ms);
+	filtered = reply->code < 400 ? smtp_filter_rcpt(s, arg, rcpt.address) : NULL;
+	reply = filtered ? filtered : reply;
+	if (reply->code >= 400) {
+		log_refusal(s, rcpt.address, reply);
+		if (reply->code == 421) /* RFC 5321 §4.2.1: with these words the connection is closed */
+			return smtp_end(s, reply, "recipient refused with 421");
+	} else {
+		metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
+		smtp_tx_add_rcpt(&s->tx, &rcpt);
+		if (s->state == SMTP_STATE_MAIL)
+			smtp_enter(s, SMTP_STATE_RCPT);
 	}
-	metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
-	smtp_tx_add_rcpt(&s->tx, address_text(&to));
-	if (s->state == SMTP_STATE_MAIL)
-		smtp_enter(s, SMTP_STATE_RCPT);
-	return smtp_answer(s, &reply_of[SMTP_RCPT_OK]);
+	return smtp_answer_later(s, reply, str_of(reply->text), delay_ms);
 }

@@ -195,6 +195,18 @@ static const struct smtp_reply *deferred(const struct smtp_filter *f, const stru
 
 /* ---- hooks ---- */
 
+/* With XCLIENT the same connection speaks for somebody else: what filters know and said of the one before does not hold for him. */
+static void peer_check(struct smtp_filter *f)
+{
+	uint64_t peer = str_hash(str_of(f->s->info->peer)) ^ f->s->info->peer_port;
+
+	for (unsigned i = 0; i < f->milter_count && f->peer != peer; i++) {
+		milter_done(&f->milters[i].m);
+		f->milters[i].off = f->milters[i].barred = false;
+	}
+	f->peer = peer;
+}
+
 static const struct smtp_reply *mail_one(struct smtp_filter *f, struct smtp_milter *m, struct str params)
 {
 	const struct smtp_reply *refusal;
@@ -224,6 +236,7 @@ const struct smtp_reply *smtp_filter_mail(struct smtp_session *s, struct str arg
 		return NULL;
 	if (!inside(s))
 		return &busy;
+	peer_check(f);
 	f->hold = false;
 	f->prepend = (struct milter_edits){ 0 };
 	for (unsigned i = 0; i < f->policy_count; i++)

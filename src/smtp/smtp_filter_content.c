@@ -7,6 +7,8 @@
 #include "smtp/smtp_filter_int.h"
 #include "sys/fd.h"
 #include "wire/address/address.h"
+#include "wire/smtp/smtp_rcpt.h"
+#include "wire/smtp/smtp_xtext.h"
 
 #define STEP (64 * KIB)
 
@@ -177,23 +179,52 @@ enum status smtp_filter_build(struct smtp_session *s, const struct smtp_filter_v
 
 /* ---- envelope ---- */
 
-static bool is_rcpt(const struct milter_edit *e)
+static bool is_envelope(const struct milter_edit *e)
 {
-	return e->kind == MILTER_ANSWER_ADD_RCPT || e->kind == MILTER_ANSWER_DEL_RCPT;
+	return e->kind == MILTER_ANSWER_ADD_RCPT || e->kind == MILTER_ANSWER_DEL_RCPT || e->kind == MILTER_ANSWER_SENDER;
 }
 
-static bool address_read(const struct milter_edit *e, struct address_canon *ret)
+/* An edit of the envelope, checked. */
+struct change {
+	struct address_canon address;
+	uint32_t             notify; /* ADD_RCPT with parameters, RFC 3461 */
+	struct str           orcpt;  /* decoded */
+};
+
+/* The parameters of a recipient are read as those of RCPT are. Those of a sender are not used: they were the peer's to give. */
+static bool params_read(const struct smtp_session *s, const struct milter_edit *e, struct change *c)
 {
-	*ret = (struct address_canon){ 0 };
+	struct buf       b = { .cap = LIMIT_ORCPT, .max = LIMIT_ORCPT };
+	struct smtp_rcpt r;
+
+	if (smtp_rcpt_parse(arena_printf(s->tx.arena, "TO:<%.*s> %.*s", STR_FMT(address_text(&c->address)), STR_FMT(e->args)), SMTP_PARAM_DSN, true,
+			    false, &r) != SMTP_RCPT_OK)
+		return false;
+	c->notify = r.notify;
+	if (r.orcpt.n == 0)
+		return true;
+	b.p = arena_alloc(s->tx.arena, LIMIT_ORCPT);
+	if (!smtp_orcpt_decode(r.orcpt, true, &b) || b.over)
+		return false;
+	c->orcpt = buf_str(&b);
+	return true;
+}
+
+static bool change_read(const struct smtp_session *s, const struct milter_edit *e, struct change *ret)
+{
+	*ret = (struct change){ 0 };
 	if (e->kind == MILTER_ANSWER_SENDER && e->address.n == 0)
 		return true; /* the null reverse-path */
-	return address_canon_of(e->address, false, ret) == ADDRESS_OK;
+	if (address_canon_of(e->address, false, &ret->address) != ADDRESS_OK)
+		return false;
+	return e->kind != MILTER_ANSWER_ADD_RCPT || str_trim(e->args).n == 0 || params_read(s, e, ret);
 }
 
 static void rcpt_remove(struct smtp_tx *tx, struct str address)
 {
 	for (size_t i = 0; i < tx->rcpt_count; i++)
 		if (str_ieq(tx->rcpts[i].address, address)) {
+			tx->rcpt_octets -= tx->rcpts[i].address.n + tx->rcpts[i].orcpt.n;
 			memmove(&tx->rcpts[i], &tx->rcpts[i + 1], (tx->rcpt_count - i - 1) * sizeof(*tx->rcpts));
 			tx->rcpt_count--;
 			return;
@@ -203,44 +234,53 @@ static void rcpt_remove(struct smtp_tx *tx, struct str address)
 /* All are addresses, and all fit. A recipient that is not there cannot be removed, which is no mistake: another filter was faster. */
 static bool envelope_check(const struct smtp_session *s, const struct milter_edits *e)
 {
-	struct address_canon address;
-	size_t               rcpts = s->tx.rcpt_count;
+	struct change c;
+	size_t        rcpts = s->tx.rcpt_count, octets = s->tx.rcpt_octets;
 
 	for (size_t i = 0; i < e->count; i++) {
-		if (!is_rcpt(&e->items[i]) && e->items[i].kind != MILTER_ANSWER_SENDER)
+		if (!is_envelope(&e->items[i]))
 			continue;
-		if (!address_read(&e->items[i], &address))
+		if (!change_read(s, &e->items[i], &c))
 			return false;
-		rcpts += e->items[i].kind == MILTER_ANSWER_ADD_RCPT;
+		if (e->items[i].kind != MILTER_ANSWER_ADD_RCPT)
+			continue;
+		rcpts++;
+		octets += c.address.n + c.orcpt.n;
 	}
-	return rcpts <= LIMIT_RCPTS;
+	return rcpts <= LIMIT_RCPTS && octets <= LIMIT_RCPTS_OCTETS;
+}
+
+static void change_make(struct smtp_session *s, enum milter_answer_kind kind, const struct change *c)
+{
+	struct smtp_tx *tx = &s->tx;
+	struct str      address = address_text(&c->address);
+
+	log_info("envelope changed by a filter", LOG_C("session", s->info->id), LOG_C("tx", tx->id),
+		 LOG_C("what", kind == MILTER_ANSWER_ADD_RCPT   ? "add"
+			       : kind == MILTER_ANSWER_DEL_RCPT ? "remove"
+								: "sender"),
+		 LOG_STR("address", address));
+	if (!str_is_ascii(address))
+		tx->flags |= QUEUE_FLAG_SMTPUTF8;
+	if (kind == MILTER_ANSWER_ADD_RCPT)
+		smtp_tx_add_rcpt(tx, &(struct queue_rcpt){ .address = address, .notify = c->notify, .orcpt = c->orcpt });
+	else if (kind == MILTER_ANSWER_DEL_RCPT)
+		rcpt_remove(tx, address);
+	else
+		tx->from = arena_dup(tx->arena, address);
 }
 
 bool smtp_filter_envelope(struct smtp_session *s, const struct milter_edits *e)
 {
-	struct smtp_tx *tx = &s->tx;
-
 	if (!envelope_check(s, e))
 		return false;
 	for (size_t i = 0; i < e->count; i++) {
-		struct address_canon address;
+		struct change c;
 
-		if (!is_rcpt(&e->items[i]) && e->items[i].kind != MILTER_ANSWER_SENDER)
+		if (!is_envelope(&e->items[i]))
 			continue;
-		CHECK(address_read(&e->items[i], &address));
-		if (!str_is_ascii(address_text(&address)))
-			tx->flags |= QUEUE_FLAG_SMTPUTF8;
-		log_info("envelope changed by a filter", LOG_C("session", s->info->id), LOG_C("tx", tx->id),
-			 LOG_C("what", e->items[i].kind == MILTER_ANSWER_ADD_RCPT   ? "add"
-				       : e->items[i].kind == MILTER_ANSWER_DEL_RCPT ? "remove"
-										    : "sender"),
-			 LOG_STR("address", address_text(&address)));
-		if (e->items[i].kind == MILTER_ANSWER_ADD_RCPT)
-			smtp_tx_add_rcpt(tx, address_text(&address));
-		else if (e->items[i].kind == MILTER_ANSWER_DEL_RCPT)
-			rcpt_remove(tx, address_text(&address));
-		else
-			tx->from = arena_dup(tx->arena, address_text(&address));
+		CHECK(change_read(s, &e->items[i], &c));
+		change_make(s, e->items[i].kind, &c);
 	}
 	return true;
 }

@@ -35,6 +35,7 @@ struct smtp_filter {
 	struct smtp_session     *s;
 	struct smtp_milter      *milters;
 	unsigned                 milter_count;
+	uint64_t                 peer;    /* whom they were told of: XCLIENT may make it another */
 	struct smtp_policy      *policies;
 	unsigned                 policy_count;
 	struct milter_edits      prepend; /* what policy servers add to this message's header */
