@@ -23,6 +23,7 @@ message_size = "%(size)s"
 dns { forward = "127.0.0.1@1" }
 listen { smtp = {"127.0.0.1:%(port)d"} submission = {} submissions = {} imap = {} imaps = {} %(listen)s }
 filter { %(filter)s }
+%(more)s
 queue { retry_first = "1s" retry_max = "1s" expire = "5d" }
 """
 MESSAGE = b"From: a@far.test\r\nTo: fwd@here.test\r\nSubject: hello\r\n\r\nline one\r\n..dots\r\nend\r\n"
@@ -192,11 +193,11 @@ class Milter(Listener):
 class Filtered:
     """`postrider serve` with the section `filter` given. Log lines at warn are expected where `expect` matches."""
 
-    def __init__(self, settings, recorder=None, listen="", size="2M", expect=("milter failed",)):
+    def __init__(self, settings, recorder=None, listen="", size="2M", expect=("milter failed",), more=""):
         self.recorder = recorder or Recorder()
         self.dir = tempfile.mkdtemp(prefix="postrider-test.")
         self.base = free_base()
-        self.values = {"dir": self.dir, "relay": self.recorder.port, "port": self.base + 25, "filter": settings, "listen": listen, "size": size}
+        self.values = {"dir": self.dir, "relay": self.recorder.port, "port": self.base + 25, "filter": settings, "listen": listen, "size": size, "more": more}
         self.expected = list(expect)
         self.write()
         self.log = open(os.path.join(self.dir, "log"), "ab")

@@ -1,10 +1,12 @@
 """Milters: what they are told, what they change, and what happens when they are hostile (docs/concepts/filters.md has the table)."""
 import struct
+import subprocess
 
 import pytest
 
 from filters import (ACCEPT, CLOSE, CONTINUE, DISCARD, HANG, MESSAGE, PROGRESS, REJECT, SKIP, TEMPFAIL, Filtered, Milter, header, packet,
                      split_own, until)
+from server import BIN
 
 
 def setting(*milters, options="timeout=1s content=2s total=4s"):
@@ -145,6 +147,84 @@ def test_one_recipient_refused():
         assert s.recorder.take()[1] == ["out@far.test"]
 
 
+def test_bdat():
+    """Content in chunks goes the same way; a refusal at DATA is the answer to the first chunk, whose octets are no commands."""
+    m = Milter({"eom": header(b"h", b"X-Good", b"1") + CONTINUE})
+    with served(m) as s:
+        with s.session() as c:
+            c.ok("MAIL FROM:<a@far.test>")
+            c.ok("RCPT TO:<fwd@here.test>")
+            c.send(b"BDAT 20\r\n" + MESSAGE[:20])
+            assert c.reply()[0] == 250
+            c.send(b"BDAT %d LAST\r\n" % (len(MESSAGE) - 20) + MESSAGE[20:])
+            assert c.reply()[0] == 250
+            m.on = {"data": REJECT}
+            c.ok("MAIL FROM:<a@far.test>")
+            c.ok("RCPT TO:<fwd@here.test>")
+            c.send(b"BDAT 6 LAST\r\nRSET\r\n")
+            assert c.reply()[0] == 550
+            c.ok("NOOP")
+        assert m.stages().count("data") == 2
+        assert split_own(s.recorder.take()[2])[1] == MESSAGE.replace(b"hello\r\n", b"hello\r\nX-Good: 1\r\n")
+
+
+def test_recipient_with_parameters():
+    m = Milter({"eom": packet(b"2", b"<three@here.test>\0NOTIFY=NEVER ORCPT=rfc822;x@y.test\0") + CONTINUE})
+    with served(m) as s:
+        assert s.send()[0] == 250
+        assert sorted(s.recorder.take()[1]) == ["out@far.test", "three@far.test"]
+        m.on = {"eom": packet(b"2", b"<three@here.test>\0NOTIFY=SOMETIMES\0") + CONTINUE}
+        assert s.send()[0] == 451
+
+
+def test_unknown_command():
+    m = Milter({"?": packet(b"y", b"500 5.5.1 not even a filter knows\0")})
+    with served(m) as s:
+        with s.session() as c:
+            assert "filter" not in c.do("FOO bar")[1]  # not connected yet
+            c.ok("MAIL FROM:<a@far.test>")
+            assert c.do("FOO bar") == (500, "5.5.1 not even a filter knows")
+        assert m.told("?") == [b"FOO bar\0"]
+
+
+def test_another_peer():
+    """With XCLIENT the filter is connected anew: what it said of the peer before does not hold for the next."""
+    m = Milter({"connect": lambda d: REJECT if b"192.0.2.9" in d else CONTINUE})
+    with served(m, more='smtp { trusted = "127.0.0.1" }') as s:
+        with s.session() as c:
+            c.ok("MAIL FROM:<a@far.test>")
+            c.ok("RSET")
+            c.ok("XCLIENT ADDR=192.0.2.9", 220)
+            c.ok("EHLO evil.far.test")
+            c.ok("MAIL FROM:<a@far.test>", 550)
+        assert [d.split(b"\0")[0] for d in m.told("connect")] == [b"[127.0.0.1]", b"[192.0.2.9]"]
+
+
+WRONG = [
+    ('milters = "unix:/run/m.sock"', "no file system"), ('milters = "inet:127.0.0.1:99999"', "not inet:HOST:PORT"),
+    ('milters = "inet:127.0.0.1:1 timeout=forever"', "timeout=forever"), ('milter_default = "maybe"', "milter_default"),
+    ('policy = "inet:127.0.0.1:1 default=quarantine"', "default=quarantine"), ('content = "127.0.0.1:25"', "not smtp:HOST:PORT"),
+    ('content = "smtp:127.0.0.1:25"', "needs listen.reinject"),
+]
+
+
+@pytest.mark.parametrize("setting, words", WRONG)
+def test_wrong_settings(tmp_path, setting, words):
+    path = tmp_path / "postrider.conf"
+    path.write_text('data = "%s/data"\nlisten { submissions = {} imaps = {} }\n\nfilter {\n\t%s\n}\n' % (tmp_path, setting))
+    done = subprocess.run([BIN, "config", "show", "--config", str(path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and words in done.stderr, done
+    if "reinject" not in words and "maybe" not in setting:
+        assert "postrider.conf:5: " in done.stderr, done.stderr
+
+
+def test_reinject_is_loopback_only(tmp_path):
+    path = tmp_path / "postrider.conf"
+    path.write_text('data = "%s/data"\nlisten { submissions = {} imaps = {} reinject = {"*:10025"} }\n' % tmp_path)
+    done = subprocess.run([BIN, "config", "show", "--config", str(path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "loopback" in done.stderr
+
+
 # ---- a hostile one ----
 
 ADD = header(b"h", b"X-Evil", b"1")
@@ -233,15 +313,17 @@ def test_defaults(default):
     evil = Milter({"eom": ADD + packet(b"-", b"fwd@here.test\0") + BODY + struct.pack(">I", 0)})
     with Filtered('milter_default = "%s" milters = "inet:127.0.0.1:%d, inet:%d@127.0.0.1 timeout=1s"' % (default, evil.port, honest.port)) as s:
         big = b"Subject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 40000
-        for n, octets in enumerate((MESSAGE, big)):
-            got = s.send(octets)
-            assert got[0] == (550 if default == "reject" else 250), got
-            if default == "quarantine":
-                assert s.recorder.messages == []
-            elif default == "accept":
-                own, rest = split_own(s.recorder.take(n + 1)[2])
+        for octets in (MESSAGE, big):
+            assert s.send(octets)[0] == (550 if default == "reject" else 250)
+        if default == "quarantine":
+            assert s.recorder.messages == []
+            assert s.command("queue", "list").count("Quarantined by a filter") == 2
+            s.command("queue", "release", "--all")
+        if default != "reject":
+            s.recorder.take(2)
+            for octets in (MESSAGE, big):
                 head, body = octets.split(b"\r\n\r\n", 1)
-                assert rest == head + b"\r\nX-Good: 1\r\n\r\n" + body
+                assert head + b"\r\nX-Good: 1\r\n\r\n" + body in [split_own(m[2])[1] for m in s.recorder.messages]
 
 
 def test_unreachable_and_reload():
