@@ -266,4 +266,5 @@ void fake_env_init(struct smtp_env *env, struct smtp_settings *settings, enum sm
 	env->settings = settings;
 	env->ask = &fake_ask;
 	env->ask_ctx = f;
+	env->filtering = NULL;
 }
