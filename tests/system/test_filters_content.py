@@ -87,7 +87,7 @@ def filtered(request):
 def test_way(filtered):
     """Out as it was given, back with what the filter made of it; nothing goes around twice."""
     big = b"Subject: big\r\n\r\n" + b".0123456789abcde\r\n" * 40000
-    for n, octets in enumerate((MESSAGE, big)):
+    for n, octets in enumerate((MESSAGE, big)):  # one after the other: take() waits for its arrival
         assert filtered.send(octets, rcpts=("fwd@here.test", "two@here.test"))[0] == 250
         filtered.recorder.take(n + 1)
     sender, rcpts, octets = filtered.recorder.messages[0]

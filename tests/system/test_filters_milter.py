@@ -47,7 +47,8 @@ def test_stages_and_macros():
                             (b"{rcpt_addr}", b"fwd@here.test"), (b"{if_addr}", b"127.0.0.1"), (b"{if_port}", str(s.port(25)).encode())):
             assert m.macro(name) == value, name
         assert b"." in m.macro(b"i") and m.macro(b"v").startswith(b"Postrider")
-        assert split_own(s.recorder.take()[2])[1] == MESSAGE
+        s.recorder.take(2)
+        assert MESSAGE in [split_own(got[2])[1] for got in s.recorder.messages]
 
 
 def test_steps_that_are_left_out():
@@ -131,7 +132,8 @@ def test_verdicts():
         m.on = {}
         assert s.send(b"Subject: last\r\n\r\n.\r\n")[0] == 250
         s.recorder.take(5)
-        assert all(b"hello" in m[2] for m in s.recorder.messages[:4]) and b"last" in s.recorder.messages[4][2]  # not the held one, nor the others
+        got = sorted(m[2].count(b"Subject: hello") for m in s.recorder.messages)  # in any order
+        assert got == [0, 1, 1, 1, 1]  # not the held one, nor those that were refused or discarded
 
 
 def test_one_recipient_refused():
