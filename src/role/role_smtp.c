@@ -32,7 +32,7 @@ static const struct smtp_settings *settings_of(struct role *r)
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
 	s->normalise_eol = r->config->normalise_eol;
-	CHECK(cidr_list_parse(r->config->trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
+	CHECK(cidr_list_parse(r->config->guard.trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
 	return s;
 }
 
