@@ -39,7 +39,7 @@
 #define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */
 #define LIMIT_PROXY_BLOCK    ((size_t)2048)       /* PROXY protocol v2: addresses and TLVs */
 #define LIMIT_PROXY_MS       ((unsigned)10 * 1000) /* from accepting to the end of that header */
-#define LIMIT_CIDRS          ((size_t)256)        /* networks in one setting */
+#define LIMIT_CIDRS          ((size_t)64)        /* networks in one setting */
 #define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
 
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
@@ -87,6 +87,16 @@
 #define LIMIT_HASH_SHARE     ((unsigned)16)       /* of them, per source network */
 #define LIMIT_SIGNIN_FREE    ((unsigned)5)        /* failures per source and account before they have to wait */
 #define LIMIT_SIGNIN_WAIT    ((int64_t)900 * 1000) /* the longest such wait, ms */
+
+/* Limits and bans at the door (guard/) */
+#define LIMIT_GUARD_ZONES    ((size_t)16)         /* lists in DNS */
+#define LIMIT_GUARD_ANSWERS  ((size_t)8)          /* of one list about one address, kept */
+#define LIMIT_GUARD_DNS_MS   ((unsigned)3000)     /* a connection waits so long for them, then goes on without */
+#define LIMIT_GUARD_PENDING  ((unsigned)1000)     /* connections that wait for them; more go on without */
+#define LIMIT_GUARD_BANS     ((size_t)10000)      /* at once; then the one that ends first makes room */
+#define LIMIT_GUARD_TARPITS  ((unsigned)200)      /* replies held back at once */
+#define LIMIT_GUARD_REASON   ((size_t)120)        /* of a ban, octets */
+#define LIMIT_GUARD_BAN_S    ((uint64_t)366 * 86400) /* the longest ban an administrator can give */
 
 /* TLS */
 #define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */

@@ -121,6 +121,10 @@ int cmd_queue_retry(struct cli *c);
 int cmd_queue_remove(struct cli *c);
 int cmd_queue_hold(struct cli *c);
 int cmd_queue_release(struct cli *c);
+int cmd_ban_list(struct cli *c);
+int cmd_ban_why(struct cli *c);
+int cmd_ban_lift(struct cli *c);
+int cmd_ban_add(struct cli *c);
 int cmd_role(struct cli *c);
 
 #endif

@@ -59,6 +59,14 @@ const struct cli_command cli_commands[] = {
 	{ "trace", NULL, cmd_trace, 1, 1, "ID | ADDRESS | @DOMAIN | IP | SESSION [--since TIME]",
 	  "what happened to a message, from the first packet to the mailbox, and why",
 	  "postrider trace 01J8Z3K5V7Q2M\npostrider trace ann@example.org --since 2d\npostrider trace 192.0.2.7", { "since=" } },
+	{ "ban", "list", cmd_ban_list, 0, 0, "", "addresses and networks that are banned, and accounts that met their limits", "postrider ban list",
+	  { NULL } },
+	{ "ban", "why", cmd_ban_why, 1, 1, "ADDRESS", "all that is known of an address: counters, bans, lists, greylist, exemptions",
+	  "postrider ban why 192.0.2.7", { NULL } },
+	{ "ban", "lift", cmd_ban_lift, 0, 1, "ADDRESS | --all", "end a ban, and forget the failures that led to it",
+	  "postrider ban lift 192.0.2.7\npostrider ban lift 2001:db8::/48\npostrider ban lift --all", { "all" } },
+	{ "ban", "add", cmd_ban_add, 1, 1, "ADDRESS [--for TIME] [--reason TEXT]", "ban an address, /24, /64 or /48; for 1d by default",
+	  "postrider ban add 192.0.2.0/24 --for 7d --reason 'guesses passwords'", { "for=", "reason=" } },
 	{ "role", NULL, cmd_role, 2, 2, "NAME INSTANCE", "a process of the server (started by serve only)", "", { NULL }, true },
 };
 const size_t cli_command_count = LEN(cli_commands);

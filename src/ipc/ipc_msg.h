@@ -59,6 +59,13 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* queue: what administrators ask */
 	IPC_QUEUE_HOLD,
 	IPC_QUEUE_RELEASE,
+	/* auth: limits and bans */
+	IPC_GUARD_CONNECT,
+	IPC_GUARD_NOTE,
+	IPC_GUARD_LIST,
+	IPC_GUARD_WHY,
+	IPC_GUARD_LIFT,
+	IPC_GUARD_ADD,
 	/* remote: a connection to a filter, for those who may make none */
 	IPC_REMOTE_CONNECT,
 	IPC_MSG_COUNT,

@@ -64,7 +64,7 @@ void queue_envelope_take(struct queue_msg *m, const struct queue_submit_request 
 		m->deliver_by = MAX(queue_now(q) + b->deliver_by_ms - wall, 1);
 	if (b->hold_until_ms > wall) {
 		m->wait_ms = b->hold_until_ms - wall;
-		m->reason = STR("Held back until the time that its sender chose");
+		m->reason = STR(QUEUE_HELD_BACK);
 	}
 	if (m->flags & QUEUE_FLAG_HOLD) {
 		m->held = true;

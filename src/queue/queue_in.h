@@ -34,6 +34,7 @@
 #define QUEUE_HEAD_MAX    ((size_t)64 * KIB) /* of a large message, read to count its hops */
 #define QUEUE_SHA256      32u
 #define QUEUE_HELD_BY_ADMIN "Held by an administrator"
+#define QUEUE_HELD_BACK     "Held back until the time that its sender chose"
 #define QUEUE_PRIORITY_MAX 9 /* RFC 6710: -9 to 9 */
 
 /* ---- what the writer does ---- */
@@ -356,6 +357,11 @@ void queue_known(void *ctx, struct ipc_request *r);
 void queue_spool(void *ctx, struct ipc_request *r);
 unsigned queue_hops(struct str header);
 
+/* ---- queue_flush.c ---- ETRN */
+/* What waits for recipients of this canonical domain is due now. ST_LIMIT: too often. */
+MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count);
+void queue_on_flush(void *ctx, struct ipc_request *r);
+
 /* ---- queue_admin.c ---- */
 extern const char queue_pick_sql[]; /* ids that match an id (?1, 0: all) and filters on sender (?2) and recipients (?3) */
 
@@ -364,10 +370,6 @@ void queue_on_retry(void *ctx, struct ipc_request *r);
 void queue_on_remove(void *ctx, struct ipc_request *r);
 void queue_on_hold(void *ctx, struct ipc_request *r);
 void queue_on_release(void *ctx, struct ipc_request *r);
-/* ---- queue_flush.c ---- ETRN */
-/* What waits for recipients of this canonical domain is due now. ST_LIMIT: too often. */
-MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count);
-void queue_on_flush(void *ctx, struct ipc_request *r);
 
 /* ---- queue_writer.c ---- */
 void *queue_writer_main(void *q);

@@ -92,13 +92,16 @@ static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 
 /* ---- retry, release: due now ---- */
 
-static enum status due_now(struct queue *q, uint64_t id)
+/* `at`: when it begins or began, if that is later. */
+static enum status due_now(struct queue *q, uint64_t id, int64_t at)
 {
-	static const char sql[] = "UPDATE message SET state = 0, due = ?2, crashes = 0, reason = '' WHERE id = ?1";
+	static const char sql[] = "UPDATE message SET state = 0, due = ?2, entered = min(entered, ?2), crashes = 0, reason = ?3 WHERE id = ?1";
 	struct db_stmt   *s = db_sql(q->db, sql);
+	int64_t           now = queue_now(q);
 
 	db_bind_u64(s, 1, id);
-	db_bind_i64(s, 2, queue_now(q));
+	db_bind_i64(s, 2, MAX(at, now));
+	db_bind_str(s, 3, at > now ? STR(QUEUE_HELD_BACK) : STR(""));
 	return db_run(s);
 }
 
@@ -106,20 +109,23 @@ static enum status due_now(struct queue *q, uint64_t id)
 static enum status retry_one(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = true;
-	return queue_active_find(q, p->id) ? ST_OK : due_now(q, p->id);
+	return queue_active_find(q, p->id) ? ST_OK : due_now(q, p->id, 0);
 }
 
 /* All: but not what its sender wants held back. */
 static enum status retry_any(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = p->held || p->entered <= queue_now(q);
-	return *ret_did ? retry_one(q, p, ret_did) : ST_OK;
+	if (!*ret_did || queue_active_find(q, p->id))
+		return ST_OK;
+	return due_now(q, p->id, p->entered);
 }
 
+/* A quarantine ends, not the time that the sender chose. */
 static enum status release_one(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = p->held;
-	return p->held ? due_now(q, p->id) : ST_OK;
+	return p->held ? due_now(q, p->id, p->entered) : ST_OK;
 }
 
 static void due_end(struct queue *q, const struct picked *p, bool ok)
@@ -127,7 +133,7 @@ static void due_end(struct queue *q, const struct picked *p, bool ok)
 	if (!ok)
 		return;
 	atomic_fetch_sub(&q->held, p->held);
-	q->priorities = UINT32_MAX;
+	q->priorities = UINT32_MAX; /* held ones were not counted */
 	q->next_due = MIN(q->next_due, queue_now(q));
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "guard/guard_settings.h"
 #include "ipc/ipc_codec.h"
 
 enum config_listener { /* the kinds of listener; order of listen_names in config.c */
@@ -46,8 +47,8 @@ struct config {
 	uint32_t               milter_default;           /* enum filter_default */
 	uint64_t               trace_octets;
 	uint32_t               trace_keep_s;
+	struct guard_settings  guard;         /* `trusted` is smtp.trusted */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
-	struct str             trusted;       /* smtp: addresses and networks, wire/address/cidr.h */
 	struct str             proxy;         /* smtp: names of listeners */
 	bool                   landlock;
 	uint32_t               landlock_max;

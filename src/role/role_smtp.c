@@ -41,7 +41,7 @@ static const struct smtp_settings *settings_of(struct role *r)
 		s->milters = &filters->milters;
 	if (filters->policies.count > 0)
 		s->policies = &filters->policies;
-	CHECK(cidr_list_parse(r->config->trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
+	CHECK(cidr_list_parse(r->config->guard.trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
 	return s;
 }
 

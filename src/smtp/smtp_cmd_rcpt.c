@@ -46,7 +46,7 @@ static enum status ask(struct smtp_session *s, struct str address, struct arena 
 		.account = s->account,
 		.size = s->tx.declared_octets,
 		.first = s->tx.rcpt_count == 0,
-		.exempt = (s->trusted && !s->xclient) || s->env->kind == SMTP_KIND_LMTP,
+		.exempt = smtp_guard_exempt(s),
 	};
 
 	return s->env->ask->rcpt(s->env->ask_ctx, &request, a, ret);
@@ -75,25 +75,35 @@ static const struct smtp_reply *kind_check(const struct smtp_session *s, const s
 	case AUTH_RCPT_CLOSED: return &closed;
 	case AUTH_RCPT_FULL: return &full;
 	case AUTH_RCPT_REFUSED: return &refused;
-	case AUTH_RCPT_PROBE:
-	case AUTH_RCPT_LATER: break;
+	case AUTH_RCPT_LATER:
+	case AUTH_RCPT_PROBE: break;
 	}
 	return &later;
 }
 
-/* The reply, and how long it is held back. It is `own`, with its texts in `a`, or lives for ever. */
-static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a, struct smtp_reply *own,
-						unsigned *ret_delay_ms)
+/* What is said, and how. It lives as long as the arena given to recipient_check. */
+struct outcome {
+	const struct smtp_reply *reply;
+	struct smtp_reply        own;      /* auth's words */
+	const char              *reason;   /* one word for the log */
+	unsigned                 delay_ms; /* the reply is held back */
+};
+
+static void recipient_check(struct smtp_session *s, struct str address, struct arena *a, struct outcome *ret)
 {
 	struct auth_rcpt_reply   r;
-	const struct smtp_reply *refusal;
+	const struct smtp_reply *refusal = &later;
 
-	*ret_delay_ms = 0;
-	if (ask(s, address, a, &r) != ST_OK)
-		return &later;
-	*ret_delay_ms = r.delay_ms;
-	refusal = own_words(&r, a, own) ? own : kind_check(s, &r);
-	return refusal ? refusal : &reply_of[SMTP_RCPT_OK];
+	*ret = (struct outcome){ 0 };
+	if (ask(s, address, a, &r) == ST_OK) {
+		ret->delay_ms = r.delay_ms;
+		refusal = own_words(&r, a, &ret->own) ? &ret->own : kind_check(s, &r);
+		if (refusal == &ret->own && r.reason.n > 0)
+			ret->reason = arena_cstr(a, r.reason);
+	}
+	ret->reply = refusal ? refusal : &reply_of[SMTP_RCPT_OK];
+	if (!ret->reason)
+		ret->reason = ret->reply->enhanced;
 }
 
 /* "<Postmaster>" must exist (RFC 5321 §4.5.1): at the domain of the setting, or, a server's name being no mail domain as a rule,
@@ -144,12 +154,12 @@ static enum smtp_rcpt_err parse(struct smtp_session *s, struct str arg, struct s
 	return err;
 }
 
-static void log_refusal(struct smtp_session *s, struct str to, const struct smtp_reply *r)
+static void log_refusal(struct smtp_session *s, struct str to, const struct outcome *o)
 {
-	metric_add(r->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
+	metric_add(o->reply->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
 	log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("from", s->tx.from),
-		 LOG_STR("rcpt", to), LOG_C("reason", r->enhanced));
-	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, r, STR_NONE);
+		 LOG_STR("rcpt", to), LOG_C("reason", o->reason));
+	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, o->reply, STR_NONE);
 }
 
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
@@ -158,9 +168,8 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 	struct smtp_rcpt         r;
 	struct address_canon     to;
 	struct queue_rcpt        rcpt;
-	struct smtp_reply        own;
-	const struct smtp_reply *reply, *filtered;
-	unsigned                 delay_ms = 0;
+	struct outcome           o;
+	const struct smtp_reply *filtered;
 	enum smtp_rcpt_err       err;
 
 	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
@@ -171,19 +180,22 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 	rcpt = (struct queue_rcpt){ address_text(&to), r.notify, orcpt_of(s, &r, a) };
 	if (s->tx.rcpt_count >= s->set->rcpts || s->tx.rcpt_octets + rcpt.address.n + rcpt.orcpt.n > LIMIT_RCPTS_OCTETS)
 		return smtp_answer(s, &too_many);
-	reply = s->env->kind == SMTP_KIND_REINJECT ? &reply_of[SMTP_RCPT_OK] /* was checked before the filter */
-						   : recipient_check(s, rcpt.address, a, &own, &delay_ms);
-	filtered = reply->code < 400 ? smtp_filter_rcpt(s, arg, rcpt.address) : NULL;
-	reply = filtered ? filtered : reply;
-	if (reply->code >= 400) {
-		log_refusal(s, rcpt.address, reply);
-		if (reply->code == 421) /* RFC 5321 §4.2.1: with these words the connection is closed */
-			return smtp_end(s, reply, "recipient refused with 421");
+	if (s->env->kind == SMTP_KIND_REINJECT) /* was checked before the filter */
+		o = (struct outcome){ .reply = &reply_of[SMTP_RCPT_OK] };
+	else
+		recipient_check(s, rcpt.address, a, &o);
+	filtered = o.reply->code < 400 ? smtp_filter_rcpt(s, arg, rcpt.address) : NULL;
+	if (filtered)
+		o = (struct outcome){ .reply = filtered, .reason = filtered->enhanced, .delay_ms = o.delay_ms };
+	if (o.reply->code >= 400) {
+		log_refusal(s, rcpt.address, &o);
+		if (o.reply->code == 421) /* RFC 5321 §4.2.1: with these words the connection is closed */
+			return smtp_end(s, o.reply, "refused at RCPT");
 	} else {
 		metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
 		smtp_tx_add_rcpt(&s->tx, &rcpt);
 		if (s->state == SMTP_STATE_MAIL)
 			smtp_enter(s, SMTP_STATE_RCPT);
 	}
-	return smtp_answer_later(s, reply, str_of(reply->text), delay_ms);
+	return smtp_answer_later(s, o.reply, str_of(o.reply->text), o.delay_ms);
 }

@@ -21,6 +21,7 @@ enum smtp_next smtp_cmd_xclient(struct smtp_session *s, struct str arg)
 	if (!smtp_xclient_parse(arg, &x))
 		return smtp_answer(s, &bad);
 	CHECK(str_to_c(str_of(s->info->peer), via, sizeof(via)));
+	smtp_guard_note(s, true); /* of the proxy */
 	s->xclient = true;
 	if ((x.known & SMTP_XCLIENT_ADDR) && !net_peer_set(s->conn, x.address, x.port))
 		return smtp_end(s, &too_many, "too many connections");
@@ -29,5 +30,5 @@ enum smtp_next smtp_cmd_xclient(struct smtp_session *s, struct str arg)
 	buf_clear(&s->hello);
 	s->esmtp = false;
 	smtp_enter(s, SMTP_STATE_NEW);
-	return smtp_greet(s);
+	return smtp_guard_begin(s); /* is the client welcome? */
 }

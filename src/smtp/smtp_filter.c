@@ -76,11 +76,11 @@ enum status smtp_filter_connect(struct smtp_session *s, enum remote_purpose purp
 {
 	const struct smtp_ask              *ask = s->env->ask;
 	const struct remote_connect_request q = { purpose, index, filter_check(conf) };
-	enum status                         st = ask->connect(s->env->ask_ctx, &q, ret_fd);
+	enum status                         st = ask->filter(s->env->ask_ctx, &q, ret_fd);
 
 	for (unsigned i = 0; i < RELOAD_TRIES && st == ST_NOT_FOUND; i++) {
 		ask->pause(s->env->ask_ctx, RELOAD_WAIT_MS);
-		st = ask->connect(s->env->ask_ctx, &q, ret_fd);
+		st = ask->filter(s->env->ask_ctx, &q, ret_fd);
 	}
 	return st;
 }

@@ -64,8 +64,10 @@ void smtp_write_line(struct smtp_session *s, unsigned code, const char *enhanced
 
 enum smtp_next smtp_end(struct smtp_session *s, const struct smtp_reply *r, const char *why)
 {
-	if (r)
+	if (r) {
 		smtp_write_line(s, r->code, r->enhanced, str_of(r->text), true);
+		smtp_guard_error(s, r->code);
+	}
 	s->done = true;
 	s->ending = why;
 	return SMTP_NEXT_CLOSE;
@@ -88,6 +90,7 @@ enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply 
 	if (is_error(r->code) && ++s->errors > LIMIT_SMTP_ERRORS)
 		return smtp_end(s, &too_many, "too many errors");
 	smtp_write_line(s, r->code, r->enhanced, text, true);
+	smtp_guard_error(s, r->code);
 	return SMTP_NEXT_LINE;
 }
 
@@ -193,10 +196,12 @@ enum smtp_next smtp_greet(struct smtp_session *s)
 	bool                           lmtp = s->env->kind == SMTP_KIND_LMTP;
 
 	/* RFC 5321 §3.1: the client waits. In clear only: on an implicit-TLS listener it has waited for the handshake. */
-	if (!s->info->tls && net_input_arrived(s->conn))
+	if (!s->info->tls && net_input_arrived(s->conn)) {
+		s->guard.early = true;
 		return smtp_end(s, &early, "talked before the greeting");
+	}
 	/* What comes by LMTP is taken as it is, without the checks that strangers get. */
-	if (lmtp && !s->info->loopback && (!s->trusted || s->xclient))
+	if (lmtp && !s->info->loopback && !s->trusted)
 		return smtp_end(s, &stranger, "not trusted");
 	metric_add(METRIC_SMTP_TLS, s->info->tls);
 	smtp_trace_connected(s);
@@ -221,10 +226,12 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 
 	if (enough)
 		return smtp_end(s, enough, "patience");
+	if (s->guard.stage != SMTP_GUARD_OPEN)
+		return smtp_guard_event(s, ev->kind);
 	if (s->hold)
 		return smtp_hold_event(s, ev->kind);
 	switch (ev->kind) {
-	case NET_EV_START: return smtp_greet(s);
+	case NET_EV_START: return smtp_guard_begin(s);
 	case NET_EV_LINE:
 		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, ev->line, false) : command(s, ev->line);
 	case NET_EV_LONG:
@@ -280,7 +287,7 @@ static struct net_want handle(void *session, const struct net_ev *ev)
 		break;
 	case SMTP_NEXT_WAKE: /* a question to queue has a deadline of its own */
 		want.kind = NET_WANT_WAKE;
-		want.timeout_ms = s->hold ? smtp_hold_ms(s) : 0;
+		want.timeout_ms = s->hold ? smtp_hold_ms(s) : smtp_guard_ms(s);
 		break;
 	case SMTP_NEXT_TLS: want.kind = NET_WANT_TLS; break;
 	case SMTP_NEXT_CLOSE: want.kind = NET_WANT_CLOSE; break;
@@ -317,6 +324,8 @@ static void close_session(void *session)
 		 LOG_U64("refused", s->refused), LOG_U64("errors", s->errors), LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
 	smtp_trace_ended(s);
+	smtp_guard_note(s, true);
+	smtp_guard_drop(s);
 	smtp_hold_drop(s);
 	smtp_tx_reset(s);
 	smtp_filter_close(s);

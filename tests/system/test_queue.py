@@ -140,7 +140,8 @@ def test_local_and_lists():
         assert [m[0] for m in got.pop("list@demo.test")] == ["expanded"]
         assert [m[0] for m in got.pop("one@demo.test")] == ["expanded"]  # its only target had the message by the other recipient
         assert got == {}
-        assert [m["Subject"] for m in inbox(server, "bob@demo.test")] == ["local", "one", "list", "never"]
+        subjects = [m["Subject"] for m in inbox(server, "bob@demo.test")]
+        assert sorted(s for s in subjects if not s.startswith("Hello from")) == ["list", "local", "never", "one"]
 
 
 def test_no_report_without_sender():

@@ -51,6 +51,14 @@ class Configured(Server):
             f.write(text)
 
 
+def await_log(server, pattern):
+    """The log is written by another process, a moment later."""
+    until = time.monotonic() + 20
+    while not re.search(pattern, server.log_text()):
+        assert time.monotonic() < until, pattern
+        time.sleep(0.05)
+
+
 def received(server, subject, user=BOB):
     """The first Received field of a message that arrived."""
     with Imap(server, 993, user=user) as c:
@@ -241,7 +249,7 @@ def test_xclient(trusting, server):
         c.ok("RSET")
         assert c.message("x@elsewhere.example", BOB, message("xclient-1"))[0] == 250
     assert "from client.example ([198.51.100.9]) by" in received(trusting, "xclient-1")
-    assert re.search(r'msg="session ended" .*peer=198\.51\.100\.9', trusting.log_text())
+    await_log(trusting, r'msg="session ended" .*peer=198\.51\.100\.9')
     with smtp(server, 25) as c:
         assert "XCLIENT" not in c.ok("EHLO peer.example")
         assert c.do("XCLIENT ADDR=198.51.100.9")[0] == 502
@@ -335,7 +343,7 @@ def test_proxy_before_tls(balanced):
     c.ok("EHLO client.example")
     assert c.login(ALICE)[0] == 235
     c.close()
-    assert re.search(r'msg="signed in" .*peer=198\.51\.100\.77', balanced.log_text())
+    await_log(balanced, r'msg="signed in" .*peer=198\.51\.100\.77')
 
 
 def test_proxy_is_demanded(balanced):

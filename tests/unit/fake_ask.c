@@ -47,6 +47,10 @@ static enum status rcpt(void *ctx, const struct auth_rcpt_request *request, stru
 		ret->delay_ms = 1000;
 		return ST_OK;
 	}
+	if (str_ieq(address, STR("stuck@demo.test"))) {
+		ret->delay_ms = 3600 * 1000;
+		return ST_OK;
+	}
 	if (str_iends(address, STR("@relay.test"))) {
 		ret->kind = AUTH_RCPT_RELAY;
 		return ST_OK;
@@ -249,7 +253,7 @@ const struct smtp_ask fake_ask = {
 	.submit = submit,
 	.known = known,
 	.spool = spool,
-	.connect = connect_filter,
+	.filter = connect_filter,
 	.flush = flush,
 	.trace = trace,
 	.now_ms = now_ms,

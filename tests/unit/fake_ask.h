@@ -2,7 +2,7 @@
  *
  * Directory: demo.test with alice (account 1) and bob (2), password "password"; closed@demo.test is closed, down@demo.test gives
  * ST_TEMP; relay.test is a domain that is relayed, refused@demo.test is refused in auth's own words (fake_ask.words), slow@demo.test
- * is accepted after a second; other names at demo.test are unknown, other domains foreign. Sign-in: user busy@demo.test gives ST_BUSY,
+ * is accepted after a second, stuck@demo.test after an hour (or as long as the session holds a reply back); other names at demo.test are unknown, other domains foreign. Sign-in: user busy@demo.test gives ST_BUSY,
  * limit@demo.test ST_LIMIT. Each account may send as itself.
  */
 #ifndef FAKE_ASK_H

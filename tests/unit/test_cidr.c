@@ -67,7 +67,7 @@ static void test_list(void **state)
 	struct buf       many;
 
 	(void)state;
-	assert_true(cidr_list_parse(STR(" 192.0.2.0/24,198.51.100.5\t 2001:db8::/32 ,, 10.0.0.0/9 "), a, &list, &bad));
+	assert_true(cidr_list_parse(STR(" 192.0.2.0/24,198.51.100.5\t 2001:db8::/32 , 10.0.0.0/9 "), a, &list, &bad));
 	assert_int_equal(list.count, 4);
 	for (size_t i = 0; i < LEN(rows); i++) {
 		if (cidr_list_has(&list, str_of(rows[i].address)) != rows[i].inside)
@@ -76,6 +76,8 @@ static void test_list(void **state)
 	}
 	assert_false(cidr_list_parse(STR("192.0.2.0/24 bad/8 ::1"), a, &list, &bad));
 	assert_str(bad, STR("bad/8"));
+	assert_false(cidr_list_parse(STR("::1,,::2"), a, &list, &bad));
+	assert_false(cidr_list_parse(STR(",::1"), a, &list, &bad));
 	assert_true(cidr_list_parse(STR(""), a, &list, &bad));
 	assert_int_equal(list.count, 0);
 	assert_false(cidr_list_has(&list, STR("127.0.0.1")));

@@ -128,6 +128,17 @@ static void test_held_back(void **state)
 	id = rig_submit(r, "ann@demo.test", "bob@demo.test", MAIL);
 	assert_int_equal(queue_retry(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
 	rig_settle(r);
+	assert_int_equal(rig_show(r, id).begins_ms, 0);
+	assert_true(rig_resolve(r, "5"));
+	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));
+	/* A quarantine that ends does not end it. */
+	rig_wants.flags = QUEUE_FLAG_HOLD;
+	id = rig_submit(r, "ann@demo.test", "bob@demo.test", MAIL);
+	assert_int_equal(queue_release(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	rig_settle(r);
+	assert_int_equal(fake_ipc_waiting(), 0);
+	assert_true(str_starts(rig_show(r, id).entry.reason, STR("Held back until")));
+	rig_pass(r, 2 * HOUR);
 	assert_true(rig_resolve(r, "5"));
 	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));
 	rig_free(&r);

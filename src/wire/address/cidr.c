@@ -58,43 +58,45 @@ bool cidr_parse(struct str text, struct cidr *ret)
 	return true;
 }
 
-static bool separator(char c)
-{
-	return ascii_is_wsp(c) || c == ',';
-}
-
+/* Up to a separator, and one separator behind it. */
 static struct str word_take(struct str *text)
 {
 	struct str word;
 	size_t     n = 0;
 
-	while (text->n > 0 && separator(text->p[0]))
-		*text = str_from(*text, 1);
-	while (n < text->n && !separator(text->p[n]))
+	while (n < text->n && text->p[n] != ',' && !ascii_is_wsp(text->p[n]))
 		n++;
 	word = str_first(*text, n);
-	*text = str_from(*text, n);
+	*text = str_trim(str_from(*text, n));
+	if (str_skip_char(text, ','))
+		*text = str_trim(*text);
 	return word;
+}
+
+bool cidr_array_parse(struct str text, struct cidr *items, size_t cap, size_t *ret_count, struct str *ret_bad)
+{
+	text = str_trim(text);
+	for (*ret_count = 0; text.n > 0; ++*ret_count) {
+		*ret_bad = word_take(&text);
+		if (*ret_count == cap || !cidr_parse(*ret_bad, &items[*ret_count]))
+			return false;
+	}
+	return true;
 }
 
 bool cidr_list_parse(struct str text, struct arena *a, struct cidr_list *ret, struct str *ret_bad)
 {
-	struct cidr_list list = { 0 };
-	struct str       rest = text, word;
+	struct cidr_list list = { .items = ARENA_ARRAY(a, struct cidr, LIMIT_CIDRS) };
 
-	while ((word = word_take(&rest)).n > 0)
-		list.count++;
-	*ret_bad = text;
-	if (list.count > LIMIT_CIDRS)
+	if (!cidr_array_parse(text, list.items, LIMIT_CIDRS, &list.count, ret_bad))
 		return false;
-	list.items = ARENA_ARRAY(a, struct cidr, MAX(list.count, 1u));
-	for (size_t i = 0; i < list.count; i++) {
-		*ret_bad = word_take(&text);
-		if (!cidr_parse(*ret_bad, &list.items[i]))
-			return false;
-	}
 	*ret = list;
 	return true;
+}
+
+bool cidr_has(const struct cidr *c, const uint8_t octets[16])
+{
+	return same_prefix(octets, c->octets, c->bits);
 }
 
 bool cidr_list_has(const struct cidr_list *list, struct str address)
@@ -105,7 +107,7 @@ bool cidr_list_has(const struct cidr_list *list, struct str address)
 	if (list->count == 0 || !address_octets(address, octets, &width))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
-		if (same_prefix(octets, list->items[i].octets, list->items[i].bits))
+		if (cidr_has(&list->items[i], octets))
 			return true;
 	return false;
 }
