@@ -58,7 +58,7 @@ def test_steps_that_are_left_out():
                steps=0x80 | 0x1000 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x40000 | 0x80000 | 0x100000)
     with served(m, n) as s:
         assert s.send()[0] == 250
-        assert m.stages() == ["eom"] and m.macro(b"j") == b"mx.here.test"
+        assert m.stages()[:1] == ["eom"] and set(m.stages()) <= {"eom", "quit"} and m.macro(b"j") == b"mx.here.test"
         assert n.stages()[:6] == ["connect", "helo", "mail", "rcpt", "data", "header"]
         assert n.told("header")[2] == b"Subject\0 hello\0"  # with the blank
 
