@@ -128,6 +128,25 @@
 #define LIMIT_SUBMIT_RATE        ((unsigned)1000) /* messages a minute of one user other than root */
 #define LIMIT_SUBMIT_USERS       ((size_t)1024)   /* users whose rate is remembered */
 #define LIMIT_SUBMIT_IDLE_S      ((unsigned)60)   /* a connection that says nothing for so long is closed */
+/* Filters: milters and policy servers */
+#define LIMIT_MILTERS          ((unsigned)8)      /* configured */
+#define LIMIT_POLICIES         ((unsigned)8)      /* configured */
+#define LIMIT_FILTER_SETTING   ((size_t)2000)     /* the text of such a setting */
+#define LIMIT_FILTER_THREADS   ((unsigned)1000)   /* sessions of one process that wait for a filter; others get 451 */
+#define LIMIT_FILTER_MS        ((unsigned)3600 * 1000) /* largest time a filter can be given */
+#define LIMIT_FILTER_FAILURES  ((unsigned)3)      /* of one filter in one session, then it is not tried again there */
+#define LIMIT_MILTER_PACKET    ((size_t)1 * MIB)  /* from a filter; libmilter's own limit is 64 KiB */
+#define LIMIT_MILTER_ANSWERS   ((unsigned)50000)  /* packets in answer to one command: a body of 1 GiB in 64 KiB pieces, three times */
+#define LIMIT_MILTER_EDITS     ((size_t)1000)     /* changes of header and envelope in one message */
+#define LIMIT_MILTER_EDITS_OCTETS ((size_t)1 * MIB) /* of their texts */
+#define LIMIT_MILTER_FIELD     ((size_t)64 * KIB) /* value of an added header field */
+#define LIMIT_MILTER_FIELD_NAME ((size_t)128)
+#define LIMIT_MILTER_NAMES     ((size_t)2 * KIB)  /* macro names that a filter lists for one stage */
+#define LIMIT_MILTER_REPLY     ((size_t)4 * KIB)  /* reply text and quarantine reason */
+#define LIMIT_FILTER_GROWTH    ((uint64_t)2 * MIB) /* a message may be so much larger behind the filters than message_size */
+#define LIMIT_POLICY_VALUE     ((size_t)1024)     /* of an attribute in a question to a policy server; the rest is cut */
+#define LIMIT_POLICY_ANSWER    ((size_t)4 * KIB)  /* of a policy server, up to the empty line */
+#define LIMIT_POLICY_PREPEND   ((size_t)2 * KIB)  /* header fields that policy servers add to one message */
 
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)

@@ -53,6 +53,10 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_GUARD_REFUSED_GREYLIST] = COUNTER("auth", "guard_refused", "reason=\"greylist\"", NULL),
 	[METRIC_GUARD_REFUSED_DNSBL] = COUNTER("auth", "guard_refused", "reason=\"dnsbl\"", NULL),
 	[METRIC_GUARD_ALARMS] = COUNTER("auth", "guard_alarms", NULL, "Accounts that met an outbound limit, once per window."),
+	[METRIC_SMTP_MILTER_FAILURES] = COUNTER("smtp", "smtp_filter_failures", "kind=\"milter\"", "Filters that hung, died or broke their protocol."),
+	[METRIC_SMTP_POLICY_FAILURES] = COUNTER("smtp", "smtp_filter_failures", "kind=\"policy\"", NULL),
+	[METRIC_SMTP_FILTERS_FULL] = COUNTER("smtp", "smtp_filters_full", NULL, "Commands deferred because too many sessions wait for filters."),
+	[METRIC_SMTP_MESSAGES_DISCARDED] = COUNTER("smtp", "smtp_messages_discarded", NULL, "Messages that a filter had answered 250 and forgotten."),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

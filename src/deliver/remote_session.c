@@ -1,13 +1,12 @@
 /* deliver/remote_session.c - the diagram is in remote_session.h. */
 #include "deliver/remote_session.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "deliver/remote_connect.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
@@ -137,45 +136,10 @@ struct remote_outcome remote_session_failure(struct remote_session *s)
 
 /* ---- connection ---- */
 
-static enum status wait_connected(int fd, unsigned timeout_ms, int *ret_errno)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	int64_t       end = clock_mono_ms() + timeout_ms, left;
-	socklen_t     n = sizeof(*ret_errno);
-	int           got;
-
-	do {
-		left = end - clock_mono_ms(); /* MAX asks the clock twice, and poll waits for ever below zero */
-		got = poll(&p, 1, (int)MAX(left, (int64_t)0));
-	} while (got < 0 && errno == EINTR);
-	if (got == 0) {
-		*ret_errno = ETIMEDOUT;
-		return ST_TEMP;
-	}
-	if (got < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, ret_errno, &n) != 0)
-		*ret_errno = errno;
-	return *ret_errno == 0 ? ST_OK : ST_TEMP;
-}
-
-/* A connected socket that does not block, or -1. */
-static int connect_to(const struct remote_target *t, unsigned timeout_ms, int *ret_errno)
-{
-	int fd = socket(t->address.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-
-	*ret_errno = 0;
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&t->address.sa, t->address.sa_n) == 0)
-		return fd;
-	*ret_errno = errno;
-	if (fd >= 0 && *ret_errno == EINPROGRESS && wait_connected(fd, timeout_ms, ret_errno) == ST_OK)
-		return fd;
-	fd_close(&fd);
-	return -1;
-}
-
 static bool session_connect(struct remote_session *s, const struct remote_target *t, struct remote_outcome *ret_why)
 {
 	const int on = 1;
-	int       err, fd = connect_to(t, remote_session_timeout(s, s->remote->settings.timeouts.connect_ms), &err);
+	int       err, fd = remote_connect(t, remote_session_timeout(s, s->remote->settings.timeouts.connect_ms), &err);
 
 	s->host = arena_printf(s->arena, "%.*s [%s]:%u", STR_FMT(t->host), t->address.text, t->port);
 	if (fd < 0) {

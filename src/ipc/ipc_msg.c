@@ -501,6 +501,14 @@ static const struct ipc_field remote_probe_reply[] = {
 	IPC_ENUM(struct remote_probe_reply, result, REMOTE_PROBE_LAST),
 	IPC_STR(struct remote_probe_reply, answer, LIMIT_REASON),
 };
+static const struct ipc_field remote_connect_request[] = {
+	IPC_ENUM(struct remote_connect_request, purpose, REMOTE_CONNECT_LAST),
+	IPC_U32(struct remote_connect_request, index),
+	IPC_U64(struct remote_connect_request, check),
+};
+static const struct ipc_field remote_connect_reply[] = {
+	IPC_FD(struct remote_connect_reply, fd),
+};
 
 /* ---- dns, control ---- */
 
@@ -799,4 +807,6 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	LOCAL(IPC_CONTROL_SUBMIT_DATA, "control_submit_data", 60 * SECONDS, SHAPE(control_submit_data_request), SHAPE(control_submit_end_reply)),
 	LOCAL(IPC_CONTROL_SUBMIT_END, "control_submit_end", 2 * MINUTES, EMPTY, SHAPE(control_submit_end_reply)),
 #undef LOCAL
+	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
+	    SHAPE(remote_connect_reply)),
 };

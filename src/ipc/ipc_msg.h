@@ -94,6 +94,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_CONTROL_SUBMIT_BEGIN,
 	IPC_CONTROL_SUBMIT_DATA,
 	IPC_CONTROL_SUBMIT_END,
+	/* remote: a connection to a filter, for those who may make none */
+	IPC_REMOTE_CONNECT,
 	IPC_MSG_COUNT,
 };
 

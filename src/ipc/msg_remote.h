@@ -1,4 +1,4 @@
-/* ipc/msg_remote.h - what remote is asked: send a message to one next hop.
+/* ipc/msg_remote.h - what remote is asked: send a message to one next hop, connect to a filter.
  */
 #ifndef IPC_MSG_REMOTE_H
 #define IPC_MSG_REMOTE_H
@@ -62,6 +62,19 @@ struct remote_probe_request {
 struct remote_probe_reply {
 	enum remote_probe result;
 	struct str        answer; /* the peer's words, or why there are none */
+};
+
+/* IPC_REMOTE_CONNECT: a connected socket to a filter. smtp can make none, and names no address: it says which entry of which setting it
+ * means, remote looks it up in its own configuration. ST_NOT_FOUND: there is no such entry with this check (a reload came between);
+ * ST_TEMP: it cannot be reached. */
+enum remote_purpose { REMOTE_CONNECT_MILTER, REMOTE_CONNECT_POLICY, REMOTE_CONNECT_LAST = REMOTE_CONNECT_POLICY };
+struct remote_connect_request {
+	enum remote_purpose purpose;
+	uint32_t            index;
+	uint64_t            check; /* filter_check() of the entry */
+};
+struct remote_connect_reply {
+	int fd; /* does not block */
 };
 
 #endif

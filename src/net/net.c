@@ -143,6 +143,20 @@ void net_run(struct net *net)
 
 /* ---- accepting ---- */
 
+static void local_inet(struct net_info *info, const struct sockaddr_storage *local)
+{
+	const struct sockaddr_in  *v4 = (const void *)local;
+	const struct sockaddr_in6 *v6 = (const void *)local;
+
+	info->local_port = ntohs(local->ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
+	if (local->ss_family == AF_INET)
+		inet_ntop(AF_INET, &v4->sin_addr, info->local, sizeof(info->local));
+	else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], info->local, sizeof(info->local));
+	else
+		inet_ntop(AF_INET6, &v6->sin6_addr, info->local, sizeof(info->local));
+}
+
 static void conn_info(struct net *net, int fd, const struct sockaddr_storage *peer, struct net_info *info)
 {
 	struct sockaddr_storage local = { 0 };
@@ -158,8 +172,7 @@ static void conn_info(struct net *net, int fd, const struct sockaddr_storage *pe
 	}
 	net_peer_inet(info, peer);
 	if (getsockname(fd, (struct sockaddr *)&local, &n) == 0)
-		info->local_port = ntohs(local.ss_family == AF_INET ? ((struct sockaddr_in *)(void *)&local)->sin_port
-								    : ((struct sockaddr_in6 *)(void *)&local)->sin6_port);
+		local_inet(info, &local);
 }
 
 static void tcp_options(int fd)

@@ -130,6 +130,7 @@ bool net_input_arrived(struct net_conn *c);
 struct net_info {
 	char        peer[64];      /* address as text, no port; "::ffff:" mapped ones as IPv4 */
 	unsigned    peer_port, local_port;
+	char        local[46];      /* our own address, as text */
 	char        id[24];        /* session id for the log, unique */
 	bool        tls;
 	const char *tls_version, *tls_cipher; /* NULL in clear */

@@ -11,13 +11,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "guard/guard.h"
+#include "role/config_filter.h"
 #include "wire/address/cidr.h"
 
 #define PATH_LIMIT ((size_t)4000)
 
 const char *const config_listener_names[LISTEN_KINDS] = {
 	[LISTEN_SMTP] = "smtp", [LISTEN_SUBMISSION] = "submission", [LISTEN_SUBMISSIONS] = "submissions",
-	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps", [LISTEN_LMTP] = "lmtp",
+	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps", [LISTEN_LMTP] = "lmtp", [LISTEN_REINJECT] = "reinject",
 };
 static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}", "{}" };
 
@@ -26,6 +27,7 @@ static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:5
 enum kind { TEXT, NUMBER, SIZE, SECONDS, SWITCH, WORD };
 
 static const char *const level_words[] = { "debug", "info", "warn", "error", NULL };
+static const char *const filter_default_words[] = { "accept", "tempfail", "reject", "quarantine", NULL }; /* enum filter_default */
 static const char *const format_words[] = { "logfmt", "json", NULL };
 
 /* One row per setting outside `listen`: section ("" for top level), name, kind, place, default, bounds. */
@@ -56,6 +58,10 @@ static const struct setting {
 	{ "smtp", "proxy", TEXT, AT(proxy), "", 0, 100, NULL, "listeners behind a PROXY-protocol balancer, as \"smtp submission submissions lmtp\"" },
 	{ "smtp", "strict_header", SWITCH, AT(strict_header), "true", 0, 1, NULL, "refuse messages of strangers without exactly one valid From field" },
 	{ "submit", "domain", TEXT, AT(submit_domain), "", 0, LIMIT_DOMAIN, NULL, "domain of addresses without one, from local programs; \"\": the host's" },
+	{ "filter", "milters", TEXT, AT(milters), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [default=.. timeout=.. content=.. total=.. listeners=..], ..." },
+	{ "filter", "milter_default", WORD, AT(milter_default), "tempfail", 0, 0, filter_default_words, "when a milter fails: accept, tempfail, reject, quarantine" },
+	{ "filter", "policy", TEXT, AT(policy), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [stages=rcpt+data+end default=.. timeout=..], ..." },
+	{ "filter", "content", TEXT, AT(content), "", 0, LIMIT_DOMAIN, NULL, "smtp:HOST:PORT or lmtp:HOST:PORT; what it takes comes back to listen.reinject" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
@@ -137,6 +143,10 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, delay_warning_s),
 	IPC_STR(struct config, tls_authorities, PATH_LIMIT),
 	IPC_U32(struct config, retention_s),
+	IPC_STR(struct config, milters, LIMIT_FILTER_SETTING),
+	IPC_U32(struct config, milter_default),
+	IPC_STR(struct config, policy, LIMIT_FILTER_SETTING),
+	IPC_STR(struct config, content, LIMIT_DOMAIN),
 	IPC_U64(struct config, trace_octets),
 	IPC_U32(struct config, trace_keep_s),
 	IPC_BOOL(struct config, normalise_eol),
@@ -342,8 +352,10 @@ static size_t section_options(const char *section, cfg_opt_t *ret)
 	size_t n = 0;
 
 	for (size_t i = 0; i < LEN(settings); i++)
-		if (strcmp(settings[i].section, section) == 0)
-			ret[n++] = (cfg_opt_t)CFG_STR(settings[i].name, settings[i].fallback, CFGF_NONE);
+		if (strcmp(settings[i].section, section) == 0) {
+			ret[n] = (cfg_opt_t)CFG_STR(settings[i].name, settings[i].fallback, CFGF_NONE);
+			ret[n++].validcb = strcmp(section, "filter") == 0 ? config_filter_validate : NULL;
+		}
 	return n;
 }
 
@@ -392,7 +404,8 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
-	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "submit", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log", "guard" };
+	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "submit", "filter", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log",
+						"guard" };
 	cfg_opt_t  inner[LEN(sections)][LEN(settings) + 1], listen[LISTEN_KINDS + 1], top[LEN(settings) + LEN(sections) + 2];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;
@@ -520,6 +533,7 @@ enum status config_check(const struct config *c, struct buf *errors)
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
 	(void)guard_settings_check(&c->guard, errors); /* what it adds to `errors` counts */
+	config_filter_check(c, errors);
 	return errors->n == before ? ST_OK : ST_INVALID;
 }
 

@@ -18,6 +18,7 @@ enum config_listener { /* the kinds of listener; order of listen_names in config
 	LISTEN_IMAP,
 	LISTEN_IMAPS,
 	LISTEN_LMTP,
+	LISTEN_REINJECT, /* what the content filter gives back: loopback only */
 	LISTEN_KINDS,
 };
 
@@ -45,6 +46,8 @@ struct config {
 	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
 	uint32_t               retention_s;   /* of removed accounts */
 	struct str             subaddress;    /* smtp: characters that separate a subaddress */
+	struct str             milters, policy, content; /* milter/filter_conf.h */
+	uint32_t               milter_default;           /* enum filter_default */
 	uint64_t               trace_octets;
 	uint32_t               trace_keep_s;
 	struct guard_settings  guard;         /* `trusted` is smtp.trusted */

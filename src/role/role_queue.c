@@ -2,6 +2,7 @@
 #include "base/metric.h"
 #include "db/db.h"
 #include "queue/queue.h"
+#include "role/config_filter.h"
 #include "role/role.h"
 #include "sys/sandbox.h"
 
@@ -20,6 +21,7 @@ static void reload(struct role *r)
 	queue_set_live(r->self, &(struct queue_live){
 		.hostname = c->hostname,
 		.relay = c->relay,
+		.filter = config_content_relay(c),
 		.retry_first_ms = (int64_t)c->retry_first_s * 1000,
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,

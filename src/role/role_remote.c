@@ -5,21 +5,30 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "deliver/remote.h"
+#include "deliver/remote_connect.h"
 #include "net/net_tls.h"
+#include "role/config_filter.h"
 #include "role/role.h"
 #include "sys/dir.h"
+#include "sys/fd.h"
 #include "sys/sandbox.h"
 
-#define THREADS 600u  /* deliveries at once; queue asks for fewer */
-#define BACKLOG 2000u
+#define THREADS          600u  /* deliveries at once; queue asks for fewer */
+#define BACKLOG          2000u
+#define PROBE_POOL       2u /* apart, so that probes and deliveries do not wait for each other */
+#define PROBE_THREADS    LIMIT_SMTP_PROBES
+#define CONNECT_POOL     3u
+#define CONNECTS         200u /* connections to filters that are being made */
+#define CONNECTS_WAITING 2000u
+#define CONNECT_MS       10000u
 
-#define PROBE_POOL    2u /* apart, so that probes and deliveries do not wait for each other */
-#define PROBE_THREADS LIMIT_SMTP_PROBES
 static bool trusts; /* read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
 	_Atomic(const struct remote *) now;
+	/* Sessions that began before a reload mean the filters of then. */
+	_Atomic(const struct config_filters *) filters, filters_before;
 };
 
 static void settings_take(struct role *r)
@@ -45,6 +54,8 @@ static void settings_take(struct role *r)
 		.timeouts = remote_timeouts_default,
 	};
 	atomic_store(&self->now, remote);
+	atomic_store(&self->filters_before, atomic_load(&self->filters));
+	atomic_store(&self->filters, config_filters_of(r->config, r->arena));
 }
 
 static void on_deliver(void *ctx, struct ipc_request *q)
@@ -61,9 +72,30 @@ static void on_probe(void *ctx, struct ipc_request *q)
 	remote_probe_handle((void *)(uintptr_t)atomic_load(&self->now), q);
 }
 
+static const struct filter_conf *filter_find(const struct config_filters *f, const struct remote_connect_request *q)
+{
+	return f ? config_filter_find(q->purpose == REMOTE_CONNECT_MILTER ? &f->milters : &f->policies, q->index, q->check) : NULL;
+}
+
+static void on_connect(void *ctx, struct ipc_request *q)
+{
+	struct remote_role                  *self = ctx;
+	const struct remote_connect_request *want = q->body;
+	const struct filter_conf            *f = filter_find(atomic_load(&self->filters), want);
+	struct remote_connect_reply          reply = { .fd = -1 };
+	enum status                          st = ST_NOT_FOUND;
+
+	f = f ? f : filter_find(atomic_load(&self->filters_before), want);
+	if (f)
+		st = remote_connect_host(atomic_load(&self->now), f->host, f->port, MIN(f->timeout_ms, CONNECT_MS), &reply.fd);
+	ipc_reply(q, st, &reply);
+	fd_close(&reply.fd);
+}
+
 static const struct ipc_row rows[] = {
 	{ IPC_REMOTE_DELIVER, on_deliver, 1 },
 	{ IPC_REMOTE_PROBE, on_probe, PROBE_POOL },
+	{ IPC_REMOTE_CONNECT, on_connect, CONNECT_POOL },
 };
 
 static bool prepare(struct role *r, const char **ret_why)
@@ -87,6 +119,7 @@ static bool start(struct role *r, const char **ret_why)
 	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
 	ipc_pool(r->ipc, PROBE_POOL, PROBE_THREADS, PROBE_THREADS);
+	ipc_pool(r->ipc, CONNECT_POOL, CONNECTS, CONNECTS_WAITING);
 	ipc_serve(r->ipc, rows, LEN(rows), r->self);
 	(void)ret_why;
 	return true;

@@ -1,5 +1,6 @@
 /* role/role_smtp.c - reception, submission and LMTP: talks to strangers, opens nothing. */
 #include "base/log.h"
+#include "role/config_filter.h"
 #include "role/role_net.h"
 #include "smtp/smtp.h"
 #include "smtp/smtp_ask.h"
@@ -8,7 +9,8 @@
 struct smtp_role {
 	struct net     *net;
 	struct net_tls *tls;
-	struct smtp_env envs[LISTEN_KINDS]; /* by enum config_listener */
+	_Atomic unsigned filtering;
+	struct smtp_env  envs[LISTEN_KINDS]; /* by enum config_listener */
 };
 
 static const struct {
@@ -19,12 +21,14 @@ static const struct {
 	{ LISTEN_SUBMISSION, SMTP_KIND_SUBMISSION },
 	{ LISTEN_SUBMISSIONS, SMTP_KIND_SUBMISSION },
 	{ LISTEN_LMTP, SMTP_KIND_LMTP },
+	{ LISTEN_REINJECT, SMTP_KIND_REINJECT },
 };
 
 static const struct smtp_settings *settings_of(struct role *r)
 {
-	struct smtp_settings *s = ARENA_NEW(r->arena, struct smtp_settings);
-	struct str            bad;
+	struct smtp_settings        *s = ARENA_NEW(r->arena, struct smtp_settings);
+	const struct config_filters *filters = config_filters_of(r->config, r->arena);
+	struct str                   bad;
 
 	smtp_settings_init(s);
 	s->hostname = r->config->hostname;
@@ -34,6 +38,11 @@ static const struct smtp_settings *settings_of(struct role *r)
 	s->scram = r->config->signin_scram;
 	s->client_certificates = r->config->tls_client_certificates;
 	s->normalise_eol = r->config->normalise_eol;
+	s->content_filter = r->config->content.n > 0;
+	if (filters->milters.count > 0)
+		s->milters = &filters->milters;
+	if (filters->policies.count > 0)
+		s->policies = &filters->policies;
 	CHECK(cidr_list_parse(r->config->guard.trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
 	s->strict_header = r->config->strict_header;
 	s->allow_no_from = r->config->lab;
@@ -64,7 +73,7 @@ static bool start(struct role *r, const char **ret_why)
 
 	s->net = role_net_new(r);
 	for (size_t i = 0; i < LEN(kinds); i++)
-		s->envs[kinds[i].listener] = (struct smtp_env){ .kind = kinds[i].kind, .ask = &smtp_ask_ipc, .ask_ctx = r->ipc };
+		s->envs[kinds[i].listener] = (struct smtp_env){ .kind = kinds[i].kind, .ask = &smtp_ask_ipc, .ask_ctx = r->ipc, .filtering = &s->filtering };
 	settings_apply(r);
 	for (unsigned i = 0; i < r->listener_count; i++) {
 		uint32_t kind = r->listeners[i].kind;
@@ -97,7 +106,7 @@ static void stop(struct role *r, unsigned grace_ms)
 const struct role_def role_smtp = {
 	.id = ROLE_SMTP,
 	.needs = SANDBOX_ACCEPT,
-	.listeners = 1u << LISTEN_SMTP | 1u << LISTEN_SUBMISSION | 1u << LISTEN_SUBMISSIONS | 1u << LISTEN_LMTP,
+	.listeners = 1u << LISTEN_SMTP | 1u << LISTEN_SUBMISSION | 1u << LISTEN_SUBMISSIONS | 1u << LISTEN_LMTP | 1u << LISTEN_REINJECT,
 	.user = "smtp",
 	.tls = true,
 	.prepare = prepare,

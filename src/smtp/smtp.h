@@ -18,6 +18,7 @@
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
 #include "ipc/msg_trace.h"
+#include "milter/filter_conf.h"
 #include "net/net.h"
 #include "sasl/sasl_exchange.h"
 #include "wire/address/cidr.h"
@@ -26,6 +27,7 @@ enum smtp_kind {
 	SMTP_KIND_RELAY,      /* port 25: strangers send to our own people; no sign-in */
 	SMTP_KIND_SUBMISSION, /* ports 587 and 465 (there net does TLS first): our own people send, after sign-in */
 	SMTP_KIND_LMTP,       /* RFC 2033: another server of ours hands over; from loopback and trusted addresses only */
+	SMTP_KIND_REINJECT,   /* the content filter gives back what it was sent: any recipient, no filters, no limits of ours; loopback */
 };
 
 /* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
@@ -46,6 +48,8 @@ struct smtp_settings {
 	bool       allow_no_from;  /* with strict_header: none is fine too. --lab: small tests */
 	bool       lenient_helo;   /* smtp_helo.h */
 	bool       lenient_space;  /* "MAIL FROM: <a@b>", smtp_mail.h */
+	const struct filter_list *milters, *policies; /* NULL: none; smtp_filter.h */
+	bool       content_filter; /* what is accepted goes to the content filter first */
 	struct cidr_list trusted;  /* who may say by XCLIENT and the PROXY protocol for whom he speaks, hand over by LMTP, and ask ETRN */
 };
 /* The defaults; hostname and postmaster are the caller's. */
@@ -74,6 +78,7 @@ struct smtp_ask {
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
+	enum status (*filter)(void *ctx, const struct remote_connect_request *request, int *ret_fd); /* IPC_REMOTE_CONNECT */
 	enum status (*flush)(void *ctx, struct str domain, uint64_t *ret_count);                     /* IPC_QUEUE_FLUSH */
 	void (*trace)(void *ctx, const struct trace_event *e);                                       /* IPC_QUEUE_TRACE: does not wait */
 	/* IPC_GUARD_CONNECT: as submit. NULL: whoever comes is let in. */
@@ -90,6 +95,7 @@ struct smtp_env {
 	_Atomic bool                                proxy;    /* connections begin with a PROXY header, and come from settings->trusted */
 	const struct smtp_ask                      *ask;
 	void                                       *ask_ctx;
+	_Atomic unsigned                           *filtering; /* sessions that wait for a filter, of all listeners; NULL: not counted */
 	/* Connections that were refused before their session, in the current second: how many were told to the trace. */
 	atomic_int_fast64_t away_since_ms;
 	atomic_uint         away_told;

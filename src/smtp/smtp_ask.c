@@ -84,6 +84,18 @@ static enum status ask_spool(void *ctx, int *ret_fd)
 	return reply.spool >= 0 ? ST_OK : ST_CORRUPT;
 }
 
+static enum status ask_filter(void *ctx, const struct remote_connect_request *request, int *ret_fd)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct remote_connect_reply reply;
+	enum status                 st = ipc_call(ctx, ROLE_REMOTE, IPC_ANY, IPC_REMOTE_CONNECT, request, a, &reply);
+
+	if (st != ST_OK)
+		return st;
+	*ret_fd = reply.fd;
+	return reply.fd >= 0 ? ST_OK : ST_CORRUPT;
+}
+
 static enum status ask_flush(void *ctx, struct str domain, uint64_t *ret_count)
 {
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
@@ -172,6 +184,7 @@ const struct smtp_ask smtp_ask_ipc = {
 	.submit = ask_submit,
 	.known = ask_known,
 	.spool = ask_spool,
+	.filter = ask_filter,
 	.flush = ask_flush,
 	.trace = ask_trace,
 	.connect = ask_connect,

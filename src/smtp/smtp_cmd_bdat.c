@@ -7,6 +7,7 @@
  * (wire/smtp/smtp_bdat.h). The octets behind a BDAT are never commands, whatever is answered; where their number cannot be
  * known, or is more than any message may have, the session ends.
  */
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 
 static const struct smtp_reply syntax = { 501, "5.5.4", "Syntax: BDAT octets [LAST]" };
@@ -42,8 +43,10 @@ enum smtp_next smtp_cmd_bdat(struct smtp_session *s, struct str arg)
 	if (!smtp_bdat_parse(arg, &b))
 		return smtp_end(s, &syntax, "malformed BDAT");
 	if (s->state == SMTP_STATE_RCPT) {
-		const struct smtp_reply *refusal = smtp_data_begin(s, MAX(b.octets, tx->declared_octets));
+		const struct smtp_reply *refusal = smtp_filter_data(s);
 
+		if (!refusal)
+			refusal = smtp_data_begin(s, MAX(b.octets, tx->declared_octets));
 		if (refusal) /* the chunk is read all the same */
 			smtp_content_init(&tx->content, net_of(s->conn));
 		tx->content.refusal = refusal;

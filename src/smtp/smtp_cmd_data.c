@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/metric.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 #include "wire/smtp/smtp_received.h"
 
@@ -54,15 +55,22 @@ const struct smtp_reply *smtp_data_begin(struct smtp_session *s, uint64_t expect
 	tx->received_ms = s->env->ask->now_ms(s->env->ask_ctx);
 	s->env->ask->random(s->env->ask_ctx, tx->txid, sizeof(tx->txid));
 	received_add(s);
+	tx->own_octets = tx->content.memory.n;
 	return NULL;
 }
 
 enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg)
 {
 	static const struct smtp_reply go = { 354, NULL, "Send the message, end with <CRLF>.<CRLF>" };
-	const struct smtp_reply       *refusal = smtp_data_begin(s, s->tx.declared_octets ? s->tx.declared_octets : FIRST_OCTETS);
+	const struct smtp_reply       *refusal = smtp_filter_data(s);
 
 	(void)arg;
+	if (refusal) { /* for the filter this message is over */
+		smtp_tx_reset(s);
+		smtp_enter(s, SMTP_STATE_READY);
+		return smtp_answer(s, refusal);
+	}
+	refusal = smtp_data_begin(s, s->tx.declared_octets ? s->tx.declared_octets : FIRST_OCTETS);
 	if (refusal)
 		return smtp_answer(s, refusal); /* the transaction stays: the peer may send DATA again */
 	smtp_enter(s, SMTP_STATE_DATA);
@@ -152,5 +160,7 @@ enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol)
 		refusal = smtp_message_check(s, true);
 	if (!refusal && s->tx.content.spool < 0 && s->tx.content.memory.n > LIMIT_INLINE)
 		refusal = spill(s);
+	if (!refusal)
+		refusal = smtp_filter_message(s);
 	return refusal ? smtp_data_refuse(s, refusal, smtp_copies(s)) : smtp_submit(s);
 }

@@ -3,6 +3,7 @@
  *   READY --MAIL, policy accepts--> MAIL        refused: still READY, nothing kept
  */
 #include "base/log.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_mail.h"
@@ -125,6 +126,12 @@ enum smtp_next smtp_cmd_mail(struct smtp_session *s, struct str arg)
 	s->tx.hold_until_ms = hold_until_of(&m, now_ms);
 	s->tx.deliver_by_ms = deliver_by_of(&m, now_ms);
 	s->tx.priority = m.priority;
+	refusal = smtp_filter_mail(s, arg);
+	if (refusal) {
+		smtp_trace(s, TRACE_SENDER_REFUSED, s->tx.from, STR_NONE, refusal, STR_NONE);
+		smtp_tx_reset(s);
+		return smtp_answer(s, refusal);
+	}
 	smtp_enter(s, SMTP_STATE_MAIL);
 	/* RFC 6710 §4.1: who may not ask for a priority gets a lower one, and is told so. A stranger may only ask for less than others. */
 	if (m.priority > 0 && !smtp_is_known(s)) {

@@ -6,6 +6,7 @@
  */
 #include "base/log.h"
 #include "base/metric.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_rcpt.h"
@@ -168,6 +169,7 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 	struct address_canon     to;
 	struct queue_rcpt        rcpt;
 	struct outcome           o;
+	const struct smtp_reply *filtered;
 	enum smtp_rcpt_err       err;
 
 	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
@@ -178,7 +180,13 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 	rcpt = (struct queue_rcpt){ address_text(&to), r.notify, orcpt_of(s, &r, a) };
 	if (s->tx.rcpt_count >= s->set->rcpts || s->tx.rcpt_octets + rcpt.address.n + rcpt.orcpt.n > LIMIT_RCPTS_OCTETS)
 		return smtp_answer(s, &too_many);
-	recipient_check(s, rcpt.address, a, &o);
+	if (s->env->kind == SMTP_KIND_REINJECT) /* was checked before the filter */
+		o = (struct outcome){ .reply = &reply_of[SMTP_RCPT_OK] };
+	else
+		recipient_check(s, rcpt.address, a, &o);
+	filtered = o.reply->code < 400 ? smtp_filter_rcpt(s, arg, rcpt.address) : NULL;
+	if (filtered)
+		o = (struct outcome){ .reply = filtered, .reason = filtered->enhanced, .delay_ms = o.delay_ms };
 	if (o.reply->code >= 400) {
 		log_refusal(s, rcpt.address, &o);
 		if (o.reply->code == 421) /* RFC 5321 §4.2.1: with these words the connection is closed */

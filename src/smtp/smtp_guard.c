@@ -157,7 +157,7 @@ void smtp_guard_drop(struct smtp_session *s)
 
 bool smtp_guard_exempt(const struct smtp_session *s)
 {
-	return (s->trusted && !s->xclient) || s->env->kind == SMTP_KIND_LMTP;
+	return (s->trusted && !s->xclient) || s->env->kind == SMTP_KIND_LMTP || s->env->kind == SMTP_KIND_REINJECT;
 }
 
 /* ---- what auth is told ---- */

@@ -3,6 +3,7 @@
  * The dispatcher alone checks that a line is a command, that it is this session's to give (bar), its order (states), its
  * argument rule, and that nothing was pipelined behind it that may not be. A handler may rely on all of that.
  */
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 
 #include "base/log.h"
@@ -82,6 +83,8 @@ enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply 
 {
 	static const struct smtp_reply too_many = { 421, "4.7.0", "Too many errors" };
 
+	if (r->code == 421) /* a filter's word: the connection ends, RFC 5321 §3.8 */
+		return smtp_end(s, r, "filter");
 	if (is_error(r->code))
 		metric_add(METRIC_SMTP_PROTOCOL_ERRORS, 1);
 	if (is_error(r->code) && ++s->errors > LIMIT_SMTP_ERRORS)
@@ -122,10 +125,12 @@ static enum smtp_next unknown_command(struct smtp_session *s, struct str line)
 {
 	static const struct smtp_reply unknown = { 500, "5.5.1", "Command not recognised" };
 
+	const struct smtp_reply *filtered = smtp_filter_unknown(s, line);
+
 	/* ALPACA, Brinkmann and others, 2021: a browser was made to talk to us. What follows may look like commands. */
 	if (smtp_verb_is_http(line))
 		return smtp_end(s, NULL, "http request");
-	return smtp_answer(s, &unknown);
+	return smtp_answer(s, filtered ? filtered : &unknown);
 }
 
 static enum smtp_next bad_argument(struct smtp_session *s, const struct smtp_command *c)
@@ -323,6 +328,7 @@ static void close_session(void *session)
 	smtp_guard_drop(s);
 	smtp_hold_drop(s);
 	smtp_tx_reset(s);
+	smtp_filter_close(s);
 	smtp_auth_reset(s);
 	buf_done(&s->hello);
 	buf_done(&s->login);

@@ -64,10 +64,12 @@ struct smtp_tx {
 	char                txid[QUEUE_TXID];
 	char                id[LIMIT_SESSION_ID + 12]; /* session id "." number: in Received and the log */
 	struct smtp_content content;
+	size_t              own_octets; /* of the content: what we put before the peer's first octet */
 	struct smtp_chunk   chunk; /* BDAT */
 	bool                last;  /* BDAT: LAST was said */
 	size_t              trace_octets; /* of our Received, before what the peer sent */
 	bool                header_done;
+	bool                discard; /* a filter said: answer 250, and forget it */
 	struct smtp_pending *pending; /* the answer that is awaited, or NULL; see smtp_submit.c */
 	unsigned             submits; /* how often it was submitted */
 };
@@ -114,6 +116,7 @@ struct smtp_session {
 	struct smtp_tx              tx;
 	struct sasl                *sasl; /* NULL outside an exchange */
 	struct smtp_patience        patience;
+	struct smtp_filter         *filter; /* smtp_filter.h; NULL: none, or none needed yet */
 	struct smtp_guard           guard;
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
 	unsigned traced;                               /* events of this session */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "queue/queue_id.h"
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 
 #define PAUSE_FIRST_MS 50u
@@ -71,7 +72,7 @@ static void submit_start(struct smtp_session *s)
 				    .from = tx->from,
 				    .rcpts = tx->rcpts,
 				    .rcpt_count = tx->rcpt_count,
-				    .flags = tx->flags | (c->eight_bit ? QUEUE_FLAG_8BIT : 0),
+				    .flags = tx->flags | (c->eight_bit ? QUEUE_FLAG_8BIT : 0) | smtp_filter_flags(s),
 				    .session = str_of(s->info->id),
 				    .peer = str_of(s->info->peer),
 				    .account = s->account,
@@ -190,6 +191,8 @@ enum smtp_next smtp_submit_woken(struct smtp_session *s)
 
 enum smtp_next smtp_submit(struct smtp_session *s)
 {
+	if (s->tx.discard)
+		return smtp_filter_discard(s);
 	smtp_enter(s, SMTP_STATE_SUBMIT);
 	submit_start(s);
 	return smtp_submit_woken(s);

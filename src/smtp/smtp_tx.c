@@ -1,4 +1,5 @@
 /* smtp/smtp_tx.c - the mail transaction: begun in one place, emptied in one place. */
+#include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ bool smtp_is_known(const struct smtp_session *s)
 
 void smtp_tx_reset(struct smtp_session *s)
 {
+	smtp_filter_abort(s);
 	smtp_submit_forget(&s->tx);
 	smtp_content_done(&s->tx.content);
 	arena_free(&s->tx.arena);

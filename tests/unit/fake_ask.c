@@ -257,6 +257,19 @@ static enum status spool(void *ctx, int *ret_fd)
 	return ST_OK;
 }
 
+static enum status connect_filter(void *ctx, const struct remote_connect_request *request, int *ret_fd)
+{
+	struct fake_ask *f = ctx;
+
+	(void)request;
+	f->connects++;
+	if (f->filter_fd <= 0)
+		return ST_TEMP;
+	*ret_fd = f->filter_fd;
+	f->filter_fd = 0;
+	return ST_OK;
+}
+
 static enum status flush(void *ctx, struct str domain, uint64_t *ret_count)
 {
 	struct fake_ask *f = ctx;
@@ -386,6 +399,7 @@ const struct smtp_ask fake_ask = {
 	.submit = submit,
 	.known = known,
 	.spool = spool,
+	.filter = connect_filter,
 	.flush = flush,
 	.trace = trace,
 	.now_ms = now_ms,
@@ -403,4 +417,5 @@ void fake_env_init(struct smtp_env *env, struct smtp_settings *settings, enum sm
 	env->settings = settings;
 	env->ask = &fake_ask;
 	env->ask_ctx = f;
+	env->filtering = NULL;
 }

@@ -27,6 +27,7 @@ struct fake_ask {
 	enum status              probe_status, rewrite_status;
 	bool                     rewrites; /* there are rules: senders @demo.test, recipients @away.example get another domain */
 	int64_t                  now_ms;
+	int                      filter_fd; /* what a connect gives, once; 0: ST_TEMP */
 	struct auth_rcpt_reply   words;        /* to refused@demo.test */
 	enum status              flush_status;
 	uint64_t                 flush_count;
@@ -37,7 +38,7 @@ struct fake_ask {
 	struct buf envelope; /* of the last message: "notify orcpt" of each recipient, a line each */
 	struct buf envid;
 	int64_t    hold_until_ms, deliver_by_ms, priority;
-	unsigned   submits, knowns, rcpts, logins, senders, spools, probes;
+	unsigned   submits, knowns, rcpts, logins, senders, spools, probes, connects;
 	uint64_t   paused_ms;
 	uint64_t   next_id;
 	bool       has_message;
