@@ -155,8 +155,9 @@ class Postrider(Server):
     name = "postrider"
     poll_s = 0.1  # each time is a process
 
-    def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None, hold=False):
+    def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None, hold=False, environment=None):
         super().__init__(directory, accounts)
+        self.environment = environment or {}
         self.hold = hold
         self.log_path = os.path.join(directory, "postrider.log")
         self.binary = postrider_binary()
@@ -169,7 +170,7 @@ class Postrider(Server):
         self.process = subprocess.Popen(
             [self.binary, "demo", "--dir", os.path.join(self.dir, "data"), "--port-base", str(self.base),
              "--accounts", str(len(self.accounts)), "--password", PASSWORD] + self.args,
-            stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
         try:
             for p in ("smtp", "submission", "submissions", "imap", "imaps"):
                 wait_port(self.ports[p], self.process)
