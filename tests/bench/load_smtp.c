@@ -7,7 +7,8 @@
  * No two messages are equal.
  *
  * Prints one JSON object: seconds from the first connect to the last reply; latency of a transaction, from MAIL to the
- * reply to the dot, and of its durable part, from the dot to that reply. Exit status 1 if any message was not accepted.
+ * reply to the dot, and of its durable part, from the dot to that reply; with --reconnect also from connect to that reply. Exit status 1 if
+ * any message was not accepted.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,7 +33,7 @@ struct session {
 	unsigned   replies; /* still to come in this state */
 	unsigned   message; /* number of the one being sent */
 	bool       failed;  /* a reply in this transaction was no success */
-	double     began, dot;
+	double     opened, began, dot;
 	char       in[4096];
 	size_t     in_n;
 	char      *out; /* what could not be written yet */
@@ -49,7 +50,7 @@ static struct {
 	size_t             body_n;
 	int                epoll;
 	unsigned           next, done, errors, open;
-	double            *transaction_ms, *dot_ms;
+	double            *transaction_ms, *dot_ms, *session_ms;
 	char               last_error[200];
 	struct sockaddr_in to;
 } run = { .sessions = 1, .messages = 100, .per_message = 1, .size = 10240 };
@@ -115,7 +116,8 @@ static void watch(struct session *s, int op)
 
 static void session_open(struct session *s)
 {
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	s->opened = now();
+	s->fd     = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		die("socket");
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
@@ -213,6 +215,7 @@ static void message_done(struct session *s)
 {
 	double t = now();
 
+	run.session_ms[run.done]     = (t - s->opened) * 1e3;
 	run.transaction_ms[run.done] = (t - s->began) * 1e3;
 	run.dot_ms[run.done++]       = (t - s->dot) * 1e3;
 	run.errors += s->failed;
@@ -336,6 +339,7 @@ int main(int argc, char **argv)
 	run.to.sin_addr    = (struct in_addr){ htonl(INADDR_LOOPBACK) };
 	run.transaction_ms = calloc(run.messages, sizeof(double));
 	run.dot_ms         = calloc(run.messages, sizeof(double));
+	run.session_ms     = calloc(run.messages, sizeof(double));
 	run.epoll          = epoll_create1(0);
 	sessions           = calloc(run.sessions, sizeof(*sessions));
 	began              = now();
@@ -363,6 +367,8 @@ int main(int argc, char **argv)
 	       seconds, run.done / seconds, began);
 	print_latency("transaction_ms", run.transaction_ms);
 	print_latency("dot_ms", run.dot_ms);
+	if (run.reconnect)
+		print_latency("session_ms", run.session_ms);
 	printf(", \"last_error\": \"");
 	for (const char *p = run.last_error; *p; p++)
 		putchar(*p == '"' || *p == '\\' || *p < ' ' ? '?' : *p);

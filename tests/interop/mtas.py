@@ -6,12 +6,14 @@ root). Each takes mail on a port of loopback and hands all of it to one other po
 """
 import contextlib
 import os
+import re
 import shutil
 import smtplib
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import servers
 
@@ -111,6 +113,12 @@ class Mta:
                     with open(self.path(directory, name), errors="replace") as f:
                         text += f.read()
         return text[-6000:]
+
+    def wait_log(self, pattern, seconds=30):
+        end = time.monotonic() + seconds
+        while not re.search(pattern, self.log()):
+            assert time.monotonic() < end, self.log()
+            time.sleep(0.05)
 
     def send(self, sender, recipients, octets, mail=(), rcpt=()):
         """Give it a message to pass on, with these parameters."""
