@@ -102,6 +102,12 @@
 /* DNS (what one answer may hold: ipc/msg_dns.h) */
 #define LIMIT_DNS_PENDING    ((unsigned)4000)     /* lookups at once */
 
+/* Trace */
+#define LIMIT_TRACE_TEXT     ((size_t)1000)       /* what was said, in one event */
+#define LIMIT_TRACE_SESSION  ((unsigned)200)      /* events of one session */
+#define LIMIT_TRACE_AWAY     ((unsigned)50)       /* refused connections that are told in a second */
+#define LIMIT_TRACE_KEYS     ((size_t)500)        /* of one question */
+
 /* Directory */
 #define LIMIT_ALIAS_TARGETS  ((size_t)1000)
 #define LIMIT_ALIAS_DEPTH    ((unsigned)20)

@@ -14,6 +14,8 @@ const struct cli_command cli_commands[] = {
 	{ "stop", NULL, cmd_stop, 0, 0, "", "stop the running server, finishing what is in hand", "postrider stop", { NULL } },
 	{ "reload", NULL, cmd_reload, 0, 0, "", "read the configuration and certificates again; nothing restarts", "postrider reload", { NULL } },
 	{ "status", NULL, cmd_status, 0, 0, "", "processes, queue and storage at a glance", "postrider status --json", { NULL } },
+	{ "metrics", NULL, cmd_metrics, 0, 0, "", "what the server counts, as Prometheus reads it",
+	  "postrider metrics > /var/lib/prometheus/node-exporter/postrider.prom", { NULL } },
 	{ "config", "check", cmd_config_check, 0, 0, "", "say what is wrong in the configuration file",
 	  "postrider config check --config ./postrider.conf", { NULL } },
 	{ "config", "show", cmd_config_show, 0, 0, "", "print all settings in effect", "postrider config show", { NULL } },
@@ -49,6 +51,9 @@ const struct cli_command cli_commands[] = {
 	  { "all" } },
 	{ "queue", "remove", cmd_queue_remove, 0, CLI_ARGS_MAX, "ID... | --all", "throw messages away, without a bounce",
 	  "postrider queue remove 01J8Z3K5V7Q2M", { "all" } },
+	{ "trace", NULL, cmd_trace, 1, 1, "ID | ADDRESS | @DOMAIN | IP | SESSION [--since TIME]",
+	  "what happened to a message, from the first packet to the mailbox, and why",
+	  "postrider trace 01J8Z3K5V7Q2M\npostrider trace ann@example.org --since 2d\npostrider trace 192.0.2.7", { "since=" } },
 	{ "role", NULL, cmd_role, 2, 2, "NAME INSTANCE", "a process of the server (started by serve only)", "", { NULL }, true },
 };
 const size_t cli_command_count = LEN(cli_commands);

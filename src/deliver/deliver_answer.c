@@ -1,4 +1,5 @@
 /* deliver/deliver_answer.c - what queue is told of a delivery. */
+#include "base/metric.h"
 #include "deliver/deliver_local_in.h"
 #include "sys/fd.h"
 
@@ -8,6 +9,7 @@ void deliver_answer(struct ipc_request *r, enum local_result result, struct str 
 	struct local_deliver_reply          reply = { result, code, reason };
 	int                                 file = q->file;
 
+	metric_add(result == LOCAL_DEFERRED ? METRIC_LOCAL_DEFERRED : result == LOCAL_REFUSED ? METRIC_LOCAL_REFUSED : METRIC_LOCAL_DELIVERED, 1);
 	fd_close(&file);
 	ipc_reply(r, ST_OK, &reply);
 }

@@ -1,4 +1,5 @@
 /* deliver/remote_deliver.c - one message to one next hop; the contract is in remote.h. */
+#include "base/metric.h"
 #include "deliver/remote.h"
 #include "deliver/remote_result.h"
 #include "deliver/remote_route.h"
@@ -111,10 +112,12 @@ static void try_target(struct delivery *d, const struct remote_target *target)
 	d->results.tls = s.tls;
 	if (opened == REMOTE_OPEN_READY)
 		d->sessions++;
-	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &s.caps, &why))
+	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &s.caps, &why)) {
 		remote_results_note_all(&d->results, why);
-	else
+	} else {
+		metric_add(s.tls.n > 0 ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
 		remote_tx_all(&s, d->q, &d->content, &d->results);
+	}
 	remote_session_close(&s);
 	d->results.host = d->results.tls = STR("");
 }

@@ -1,11 +1,12 @@
 /* deliver/remote_rows.c - the remote role's messages. */
 #include "base/log.h"
+#include "base/metric.h"
 #include "deliver/remote.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-/* One event per delivery: how many recipients ended how, and the first answer that is not a success. */
-static void log_delivery(const struct remote_deliver_request *q, const struct remote_deliver_reply *reply,
+/* Count it, and one event per delivery: how many recipients ended how, and the first answer that is not a success. */
+static void note_delivery(const struct remote_deliver_request *q, const struct remote_deliver_reply *reply,
 			 int64_t began_ms)
 {
 	size_t                           counts[REMOTE_RESULT_LAST + 1] = { 0 };
@@ -18,6 +19,9 @@ static void log_delivery(const struct remote_deliver_request *q, const struct re
 		if (!told || (told->result == REMOTE_DELIVERED && r->result != REMOTE_DELIVERED))
 			told = r;
 	}
+	metric_add(METRIC_REMOTE_DELIVERED, counts[REMOTE_DELIVERED]);
+	metric_add(METRIC_REMOTE_DEFERRED, counts[REMOTE_DEFERRED]);
+	metric_add(METRIC_REMOTE_REFUSED, counts[REMOTE_REFUSED]);
 	if (!told)
 		return;
 	log_info("remote delivery", LOG_U64("message", q->message),
@@ -36,7 +40,7 @@ static void handle_deliver(void *ctx, struct ipc_request *r)
 
 	remote_deliver(ctx, q, r->arena, &reply);
 	fd_close(&file);
-	log_delivery(q, &reply, began_ms);
+	note_delivery(q, &reply, began_ms);
 	ipc_reply(r, ST_OK, &reply);
 }
 

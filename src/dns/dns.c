@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "dns/dns_answer.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -430,6 +431,7 @@ void dns_lookup(struct dns *dns, const struct dns_lookup_request *request, dns_d
 
 static void answer(void *arg, enum status st, const struct dns_lookup_reply *reply)
 {
+	metric_add(st == ST_OK ? METRIC_DNS_LOOKUPS : METRIC_DNS_FAILURES, 1);
 	ipc_reply(arg, st, reply);
 }
 

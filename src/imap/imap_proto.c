@@ -408,6 +408,8 @@ static struct net_want session_handle(void *session, const struct net_ev *ev)
 
 const struct net_proto imap_proto = {
 	.name = "imap",
+	.signin_accepted = METRIC_IMAP_SIGNINS_ACCEPTED,
+	.signin_refused = METRIC_IMAP_SIGNINS_REFUSED,
 	.open = session_open,
 	.handle = session_handle,
 	.close = session_close,

@@ -8,6 +8,7 @@
 #include "ipc/msg_local.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
+#include "ipc/msg_trace.h"
 
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
@@ -335,6 +336,50 @@ static const struct ipc_field control_status_reply[] = {
 	IPC_LIST(struct control_status_reply, processes, process_count, ROLE_COUNT * ROLE_INSTANCES_MAX,
 		 &control_process_shape),
 };
+static const struct ipc_field control_sample[] = {
+	IPC_U32(struct control_sample, role),
+	IPC_U32(struct control_sample, instance),
+	IPC_U32(struct control_sample, metric),
+	IPC_U64(struct control_sample, value),
+};
+static const struct ipc_shape control_sample_shape = IPC_SHAPE(control_sample, control_sample);
+static const struct ipc_field control_metrics_reply[] = {
+	IPC_LIST(struct control_metrics_reply, samples, sample_count, CONTROL_SAMPLES_MAX, &control_sample_shape),
+};
+
+/* ---- trace ---- */
+
+static const struct ipc_field trace_event[] = {
+	IPC_I64(struct trace_event, at_ms),
+	IPC_ENUM(struct trace_event, what, TRACE_LAST),
+	IPC_U64(struct trace_event, message),
+	IPC_STR(struct trace_event, session, LIMIT_SESSION_ID),
+	IPC_STR(struct trace_event, peer, LIMIT_IP_TEXT),
+	IPC_STR(struct trace_event, from, LIMIT_ADDRESS),
+	IPC_STR(struct trace_event, to, LIMIT_ADDRESS),
+	IPC_U32(struct trace_event, code),
+	IPC_U64(struct trace_event, octets),
+	IPC_STR(struct trace_event, text, LIMIT_TRACE_TEXT),
+};
+static const struct ipc_shape trace_event_shape = IPC_SHAPE(trace_event, trace_event);
+static const struct ipc_field trace_key[] = {
+	IPC_ENUM(struct trace_key, kind, TRACE_KEY_LAST),
+	IPC_U64(struct trace_key, message),
+	IPC_STR(struct trace_key, text, LIMIT_ADDRESS),
+};
+static const struct ipc_shape trace_key_shape = IPC_SHAPE(trace_key, trace_key);
+static const struct ipc_field trace_find_request[] = {
+	IPC_LIST(struct trace_find_request, keys, key_count, LIMIT_TRACE_KEYS, &trace_key_shape),
+	IPC_I64(struct trace_find_request, since_ms),
+	IPC_U64(struct trace_find_request, segment),
+	IPC_U64(struct trace_find_request, offset),
+};
+static const struct ipc_field trace_find_reply[] = {
+	IPC_LIST(struct trace_find_reply, events, event_count, LIMIT_LIST_PAGE, &trace_event_shape),
+	IPC_BOOL(struct trace_find_reply, more),
+	IPC_U64(struct trace_find_reply, segment),
+	IPC_U64(struct trace_find_reply, offset),
+};
 
 /* ---- the table ---- */
 
@@ -395,4 +440,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	[IPC_CONTROL_STATUS] = { "control_status", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_status_reply) },
 	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
 	ASK(IPC_AUTH_PURGED, "auth_purged", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, SHAPE(auth_purged_request), EMPTY),
+	ASK(IPC_QUEUE_TRACE, "queue_trace", ROLE_QUEUE, BY(SMTP), 30 * SECONDS, SHAPE(trace_event), EMPTY),
+	ADMIN(IPC_QUEUE_TRACE_FIND, "queue_trace_find", ROLE_QUEUE, 60 * SECONDS, SHAPE(trace_find_request), SHAPE(trace_find_reply)),
+	[IPC_CONTROL_METRICS] = { "control_metrics", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_metrics_reply) },
 };

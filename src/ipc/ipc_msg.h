@@ -49,6 +49,11 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what control asks by itself */
 	IPC_AUTH_EXPIRE,
 	IPC_AUTH_PURGED,
+	/* control */
+	IPC_CONTROL_METRICS,
+	/* queue: the trace */
+	IPC_QUEUE_TRACE,
+	IPC_QUEUE_TRACE_FIND,
 	IPC_MSG_COUNT,
 };
 

@@ -217,6 +217,8 @@ static struct net_conn *admit(struct net_listener *l, int fd, const struct socka
 	log_debug("connection refused, limit", LOG_C("protocol", l->proto->name), LOG_C("peer", info.peer));
 	if (!l->implicit) /* a TLS client could not read it */
 		net_output_refuse(fd, l->proto->refused);
+	if (l->proto->turned_away)
+		l->proto->turned_away(l->ctx, &info);
 	net_conn_discard(c);
 	return NULL;
 }

@@ -22,6 +22,7 @@
 #define NET_NET_H
 
 #include "base/arena.h"
+#include "base/metric.h"
 #include "base/status.h"
 
 struct net;
@@ -81,6 +82,8 @@ struct net_ev {
 	bool             bare_eol; /* DOT: a NUL or, not normalised, a bare CR or LF was inside; the data was read to its true end */
 };
 
+struct net_info;
+
 struct net_proto {
 	const char *name; /* "smtp", for logs */
 	/* Make the session when a connection is accepted; `ctx` is the listener's. In a pool thread, before START. */
@@ -89,6 +92,8 @@ struct net_proto {
 	void (*close)(void *session); /* always the last call */
 	/* Sent in clear before closing when a connection is refused by a limit: "421 4.7.0 Too many connections\r\n". */
 	const char *refused;
+	void (*turned_away)(void *ctx, const struct net_info *info); /* the same, for the record; must not wait. NULL: nobody asks */
+	enum metric signin_accepted, signin_refused; /* counted by net_trust and net_distrust */
 	bool        strict_eol; /* lines end in CRLF only: others give NET_EV_BARE_EOL. Else a bare LF ends a line too */
 };
 
@@ -122,6 +127,8 @@ const struct net_info *net_info(const struct net_conn *c);
 struct arena *net_arena(struct net_conn *c);
 /* After sign-in: lifts the per-network share of threads and the pre-login deadlines. */
 void net_trust(struct net_conn *c);
+/* After a sign-in that failed: only counts it. Called by net_signin_failed. */
+void net_distrust(const struct net_conn *c);
 /* The listener has a certificate and TLS is not up yet: STARTTLS may be offered. */
 bool net_tls_possible(const struct net_conn *c);
 struct net *net_of(const struct net_conn *c);

@@ -180,6 +180,12 @@ void net_source_leave(struct net_conn *c)
 
 void net_trust(struct net_conn *c)
 {
+	metric_add(c->listener->proto->signin_accepted, 1);
 	c->trusted = true;
 	net_source_leave(c);
+}
+
+void net_distrust(const struct net_conn *c)
+{
+	metric_add(c->listener->proto->signin_refused, 1);
 }

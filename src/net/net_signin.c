@@ -14,6 +14,8 @@ void net_signin_failed(const struct net_conn *c, const char *protocol, enum net_
 {
 	const struct net_info *info = net_info(c);
 
+	net_distrust(c);
+
 	/* The logger quotes and escapes what could forge a field or a line; `user` stands last all the same. */
 	log_warn("sign-in failed", LOG_C("protocol", protocol), LOG_C("peer", info->peer), LOG_C("reason", names[reason]),
 		 LOG_C("session", info->id), LOG_STR("user", str_first(user, NET_SIGNIN_USER)));

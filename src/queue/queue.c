@@ -119,6 +119,7 @@ enum status queue_open(const struct queue_options *options, struct queue **ret)
 		queue_close(&q);
 		return st;
 	}
+	q->trace = queue_trace_open(&(struct queue_trace_options){ q->o.dir, q->o.trace_octets, q->o.trace_keep_ms, q->o.wall_ms });
 	q->synced_id = q->next_id;
 	queue_floor_update(q);
 	q->ticked = q->o.mono_ms();
@@ -136,6 +137,7 @@ void queue_start(struct queue *q, struct ipc *ipc)
 	q->ipc = ipc;
 	q->threaded = true;
 	queue_copier_start(q);
+	queue_trace_start(q->trace);
 	CHECK(pthread_create(&q->writer, NULL, queue_writer_main, q) == 0);
 }
 
@@ -164,6 +166,7 @@ void queue_stop(struct queue *q)
 	if (q->threaded)
 		pthread_join(q->writer, NULL);
 	q->threaded = false;
+	queue_trace_flush(q->trace);
 }
 
 static void free_active(struct queue *q)
@@ -193,6 +196,7 @@ void queue_close(struct queue **at)
 	if (q->db)
 		db_close(&q->db);
 	fd_close(&q->reserve_fd);
+	queue_trace_close(&q->trace);
 	queue_flight_done(&q->f_auth);
 	queue_flight_done(&q->f_local);
 	queue_flight_done(&q->f_remote);

@@ -40,6 +40,8 @@ struct queue_options { /* 0 or empty: the default */
 	unsigned   domain_max;                   /* 20 of them to one domain or relay */
 	size_t     txid_max;                     /* 2^20 transaction ids remembered */
 	int64_t    txid_keep_ms;                 /* 2 h */
+	uint64_t   trace_octets;                 /* 0: no trace */
+	int64_t    trace_keep_ms;
 	int64_t  (*mono_ms)(void);               /* clocks, for tests */
 	int64_t  (*wall_ms)(void);
 };
@@ -52,6 +54,7 @@ struct queue_live {
 	int64_t    retry_first_ms, retry_max_ms, expire_ms; /* none is 0 */
 };
 void              queue_set_live(struct queue *q, const struct queue_live *live);
+void              queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms);
 struct queue_live queue_live(const struct queue *q);
 /* Begin to work: the writer thread, and what waits is delivered. */
 void queue_start(struct queue *q, struct ipc *ipc);
@@ -60,7 +63,7 @@ void queue_stop(struct queue *q);
 /* No answer of a channel may come any more. */
 void queue_close(struct queue **q);
 
-/* For ipc_serve with the queue as ctx. Pool 1: listings. */
+/* For ipc_serve with the queue as ctx. Pool 1: listings, and reading the trace. */
 extern const struct ipc_row queue_rows[];
 extern const size_t         queue_row_count;
 #define QUEUE_POOL         1u

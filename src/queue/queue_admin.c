@@ -255,6 +255,7 @@ static void remove_finish(struct queue *q, struct queue_op *op, enum status st)
 			atomic_store(&m->removed, true);
 			continue;
 		}
+		queue_event_removed(q, r->id);
 		atomic_fetch_sub(&q->messages, 1);
 		if (r->file)
 			queue_file_remove(q, r->file);
@@ -359,6 +360,8 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_RETRY, on_retry, QUEUE_POOL },
 	{ IPC_QUEUE_REMOVE, on_remove, QUEUE_POOL },
 	{ IPC_QUEUE_STATS, on_stats, 0 },
+	{ IPC_QUEUE_TRACE, queue_event_take, 0 },
+	{ IPC_QUEUE_TRACE_FIND, queue_event_find, QUEUE_POOL },
 	{ IPC_QUEUE_PURGE_ACCOUNT, on_purge, 0 },
 };
 const size_t queue_row_count = LEN(queue_rows);

@@ -19,6 +19,7 @@
 #include "ipc/msg_local.h"
 #include "ipc/msg_remote.h"
 #include "queue/queue.h"
+#include "queue/queue_trace.h"
 #include "queue/queue_txid.h"
 
 #define QUEUE_BATCH_MAX   2000u   /* operations in one transaction */
@@ -72,6 +73,7 @@ struct queue_to { /* one target: an account, or a foreign address */
 	struct str                   address;
 	uint32_t                     n; /* its row */
 	enum queue_outcome           outcome;
+	bool                         traced; /* its end is in the trace */
 	struct str                   code, answer, host;
 };
 
@@ -176,6 +178,7 @@ struct queue {
 	struct ipc          *ipc;
 	char                 path[64];
 	struct queue_copier *copier;
+	struct queue_trace  *trace;
 
 	const struct queue_live *_Atomic live; /* NULL: as in `o` */
 	pthread_mutex_t  lock;
@@ -283,6 +286,14 @@ void queue_assign_push(struct queue_msg *m);      /* leads to queue_round_go */
 
 /* ---- queue_notice.c ---- the report of this round's failures; NULL if none is due */
 struct queue_msg *queue_notice_new(struct queue_msg *m);
+
+/* ---- queue_event.c ---- for the trace */
+void queue_event_accepted(const struct queue_msg *m);
+void queue_event_target(const struct queue_msg *m, struct queue_to *to); /* its outcome, a success once only */
+void queue_event_result(const struct queue_msg *m);                      /* a round is over, durably */
+void queue_event_removed(struct queue *q, uint64_t id);
+void queue_event_take(void *ctx, struct ipc_request *r);
+void queue_event_find(void *ctx, struct ipc_request *r);
 
 /* ---- queue_space.c ---- */
 bool queue_full(struct queue *q); /* below the watermark; looks once a second. Any thread */

@@ -20,3 +20,8 @@ struct queue_live queue_live(const struct queue *q)
 					   .retry_max_ms = q->o.retry_max_ms,
 					   .expire_ms = q->o.expire_ms };
 }
+
+void queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms)
+{
+	queue_trace_set(q->trace, octets, keep_ms);
+}

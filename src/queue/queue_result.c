@@ -269,6 +269,7 @@ static void result_finish(struct queue *q, struct queue_op *op, enum status st)
 	queue_active_remove(q, m);
 	queue_unpin(m);
 	result_log(m);
+	queue_event_result(m);
 	if (gone(m)) {
 		atomic_fetch_sub(&q->messages, 1);
 		if (m->file)
@@ -315,8 +316,13 @@ static enum status partial_apply(struct queue *q, struct queue_op *op)
 
 static void partial_finish(struct queue *q, struct queue_op *op, enum status st)
 {
-	(void)q, (void)st;
-	queue_round_step(CONTAINER_OF(op, struct queue_job, op)->msg);
+	struct queue_job *job = CONTAINER_OF(op, struct queue_job, op);
+
+	(void)q;
+	for (struct queue_to *to = job->to; to && st == ST_OK; to = to->next)
+		if (to->outcome == QUEUE_OUT_DONE)
+			queue_event_target(job->msg, to);
+	queue_round_step(job->msg);
 }
 
 void queue_result_partial(struct queue_job *job)

@@ -82,6 +82,7 @@ static void taken(struct queue *q, struct queue_msg *m)
 {
 	atomic_fetch_add(&q->messages, 1);
 	atomic_fetch_add(&q->submitted, 1);
+	queue_event_accepted(m);
 	if (m->in_window) {
 		queue_active_add(q, m);
 		queue_pin(q, m);

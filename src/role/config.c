@@ -49,6 +49,8 @@ static const struct setting {
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
 	{ "queue", "expire", SECONDS, AT(expire_s), "5d", 1, 2592000, NULL, "undelivered mail goes back after" },
+	{ "trace", "size", SIZE, AT(trace_octets), "512M", 0, 1ull << 40, NULL, "what happened to each message is kept in so much space; 0: not" },
+	{ "trace", "keep", SECONDS, AT(trace_keep_s), "30d", 60, 315360000, NULL, "and for so long" },
 	{ "accounts", "retention", SECONDS, AT(retention_s), "30d", 1, 315360000, NULL, "a removed account and its mail can be restored for" },
 	{ "limits", "connections", NUMBER, AT(connections), "20000", 1, 1000000, NULL, "per process" },
 	{ "limits", "per_address", NUMBER, AT(connections_per_address), "200", 1, 1000000, NULL, "connections of one address (IPv6: /64)" },
@@ -95,6 +97,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, retry_max_s),
 	IPC_U32(struct config, expire_s),
 	IPC_U32(struct config, retention_s),
+	IPC_U64(struct config, trace_octets),
+	IPC_U32(struct config, trace_keep_s),
 	IPC_BOOL(struct config, normalise_eol),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
@@ -319,7 +323,7 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
-	static const char *const sections[] = { "tls", "dns", "smtp", "remote", "queue", "accounts", "limits", "processes", "sandbox", "log" };
+	static const char *const sections[] = { "tls", "dns", "smtp", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log" };
 	cfg_opt_t  inner[LEN(sections)][LEN(settings) + 1], listen[LISTEN_KINDS + 1], top[LEN(settings) + LEN(sections) + 2];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;

@@ -39,6 +39,8 @@ struct config {
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s;
 	uint32_t               retention_s;   /* of removed accounts */
+	uint64_t               trace_octets;
+	uint32_t               trace_keep_s;
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;

@@ -123,6 +123,8 @@ static int attend(struct master *m)
 {
 	int64_t now = clock_mono_ms(), next = now + 1000;
 
+	master_tell_metrics(m);
+
 	for (unsigned i = 0; i < m->process_count && !m->stopping; i++) {
 		struct process *p = &m->processes[i];
 

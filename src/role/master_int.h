@@ -12,6 +12,7 @@
 #ifndef ROLE_MASTER_INT_H
 #define ROLE_MASTER_INT_H
 
+#include "base/metric.h"
 #include "ipc/ipc_frame.h"
 #include "ipc/ipc_graph.h"
 #include "role/master.h"
@@ -36,6 +37,7 @@ struct process {
 	bool                 leaving; /* was asked to end, to start anew with other settings */
 	pid_t                blamed;        /* in its last complaint; 0: there was none */
 	int64_t              complained_ms; /* monotonic */
+	uint64_t             metrics[METRIC_COUNT]; /* as it told them last; kept when it ends, until its successor tells */
 };
 
 struct master {
@@ -50,6 +52,8 @@ struct master {
 	struct str                   certificate, key;
 	uint64_t                     epoch;
 	int64_t                      started_ms;
+	int64_t                      metrics_ms; /* monotonic: when control was told of them */
+	bool                         metrics_new;
 	bool                         ready_told, stopping, failed;
 	unsigned                     stage;
 	int64_t                      stage_ms;
@@ -60,6 +64,7 @@ struct master {
 /* Say it, or keep it until the process reads again; one that keeps too much waiting is killed. Nothing if it is down. */
 void master_tell(struct process *p, enum role_msg_id id, const void *msg);
 void master_tell_processes(struct master *m); /* to control: how all are */
+void master_tell_metrics(struct master *m);   /* to control: what all count, if something is new; once a second at most */
 void master_kill(struct process *p, const char *why);
 /* It ends when it has done what it does, and starts anew at once: for settings that are read before the sandbox. Nothing if it is down. */
 void master_replace(struct process *p);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #define PAIR_OCTETS    (1 << 20)
 #define REPLACE_MS     5000  /* what a process that is to start anew may still take */
 #define HEAR_MAX       8u    /* messages of one process before the others have their turn */
+#define METRICS_MS     1000  /* what is counted is told no more often */
 #define COMPLAINT_MS   60000 /* after a complaint, another one so soon is not believed, see on_complaint */
 
 /* ---- telling ---- */
@@ -56,6 +58,26 @@ void master_tell_processes(struct master *m)
 	for (unsigned i = 0; i < m->process_count; i++)
 		if (m->processes[i].id == ROLE_CONTROL)
 			master_tell(&m->processes[i], ROLE_MSG_PROCESSES, &all);
+}
+
+void master_tell_metrics(struct master *m)
+{
+	struct control_sample        rows[CONTROL_SAMPLES_MAX];
+	struct control_metrics_reply all = { .samples = rows };
+	int64_t                      now = clock_mono_ms();
+
+	if (!m->metrics_new || now - m->metrics_ms < METRICS_MS)
+		return;
+	m->metrics_new = false;
+	m->metrics_ms = now;
+	for (unsigned i = 0; i < m->process_count; i++)
+		for (uint32_t k = 0; k < METRIC_COUNT; k++)
+			if (strcmp(metric_defs[k].role, role_name(m->processes[i].id)) == 0)
+				rows[all.sample_count++] = (struct control_sample){ m->processes[i].id, m->processes[i].instance, k,
+										    m->processes[i].metrics[k] };
+	for (unsigned i = 0; i < m->process_count; i++)
+		if (m->processes[i].id == ROLE_CONTROL)
+			master_tell(&m->processes[i], ROLE_MSG_METRICS, &all);
 }
 
 /* ---- pairs ---- */
@@ -246,10 +268,24 @@ static void on_failed(struct master *m, struct process *p, const struct role_msg
 	m->failed = true;
 }
 
+/* Only what is its own; whose it says they are does not matter. */
+static void on_metrics(struct master *m, struct process *p, const struct control_metrics_reply *told)
+{
+	for (size_t i = 0; i < told->sample_count; i++) {
+		const struct control_sample *s = &told->samples[i];
+
+		if (s->metric < METRIC_COUNT && strcmp(metric_defs[s->metric].role, role_name(p->id)) == 0)
+			p->metrics[s->metric] = s->value;
+	}
+	m->metrics_new = true;
+}
+
 static void hear_one(struct master *m, struct process *p, enum role_msg_id id, const void *msg)
 {
 	if (id == ROLE_MSG_BAD_PEER)
 		on_complaint(m, p, msg);
+	else if (id == ROLE_MSG_METRICS)
+		on_metrics(m, p, msg);
 	else if (id == ROLE_MSG_FAILED)
 		on_failed(m, p, msg);
 	else if (p->state == STARTING)

@@ -143,6 +143,8 @@ static void serve(struct role *r, struct ipc_reader *in)
 			ipc_detach(r->ipc, (enum role_id)((struct role_msg_peer *)msg)->role, ((struct role_msg_peer *)msg)->instance);
 		if (id == ROLE_MSG_PROCESSES && r->def->processes)
 			r->def->processes(r, msg);
+		if (id == ROLE_MSG_METRICS && r->def->metrics)
+			r->def->metrics(r, msg);
 		if (id == ROLE_MSG_STOP) {
 			grace_ms = ((struct role_msg_stop *)msg)->grace_ms;
 			break;
@@ -201,6 +203,8 @@ int role_main(enum role_id id, unsigned instance)
 	peers_take(&r, early, false);
 	if (role_msg_send(CHANNEL, ROLE_MSG_READY, NULL) != ST_OK)
 		return 1;
+	if (!role_metrics_start(&r, CHANNEL))
+		log_warn("nothing is counted: no thread for it");
 	serve(&r, &in);
 	/* Threads may still be inside: no destructors, the kernel takes it all back. */
 	fflush(NULL);

@@ -50,8 +50,10 @@ struct role_def {
 	bool (*start)(struct role *r, const char **ret_why);
 	void (*reload)(struct role *r); /* r->config, certificate and key are new; NULL: nothing to do */
 	void (*stop)(struct role *r, unsigned grace_ms);
+	void (*measure)(struct role *r); /* set the gauges (base/metric.h), about once a second, from a thread of the runtime; or NULL */
 	/* Only control. */
 	void (*processes)(struct role *r, const struct control_status_reply *all);
+	void (*metrics)(struct role *r, const struct control_metrics_reply *all);
 };
 
 extern const struct role_def role_control, role_dns, role_auth, role_smtp, role_queue, role_local, role_remote, role_imap;
@@ -64,6 +66,9 @@ int role_root(const struct role *r, const char *name);
 
 /* Body of a role process: `postrider role NAME INSTANCE`. Returns its exit code. */
 int role_main(enum role_id id, unsigned instance);
+
+/* Begin to tell the master what is counted, whenever it changes (role_metrics.c). False: no thread. */
+MUST_CHECK bool role_metrics_start(struct role *r, int channel);
 
 /* Run the sandbox's test from inside and log one line per attempt (config.probe). */
 void role_probe(const struct role *r);

@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -32,6 +33,8 @@ struct control {
 	unsigned                    connections;
 	struct arena               *arena; /* of `all` */
 	struct control_status_reply all;
+	struct control_sample       samples[CONTROL_SAMPLES_MAX]; /* as the master told them last */
+	size_t                      sample_count;
 };
 
 struct session {
@@ -64,7 +67,7 @@ static void status_fill(struct control *c, struct control_status_reply *ret)
 	ret->started_ms = c->role->started_ms;
 }
 
-/* Status is ours; everything else is asked of the role that the table names. */
+/* Status and metrics are ours; everything else is asked of the role that the table names. */
 static enum status carry_out(struct control *c, int fd, const struct ipc_frame *f)
 {
 	const struct ipc_msg *m = &ipc_msgs[f->type];
@@ -78,6 +81,10 @@ static enum status carry_out(struct control *c, int fd, const struct ipc_frame *
 		pthread_mutex_lock(&c->lock);
 		status_fill(c, reply);
 		st = answer(fd, f, ST_OK, reply);
+		pthread_mutex_unlock(&c->lock);
+	} else if (f->type == IPC_CONTROL_METRICS) {
+		pthread_mutex_lock(&c->lock);
+		st = answer(fd, f, ST_OK, &(struct control_metrics_reply){ c->samples, c->sample_count });
 		pthread_mutex_unlock(&c->lock);
 	} else {
 		st = ipc_call(c->role->ipc, m->server, IPC_ANY, (enum ipc_msg_id)f->type, request, a, reply);
@@ -261,6 +268,17 @@ static void processes(struct role *r, const struct control_status_reply *all)
 	pthread_mutex_unlock(&c->lock);
 }
 
+static void metrics(struct role *r, const struct control_metrics_reply *all)
+{
+	struct control *c = r->self;
+
+	pthread_mutex_lock(&c->lock);
+	c->sample_count = MIN(all->sample_count, LEN(c->samples));
+	if (c->sample_count > 0)
+		memcpy(c->samples, all->samples, c->sample_count * sizeof(*c->samples));
+	pthread_mutex_unlock(&c->lock);
+}
+
 const struct role_def role_control = {
 	.id = ROLE_CONTROL,
 	.needs = SANDBOX_ACCEPT,
@@ -268,4 +286,5 @@ const struct role_def role_control = {
 	.user = "control",
 	.start = start,
 	.processes = processes,
+	.metrics = metrics,
 };

@@ -60,6 +60,11 @@ static void reload(struct role *r)
 	role_net_reload(r, s->net);
 }
 
+static void measure(struct role *r)
+{
+	role_net_measure(((struct imap_role *)r->self)->net, METRIC_IMAP_SESSIONS, METRIC_IMAP_CONNECTIONS, METRIC_IMAP_CONNECTIONS_REFUSED);
+}
+
 static void stop(struct role *r, unsigned grace_ms)
 {
 	net_drain(((struct imap_role *)r->self)->net, grace_ms);
@@ -76,4 +81,5 @@ const struct role_def role_imap = {
 	.start = start,
 	.reload = reload,
 	.stop = stop,
+	.measure = measure,
 };

@@ -47,10 +47,12 @@ static const struct ipc_shape shapes[ROLE_MSG_COUNT] = {
 	[ROLE_MSG_BAD_PEER] = IPC_SHAPE(role_msg_peer, peer_fields),
 };
 
-/* PROCESSES is what control passes on: the reply to IPC_CONTROL_STATUS. */
+/* PROCESSES and METRICS are what control passes on: the replies to IPC_CONTROL_STATUS and IPC_CONTROL_METRICS. */
 static const struct ipc_shape *shape_of(unsigned id)
 {
-	return id == ROLE_MSG_PROCESSES ? &ipc_msgs[IPC_CONTROL_STATUS].reply : &shapes[id];
+	return id == ROLE_MSG_PROCESSES ? &ipc_msgs[IPC_CONTROL_STATUS].reply :
+	       id == ROLE_MSG_METRICS   ? &ipc_msgs[IPC_CONTROL_METRICS].reply :
+					  &shapes[id];
 }
 
 /* Payload behind an empty header. */
@@ -108,7 +110,7 @@ enum status role_msg_next(struct ipc_reader *r, struct arena *a, enum role_msg_i
 
 enum status role_msg_hear(struct ipc_reader *r, struct arena *a, enum role_msg_id *ret_id, void **ret_msg)
 {
-	enum status st = next(r, 1u << ROLE_MSG_READY | 1u << ROLE_MSG_FAILED | 1u << ROLE_MSG_BAD_PEER, a, ret_id, ret_msg);
+	enum status st = next(r, 1u << ROLE_MSG_READY | 1u << ROLE_MSG_FAILED | 1u << ROLE_MSG_BAD_PEER | 1u << ROLE_MSG_METRICS, a, ret_id, ret_msg);
 
 	if (st == ST_OK && *ret_id == ROLE_MSG_BAD_PEER && ((struct role_msg_peer *)*ret_msg)->fd >= 0) {
 		fd_close(&((struct role_msg_peer *)*ret_msg)->fd);

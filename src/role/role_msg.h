@@ -29,6 +29,7 @@ enum role_msg_id {
 	ROLE_MSG_READY,
 	ROLE_MSG_FAILED,    /* cannot start: why */
 	ROLE_MSG_BAD_PEER,  /* that process broke the channel format */
+	ROLE_MSG_METRICS,   /* what it counts (base/metric.h); from the master to control: what all of them count */
 	ROLE_MSG_COUNT,
 };
 

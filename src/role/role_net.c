@@ -60,6 +60,16 @@ struct net *role_net_new(const struct role *r)
 	return net_new(&limits);
 }
 
+void role_net_measure(struct net *net, enum metric sessions, enum metric accepted, enum metric refused)
+{
+	struct net_stats s;
+
+	net_stats(net, &s);
+	metric_set(sessions, s.connections);
+	metric_set(accepted, s.accepted - s.refused);
+	metric_set(refused, s.refused);
+}
+
 void role_net_reload(struct role *r, struct net *net)
 {
 	struct net_limits limits = limits_of(r->config);

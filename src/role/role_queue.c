@@ -1,4 +1,5 @@
 /* role/role_queue.c - the queue: sole owner of every accepted message until it is delivered. */
+#include "base/metric.h"
 #include "db/db.h"
 #include "queue/queue.h"
 #include "role/role.h"
@@ -24,6 +25,8 @@ static bool start(struct role *r, const char **ret_why)
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,
 		.watermark_octets = c->watermark_octets,
+		.trace_octets = c->trace_octets,
+		.trace_keep_ms = (int64_t)c->trace_keep_s * 1000,
 	};
 	struct queue *q;
 	enum status   st = db_root("queue", options.dir);
@@ -51,6 +54,23 @@ static void reload(struct role *r)
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,
 	});
+	queue_set_trace(r->self, c->trace_octets, (int64_t)c->trace_keep_s * 1000);
+}
+
+static void measure(struct role *r)
+{
+	struct queue_stats_reply s;
+
+	if (queue_stats(r->self, &s) != ST_OK)
+		return;
+	metric_set(METRIC_QUEUE_MESSAGES, s.messages);
+	metric_set(METRIC_QUEUE_HELD, s.held);
+	metric_set(METRIC_QUEUE_IN_FLIGHT, s.in_flight);
+	metric_set(METRIC_QUEUE_SUBMITTED, s.submitted);
+	metric_set(METRIC_QUEUE_DELIVERED, s.delivered);
+	metric_set(METRIC_QUEUE_BOUNCED, s.bounced);
+	metric_set(METRIC_QUEUE_FULL, s.full);
+	metric_set(METRIC_QUEUE_SUSPECT, s.suspect);
 }
 
 static void stop(struct role *r, unsigned grace_ms)
@@ -68,4 +88,5 @@ const struct role_def role_queue = {
 	.start = start,
 	.reload = reload,
 	.stop = stop,
+	.measure = measure,
 };

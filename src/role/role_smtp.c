@@ -54,6 +54,11 @@ static void reload(struct role *r)
 	role_net_reload(r, s->net);
 }
 
+static void measure(struct role *r)
+{
+	role_net_measure(((struct smtp_role *)r->self)->net, METRIC_SMTP_SESSIONS, METRIC_SMTP_CONNECTIONS, METRIC_SMTP_CONNECTIONS_REFUSED);
+}
+
 static void stop(struct role *r, unsigned grace_ms)
 {
 	net_drain(((struct smtp_role *)r->self)->net, grace_ms);
@@ -69,4 +74,5 @@ const struct role_def role_smtp = {
 	.start = start,
 	.reload = reload,
 	.stop = stop,
+	.measure = measure,
 };

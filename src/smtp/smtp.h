@@ -10,8 +10,11 @@
 #ifndef SMTP_SMTP_H
 #define SMTP_SMTP_H
 
+#include <stdatomic.h>
+
 #include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_trace.h"
 #include "net/net.h"
 
 enum smtp_kind {
@@ -51,6 +54,7 @@ struct smtp_ask {
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
+	void (*trace)(void *ctx, const struct trace_event *e);                                       /* IPC_QUEUE_TRACE: does not wait */
 	int64_t (*now_ms)(void *ctx);                                                                /* wall clock */
 	void (*random)(void *ctx, void *p, size_t n);
 	void (*pause)(void *ctx, unsigned ms); /* between two questions to a queue that is not there */
@@ -61,6 +65,9 @@ struct smtp_env {
 	const struct smtp_settings *_Atomic         settings; /* a reload stores the next one */
 	const struct smtp_ask                      *ask;
 	void                                       *ask_ctx;
+	/* Connections that were refused before their session, in the current second: how many were told to the trace. */
+	atomic_int_fast64_t away_since_ms;
+	atomic_uint         away_told;
 };
 
 /* net_listen(net, fd, &smtp_proto, env, tls, implicit); the env outlives the net. */

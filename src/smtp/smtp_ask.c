@@ -1,6 +1,7 @@
 /* smtp/smtp_ask.c - see smtp_ask.h. Every question has a deadline of its own (ipc/ipc_msg.c). */
 #include "smtp/smtp_ask.h"
 
+#include "base/metric.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 
@@ -66,6 +67,17 @@ static enum status ask_spool(void *ctx, int *ret_fd)
 	return reply.spool >= 0 ? ST_OK : ST_CORRUPT;
 }
 
+static void heard(void *arg, enum status st, const void *reply)
+{
+	(void)arg, (void)reply;
+	metric_add(METRIC_SMTP_TRACE_LOST, st != ST_OK);
+}
+
+static void ask_trace(void *ctx, const struct trace_event *e)
+{
+	ipc_start(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_TRACE, e, heard, NULL);
+}
+
 static int64_t now_ms(void *ctx)
 {
 	(void)ctx;
@@ -93,6 +105,7 @@ const struct smtp_ask smtp_ask_ipc = {
 	.submit = ask_submit,
 	.known = ask_known,
 	.spool = ask_spool,
+	.trace = ask_trace,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = wait_ms,

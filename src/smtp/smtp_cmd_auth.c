@@ -49,6 +49,7 @@ static enum smtp_next finish(struct smtp_session *s, const struct smtp_reply *r)
 static enum smtp_next fail(struct smtp_session *s, enum net_signin_reason reason, struct str user)
 {
 	net_signin_failed(s->conn, "smtp", reason, user);
+	smtp_trace(s, TRACE_SIGNIN_REFUSED, user, STR_NONE, reason == NET_SIGNIN_THROTTLED ? &limited : &denied, STR_NONE);
 	if (reason == NET_SIGNIN_THROTTLED)
 		return finish(s, &limited);
 	if (++s->auth_failures >= LIMIT_SMTP_AUTH_FAILURES) {
@@ -75,6 +76,7 @@ static enum smtp_next login(struct smtp_session *s, struct str user, struct str 
 	s->account = reply.account;
 	CHECK(buf_add(&s->login, reply.address));
 	net_trust(s->conn);
+	smtp_trace(s, TRACE_SIGNED_IN, buf_str(&s->login), STR_NONE, NULL, s->auth.mechanism->name);
 	log_info("signed in", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 		 LOG_STR("user", buf_str(&s->login)), LOG_STR("mechanism", s->auth.mechanism->name),
 		 LOG_C("tls", s->info->tls_version));

@@ -6,6 +6,7 @@
  * peer is answered, once.
  */
 #include "base/log.h"
+#include "base/metric.h"
 #include "smtp/smtp_session.h"
 #include "wire/smtp/smtp_received.h"
 
@@ -122,6 +123,8 @@ static enum smtp_next refuse(struct smtp_session *s, const struct smtp_reply *re
 		 LOG_STR("from", s->tx.from), LOG_U64("rcpts", s->tx.rcpt_count),
 		 LOG_U64("size_octets", s->tx.content.peer_octets), LOG_U64("code", refusal->code),
 		 LOG_C("reason", refusal->text));
+	smtp_trace(s, TRACE_MESSAGE_REFUSED, s->tx.from, s->tx.rcpt_count == 1 ? s->tx.rcpts[0].address : STR_NONE, refusal, STR_NONE);
+	metric_add(refusal->code >= 500 ? METRIC_SMTP_MESSAGES_REFUSED : METRIC_SMTP_MESSAGES_DEFERRED, 1);
 	s->refused++;
 	smtp_tx_reset(s);
 	smtp_enter(s, SMTP_STATE_READY);

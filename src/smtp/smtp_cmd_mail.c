@@ -51,8 +51,10 @@ enum smtp_next smtp_cmd_mail(struct smtp_session *s, struct str arg)
 	if (m.size_octets > s->set->message_octets)
 		return smtp_answer(s, &too_big);
 	refusal = sender_check(s, address_text(&from));
-	if (refusal)
+	if (refusal) {
+		smtp_trace(s, TRACE_SENDER_REFUSED, address_text(&from), STR_NONE, refusal, STR_NONE);
 		return smtp_answer(s, refusal);
+	}
 
 	smtp_tx_begin(s);
 	s->tx.from = arena_dup(s->tx.arena, address_text(&from));

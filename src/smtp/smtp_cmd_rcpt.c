@@ -5,6 +5,7 @@
  * auth answers from memory and never waits for a mailbox, so a recipient costs one question.
  */
 #include "base/log.h"
+#include "base/metric.h"
 #include "smtp/smtp_session.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_rcpt.h"
@@ -112,11 +113,14 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 		return smtp_answer(s, &too_many);
 	refusal = recipient_check(s, address_text(&to));
 	if (refusal) {
+		metric_add(refusal->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),
 			 LOG_C("reason", refusal->enhanced));
+		smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, address_text(&to), refusal, STR_NONE);
 		return smtp_answer(s, refusal);
 	}
+	metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
 	smtp_tx_add_rcpt(&s->tx, address_text(&to));
 	if (s->state == SMTP_STATE_MAIL)
 		smtp_enter(s, SMTP_STATE_RCPT);

@@ -6,6 +6,7 @@
 #include "smtp/smtp_session.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "wire/smtp/smtp_verb.h"
 
 #include <stdlib.h>
@@ -74,6 +75,8 @@ enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply 
 {
 	static const struct smtp_reply too_many = { 421, "4.7.0", "Too many errors" };
 
+	if (is_error(r->code))
+		metric_add(METRIC_SMTP_PROTOCOL_ERRORS, 1);
 	if (is_error(r->code) && ++s->errors > LIMIT_SMTP_ERRORS)
 		return smtp_end(s, &too_many, "too many errors");
 	smtp_write_line(s, r->code, r->enhanced, text, true);
@@ -162,6 +165,8 @@ static enum smtp_next greet(struct smtp_session *s)
 	/* RFC 5321 §3.1: the client waits. In clear only: on an implicit-TLS listener it has waited for the handshake. */
 	if (!s->info->tls && net_input_arrived(s->conn))
 		return smtp_end(s, &early, "talked before the greeting");
+	metric_add(METRIC_SMTP_TLS, s->info->tls);
+	smtp_trace_connected(s);
 	net_printf(s->conn, "220 %.*s ESMTP Postrider\r\n", STR_FMT(s->set->hostname));
 	return SMTP_NEXT_LINE;
 }
@@ -194,6 +199,7 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 		return smtp_answer(s, &bare);
 	case NET_EV_DATA: return smtp_data_done(s, ev->bare_eol);
 	case NET_EV_TLS: /* RFC 3207 §4.2: nothing that was said before counts */
+		metric_add(METRIC_SMTP_TLS, 1);
 		smtp_enter(s, SMTP_STATE_NEW);
 		return SMTP_NEXT_LINE;
 	case NET_EV_TIMEOUT: return smtp_end(s, &timeout, "timeout");
@@ -269,6 +275,7 @@ static void close_session(void *session)
 		 LOG_C("tls", s->info->tls_version), LOG_C("why", s->ending), LOG_U64("messages", s->messages),
 		 LOG_U64("refused", s->refused), LOG_U64("errors", s->errors), LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
+	smtp_trace_ended(s);
 	smtp_tx_reset(s);
 	smtp_auth_reset(s);
 	buf_done(&s->hello);
@@ -277,10 +284,13 @@ static void close_session(void *session)
 
 const struct net_proto smtp_proto = {
 	.name = "smtp",
+	.signin_accepted = METRIC_SMTP_SIGNINS_ACCEPTED,
+	.signin_refused = METRIC_SMTP_SIGNINS_REFUSED,
 	.open = open_session,
 	.handle = handle,
 	.close = close_session,
 	.refused = "421 4.7.0 Too many connections, try again later\r\n",
+	.turned_away = smtp_trace_turned_away,
 	.strict_eol = true,
 };
 

@@ -86,6 +86,7 @@ struct smtp_session {
 	struct smtp_auth            auth;
 	struct smtp_patience        patience;
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
+	unsigned traced;                               /* events of this session */
 	unsigned auth_failures;
 	unsigned messages, refused;                    /* for the log */
 	uint64_t transactions, octets;
@@ -152,6 +153,13 @@ void smtp_patience_init(struct smtp_session *s);
 const struct smtp_reply *smtp_patience_line(struct smtp_session *s);
 /* How long to wait for the next line, asked before each one: 1 to set->timeout_ms. */
 unsigned smtp_patience_ms(struct smtp_session *s);
+
+/* ---- trace ---- */
+/* text: empty for the reply's. */
+void smtp_trace(struct smtp_session *s, enum trace_what what, struct str from, struct str to, const struct smtp_reply *r, struct str text);
+void smtp_trace_connected(struct smtp_session *s);
+void smtp_trace_ended(struct smtp_session *s);
+void smtp_trace_turned_away(void *ctx, const struct net_info *info); /* for net_proto */
 
 /* ---- transaction ---- */
 void smtp_tx_begin(struct smtp_session *s);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "queue/queue_id.h"
 #include "smtp/smtp_session.h"
 
@@ -112,6 +113,8 @@ static enum smtp_next queued(struct smtp_session *s, uint64_t id)
 	log_info("message accepted", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_C("tx", s->tx.id),
 		 LOG_C("id", text.p), LOG_STR("from", s->tx.from), LOG_STR("user", buf_str(&s->login)),
 		 LOG_U64("rcpts", s->tx.rcpt_count), LOG_U64("size_octets", smtp_content_size(&s->tx.content)));
+	metric_add(METRIC_SMTP_MESSAGES_ACCEPTED, 1);
+	metric_add(METRIC_SMTP_OCTETS, s->tx.content.peer_octets);
 	s->messages++;
 	s->errors = s->commands = s->rcpts = 0;
 	buf_add(&b, STR("OK queued as "));
@@ -125,6 +128,8 @@ static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply
 {
 	log_warn("message not taken", LOG_C("session", s->info->id), LOG_C("tx", s->tx.id), LOG_STR("from", s->tx.from),
 		 LOG_U64("rcpts", s->tx.rcpt_count), LOG_C("reason", r ? r->text : "nobody knows"));
+	smtp_trace(s, TRACE_MESSAGE_REFUSED, s->tx.from, s->tx.rcpt_count == 1 ? s->tx.rcpts[0].address : STR_NONE, r, r ? STR_NONE : STR("queue gave no answer"));
+	metric_add(r && r->code >= 500 ? METRIC_SMTP_MESSAGES_REFUSED : METRIC_SMTP_MESSAGES_DEFERRED, 1);
 	s->refused++;
 	smtp_tx_reset(s);
 	smtp_enter(s, SMTP_STATE_READY);

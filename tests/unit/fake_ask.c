@@ -164,6 +164,14 @@ static enum status spool(void *ctx, int *ret_fd)
 	return ST_OK;
 }
 
+static void trace(void *ctx, const struct trace_event *e)
+{
+	struct fake_ask *f = ctx;
+
+	if (f->trace_count < FAKE_TRACE)
+		f->trace[f->trace_count++] = e->what;
+}
+
 static int64_t now_ms(void *ctx)
 {
 	return ((struct fake_ask *)ctx)->now_ms;
@@ -192,6 +200,7 @@ const struct smtp_ask fake_ask = {
 	.submit = submit,
 	.known = known,
 	.spool = spool,
+	.trace = trace,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = pause_ms,

@@ -12,6 +12,7 @@
 
 #define FAKE_STEPS 8
 #define FAKE_HELD  32
+#define FAKE_TRACE 64
 
 struct fake_ask {
 	/* what happens; the steps are used up one by one, then the last repeats */
@@ -36,6 +37,8 @@ struct fake_ask {
 		void           *arg;
 	} held[FAKE_HELD];
 	_Atomic unsigned held_count;
+	enum trace_what trace[FAKE_TRACE];
+	unsigned        trace_count;
 };
 
 void fake_ask_init(struct fake_ask *f);

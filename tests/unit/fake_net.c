@@ -200,6 +200,11 @@ void net_wake(struct net_conn *c)
 	(void)c;
 }
 
+void net_distrust(const struct net_conn *c)
+{
+	(void)c;
+}
+
 void net_trust(struct net_conn *c)
 {
 	c->trusted = true;

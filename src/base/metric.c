@@ -1,0 +1,67 @@
+/* base/metric.c - see metric.h. Rows of one series stand together. */
+#include "base/metric.h"
+
+#include <stdatomic.h>
+
+#define COUNTER(role, name, label, help) { role, "postrider_" name "_total", label, help, false }
+#define GAUGE(role, name, help)          { role, "postrider_" name, NULL, help, true }
+
+const struct metric_def metric_defs[METRIC_COUNT] = {
+	[METRIC_SMTP_CONNECTIONS] = COUNTER("smtp", "smtp_connections", "result=\"accepted\"", "Connections to SMTP, submission and LMTP."),
+	[METRIC_SMTP_CONNECTIONS_REFUSED] = COUNTER("smtp", "smtp_connections", "result=\"refused\"", NULL),
+	[METRIC_SMTP_SESSIONS] = GAUGE("smtp", "smtp_sessions", "Connections that are open."),
+	[METRIC_SMTP_MESSAGES_ACCEPTED] = COUNTER("smtp", "smtp_messages", "result=\"accepted\"", "Messages that were sent to us whole."),
+	[METRIC_SMTP_MESSAGES_REFUSED] = COUNTER("smtp", "smtp_messages", "result=\"refused\"", NULL),
+	[METRIC_SMTP_MESSAGES_DEFERRED] = COUNTER("smtp", "smtp_messages", "result=\"deferred\"", NULL),
+	[METRIC_SMTP_RCPTS_ACCEPTED] = COUNTER("smtp", "smtp_recipients", "result=\"accepted\"", "RCPT commands."),
+	[METRIC_SMTP_RCPTS_REFUSED] = COUNTER("smtp", "smtp_recipients", "result=\"refused\"", NULL),
+	[METRIC_SMTP_RCPTS_DEFERRED] = COUNTER("smtp", "smtp_recipients", "result=\"deferred\"", NULL),
+	[METRIC_SMTP_OCTETS] = COUNTER("smtp", "smtp_received_octets", NULL, "Octets of messages that peers sent."),
+	[METRIC_SMTP_TLS] = COUNTER("smtp", "smtp_tls_sessions", NULL, "TLS handshakes that succeeded."),
+	[METRIC_SMTP_SIGNINS_ACCEPTED] = COUNTER("smtp", "smtp_signins", "result=\"accepted\"", "Attempts to sign in."),
+	[METRIC_SMTP_SIGNINS_REFUSED] = COUNTER("smtp", "smtp_signins", "result=\"refused\"", NULL),
+	[METRIC_SMTP_PROTOCOL_ERRORS] = COUNTER("smtp", "smtp_protocol_errors", NULL, "Replies to what is no proper command here."),
+	[METRIC_IMAP_CONNECTIONS] = COUNTER("imap", "imap_connections", "result=\"accepted\"", "Connections to IMAP."),
+	[METRIC_IMAP_CONNECTIONS_REFUSED] = COUNTER("imap", "imap_connections", "result=\"refused\"", NULL),
+	[METRIC_IMAP_SESSIONS] = GAUGE("imap", "imap_sessions", "Connections that are open."),
+	[METRIC_IMAP_SIGNINS_ACCEPTED] = COUNTER("imap", "imap_signins", "result=\"accepted\"", "Attempts to sign in."),
+	[METRIC_IMAP_SIGNINS_REFUSED] = COUNTER("imap", "imap_signins", "result=\"refused\"", NULL),
+	[METRIC_QUEUE_MESSAGES] = GAUGE("queue", "queue_messages", "Messages in the queue."),
+	[METRIC_QUEUE_HELD] = GAUGE("queue", "queue_held_messages", "Messages that are held."),
+	[METRIC_QUEUE_IN_FLIGHT] = GAUGE("queue", "queue_deliveries_in_flight", "Attempts that are under way."),
+	[METRIC_QUEUE_SUBMITTED] = COUNTER("queue", "queue_submitted", NULL, "Messages taken."),
+	[METRIC_QUEUE_DELIVERED] = COUNTER("queue", "queue_deliveries", "result=\"delivered\"", "Recipients that are finished."),
+	[METRIC_QUEUE_BOUNCED] = COUNTER("queue", "queue_deliveries", "result=\"failed\"", NULL),
+	[METRIC_QUEUE_FULL] = GAUGE("queue", "queue_disk_full", "1: too little space, new mail is refused."),
+	[METRIC_QUEUE_SUSPECT] = GAUGE("queue", "queue_suspect", "1: the database is set aside after a failed write."),
+	[METRIC_TRACE_EVENTS] = COUNTER("queue", "trace_events", "result=\"kept\"", "Events for the trace."),
+	[METRIC_TRACE_DROPPED] = COUNTER("queue", "trace_events", "result=\"dropped\"", NULL),
+	[METRIC_LOCAL_DELIVERED] = COUNTER("local", "local_deliveries", "result=\"delivered\"", "Deliveries into accounts."),
+	[METRIC_LOCAL_DEFERRED] = COUNTER("local", "local_deliveries", "result=\"deferred\"", NULL),
+	[METRIC_LOCAL_REFUSED] = COUNTER("local", "local_deliveries", "result=\"refused\"", NULL),
+	[METRIC_REMOTE_DELIVERED] = COUNTER("remote", "remote_recipients", "result=\"delivered\"", "Recipients at other hosts, by attempt."),
+	[METRIC_REMOTE_DEFERRED] = COUNTER("remote", "remote_recipients", "result=\"deferred\"", NULL),
+	[METRIC_REMOTE_REFUSED] = COUNTER("remote", "remote_recipients", "result=\"refused\"", NULL),
+	[METRIC_REMOTE_TLS] = COUNTER("remote", "remote_sessions", "tls=\"yes\"", "Sessions with other hosts that came to a transaction."),
+	[METRIC_REMOTE_CLEAR] = COUNTER("remote", "remote_sessions", "tls=\"no\"", NULL),
+	[METRIC_DNS_LOOKUPS] = COUNTER("dns", "dns_lookups", "result=\"answered\"", "Lookups."),
+	[METRIC_DNS_FAILURES] = COUNTER("dns", "dns_lookups", "result=\"failed\"", NULL),
+	[METRIC_SMTP_TRACE_LOST] = COUNTER("smtp", "smtp_trace_events_lost", NULL, "Events that queue did not take."),
+};
+
+static atomic_uint_fast64_t values[METRIC_COUNT];
+
+void metric_add(enum metric m, uint64_t n)
+{
+	atomic_fetch_add_explicit(&values[m], n, memory_order_relaxed);
+}
+
+void metric_set(enum metric m, uint64_t value)
+{
+	atomic_store_explicit(&values[m], value, memory_order_relaxed);
+}
+
+uint64_t metric_get(enum metric m)
+{
+	return atomic_load_explicit(&values[m], memory_order_relaxed);
+}
