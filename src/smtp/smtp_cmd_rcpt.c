@@ -94,6 +94,19 @@ static enum address_err postmaster_find(struct smtp_session *s, struct address_c
 	return err;
 }
 
+/* A flood of names must not become one of log lines: the end of the session tells how many there were. */
+static void note_refused(struct smtp_session *s, struct str to, const struct smtp_reply *refusal)
+{
+	metric_add(refusal->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
+	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, refusal, STR_NONE);
+	if (++s->rcpts_refused <= LIMIT_SMTP_RCPTS_LOGGED)
+		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
+			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", to), LOG_C("reason", refusal->enhanced));
+	else if (s->rcpts_refused == LIMIT_SMTP_RCPTS_LOGGED + 1)
+		log_info("more recipients refused, from here on counted only", LOG_C("session", s->info->id),
+			 LOG_C("peer", s->info->peer));
+}
+
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 {
 	struct smtp_rcpt         r;
@@ -113,11 +126,7 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 		return smtp_answer(s, &too_many);
 	refusal = recipient_check(s, address_text(&to));
 	if (refusal) {
-		metric_add(refusal->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
-		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
-			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", address_text(&to)),
-			 LOG_C("reason", refusal->enhanced));
-		smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, address_text(&to), refusal, STR_NONE);
+		note_refused(s, address_text(&to), refusal);
 		return smtp_answer(s, refusal);
 	}
 	metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);

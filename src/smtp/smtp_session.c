@@ -273,7 +273,8 @@ static void close_session(void *session)
 	log_info("session ended", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 		 LOG_STR("helo", buf_str(&s->hello)), LOG_STR("user", buf_str(&s->login)),
 		 LOG_C("tls", s->info->tls_version), LOG_C("why", s->ending), LOG_U64("messages", s->messages),
-		 LOG_U64("refused", s->refused), LOG_U64("errors", s->errors), LOG_U64("size_octets", s->octets),
+		 LOG_U64("refused", s->refused), LOG_U64("rcpts_refused", s->rcpts_refused), LOG_U64("errors", s->errors),
+		 LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
 	smtp_trace_ended(s);
 	smtp_tx_reset(s);
