@@ -1,6 +1,6 @@
 /* load_smtp - send many messages over SMTP and measure; one thread, epoll.
  *
- *   load_smtp --port P --sessions N --messages M --size OCTETS --rcpts FILE [--rcpts-per-message K] [--reconnect]
+ *   load_smtp --port P --sessions N --messages M --size OCTETS --rcpts FILE [--rcpts-per-message K] [--reconnect] [--host A]
  *
  * Each of N sessions says EHLO once, then sends message after message: MAIL, RCPT and DATA in one packet (RFC 2920), the content with its
  * dot in the next, as mail servers do. --reconnect opens a connection for each message instead. Recipients are taken in turn from FILE, one address a line.
@@ -306,7 +306,8 @@ static void options(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{ "port", 1, NULL, 'p' },  { "sessions", 1, NULL, 's' },          { "messages", 1, NULL, 'm' }, { "size", 1, NULL, 'z' },
-		{ "rcpts", 1, NULL, 'r' }, { "rcpts-per-message", 1, NULL, 'k' }, { "reconnect", 0, NULL, 'c' }, { NULL, 0, NULL, 0 },
+		{ "rcpts", 1, NULL, 'r' }, { "rcpts-per-message", 1, NULL, 'k' }, { "reconnect", 0, NULL, 'c' },
+		{ "host", 1, NULL, 'h' },  { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -319,6 +320,7 @@ static void options(int argc, char **argv)
 		case 'r': read_rcpts(optarg); break;
 		case 'k': run.per_message = (unsigned)atoi(optarg); break;
 		case 'c': run.reconnect = true; break;
+		case 'h': run.to.sin_addr.s_addr = inet_addr(optarg); break;
 		default:  exit(2);
 		}
 	}
@@ -333,10 +335,11 @@ int main(int argc, char **argv)
 	struct session *sessions;
 	double          began, seconds;
 
+	run.to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	options(argc, argv);
 	make_body();
-	run.to             = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)run.port) };
-	run.to.sin_addr    = (struct in_addr){ htonl(INADDR_LOOPBACK) };
+	run.to.sin_family  = AF_INET;
+	run.to.sin_port    = htons((uint16_t)run.port);
 	run.transaction_ms = calloc(run.messages, sizeof(double));
 	run.dot_ms         = calloc(run.messages, sizeof(double));
 	run.session_ms     = calloc(run.messages, sizeof(double));
