@@ -141,17 +141,19 @@ def test_smtputf8(near, wire, receiver):
 
 
 def test_dsn(near, wire, receiver):
-    """RET, ENVID, NOTIFY and ORCPT come through, and a report of success is ours to send then (RFC 3461)."""
+    """RET, ENVID, NOTIFY and ORCPT come through (not from OpenSMTPD), and a report of success is ours to send then (RFC 3461)."""
     mta, recorder = wire
     if not offered(near, b"DSN"):
         pytest.skip("DSN is not offered yet")
     subject = name_of("dsn", mta)
     mta.send(receiver[0][0], [receiver[1][0]], message(*receiver, subject, BODY), mail=["RET=HDRS", "ENVID=" + subject],
-             rcpt=["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;original+40peer.test"])
+             rcpt=["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;original@peer.test"])
     wait_for(near, receiver[1], "Subject: " + subject)
     if not mta.tls:
         said = recorder.text()
         assert b"RET=HDRS" in said and b"ENVID=" + subject.encode() in said and b"NOTIFY=SUCCESS,FAILURE" in said, said[:500]
-        assert b"ORCPT=rfc822;original+40peer.test" in said, said[:500]
-    report = wait_for(near, receiver[0], "Original-Envelope-Id: " + subject)
-    assert re.search(rb"(?i)^Action: (delivered|relayed)", report, re.M) and b"Original-Recipient: rfc822;original@peer.test" in report, report[:3000]
+        assert mta.name == "opensmtpd" or re.search(rb"ORCPT=rfc822;original(\+40|@)peer\.test", said), said[:500]
+    report = wait_for(near, receiver[0], "Original-Envelope-Id: " + subject, seconds=30)
+    assert re.search(rb"(?im)^Action: delivered", report), report[:3000]
+    if mta.name != "opensmtpd":  # it does not pass ORCPT on
+        assert re.search(rb"(?m)^Original-Recipient: rfc822; ?original@peer.test", report), report[:3000]
