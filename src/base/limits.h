@@ -79,6 +79,17 @@
 #define LIMIT_SIGNIN_FREE    ((unsigned)5)        /* failures per source and account before they have to wait */
 #define LIMIT_SIGNIN_WAIT    ((int64_t)900 * 1000) /* the longest such wait, ms */
 
+/* Limits and bans at the door (guard/) */
+#define LIMIT_GUARD_CIDRS    ((size_t)64)         /* networks in one setting */
+#define LIMIT_GUARD_ZONES    ((size_t)16)         /* lists in DNS */
+#define LIMIT_GUARD_ANSWERS  ((size_t)8)          /* of one list about one address, kept */
+#define LIMIT_GUARD_DNS_MS   ((unsigned)3000)     /* a connection waits so long for them, then goes on without */
+#define LIMIT_GUARD_PENDING  ((unsigned)1000)     /* connections that wait for them; more go on without */
+#define LIMIT_GUARD_BANS     ((size_t)10000)      /* at once; then the one that ends first makes room */
+#define LIMIT_GUARD_TARPITS  ((unsigned)200)      /* replies held back at once */
+#define LIMIT_GUARD_REASON   ((size_t)120)        /* of a ban, octets */
+#define LIMIT_GUARD_BAN_S    ((uint64_t)366 * 86400) /* the longest ban an administrator can give */
+
 /* TLS */
 #define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
 #define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */

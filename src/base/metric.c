@@ -47,6 +47,12 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_DNS_LOOKUPS] = COUNTER("dns", "dns_lookups", "result=\"answered\"", "Lookups."),
 	[METRIC_DNS_FAILURES] = COUNTER("dns", "dns_lookups", "result=\"failed\"", NULL),
 	[METRIC_SMTP_TRACE_LOST] = COUNTER("smtp", "smtp_trace_events_lost", NULL, "Events that queue did not take."),
+	[METRIC_GUARD_BANS] = GAUGE("auth", "guard_bans", "Addresses and networks that are banned now."),
+	[METRIC_GUARD_REFUSED_BANNED] = COUNTER("auth", "guard_refused", "reason=\"banned\"", "Connections and recipients refused at the door."),
+	[METRIC_GUARD_REFUSED_LIMIT] = COUNTER("auth", "guard_refused", "reason=\"limit\"", NULL),
+	[METRIC_GUARD_REFUSED_GREYLIST] = COUNTER("auth", "guard_refused", "reason=\"greylist\"", NULL),
+	[METRIC_GUARD_REFUSED_DNSBL] = COUNTER("auth", "guard_refused", "reason=\"dnsbl\"", NULL),
+	[METRIC_GUARD_ALARMS] = COUNTER("auth", "guard_alarms", NULL, "Accounts that met an outbound limit, once per window."),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

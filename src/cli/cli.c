@@ -223,10 +223,26 @@ int cli_fail(const struct cli *c, enum status st, const char *subject)
 	return cli_error(c, of[st].code, "%s: %s", subject, of[st].text);
 }
 
+/* RFC 8259 lets DEL and the C1 controls stand as they are, and a terminal would obey them. */
+static bool print_escaped(const char *p)
+{
+	for (; *p; p++) {
+		bool c1 = (unsigned char)p[0] == 0xc2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xa0;
+
+		if (c1 || *p == 127)
+			printf("\\u%04x", (unsigned)(unsigned char)(c1 ? *++p : *p));
+		else
+			putchar(*p);
+	}
+	return putchar('\n') == '\n' && !ferror(stdout);
+}
+
 int cli_print_json(json_t *object)
 {
-	int code = object && json_dumpf(object, stdout, JSON_COMPACT) == 0 && putchar('\n') == '\n' ? CLI_OK : CLI_FAILED;
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	int   code = text && print_escaped(text) ? CLI_OK : CLI_FAILED;
 
+	free(text);
 	json_decref(object);
 	return code;
 }

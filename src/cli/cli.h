@@ -75,7 +75,7 @@ int cli_fail(const struct cli *c, enum status st, const char *subject);
 /* A message of our own, as printf; returns `code`. With --json the text is in an object on stdout too. */
 int cli_error(const struct cli *c, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Print {"v":1, ...} on stdout and free it. */
+/* Print {"v":1, ...} on stdout and free it. All control characters in it are escaped. */
 int cli_print_json(json_t *object);
 json_t *cli_json_str(struct str s); /* octets that are no UTF-8 become U+FFFD */
 
@@ -119,6 +119,12 @@ int cmd_queue_list(struct cli *c);
 int cmd_queue_show(struct cli *c);
 int cmd_queue_retry(struct cli *c);
 int cmd_queue_remove(struct cli *c);
+int cmd_queue_hold(struct cli *c);
+int cmd_queue_release(struct cli *c);
+int cmd_ban_list(struct cli *c);
+int cmd_ban_why(struct cli *c);
+int cmd_ban_lift(struct cli *c);
+int cmd_ban_add(struct cli *c);
 int cmd_role(struct cli *c);
 
 #endif

@@ -118,6 +118,7 @@ static int hooks_take(struct cli *c, struct config *k)
 		{ "POSTRIDER_RETRY_FIRST", &k->retry_first_s, NULL }, { "POSTRIDER_RETRY_MAX", &k->retry_max_s, NULL },
 		{ "POSTRIDER_EXPIRE", &k->expire_s, NULL },	      { "POSTRIDER_RETENTION", &k->retention_s, NULL },
 		{ "POSTRIDER_MESSAGE_SIZE", NULL, &k->message_octets },
+		{ "POSTRIDER_DELAY_WARNING", &k->delay_warning_s, NULL },
 	};
 
 	for (size_t i = 0; i < LEN(hooks); i++) {

@@ -1,4 +1,4 @@
-/* cli/cmd_queue.c - queue list, show, retry, remove. */
+/* cli/cmd_queue.c - queue list, show, retry, hold, release, remove. */
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -55,27 +55,122 @@ int cmd_queue_list(struct cli *c)
 	return CLI_OK;
 }
 
+/* ---- show ---- */
+
+static const struct {
+	uint32_t    flag;
+	const char *name, *text; /* text: for people, NULL if it is no news to them */
+} flags[] = {
+	{ QUEUE_FLAG_SMTPUTF8, "smtputf8", NULL },
+	{ QUEUE_FLAG_8BIT, "8bit", NULL },
+	{ QUEUE_FLAG_SUBMIT, "submit", NULL },
+	{ QUEUE_FLAG_BOUNCE, "report", "a report of ours: its failure makes none" },
+	{ QUEUE_FLAG_REQUIRETLS, "requiretls", "goes over verified TLS only" },
+	{ QUEUE_FLAG_TLS_OPTIONAL, "tls_optional", "its sender does not insist on TLS" },
+	{ QUEUE_FLAG_HOLD, "quarantined", "a filter put it into quarantine" },
+	{ QUEUE_FLAG_FILTER, "filter", "goes to the content filter" },
+	{ QUEUE_FLAG_RET_HDRS, "ret_hdrs", "reports return its header only" },
+	{ QUEUE_FLAG_RET_FULL, "ret_full", NULL },
+	{ QUEUE_FLAG_BY_NOTIFY, "by_notify", NULL },
+	{ QUEUE_FLAG_BY_TRACE, "by_trace", NULL },
+};
+
+static const struct {
+	uint32_t    bit;
+	const char *name;
+} notify_names[] = {
+	{ QUEUE_NOTIFY_NEVER, "never" },
+	{ QUEUE_NOTIFY_SUCCESS, "success" },
+	{ QUEUE_NOTIFY_FAILURE, "failure" },
+	{ QUEUE_NOTIFY_DELAY, "delay" },
+};
+
+static json_t *flags_json(uint32_t mask)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < LEN(flags); i++)
+		if (mask & flags[i].flag)
+			json_array_append_new(list, json_string(flags[i].name));
+	return list;
+}
+
+static json_t *notify_json(uint32_t mask)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < LEN(notify_names); i++)
+		if (mask & notify_names[i].bit)
+			json_array_append_new(list, json_string(notify_names[i].name));
+	return list;
+}
+
+static json_t *rcpt_json(const struct queue_show_rcpt *p)
+{
+	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "address", cli_json_str(p->address), "target", cli_json_str(p->target),
+			 "state", rcpt_state_names[p->state], "attempts", (json_int_t)p->attempts, "last_ms", (json_int_t)p->last_ms, "next_ms",
+			 (json_int_t)p->next_ms, "answer", cli_json_str(p->answer), "notify", notify_json(p->notify), "orcpt",
+			 cli_json_str(p->orcpt));
+}
+
 static int show_json(const struct queue_show_reply *r)
 {
 	json_t *rcpts = json_array(), *o = entry_json(&r->entry);
 
-	for (size_t i = 0; i < r->rcpt_count; i++) {
-		const struct queue_show_rcpt *p = &r->rcpts[i];
-		json_array_append_new(rcpts, json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:o}", "address", cli_json_str(p->address), "target",
-						       cli_json_str(p->target), "state", rcpt_state_names[p->state], "attempts",
-						       (json_int_t)p->attempts, "last_ms", (json_int_t)p->last_ms, "next_ms",
-						       (json_int_t)p->next_ms, "answer", cli_json_str(p->answer)));
-	}
+	for (size_t i = 0; i < r->rcpt_count; i++)
+		json_array_append_new(rcpts, rcpt_json(&r->rcpts[i]));
 	json_object_set_new(o, "v", json_integer(1));
 	json_object_set_new(o, "recipients", rcpts);
+	json_object_set_new(o, "more_recipients", json_boolean(r->more));
 	json_object_set_new(o, "session", cli_json_str(r->session));
 	json_object_set_new(o, "peer", cli_json_str(r->peer));
+	json_object_set_new(o, "envid", cli_json_str(r->envid));
+	json_object_set_new(o, "flags", flags_json(r->flags));
+	json_object_set_new(o, "priority", json_integer((json_int_t)r->priority));
+	json_object_set_new(o, "begins_ms", json_integer((json_int_t)r->begins_ms));
+	json_object_set_new(o, "deliver_by_ms", json_integer((json_int_t)r->deliver_by_ms));
 	return cli_print_json(o);
+}
+
+static void envelope_print(struct cli *c, const struct queue_show_reply *r)
+{
+	for (size_t i = 0; i < LEN(flags); i++)
+		if (flags[i].text && (r->flags & flags[i].flag))
+			printf("%s\n", flags[i].text);
+	if (r->begins_ms)
+		printf("held back by its sender until %.*s\n", STR_FMT(cli_time(c->arena, r->begins_ms)));
+	if (r->deliver_by_ms)
+		printf("to be delivered by %.*s, else %s\n", STR_FMT(cli_time(c->arena, r->deliver_by_ms)),
+		       r->flags & QUEUE_FLAG_BY_NOTIFY ? "its sender is told" : "it goes back");
+	if (r->priority)
+		printf("priority %lld\n", (long long)r->priority);
+	if (r->envid.n)
+		printf("its sender calls it %.*s\n", STR_FMT(cli_text(c->arena, r->envid)));
+}
+
+static void rcpt_print(struct cli *c, const struct queue_show_rcpt *p)
+{
+	bool other = p->target.n > 0 && !str_ieq(p->target, p->address);
+
+	printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(cli_text(c->arena, p->address)), other ? " at " : "",
+	       STR_FMT(cli_text(c->arena, other ? p->target : STR(""))), rcpt_state_names[p->state], p->attempts, p->attempts == 1 ? "" : "s",
+	       STR_FMT(cli_time(c->arena, p->last_ms)));
+	if (p->answer.n)
+		printf("     %.*s\n", STR_FMT(cli_text(c->arena, p->answer)));
+	if (p->orcpt.n)
+		printf("     its sender knows it as %.*s\n", STR_FMT(cli_text(c->arena, p->orcpt)));
+	if (p->notify)
+		printf("     reports:");
+	for (size_t i = 0; i < LEN(notify_names); i++)
+		if (p->notify & notify_names[i].bit)
+			printf(" %s", notify_names[i].name);
+	if (p->notify)
+		printf("\n");
 }
 
 int cmd_queue_show(struct cli *c)
 {
-	struct queue_id_request q;
+	struct queue_id_request q = { .id = 0 };
 	struct queue_show_reply r = { 0 };
 	int                     code;
 
@@ -88,34 +183,35 @@ int cmd_queue_show(struct cli *c)
 		return show_json(&r);
 	entry_print(c, &r.entry);
 	printf("came from %.*s in session %.*s\n", STR_FMT(cli_text(c->arena, r.peer)), STR_FMT(cli_text(c->arena, r.session)));
-	for (size_t i = 0; i < r.rcpt_count; i++) {
-		const struct queue_show_rcpt *p = &r.rcpts[i];
-		bool                          other = p->target.n > 0 && !str_ieq(p->target, p->address);
-		printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(cli_text(c->arena, p->address)), other ? " at " : "",
-		       STR_FMT(cli_text(c->arena, other ? p->target : STR(""))),
-		       rcpt_state_names[p->state], p->attempts, p->attempts == 1 ? "" : "s", STR_FMT(cli_time(c->arena, p->last_ms)));
-		if (p->answer.n)
-			printf("     %.*s\n", STR_FMT(cli_text(c->arena, p->answer)));
-	}
+	envelope_print(c, &r);
+	for (size_t i = 0; i < r.rcpt_count; i++)
+		rcpt_print(c, &r.rcpts[i]);
+	if (r.more)
+		printf("  and more\n");
 	return CLI_OK;
 }
 
-/* RETRY or REMOVE of the ids given, or of all. */
+/* ---- wishes ---- */
+
+/* Of the ids given, of what matches the filters, or of all. */
 static int on_ids(struct cli *c, enum ipc_msg_id id, const char *verb)
 {
-	uint64_t count = 0;
-	bool     all = cli_option(c, "all") != NULL;
+	const char *to = cli_option(c, "to"), *from = cli_option(c, "from");
+	uint64_t    count = 0;
+	bool        many = cli_option(c, "all") != NULL || to || from;
 
-	if (all == (c->arg_count > 0))
-		return cli_error(c, CLI_USAGE, "name either ids or --all");
-	for (unsigned i = 0; i < (all ? 1 : c->arg_count); i++) {
-		struct queue_id_request  q = { .id = 0 };
+	if (many == (c->arg_count > 0) || (cli_option(c, "all") && (to || from)))
+		return cli_error(c, CLI_USAGE, "name ids, or --to and --from, or --all");
+	if ((to && !*to) || (from && !*from))
+		return cli_error(c, CLI_USAGE, "an empty address would be all of them: say --all");
+	for (unsigned i = 0; i < (many ? 1 : c->arg_count); i++) {
+		struct queue_id_request  q = { .to = str_of(to ? to : ""), .from = str_of(from ? from : "") };
 		struct queue_count_reply r = { 0 };
 		int                      code;
 
-		if (!all && !queue_id_parse(str_of(c->args[i]), &q.id))
+		if (!many && !queue_id_parse(str_of(c->args[i]), &q.id))
 			return cli_error(c, CLI_USAGE, "%s is not a queue id", c->args[i]);
-		code = cli_ask(c, id, &q, &r, all ? "queue" : c->args[i]);
+		code = cli_ask(c, id, &q, &r, many ? "queue" : c->args[i]);
 		if (code != CLI_OK)
 			return code;
 		count += r.count;
@@ -134,4 +230,14 @@ int cmd_queue_retry(struct cli *c)
 int cmd_queue_remove(struct cli *c)
 {
 	return on_ids(c, IPC_QUEUE_REMOVE, "removed");
+}
+
+int cmd_queue_hold(struct cli *c)
+{
+	return on_ids(c, IPC_QUEUE_HOLD, "held");
+}
+
+int cmd_queue_release(struct cli *c)
+{
+	return on_ids(c, IPC_QUEUE_RELEASE, "released");
 }

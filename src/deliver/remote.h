@@ -5,7 +5,8 @@
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
- *   remote_tx        MAIL, RCPT, DATA; results per recipient                           RFC 5321 §3.3, RFC 2920
+ *   remote_tx        MAIL, RCPT, DATA; results per recipient                           RFC 5321 §3.3, RFC 2920, RFC 2033
+ *   remote_params    what goes with MAIL and RCPT to a peer that offers it             RFC 3461, 2852, 6710, 8689
  *
  * What is never done: a bounce because something here or in DNS failed (that is a deferral), and a delivery that is
  * reported as failed after the peer's 250, except when its reply to the final dot is lost (RFC 1047).
@@ -41,6 +42,7 @@ struct remote_settings {
 	unsigned               port;     /* of hosts found by MX or address: 25 */
 	struct str             relay;    /* "host:port" for requests that name no relay; "" for none */
 	bool                   no_tls;   /* never STARTTLS */
+	bool                   trusts;   /* net_tls_trust has authorities: a host can prove its name */
 	bool                   lab;      /* loopback and our own addresses are allowed */
 	const struct str      *own;      /* addresses we listen on, as text */
 	size_t                 own_count;

@@ -1,6 +1,7 @@
 /* deliver/remote_deliver.c - one message to one next hop; the contract is in remote.h. */
 #include "base/metric.h"
 #include "deliver/remote.h"
+#include "deliver/remote_params.h"
 #include "deliver/remote_result.h"
 #include "deliver/remote_route.h"
 #include "deliver/remote_session.h"
@@ -28,7 +29,7 @@ struct delivery {
 	struct remote_results                results;
 	struct remote_content                content;
 	struct remote_route                  route;
-	int64_t                              deadline_ms;
+	int64_t                              began_ms, deadline_ms;
 	bool                                 utf8_address;
 	unsigned                             sessions; /* that got as far as a transaction */
 };
@@ -73,7 +74,7 @@ static void check_addresses(struct delivery *d)
 }
 
 /* What this peer cannot take, told without sending it. Another host of the domain may be able to. */
-static bool peer_unfit(const struct delivery *d, const struct smtp_caps *caps, struct remote_outcome *ret_why)
+static bool peer_unfit(const struct delivery *d, const struct remote_deliver_request *now, const struct smtp_caps *caps, struct remote_outcome *ret_why)
 {
 	static const struct remote_outcome too_big = { REMOTE_REFUSED, STR("5.3.4"),
 						       STR("Message is larger than the host takes") };
@@ -92,34 +93,61 @@ static bool peer_unfit(const struct delivery *d, const struct smtp_caps *caps, s
 	else if (caps->size_octets > 0 && d->content.size > caps->size_octets)
 		*ret_why = too_big;
 	else
-		return false;
+		return remote_params_unfit(now, caps, ret_why);
 	return true;
+}
+
+/* What is left of the time, for this session. */
+static struct remote_deliver_request request_now(const struct delivery *d)
+{
+	struct remote_deliver_request q = *d->q;
+
+	q.by_s -= (clock_mono_ms() - d->began_ms) / 1000;
+	return q;
 }
 
 static void try_target(struct delivery *d, const struct remote_target *target)
 {
-	struct remote_session s;
-	struct remote_outcome why;
-	bool                  tls = !d->remote->settings.no_tls;
-	enum remote_open      opened;
+	struct remote_deliver_request now;
+	struct remote_session         s;
+	struct remote_outcome         why;
+	enum remote_tls               tls = d->q->flags & QUEUE_FLAG_REQUIRETLS ? REMOTE_TLS_VERIFIED :
+					    d->remote->settings.no_tls          ? REMOTE_TLS_NONE :
+									          REMOTE_TLS_ANY;
+	enum remote_open              opened;
 
 	opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, tls, &why);
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_session_close(&s);
-		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, false, &why);
+		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, REMOTE_TLS_NONE, &why);
 	}
 	d->results.host = s.host;
 	d->results.tls = s.tls;
+	d->results.passes = remote_params_passes(&s.caps);
+	now = request_now(d);
 	if (opened == REMOTE_OPEN_READY)
 		d->sessions++;
-	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &s.caps, &why)) {
+	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &now, &s.caps, &why)) {
 		remote_results_note_all(&d->results, why);
 	} else {
 		metric_add(s.tls.n > 0 ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
-		remote_tx_all(&s, d->q, &d->content, &d->results);
+		remote_tx_all(&s, &now, &d->content, &d->results);
 	}
 	remote_session_close(&s);
 	d->results.host = d->results.tls = STR("");
+}
+
+/* RFC 8689 §4.2.1: the host's name must come by a way that nobody can have forged, else its certificate proves nothing. */
+static bool may_require_tls(const struct delivery *d, struct remote_outcome *ret_why)
+{
+	static const struct remote_outcome insecure = {
+		REMOTE_REFUSED, STR("5.7.30"), STR("The sender requires TLS (REQUIRETLS), and the domain does not secure the names of its mail hosts by DNSSEC")
+	};
+	static const struct remote_outcome nobody_trusted = { REMOTE_DEFERRED, STR("4.7.5"),
+							      STR("The sender requires verified TLS, and no authorities to verify with are set up here") };
+
+	*ret_why = d->remote->settings.trusts ? insecure : nobody_trusted;
+	return !(d->q->flags & QUEUE_FLAG_REQUIRETLS) || (d->remote->settings.trusts && d->route.secure);
 }
 
 static void try_hosts(struct delivery *d)
@@ -127,6 +155,10 @@ static void try_hosts(struct delivery *d)
 	struct remote_outcome why;
 
 	if (!remote_route_open(&d->route, d->remote, d->arena, d->q, &why)) {
+		remote_results_note_all(&d->results, why);
+		return;
+	}
+	if (!may_require_tls(d, &why)) {
 		remote_results_note_all(&d->results, why);
 		return;
 	}
@@ -149,7 +181,8 @@ void remote_deliver(const struct remote *remote, const struct remote_deliver_req
 							  STR("Content cannot be read here") };
 	struct delivery                    d = { .remote = remote, .q = q, .arena = a };
 
-	d.deadline_ms = clock_mono_ms() + remote->settings.timeouts.total_ms;
+	d.began_ms = clock_mono_ms();
+	d.deadline_ms = d.began_ms + remote->settings.timeouts.total_ms;
 	remote_results_init(&d.results, a, q);
 	check_addresses(&d);
 	if (remote_content_open(&d.content, q) != ST_OK)

@@ -28,6 +28,7 @@ static void set(struct remote_results *r, size_t i, struct remote_outcome o)
 	r->items[i].answer = o.answer;
 	r->items[i].host = r->host;
 	r->items[i].tls = r->tls;
+	r->items[i].passed = o.result == REMOTE_DELIVERED ? r->passes : 0;
 	r->states[i].tried = true;
 }
 

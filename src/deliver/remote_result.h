@@ -26,6 +26,7 @@ struct remote_results {
 	struct remote_rcpt_state  *states;
 	size_t                     count;
 	struct str                 host, tls; /* of the session that is on; "" between sessions */
+	uint32_t                   passes;    /* enum remote_passed: what its peer takes over with a recipient */
 };
 
 void remote_results_init(struct remote_results *r, struct arena *a, const struct remote_deliver_request *q);

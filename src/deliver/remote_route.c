@@ -19,7 +19,7 @@ static const struct remote_outcome unusable = {
 	REMOTE_REFUSED, STR("5.4.4"), STR("The mail hosts of the domain have no address that mail may be sent to")
 };
 static const struct remote_outcome bad_relay = { REMOTE_DEFERRED, STR("4.3.5"),
-						 STR("The relay setting is not HOST:PORT") };
+						 STR("The relay setting is not HOST:PORT or lmtp:HOST:PORT") };
 static const struct remote_outcome bad_literal = { REMOTE_REFUSED, STR("5.1.2"), STR("Malformed address literal") };
 static const struct remote_outcome exhausted = { REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
 
@@ -78,7 +78,7 @@ static enum remote_address_use address_add(struct remote_route *r, struct str ho
 	if (use != REMOTE_ADDRESS_FINE)
 		r->unusable = true;
 	else if (r->target_count < LEN(r->targets))
-		r->targets[r->target_count++] = (struct remote_target){ host, r->port, *address };
+		r->targets[r->target_count++] = (struct remote_target){ host, r->port, *address, r->lmtp, r->any_name };
 	return use;
 }
 
@@ -179,6 +179,7 @@ static bool open_domain(struct remote_route *r, struct str domain, struct remote
 		*ret_why = dns_failed;
 		return false;
 	}
+	r->secure = reply.security == DNS_SECURE;
 	if (reply.record_count == 0) {
 		r->mx[r->mx_count++] = (struct remote_mx){ domain, 0, 0 };
 		r->implicit = true;
@@ -190,7 +191,7 @@ static bool open_domain(struct remote_route *r, struct str domain, struct remote
 	return r->mx_count > 0;
 }
 
-/* "host:port", "192.0.2.1:25", "[ip]:port" */
+/* "host:port", "192.0.2.1:25", "[ip]:port", each with "lmtp:" before it or not. A mail store on this machine may well have our name. */
 static bool open_relay(struct remote_route *r, struct str relay, struct remote_outcome *ret_why)
 {
 	struct remote_address address;
@@ -198,13 +199,16 @@ static bool open_relay(struct remote_route *r, struct str relay, struct remote_o
 	uint32_t              n;
 
 	*ret_why = bad_relay;
+	r->secure = true;
+	r->lmtp = str_skip(&relay, STR("lmtp:"));
+	r->any_name = r->any_name || r->lmtp;
 	if (!str_rcut(relay, ':', &host, &port) || !str_to_u32(port, &n) || n == 0 || n > 65535)
 		return false;
 	r->port = n;
 	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = str_sub(host, 1, host.n - 2);
 	if (remote_address_parse(host, n, &address)) {
-		r->targets[r->target_count++] = (struct remote_target){ host, n, address };
+		r->targets[r->target_count++] = (struct remote_target){ host, n, address, r->lmtp, r->any_name };
 		return true;
 	}
 	if (!is_host_name(without_dot(host)))
@@ -235,7 +239,8 @@ bool remote_route_open(struct remote_route *route, const struct remote *remote, 
 	struct str relay = q->relay.n > 0 ? q->relay : remote->settings.relay;
 
 	*route = (struct remote_route){
-		.remote = remote, .arena = a, .port = remote->settings.port, .filter = relay.n == 0
+		.remote = remote, .arena = a, .port = remote->settings.port, .filter = relay.n == 0,
+		.any_name = relay.n > 0 && (q->flags & QUEUE_FLAG_FILTER),
 	};
 	if (relay.n > 0)
 		return open_relay(route, relay, ret_why);

@@ -1,6 +1,6 @@
 /* deliver/remote_route.h - from a next hop to the addresses to try, in order.
  *
- *   relay "host:port"    that host, no MX, no filter: the administrator named it
+ *   relay "host:port"    that host, no MX, no filter: the administrator named it; "lmtp:host:port": it speaks LMTP, RFC 2033
  *   "[192.0.2.1]"        that address
  *   domain, MX records   hosts by preference, equal ones shuffled; their addresses, IPv6 and IPv4 by turns   RFC 5321
  * §5.1 domain without MX    the domain's own addresses ("implicit MX"), also if MX says NXDOMAIN but A or AAAA exist
@@ -31,6 +31,8 @@ struct remote_target {
 	struct str            host; /* name, or the literal */
 	unsigned              port;
 	struct remote_address address;
+	bool                  lmtp;
+	bool                  any_name; /* may call itself by our name */
 };
 
 struct remote_route {
@@ -42,6 +44,8 @@ struct remote_route {
 	size_t               target_count, target_at;
 	unsigned             port;
 	bool                 filter;    /* address filter and loop check apply */
+	bool                 lmtp, any_name; /* as in the targets */
+	bool                 secure;    /* nobody can have forged the names of the hosts: named by the administrator, or DNSSEC */
 	bool                 implicit;  /* no MX: the domain is its own host */
 	bool                 failed;    /* a lookup gave no answer */
 	bool                 self;      /* we are among the hosts */

@@ -11,12 +11,16 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-#define OUT_MAX (128 * KIB) /* one pipelined group: LIMIT_REMOTE_RCPTS addresses */
+#define OUT_MAX (256 * KIB) /* one pipelined group: LIMIT_REMOTE_RCPTS addresses with their parameters */
 #define WRITE_MAX (8 * KIB)
 
 static const struct remote_outcome tls_injected = { REMOTE_DEFERRED, STR("4.7.0"),
 						    STR("Data before the TLS handshake") };
 static const struct remote_outcome tls_failed = { REMOTE_DEFERRED, STR("4.7.5"), STR("TLS handshake failed") };
+static const struct remote_outcome tls_needed = { REMOTE_REFUSED, STR("5.7.10"),
+						  STR("The sender requires TLS, and the host does not offer it") };
+static const struct remote_outcome not_verified = { REMOTE_REFUSED, STR("5.7.10"),
+						    STR("The sender requires verified TLS, and the host cannot prove its name") };
 static const struct remote_outcome loop = { REMOTE_REFUSED, STR("5.4.6"),
 					    STR("The mail host calls itself by our name: loop") };
 
@@ -202,6 +206,8 @@ static bool is_loop(struct remote_session *s, struct remote_outcome *ret_why)
 {
 	struct smtp_caps caps;
 
+	if (s->any_name)
+		return false;
 	smtp_caps_parse(buf_str(&s->text), &caps);
 	if (!str_ieq(caps.name, s->remote->settings.hostname))
 		return false;
@@ -226,7 +232,7 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 	const struct remote_settings *set = &s->remote->settings;
 
 	s->caps = (struct smtp_caps){ 0 };
-	if (!command(s, "EHLO", set->hostname, set->timeouts.hello_ms, ret_why))
+	if (!command(s, s->lmtp ? "LHLO" : "EHLO", set->hostname, set->timeouts.hello_ms, ret_why))
 		return false;
 	if (s->reply.code == 250) {
 		smtp_caps_parse(buf_str(&s->text), &s->caps);
@@ -234,7 +240,7 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 		return !is_loop(s, ret_why);
 	}
 	/* RFC 5321 §3.2: a server that does not know EHLO gets HELO. */
-	if (s->reply.code / 100 == 5) {
+	if (s->reply.code / 100 == 5 && !s->lmtp) {
 		if (!command(s, "HELO", set->hostname, set->timeouts.hello_ms, ret_why))
 			return false;
 		if (s->reply.code == 250)
@@ -245,17 +251,21 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 }
 
 /* READY if the peer declines TLS; the session in clear goes on. */
-static enum remote_open start_tls(struct remote_session *s, const struct remote_target *target,
+static enum remote_open start_tls(struct remote_session *s, const struct remote_target *target, enum remote_tls tls,
 				  struct remote_outcome *ret_why)
 {
 	const struct remote_timeouts *t = &s->remote->settings.timeouts;
 	const char                   *detail = "";
 	char                          name[LIMIT_DOMAIN + 1];
+	bool                          verify = tls == REMOTE_TLS_VERIFIED;
+	enum status                   st;
 
 	if (!command(s, "STARTTLS", STR_NONE, t->hello_ms, ret_why))
 		return REMOTE_OPEN_FAILED;
-	if (s->reply.code != 220 && s->reply.code != 421 && s->reply.code >= 400)
-		return REMOTE_OPEN_READY;
+	if (s->reply.code != 220 && s->reply.code != 421 && s->reply.code >= 400) {
+		*ret_why = verify && s->reply.code < 500 ? remote_session_failure(s) : tls_needed;
+		return verify ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+	}
 	if (s->reply.code != 220) {
 		*ret_why = remote_session_failure(s);
 		return REMOTE_OPEN_FAILED;
@@ -268,18 +278,21 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 	/* RFC 6066 §3: no literal addresses in SNI. */
 	if (!str_to_c(str_eq(target->host, str_of(target->address.text)) ? STR("") : target->host, name, sizeof(name)))
 		name[0] = '\0';
-	if (net_stream_tls(s->stream, name[0] == '\0' || name[0] == '[' ? NULL : name, false,
-			   remote_session_timeout(s, t->tls_ms), &detail) != ST_OK) {
+	if (name[0] == '[')
+		name[0] = '\0';
+	st = verify && name[0] == '\0' ? ST_DENIED : /* an address is no name to prove */
+					 net_stream_tls(s->stream, name[0] == '\0' ? NULL : name, verify, remote_session_timeout(s, t->tls_ms), &detail);
+	if (st != ST_OK) {
 		s->dead = true;
-		*ret_why = tls_failed;
-		return REMOTE_OPEN_TLS_FAILED;
+		*ret_why = st == ST_DENIED ? not_verified : tls_failed;
+		return verify ? REMOTE_OPEN_FAILED : REMOTE_OPEN_TLS_FAILED;
 	}
 	s->tls = arena_printf(s->arena, "%s %s", net_stream_tls_version(s->stream), net_stream_tls_cipher(s->stream));
 	return hello(s, ret_why) ? REMOTE_OPEN_READY : REMOTE_OPEN_FAILED;
 }
 
 enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
-				     int64_t deadline_ms, const struct remote_target *target, bool tls,
+				     int64_t deadline_ms, const struct remote_target *target, enum remote_tls tls,
 				     struct remote_outcome *ret_why)
 {
 	*s = (struct remote_session){
@@ -288,15 +301,18 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 		.deadline_ms = deadline_ms,
 		.host = STR(""),
 		.tls = STR(""),
+		.lmtp = target->lmtp,
+		.any_name = target->any_name,
 	};
 	buf_init(&s->line, LIMIT_SMTP_REPLY);
 	buf_init(&s->text, LIMIT_SMTP_REPLY);
 	buf_init(&s->out, OUT_MAX);
 	if (!session_connect(s, target, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
 		return REMOTE_OPEN_FAILED;
-	if (!tls || !(s->caps.offered & SMTP_CAP_STARTTLS))
-		return REMOTE_OPEN_READY;
-	return start_tls(s, target, ret_why);
+	if (tls != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
+		return start_tls(s, target, tls, ret_why);
+	*ret_why = tls_needed;
+	return tls == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
 }
 
 void remote_session_close(struct remote_session *s)

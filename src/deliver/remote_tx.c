@@ -1,6 +1,7 @@
 /* deliver/remote_tx.c - the diagram is in remote_tx.h. */
 #include "deliver/remote_tx.h"
 
+#include "deliver/remote_params.h"
 #include "wire/smtp/smtp_stuff.h"
 
 struct tx {
@@ -61,12 +62,17 @@ static void write_mail(struct tx *t)
 		buf_add(out, STR(" BODY=8BITMIME"));
 	if ((caps->offered & SMTP_CAP_SMTPUTF8) && (t->q->flags & QUEUE_FLAG_SMTPUTF8))
 		buf_add(out, STR(" SMTPUTF8"));
+	remote_params_mail(out, caps, t->q);
 	buf_add(out, STR("\r\n"));
 }
 
 static void write_rcpt(struct tx *t, size_t i)
 {
-	buf_addf(&t->s->out, "RCPT TO:<%.*s>\r\n", STR_FMT(t->q->rcpts[t->which[i]].address));
+	const struct remote_rcpt *rcpt = &t->q->rcpts[t->which[i]];
+
+	buf_addf(&t->s->out, "RCPT TO:<%.*s>", STR_FMT(rcpt->address));
+	remote_params_rcpt(&t->s->out, &t->s->caps, rcpt);
+	buf_add(&t->s->out, STR("\r\n"));
 }
 
 /* Send what waits, read one reply. False: the connection is over and the recipients know. */
@@ -190,10 +196,38 @@ static bool send_content(struct tx *t)
 	return false;
 }
 
+/* The reply to the final dot. False: the connection is over. */
+static bool dot_reply(struct tx *t, struct remote_outcome *ret)
+{
+	if (!remote_session_reply(t->s, "end of data", t->s->remote->settings.timeouts.dot_ms, ret))
+		return false;
+	*ret = t->s->reply.code / 100 == 2 ? remote_session_success(t->s) : remote_session_failure(t->s);
+	return true;
+}
+
+/* One for each that was taken. What is lost with the connection is final too: it may have been delivered. */
+static void dot_replies(struct tx *t)
+{
+	struct remote_outcome o;
+	bool                  on = true;
+
+	for (size_t i = 0; i < t->count; i++) {
+		if (!t->accepted[i])
+			continue;
+		on = on && dot_reply(t, &o);
+		remote_results_close(t->r, t->which[i], o);
+		on = on && !t->s->dead;
+	}
+}
+
 static void step_content(struct tx *t)
 {
 	struct remote_outcome o;
 
+	if (t->accepted_count == 0 && t->s->lmtp) {
+		t->s->dead = true; /* a dot would have no reply */
+		return;
+	}
 	if (t->accepted_count == 0 && !smtp_stuff_end(&(struct smtp_stuff){ 0 }, &t->s->out))
 		return;
 	if (t->accepted_count == 0 ? !exchange(t, "end of data", t->s->remote->settings.timeouts.data_ms)
@@ -202,11 +236,12 @@ static void step_content(struct tx *t)
 	t->ended = true;
 	if (t->accepted_count == 0)
 		return;
-	if (!remote_session_reply(t->s, "end of data", t->s->remote->settings.timeouts.dot_ms, &o)) {
-		tx_final(t, o);
+	if (t->s->lmtp) {
+		dot_replies(t);
 		return;
 	}
-	tx_final(t, t->s->reply.code / 100 == 2 ? remote_session_success(t->s) : remote_session_failure(t->s));
+	(void)dot_reply(t, &o);
+	tx_final(t, o);
 }
 
 /* ---- transactions ---- */

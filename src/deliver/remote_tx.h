@@ -4,7 +4,8 @@
  *
  * With PIPELINING (RFC 2920) MAIL, all RCPT and DATA go in one group and their replies are read after it. If then DATA
  * is answered 354 though no recipient was taken, only the final dot is sent, RFC 2920 §3.1. At most LIMIT_REMOTE_RCPTS
- * recipients are in one transaction; more get further ones on the same session.
+ * recipients are in one transaction; more get further ones on the same session. LMTP answers the final dot once for each recipient
+ * that it took, in their order, RFC 2033 §4.2.
  */
 #ifndef DELIVER_REMOTE_TX_H
 #define DELIVER_REMOTE_TX_H

@@ -68,6 +68,11 @@ enum status dir_commit(struct directory *d, enum status st)
 	return st == ST_OK ? db_sync(d->db) : st;
 }
 
+struct guard *directory_guard(const struct directory *d)
+{
+	return d->options.guard;
+}
+
 /* The row's end is the loop's end; anything else is a failure. */
 static enum status rows_end(struct db_stmt *s, enum status st)
 {

@@ -27,6 +27,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "guard/guard.h"
 #include "ipc/msg_auth.h"
 
 struct directory;
@@ -40,6 +41,10 @@ struct directory_options { /* zero means the default */
 	unsigned    hash_ops;     /* Argon2id passes, see password.h */
 	size_t      hash_memory_octets;
 	int64_t     retention_ms; /* of removed accounts: 30 days */
+	struct guard *guard;      /* limits what is accepted at RCPT; NULL: nothing is limited */
+	/* Told the outcome of each sign-in that was judged or refused unseen; from any thread, must not wait. NULL: nobody. */
+	void (*signin_event)(void *ctx, struct str peer, struct str account, bool ok);
+	void *signin_ctx;
 	int64_t (*mono_ms)(void); /* clocks, for tests */
 	int64_t (*wall_ms)(void);
 };
@@ -49,6 +54,9 @@ struct directory_options { /* zero means the default */
 MUST_CHECK enum status directory_open(const struct directory_options *options, struct directory **ret);
 /* Sign-ins that wait are finished first. Sets *d to NULL; NULL inside is fine. */
 void directory_close(struct directory **d);
+
+/* As given in the options. */
+struct guard *directory_guard(const struct directory *d);
 
 /* ---- questions: from memory, never wait; ST_INVALID: not an address ---- */
 MUST_CHECK enum status directory_rcpt(struct directory *d, struct str address, enum auth_rcpt_kind *ret);

@@ -91,6 +91,8 @@ static void finish(struct attempt *t, enum status st)
 
 	if (st == ST_OK)
 		reply.token = token_make(t, token);
+	if (t->d->options.signin_event != NULL && (st == ST_OK || st == ST_DENIED || st == ST_LIMIT))
+		t->d->options.signin_event(t->d->options.signin_ctx, t->request->peer, address_text(&t->user), st == ST_OK);
 	t->done(t->arg, st, st == ST_OK ? &reply : NULL);
 	sodium_memzero(t, sizeof(*t));
 	free(t);

@@ -7,7 +7,14 @@ static void on_rcpt(void *ctx, struct ipc_request *r)
 	struct auth_rcpt_reply          reply = { 0 };
 	enum status                     st = directory_rcpt(ctx, q->address, &reply.kind);
 
+	if (st == ST_OK)
+		guard_rcpt(directory_guard(ctx), r->arena, q, &reply);
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_guard(void *ctx, struct ipc_request *r)
+{
+	guard_answer(directory_guard(ctx), r);
 }
 
 static void on_resolve(void *ctx, struct ipc_request *r)
@@ -140,5 +147,11 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_ALIAS_LIST, on_alias_list, DIRECTORY_POOL },
 	{ IPC_AUTH_EXPIRE, on_expire, DIRECTORY_POOL },
 	{ IPC_AUTH_PURGED, on_purged, DIRECTORY_POOL },
+	{ IPC_GUARD_CONNECT, on_guard, 0 },
+	{ IPC_GUARD_NOTE, on_guard, 0 },
+	{ IPC_GUARD_LIST, on_guard, DIRECTORY_POOL },
+	{ IPC_GUARD_WHY, on_guard, DIRECTORY_POOL },
+	{ IPC_GUARD_LIFT, on_guard, DIRECTORY_POOL },
+	{ IPC_GUARD_ADD, on_guard, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

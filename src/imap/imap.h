@@ -13,6 +13,7 @@
 #include "imap/imap_notify.h"
 #include "ipc/ipc.h"
 #include "ipc/msg_auth.h"
+#include "ipc/msg_guard.h"
 #include "net/net.h"
 #include "store/store.h"
 
@@ -31,6 +32,9 @@ struct imap_ask { /* each may block; ctx is imap_env.ask_ctx */
 	/* IPC_AUTH_LOGIN: the statuses of msg_auth.h; any other counts as "not now". */
 	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,
 			     struct auth_login_reply *ret);
+	/* IPC_GUARD_CONNECT; any status but ST_OK lets the peer in. NULL: whoever comes is let in. */
+	enum status (*connect)(void *ctx, const struct guard_connect_request *request, struct arena *a,
+			       struct guard_connect_reply *ret);
 	/* This session changed the account: tell the bus, and imap_notify_wake of this process. Must not wait. */
 	void (*changed)(void *ctx, uint64_t account, uint64_t modseq);
 };

@@ -377,12 +377,33 @@ static struct net_want bad_line(struct imap_session *s, const char *text)
 	return wait_next(s, refuse(s, text));
 }
 
+/* A peer that is banned, or connects too often, is told why instead of being greeted. */
+static bool refused_at_door(struct imap_session *s)
+{
+	const struct guard_connect_request q = { .peer = str_of(s->info->peer), .session = str_of(s->info->id), .listener = GUARD_IMAP };
+	struct arena *a                    CLEANUP(arena_free) = arena_new(NULL);
+	struct guard_connect_reply         r;
+
+	if (s->env->ask->connect == NULL || s->env->ask->connect(s->env->ask_ctx, &q, a, &r) != ST_OK ||
+	    r.verdict == GUARD_ACCEPT)
+		return false;
+	log_info("connection refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("reason", r.reason),
+		 LOG_STR("text", r.text));
+	s->end = "refused at the door";
+	imap_put(s, STR("* BYE "));
+	imap_put(s, r.text);
+	imap_put(s, STR("\r\n"));
+	return true;
+}
+
 static struct net_want session_handle(void *session, const struct net_ev *ev)
 {
 	struct imap_session *s = session;
 
 	switch (ev->kind) {
 	case NET_EV_START:
+		if (refused_at_door(s))
+			return want_close(s);
 		imap_put(s, STR("* OK ["));
 		imap_capability_put(s);
 		imap_put(s, STR("] Postrider is ready\r\n"));

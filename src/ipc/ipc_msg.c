@@ -5,6 +5,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
+#include "ipc/msg_guard.h"
 #include "ipc/msg_local.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
@@ -12,6 +13,7 @@
 
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
+#define LIMIT_WORD   ((size_t)32)   /* a reason in one word */
 #define LIMIT_RELAY  (LIMIT_DOMAIN + 16) /* "host:port" */
 
 /* ---- auth ---- */
@@ -34,6 +36,7 @@ static const struct ipc_field auth_rcpt_reply[] = {
 	IPC_STR(struct auth_rcpt_reply, enhanced, LIMIT_CODE),
 	IPC_STR(struct auth_rcpt_reply, text, LIMIT_REPLY_TEXT),
 	IPC_U32(struct auth_rcpt_reply, delay_ms),
+	IPC_STR(struct auth_rcpt_reply, reason, LIMIT_WORD),
 };
 static const struct ipc_field auth_target[] = {
 	IPC_U64(struct auth_target, account),
@@ -216,6 +219,8 @@ static const struct ipc_field queue_show_rcpt[] = {
 	IPC_I64(struct queue_show_rcpt, last_ms),
 	IPC_I64(struct queue_show_rcpt, next_ms),
 	IPC_STR(struct queue_show_rcpt, answer, LIMIT_REASON),
+	IPC_STR(struct queue_show_rcpt, orcpt, LIMIT_ORCPT),
+	IPC_U32(struct queue_show_rcpt, notify),
 };
 static const struct ipc_shape queue_show_rcpt_shape = IPC_SHAPE(queue_show_rcpt, queue_show_rcpt);
 /* The entry inside: its fields stand here again, at their offsets in the outer struct. */
@@ -232,9 +237,17 @@ static const struct ipc_field queue_show_reply[] = {
 	IPC_LIST(struct queue_show_reply, rcpts, rcpt_count, LIMIT_RCPTS, &queue_show_rcpt_shape),
 	IPC_STR(struct queue_show_reply, session, LIMIT_SESSION_ID),
 	IPC_STR(struct queue_show_reply, peer, LIMIT_IP_TEXT),
+	IPC_STR(struct queue_show_reply, envid, LIMIT_ENVID),
+	IPC_U32(struct queue_show_reply, flags),
+	IPC_I64(struct queue_show_reply, priority),
+	IPC_I64(struct queue_show_reply, begins_ms),
+	IPC_I64(struct queue_show_reply, deliver_by_ms),
+	IPC_BOOL(struct queue_show_reply, more),
 };
 static const struct ipc_field queue_id_request[] = {
 	IPC_U64(struct queue_id_request, id),
+	IPC_STR(struct queue_id_request, to, LIMIT_ADDRESS),
+	IPC_STR(struct queue_id_request, from, LIMIT_ADDRESS),
 };
 static const struct ipc_field queue_count_reply[] = {
 	IPC_U64(struct queue_count_reply, count),
@@ -277,6 +290,8 @@ static const struct ipc_field local_purge_request[] = {
 static const struct ipc_field remote_rcpt[] = {
 	IPC_U32(struct remote_rcpt, index),
 	IPC_STR(struct remote_rcpt, address, LIMIT_ADDRESS),
+	IPC_U32(struct remote_rcpt, notify),
+	IPC_STR(struct remote_rcpt, orcpt, LIMIT_ORCPT),
 };
 static const struct ipc_shape remote_rcpt_shape = IPC_SHAPE(remote_rcpt, remote_rcpt);
 static const struct ipc_field remote_deliver_request[] = {
@@ -289,6 +304,10 @@ static const struct ipc_field remote_deliver_request[] = {
 	IPC_U64(struct remote_deliver_request, size),
 	IPC_STR(struct remote_deliver_request, content, LIMIT_INLINE),
 	IPC_FD(struct remote_deliver_request, file),
+	IPC_STR(struct remote_deliver_request, envid, LIMIT_ENVID),
+	IPC_I64(struct remote_deliver_request, priority),
+	IPC_BOOL(struct remote_deliver_request, by),
+	IPC_I64(struct remote_deliver_request, by_s),
 };
 static const struct ipc_field remote_rcpt_result[] = {
 	IPC_U32(struct remote_rcpt_result, index),
@@ -297,6 +316,7 @@ static const struct ipc_field remote_rcpt_result[] = {
 	IPC_STR(struct remote_rcpt_result, answer, LIMIT_REASON),
 	IPC_STR(struct remote_rcpt_result, host, LIMIT_DOMAIN + LIMIT_IP_TEXT + 16),
 	IPC_STR(struct remote_rcpt_result, tls, 100),
+	IPC_U32(struct remote_rcpt_result, passed),
 };
 static const struct ipc_shape remote_rcpt_result_shape = IPC_SHAPE(remote_rcpt_result, remote_rcpt_result);
 static const struct ipc_field remote_deliver_reply[] = {
@@ -381,6 +401,84 @@ static const struct ipc_field trace_find_reply[] = {
 	IPC_U64(struct trace_find_reply, offset),
 };
 
+/* ---- guard ---- */
+
+static const struct ipc_field guard_connect_request[] = {
+	IPC_STR(struct guard_connect_request, peer, LIMIT_IP_TEXT),
+	IPC_STR(struct guard_connect_request, session, LIMIT_SESSION_ID),
+	IPC_ENUM(struct guard_connect_request, listener, GUARD_LISTENER_LAST),
+	IPC_BOOL(struct guard_connect_request, exempt),
+};
+static const struct ipc_field guard_connect_reply[] = {
+	IPC_ENUM(struct guard_connect_reply, verdict, GUARD_VERDICT_LAST),
+	IPC_U32(struct guard_connect_reply, pause_ms),
+	IPC_U32(struct guard_connect_reply, code),
+	IPC_STR(struct guard_connect_reply, enhanced, LIMIT_CODE),
+	IPC_STR(struct guard_connect_reply, text, LIMIT_REPLY_TEXT),
+	IPC_STR(struct guard_connect_reply, reason, LIMIT_WORD),
+};
+static const struct ipc_field guard_note_request[] = {
+	IPC_STR(struct guard_note_request, peer, LIMIT_IP_TEXT),
+	IPC_U64(struct guard_note_request, account),
+	IPC_U64(struct guard_note_request, octets),
+	IPC_U32(struct guard_note_request, messages),
+	IPC_U32(struct guard_note_request, refused),
+	IPC_U32(struct guard_note_request, errors),
+	IPC_BOOL(struct guard_note_request, early),
+	IPC_BOOL(struct guard_note_request, exempt),
+};
+static const struct ipc_field guard_list_request[] = {
+	IPC_U64(struct guard_list_request, after),
+};
+static const struct ipc_field guard_ban_row[] = {
+	IPC_U64(struct guard_ban_row, place),
+	IPC_STR(struct guard_ban_row, where, LIMIT_IP_TEXT),
+	IPC_STR(struct guard_ban_row, reason, LIMIT_GUARD_REASON),
+	IPC_I64(struct guard_ban_row, since_ms),
+	IPC_I64(struct guard_ban_row, until_ms),
+	IPC_U32(struct guard_ban_row, count),
+	IPC_BOOL(struct guard_ban_row, manual),
+};
+static const struct ipc_shape guard_ban_row_shape = IPC_SHAPE(guard_ban_row, guard_ban_row);
+static const struct ipc_field guard_alarm_row[] = {
+	IPC_U64(struct guard_alarm_row, account),
+	IPC_STR(struct guard_alarm_row, from, LIMIT_ADDRESS),
+	IPC_STR(struct guard_alarm_row, reason, LIMIT_WORD),
+	IPC_I64(struct guard_alarm_row, when_ms),
+};
+static const struct ipc_shape guard_alarm_row_shape = IPC_SHAPE(guard_alarm_row, guard_alarm_row);
+static const struct ipc_field guard_list_reply[] = {
+	IPC_LIST(struct guard_list_reply, bans, ban_count, LIMIT_LIST_PAGE, &guard_ban_row_shape),
+	IPC_BOOL(struct guard_list_reply, more),
+	IPC_LIST(struct guard_list_reply, alarms, alarm_count, LIMIT_LIST_PAGE, &guard_alarm_row_shape),
+};
+static const struct ipc_field guard_why_request[] = {
+	IPC_STR(struct guard_why_request, address, LIMIT_IP_TEXT),
+};
+static const struct ipc_field guard_fact[] = {
+	IPC_STR(struct guard_fact, name, LIMIT_WORD),
+	IPC_STR(struct guard_fact, value, LIMIT_GUARD_FACT),
+};
+static const struct ipc_shape guard_fact_shape = IPC_SHAPE(guard_fact, guard_fact);
+static const struct ipc_field guard_why_reply[] = {
+	IPC_LIST(struct guard_why_reply, facts, fact_count, LIMIT_GUARD_FACTS, &guard_fact_shape),
+};
+static const struct ipc_field guard_lift_request[] = {
+	IPC_STR(struct guard_lift_request, where, LIMIT_IP_TEXT),
+};
+static const struct ipc_field guard_lift_reply[] = {
+	IPC_U64(struct guard_lift_reply, count),
+};
+static const struct ipc_field guard_add_request[] = {
+	IPC_STR(struct guard_add_request, where, LIMIT_IP_TEXT),
+	IPC_STR(struct guard_add_request, reason, LIMIT_GUARD_REASON),
+	IPC_U64(struct guard_add_request, seconds),
+};
+static const struct ipc_field guard_add_reply[] = {
+	IPC_STR(struct guard_add_reply, exempt, LIMIT_WORD),
+	IPC_I64(struct guard_add_reply, until_ms),
+};
+
 /* ---- the table ---- */
 
 #define SHAPE(name)              { #name, sizeof(struct name), name, LEN(name) }
@@ -435,7 +533,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_LOCAL_PURGE, "local_purge", ROLE_LOCAL, BY(QUEUE), 60 * SECONDS, SHAPE(local_purge_request), EMPTY),
 	BULK(IPC_REMOTE_DELIVER, "remote_deliver", ROLE_REMOTE, BY(QUEUE), 60 * MINUTES, SHAPE(remote_deliver_request),
 	     SHAPE(remote_deliver_reply)),
-	ASK(IPC_DNS_LOOKUP, "dns_lookup", ROLE_DNS, BY(REMOTE), 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
+	ASK(IPC_DNS_LOOKUP, "dns_lookup", ROLE_DNS, BY(REMOTE) | BY(AUTH), 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
 	/* On control.sock only: no process asks control. */
 	[IPC_CONTROL_STATUS] = { "control_status", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_status_reply) },
 	ASK(IPC_AUTH_EXPIRE, "auth_expire", ROLE_AUTH, BY(CONTROL), 60 * SECONDS, EMPTY, SHAPE(auth_expire_reply)),
@@ -443,4 +541,14 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_QUEUE_TRACE, "queue_trace", ROLE_QUEUE, BY(SMTP), 30 * SECONDS, SHAPE(trace_event), EMPTY),
 	ADMIN(IPC_QUEUE_TRACE_FIND, "queue_trace_find", ROLE_QUEUE, 60 * SECONDS, SHAPE(trace_find_request), SHAPE(trace_find_reply)),
 	[IPC_CONTROL_METRICS] = { "control_metrics", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_metrics_reply) },
+	ADMIN(IPC_QUEUE_HOLD, "queue_hold", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
+	ADMIN(IPC_QUEUE_RELEASE, "queue_release", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
+
+	ASK(IPC_GUARD_CONNECT, "guard_connect", ROLE_AUTH, BY(SMTP) | BY(IMAP), 10 * SECONDS, SHAPE(guard_connect_request),
+	    SHAPE(guard_connect_reply)),
+	ASK(IPC_GUARD_NOTE, "guard_note", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(guard_note_request), EMPTY),
+	ADMIN(IPC_GUARD_LIST, "guard_list", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_list_request), SHAPE(guard_list_reply)),
+	ADMIN(IPC_GUARD_WHY, "guard_why", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_why_request), SHAPE(guard_why_reply)),
+	ADMIN(IPC_GUARD_LIFT, "guard_lift", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_lift_request), SHAPE(guard_lift_reply)),
+	ADMIN(IPC_GUARD_ADD, "guard_add", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_add_request), SHAPE(guard_add_reply)),
 };

@@ -54,6 +54,16 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* queue: the trace */
 	IPC_QUEUE_TRACE,
 	IPC_QUEUE_TRACE_FIND,
+	/* queue: what administrators ask */
+	IPC_QUEUE_HOLD,
+	IPC_QUEUE_RELEASE,
+	/* auth: limits and bans */
+	IPC_GUARD_CONNECT,
+	IPC_GUARD_NOTE,
+	IPC_GUARD_LIST,
+	IPC_GUARD_WHY,
+	IPC_GUARD_LIFT,
+	IPC_GUARD_ADD,
 	IPC_MSG_COUNT,
 };
 

@@ -38,6 +38,7 @@ struct auth_rcpt_reply {
 	uint32_t            code;  /* reply to the peer, with enhanced and text; 0: the kind's own */
 	struct str          enhanced, text;
 	uint32_t            delay_ms; /* the reply is held back so long (tarpit) */
+	struct str          reason;   /* LATER by a limit or ban: one word, for the log (docs/concepts/limits.md) */
 };
 
 /* IPC_AUTH_RESOLVE: where does mail for this address go? Aliases followed to the end, each target once.

@@ -22,6 +22,7 @@ enum queue_flag { /* bit mask, stored */
 	QUEUE_FLAG_RET_HDRS = 1u << 8, /* RFC 3461 §4.3: RET=HDRS; a report returns the header only */
 	QUEUE_FLAG_BY_NOTIFY = 1u << 9, /* RFC 2852 §4: past deliver_by_ms tell the sender, and go on; without it, give up */
 	QUEUE_FLAG_BY_TRACE = 1u << 10, /* RFC 2852 §4: "T" */
+	QUEUE_FLAG_RET_FULL = 1u << 11, /* RFC 3461 §4.3: RET=FULL, said so: passed on. Without either flag the same, by our own choice */
 };
 
 enum queue_notify { /* bit mask, RFC 3461 §4.1; 0: not given, which means FAILURE and DELAY */
@@ -101,6 +102,8 @@ struct queue_list_reply {
 };
 struct queue_show_rcpt {
 	struct str            address, target; /* target: account address or next hop */
+	struct str            orcpt;
+	uint32_t              notify; /* mask of enum queue_notify */
 	enum queue_rcpt_state state;
 	uint32_t              attempts;
 	int64_t               last_ms, next_ms;
@@ -110,10 +113,18 @@ struct queue_show_reply {
 	struct queue_entry      entry;
 	struct queue_show_rcpt *rcpts;
 	size_t                  rcpt_count;
-	struct str              session, peer;
+	struct str              session, peer, envid;
+	uint32_t                flags;
+	int64_t                 priority;
+	int64_t                 begins_ms;     /* wall clock: the sender wanted it held back until then; 0: not, or that is over */
+	int64_t                 deliver_by_ms; /* wall clock; 0: no limit */
+	bool                    more;          /* recipients that did not fit */
 };
-struct queue_id_request { /* SHOW, RETRY, REMOVE; id 0 with RETRY or REMOVE: all */
-	uint64_t id;
+/* SHOW, RETRY, REMOVE, HOLD, RELEASE; id 0 with the last four: all that match the filters. RETRY of a message by its id also ends
+ * the time that its sender wanted it held back; RELEASE is for held ones alone. */
+struct queue_id_request {
+	uint64_t   id;
+	struct str to, from; /* as in a listing; "" for all */
 };
 struct queue_count_reply {
 	uint64_t count;

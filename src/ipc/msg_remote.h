@@ -9,11 +9,13 @@
 struct remote_rcpt {
 	uint32_t   index; /* the asker's, given back */
 	struct str address;
+	uint32_t   notify; /* enum queue_notify */
+	struct str orcpt;  /* decoded; "" if not given */
 };
 struct remote_deliver_request {
 	uint64_t            message; /* queue id, for the log */
 	struct str          domain;  /* next hop by MX, A-labels or an address literal */
-	struct str          relay;   /* or "host:port", "[ip]:port": no MX; "" for none */
+	struct str          relay;   /* or "host:port", "[ip]:port", "lmtp:host:port": no MX; "" for none */
 	struct str          from;
 	struct remote_rcpt *rcpts;
 	size_t              rcpt_count;
@@ -21,8 +23,16 @@ struct remote_deliver_request {
 	uint64_t            size;
 	struct str          content;
 	int                 file;
+	struct str          envid;    /* decoded; "" if not given */
+	int64_t             priority; /* RFC 6710 */
+	bool                by;       /* RFC 2852, with the flags BY_NOTIFY and BY_TRACE: */
+	int64_t             by_s;     /* seconds that are left; with BY_NOTIFY also negative */
 };
 enum remote_result { REMOTE_DELIVERED, REMOTE_DEFERRED, REMOTE_REFUSED, REMOTE_RESULT_LAST = REMOTE_REFUSED };
+enum remote_passed { /* bit mask: what the peer has taken over with a recipient that it took */
+	REMOTE_PASSED_DSN = 1u << 0, /* the duty to report success, RFC 3461 §5.2.1 */
+	REMOTE_PASSED_BY  = 1u << 1, /* the time limit */
+};
 struct remote_rcpt_result {
 	uint32_t           index;
 	enum remote_result result;
@@ -30,6 +40,7 @@ struct remote_rcpt_result {
 	struct str         answer; /* the peer's reply in one line, or our own reason */
 	struct str         host;   /* "mx.example [192.0.2.1]:25", "" if none was reached */
 	struct str         tls;    /* "TLSv1.3 ...", "" in clear */
+	uint32_t           passed; /* enum remote_passed */
 };
 struct remote_deliver_reply { /* one per recipient, always */
 	struct remote_rcpt_result *results;

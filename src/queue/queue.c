@@ -31,6 +31,7 @@ static void defaults(struct queue_options *o, struct arena *a)
 	DEFAULT(retry_first_ms, 5 * MINUTES);
 	DEFAULT(retry_max_ms, 4 * HOURS);
 	DEFAULT(expire_ms, 5 * DAYS);
+	DEFAULT(delay_warning_ms, 4 * HOURS);
 	DEFAULT(watermark_percent, 5);
 	DEFAULT(watermark_octets, 200 * MIB);
 	DEFAULT(reserve_octets, 8 * MIB);
@@ -46,6 +47,7 @@ static void defaults(struct queue_options *o, struct arena *a)
 #undef DEFAULT
 	o->hostname = arena_dup(a, o->hostname.n ? o->hostname : STR("localhost"));
 	o->relay = arena_dup(a, o->relay);
+	o->filter = arena_dup(a, o->filter);
 }
 
 int64_t queue_now(struct queue *q)

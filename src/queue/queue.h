@@ -27,10 +27,12 @@ struct queue;
 struct queue_options { /* 0 or empty: the default */
 	int        dir;      /* the queue's directory, kept open by the caller; known to the database layer as `root` */
 	const char *root;    /* "queue": static text */
-	struct str hostname; /* names us in reports of failure. Copied */
+	struct str hostname; /* names us in reports. Copied */
 	struct str relay;    /* "host:port": all foreign mail goes there. Copied */
+	struct str filter;   /* "host:port", "lmtp:host:port": where messages with QUEUE_FLAG_FILTER go; "": they go their way. Copied */
 	int64_t    retry_first_ms, retry_max_ms; /* 5 min, 4 h */
 	int64_t    expire_ms;                    /* 5 days */
+	int64_t    delay_warning_ms;             /* 4 h: then the sender is told once that a message waits; negative: never */
 	unsigned   watermark_percent;            /* 5: below this free space submits are refused */
 	uint64_t   watermark_octets;             /* 200 MiB, at least this much. UINT64_MAX: always below (tests) */
 	uint64_t   reserve_octets;               /* 8 MiB, given back when the disk is full */
@@ -50,8 +52,9 @@ struct queue_options { /* 0 or empty: the default */
 MUST_CHECK enum status queue_open(const struct queue_options *options, struct queue **ret);
 /* The options that can change while it runs: from the next round of each message on; what waits keeps its time. From one thread. */
 struct queue_live {
-	struct str relay; /* copied */
+	struct str hostname, relay, filter; /* copied */
 	int64_t    retry_first_ms, retry_max_ms, expire_ms; /* none is 0 */
+	int64_t    delay_warning_ms; /* negative: none */
 };
 void              queue_set_live(struct queue *q, const struct queue_live *live);
 void              queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms);
@@ -73,9 +76,12 @@ extern const size_t         queue_row_count;
 /* ---- administrators ---- ST_NOT_FOUND: no message of that id. Results live in `a`. */
 MUST_CHECK enum status queue_list(struct queue *q, const struct queue_list_request *r, struct arena *a, struct queue_list_reply *ret);
 MUST_CHECK enum status queue_show(struct queue *q, uint64_t id, struct arena *a, struct queue_show_reply *ret);
-/* Try now, or take out for good; id 0: all. A message in its round is removed when the round is over. */
-MUST_CHECK enum status queue_retry(struct queue *q, uint64_t id, uint64_t *ret_count);
-MUST_CHECK enum status queue_remove(struct queue *q, uint64_t id, uint64_t *ret_count);
+/* Try now; take out for good; hold, and let go. id 0: all that match r->to and r->from. A message in its round is removed or held
+ * when the round is over; a hold that a crash of the process meets before that is forgotten. */
+MUST_CHECK enum status queue_retry(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
+MUST_CHECK enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
+MUST_CHECK enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
+MUST_CHECK enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
 MUST_CHECK enum status queue_stats(struct queue *q, struct queue_stats_reply *ret);
 
 /* Check the invariants Q1.. on a queue that is not started; `found` is called for each break. */

@@ -1,11 +1,7 @@
-/* queue/queue_admin.c - what administrators see and wish. Listings read with a handle of their own, page by page; wishes go
- * through the writer. */
-#include <stdlib.h>
+/* queue/queue_admin.c - what administrators see. Listings read with a handle of their own, page by page. */
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 
 /* ---- reading ---- */
@@ -25,6 +21,14 @@ static void reader_give(struct queue *q)
 {
 	pthread_mutex_unlock(&q->read_lock);
 }
+
+/* ?2 in the sender, ?3 in a recipient or where it leads; "" for all. */
+#define FILTERS                                                                                       \
+	" AND (?2 = '' OR instr(lower(m.sender), lower(?2)) > 0)"                                     \
+	" AND (?3 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND"                     \
+	"      (instr(lower(r.address), lower(?3)) > 0 OR instr(lower(r.target), lower(?3)) > 0)))"
+
+const char queue_pick_sql[] = "SELECT m.id, m.file, m.state, m.entered FROM message m WHERE (?1 = 0 OR m.id = ?1)" FILTERS;
 
 #define ENTRY_COLUMNS "m.id, m.state, m.due, m.sender, m.size, m.received, m.reason," \
 	" (SELECT count(*) FROM rcpt r WHERE r.message = m.id AND r.state = 0)"
@@ -48,11 +52,7 @@ static void entry_read(struct queue *q, struct db_stmt *s, struct arena *a, stru
 enum status queue_list(struct queue *q, const struct queue_list_request *r, struct arena *a, struct queue_list_reply *ret)
 {
 	static const char sql[] =
-		"SELECT " ENTRY_COLUMNS " FROM message m WHERE m.id > ?1"
-		" AND (?2 = '' OR instr(lower(m.sender), lower(?2)) > 0)"
-		" AND (?3 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND"
-		"      (instr(lower(r.address), lower(?3)) > 0 OR instr(lower(r.target), lower(?3)) > 0)))"
-		" ORDER BY m.id";
+		"SELECT " ENTRY_COLUMNS " FROM message m WHERE m.id > ?1" FILTERS " ORDER BY m.id";
 	struct db              *db = reader_take(q);
 	struct db_stmt         *s;
 	struct queue_list_reply page = { .entries = ARENA_ARRAY(a, struct queue_entry, LIMIT_LIST_PAGE) };
@@ -84,33 +84,47 @@ static struct str explain(struct arena *a, struct str code, struct str answer)
 	return arena_printf(a, "%.*s %.*s", STR_FMT(code), STR_FMT(answer));
 }
 
+static struct queue_show_rcpt rcpt_read(struct db_stmt *s, struct arena *a, int64_t next_ms)
+{
+	return (struct queue_show_rcpt){
+		.address = arena_dup(a, db_str(s, 0)),
+		.target = arena_dup(a, db_str(s, 1)),
+		.state = (enum queue_rcpt_state)MIN(db_u64(s, 2), QUEUE_RCPT_STATE_LAST),
+		.attempts = (uint32_t)db_u64(s, 3),
+		.last_ms = db_i64(s, 4),
+		.next_ms = db_u64(s, 2) == QUEUE_RCPT_PENDING ? next_ms : 0,
+		.answer = explain(a, db_str(s, 5), db_str(s, 6)),
+		.notify = (uint32_t)db_u64(s, 7),
+		.orcpt = arena_dup(a, db_str(s, 8)),
+	};
+}
+
+/* As many as an answer takes. */
 static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
 {
-	static const char sql[] = "SELECT address, target, state, attempts, last, code, answer FROM rcpt WHERE message = ?1 ORDER BY n LIMIT ?2";
-	struct db_stmt   *s = db_sql(db, sql);
-	enum status       st;
+	static const char sql[] =
+		"SELECT address, target, state, attempts, last, code, answer, notify, orcpt FROM rcpt WHERE message = ?1 ORDER BY n";
+	struct db_stmt *s = db_sql(db, sql);
+	size_t          octets = 0;
+	enum status     st;
 
 	ret->rcpts = ARENA_ARRAY(a, struct queue_show_rcpt, LIMIT_RCPTS);
 	db_bind_u64(s, 1, id);
-	db_bind_u64(s, 2, LIMIT_RCPTS);
-	while ((st = db_step(s)) == ST_OK) {
-		ret->rcpts[ret->rcpt_count++] = (struct queue_show_rcpt){
-			.address = arena_dup(a, db_str(s, 0)),
-			.target = arena_dup(a, db_str(s, 1)),
-			.state = (enum queue_rcpt_state)MIN(db_u64(s, 2), QUEUE_RCPT_STATE_LAST),
-			.attempts = (uint32_t)db_u64(s, 3),
-			.last_ms = db_i64(s, 4),
-			.next_ms = db_u64(s, 2) == QUEUE_RCPT_PENDING ? ret->entry.next_ms : 0,
-			.answer = explain(a, db_str(s, 5), db_str(s, 6)),
-		};
+	while ((st = db_step(s)) == ST_OK && ret->rcpt_count < LIMIT_RCPTS && octets < LIMIT_LIST_OCTETS) {
+		struct queue_show_rcpt *r = &ret->rcpts[ret->rcpt_count++];
+
+		*r = rcpt_read(s, a, ret->entry.next_ms);
+		octets += r->address.n + r->target.n + r->answer.n + r->orcpt.n + 64;
 	}
+	ret->more = st == ST_OK;
 	db_done(s);
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
 static enum status show(struct queue *q, struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
 {
-	static const char sql[] = "SELECT " ENTRY_COLUMNS ", m.session, m.peer FROM message m WHERE m.id = ?1";
+	static const char sql[] = "SELECT " ENTRY_COLUMNS ", m.session, m.peer, m.envid, m.flags, m.priority, m.deliver_by, m.entered"
+				  " FROM message m WHERE m.id = ?1";
 	struct db_stmt   *s = db_sql(db, sql);
 	enum status       st;
 
@@ -120,6 +134,11 @@ static enum status show(struct queue *q, struct db *db, uint64_t id, struct aren
 		entry_read(q, s, a, &ret->entry);
 		ret->session = arena_dup(a, db_str(s, 8));
 		ret->peer = arena_dup(a, db_str(s, 9));
+		ret->envid = arena_dup(a, db_str(s, 10));
+		ret->flags = (uint32_t)db_u64(s, 11);
+		ret->priority = db_i64(s, 12);
+		ret->deliver_by_ms = db_i64(s, 13) ? queue_wall(q, db_i64(s, 13)) : 0;
+		ret->begins_ms = db_i64(s, 14) > queue_now(q) ? queue_wall(q, db_i64(s, 14)) : 0;
 	}
 	db_done(s);
 	return st == ST_OK ? show_rcpts(db, id, a, ret) : st;
@@ -162,135 +181,6 @@ enum status queue_stats(struct queue *q, struct queue_stats_reply *ret)
 	return ST_OK;
 }
 
-/* ---- wishes ---- */
-
-struct wish {
-	struct queue_op op;
-	uint64_t        id, count, held;
-	struct removed {
-		uint64_t id, file;
-		bool     held;
-	} *removed;
-	size_t removed_count, removed_cap;
-};
-
-static enum status retry_apply(struct queue *q, struct queue_op *op)
-{
-	static const char count_held[] = "SELECT count(*) FROM message WHERE (?1 = 0 OR id = ?1) AND state = 2";
-	static const char sql[] =
-		"UPDATE message SET state = 0, due = ?2, crashes = 0, reason = '' WHERE (?1 = 0 OR id = ?1) AND (due IS NOT NULL OR state = 2)";
-	struct wish    *w = CONTAINER_OF(op, struct wish, op);
-	struct db_stmt *s = db_sql(q->db, count_held);
-	enum status     st;
-
-	db_bind_u64(s, 1, w->id);
-	st = db_step(s);
-	w->held = st == ST_OK ? db_u64(s, 0) : 0;
-	db_done(s);
-	if (st != ST_OK)
-		return st;
-	s = db_sql(q->db, sql);
-	db_bind_u64(s, 1, w->id);
-	db_bind_i64(s, 2, queue_now(q));
-	st = db_run(s);
-	w->count = st == ST_OK ? db_changed(q->db) : 0;
-	return st;
-}
-
-static void retry_finish(struct queue *q, struct queue_op *op, enum status st)
-{
-	struct wish *w = CONTAINER_OF(op, struct wish, op);
-
-	if (st != ST_OK)
-		return;
-	atomic_fetch_sub(&q->held, w->held);
-	if (w->count)
-		q->next_due = MIN(q->next_due, queue_now(q));
-	if (w->count == 0 && w->id && queue_active_find(q, w->id))
-		w->count = 1; /* it is being tried this moment */
-}
-
-static enum status remove_find(struct queue *q, struct wish *w)
-{
-	static const char sql[] = "SELECT id, file, state FROM message WHERE ?1 = 0 OR id = ?1";
-	struct db_stmt   *s = db_sql(q->db, sql);
-	enum status       st;
-
-	w->removed_count = 0;
-	db_bind_u64(s, 1, w->id);
-	while ((st = db_step(s)) == ST_OK) {
-		if (w->removed_count == w->removed_cap) {
-			w->removed_cap = w->removed_cap ? w->removed_cap * 2 : 16;
-			w->removed = realloc(w->removed, w->removed_cap * sizeof(*w->removed));
-			CHECK(w->removed);
-		}
-		w->removed[w->removed_count++] = (struct removed){ db_u64(s, 0), db_u64(s, 1), db_u64(s, 2) == QUEUE_HELD };
-	}
-	db_done(s);
-	return st == ST_NOT_FOUND ? ST_OK : st;
-}
-
-static enum status remove_apply(struct queue *q, struct queue_op *op)
-{
-	struct wish *w = CONTAINER_OF(op, struct wish, op);
-	enum status  st = remove_find(q, w);
-
-	for (size_t i = 0; i < w->removed_count && st == ST_OK; i++)
-		st = queue_db_delete(q, w->removed[i].id);
-	return st;
-}
-
-/* A message in its round has lost its rows; when the round is over it is forgotten, and its file goes. */
-static void remove_finish(struct queue *q, struct queue_op *op, enum status st)
-{
-	struct wish *w = CONTAINER_OF(op, struct wish, op);
-
-	for (size_t i = 0; i < w->removed_count && st == ST_OK; i++) {
-		struct removed   *r = &w->removed[i];
-		struct queue_msg *m = queue_active_find(q, r->id);
-
-		log_info("message removed by an administrator", LOG_C("message", queue_id_text(r->id).p));
-		atomic_fetch_sub(&q->held, r->held);
-		if (m) {
-			atomic_store(&m->removed, true);
-			continue;
-		}
-		queue_event_removed(q, r->id);
-		atomic_fetch_sub(&q->messages, 1);
-		if (r->file)
-			queue_file_remove(q, r->file);
-	}
-	w->count = st == ST_OK ? w->removed_count : 0;
-	q->pins_on_disk = true; /* look again */
-	free(w->removed);
-}
-
-static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
-{
-	enum status st = queue_perform(q, &w->op);
-
-	if (st != ST_OK)
-		return st;
-	if (w->count == 0 && w->id)
-		return ST_NOT_FOUND;
-	*ret_count = w->count;
-	return ST_OK;
-}
-
-enum status queue_retry(struct queue *q, uint64_t id, uint64_t *ret_count)
-{
-	struct wish w = { .op = { .apply = retry_apply, .finish = retry_finish }, .id = id };
-
-	return wish(q, &w, ret_count);
-}
-
-enum status queue_remove(struct queue *q, uint64_t id, uint64_t *ret_count)
-{
-	struct wish w = { .op = { .apply = remove_apply, .finish = remove_finish }, .id = id };
-
-	return wish(q, &w, ret_count);
-}
-
 /* ---- requests ---- */
 
 static void on_list(void *ctx, struct ipc_request *r)
@@ -306,24 +196,6 @@ static void on_show(void *ctx, struct ipc_request *r)
 	const struct queue_id_request *body = r->body;
 	struct queue_show_reply        reply = { 0 };
 	enum status                    st = queue_show(ctx, body->id, r->arena, &reply);
-
-	ipc_reply(r, st, &reply);
-}
-
-static void on_retry(void *ctx, struct ipc_request *r)
-{
-	const struct queue_id_request *body = r->body;
-	struct queue_count_reply       reply = { 0 };
-	enum status                    st = queue_retry(ctx, body->id, &reply.count);
-
-	ipc_reply(r, st, &reply);
-}
-
-static void on_remove(void *ctx, struct ipc_request *r)
-{
-	const struct queue_id_request *body = r->body;
-	struct queue_count_reply       reply = { 0 };
-	enum status                    st = queue_remove(ctx, body->id, &reply.count);
 
 	ipc_reply(r, st, &reply);
 }
@@ -357,8 +229,10 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_SPOOL, queue_spool, 0 },
 	{ IPC_QUEUE_LIST, on_list, QUEUE_POOL },
 	{ IPC_QUEUE_SHOW, on_show, QUEUE_POOL },
-	{ IPC_QUEUE_RETRY, on_retry, QUEUE_POOL },
-	{ IPC_QUEUE_REMOVE, on_remove, QUEUE_POOL },
+	{ IPC_QUEUE_RETRY, queue_on_retry, QUEUE_POOL },
+	{ IPC_QUEUE_REMOVE, queue_on_remove, QUEUE_POOL },
+	{ IPC_QUEUE_HOLD, queue_on_hold, QUEUE_POOL },
+	{ IPC_QUEUE_RELEASE, queue_on_release, QUEUE_POOL },
 	{ IPC_QUEUE_STATS, on_stats, 0 },
 	{ IPC_QUEUE_TRACE, queue_event_take, 0 },
 	{ IPC_QUEUE_TRACE_FIND, queue_event_find, QUEUE_POOL },

@@ -230,6 +230,7 @@ static void remote_answer(struct queue_job *job, const struct remote_deliver_rep
 			to->code = queue_answer(job->msg, r->code, QUEUE_CODE_MAX);
 			to->answer = queue_answer(job->msg, r->answer, QUEUE_REASON_MAX);
 			to->host = queue_answer(job->msg, r->host, QUEUE_REASON_MAX);
+			to->passed = r->passed;
 		}
 	}
 }
@@ -264,10 +265,14 @@ static void remote_start(struct queue_job *job)
 		.rcpts = rcpts,
 		.flags = m->flags,
 		.size = m->size,
+		.envid = m->envid,
+		.priority = m->priority,
+		.by = m->deliver_by > 0,
+		.by_s = m->deliver_by > 0 ? (m->deliver_by - queue_now(m->q)) / 1000 : 0,
 	};
 
 	for (struct queue_to *to = job->to; to; to = to->next) {
-		rcpts[request.rcpt_count] = (struct remote_rcpt){ (uint32_t)request.rcpt_count, to->address };
+		rcpts[request.rcpt_count] = (struct remote_rcpt){ (uint32_t)request.rcpt_count, to->address, queue_notify_target(to->rcpt), to->rcpt->orcpt };
 		request.rcpt_count++;
 	}
 	atomic_fetch_add(&m->q->in_flight, 1);
@@ -319,7 +324,7 @@ static void group_add(struct map *groups, struct queue_job **jobs, struct str re
 static struct queue_job *jobs_make(struct queue_msg *m)
 {
 	struct queue_job *jobs = NULL;
-	struct str        relay = queue_live(m->q).relay;
+	struct str        relay = m->filter.n ? m->filter : queue_live(m->q).relay;
 	struct map        groups;
 
 	map_init(&groups);
@@ -358,6 +363,7 @@ void queue_attempt_all(struct queue_msg *m)
 	for (; jobs; jobs = next) {
 		next = jobs->next;
 		atomic_fetch_add(&m->open, 1);
+		jobs->priority = m->priority;
 		if (!queue_flight_add(jobs->to->account ? local : remote, jobs)) {
 			not_now(jobs);
 			queue_round_step(m);

@@ -35,6 +35,10 @@ static const struct {
 	{ "Q5", "SELECT id FROM message WHERE pinned = 1 AND base = 0", "pinned without a delivery id" },
 	{ "Q5", "SELECT id FROM message WHERE base <> 0 AND pinned = 0 AND (state = 2 OR due IS NOT NULL)", "waits with a delivery id that is not pinned" },
 	{ "Q6", "SELECT id FROM message WHERE state NOT IN (0, 2) OR (state = 2 AND due IS NOT NULL)", "state and due time do not fit" },
+	{ "Q10", "SELECT message FROM rcpt WHERE notify & 1 AND notify <> 1 OR notify NOT BETWEEN 0 AND 15", "NOTIFY is none" },
+	{ "Q10", "SELECT message FROM rcpt WHERE state = 1 AND notify & 2 AND account <> 0", "a local delivery was written without its report" },
+	{ "Q10", "SELECT r.message FROM rcpt r JOIN message m ON m.id = r.message WHERE r.state = 1 AND r.notify & 2 AND (m.sender = '' OR m.flags & 8)", "a report is owed to nobody" },
+	{ "Q11", "SELECT id FROM message WHERE priority NOT BETWEEN -9 AND 9", "priority out of range" },
 	{ "Q8", "SELECT message FROM rcpt WHERE fixed = 1 AND state <> 2 AND account = 0 AND target = ''", "a target by itself without a target" },
 };
 

@@ -24,7 +24,18 @@ static const char schema_1[] =
 	"CREATE TABLE txids(batch INTEGER PRIMARY KEY, at INTEGER NOT NULL, wall INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
 
-static const char *const  steps[] = { schema_1 };
+/* What a sender may ask for. Most ask for nothing: an octet for each column, 4 in a message and 2 in a recipient. */
+static const char schema_envelope[] =
+	"ALTER TABLE message ADD COLUMN envid TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE message ADD COLUMN deliver_by INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN warned INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE rcpt ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE rcpt ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';"
+	"DROP INDEX message_due;"
+	"CREATE INDEX message_due ON message(priority, due) WHERE due IS NOT NULL;";
+
+static const char *const  steps[] = { schema_1, schema_envelope };
 static const struct db_schema schema = { steps, LEN(steps) };
 
 const struct db_options queue_db_options = { .schema = &schema, .create = true, .page_size = 8192, .cache_kib = 16384, .checkpoint_pages = 16000 };
@@ -171,6 +182,27 @@ static enum status counts_load(struct queue *q)
 	return st;
 }
 
+/* Which priorities there are: an index has one range for each. */
+static enum status priorities_load(struct queue *q)
+{
+	static const char sql[] = "SELECT 1 FROM message WHERE priority = ?1 AND due IS NOT NULL LIMIT 1";
+	enum status       st = ST_OK;
+
+	q->priorities = 1u << QUEUE_PRIORITY_MAX;
+	for (int32_t p = -QUEUE_PRIORITY_MAX; p <= QUEUE_PRIORITY_MAX; p++) {
+		struct db_stmt *s = db_sql(q->db, sql);
+
+		db_bind_i64(s, 1, p);
+		st = db_step(s);
+		db_done(s);
+		if (st == ST_OK)
+			q->priorities |= 1u << (p + QUEUE_PRIORITY_MAX);
+		else if (st != ST_NOT_FOUND)
+			return st;
+	}
+	return ST_OK;
+}
+
 /* What was under way when the last process ended is due now, and its delivery ids are pinned (Q5). */
 static enum status rounds_reset(struct queue *q)
 {
@@ -210,6 +242,8 @@ static enum status recover(struct queue *q)
 	if (st == ST_OK)
 		st = counts_load(q);
 	if (st == ST_OK)
+		st = priorities_load(q);
+	if (st == ST_OK)
 		st = queue_db_ids(q);
 	return st == ST_OK ? queue_db_tick(q) : st;
 }
@@ -236,10 +270,15 @@ enum status queue_db_recover(struct queue *q)
 
 /* ---- messages ---- */
 
+static struct str text_of(struct str s)
+{
+	return s.n ? s : STR(""); /* never NULL */
+}
+
 static enum status insert_rcpts(struct queue *q, const struct queue_msg *m)
 {
-	static const char sql[] = "INSERT INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer)"
-				  " VALUES(?1, ?2, 0, 0, 0, 0, 0, ?3, '', '', '')";
+	static const char sql[] = "INSERT INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer, notify, orcpt)"
+				  " VALUES(?1, ?2, 0, 0, 0, 0, 0, ?3, '', '', '', ?4, ?5)";
 	enum status       st = ST_OK;
 
 	for (size_t i = 0; i < m->rcpt_count && st == ST_OK; i++) {
@@ -248,6 +287,8 @@ static enum status insert_rcpts(struct queue *q, const struct queue_msg *m)
 		db_bind_u64(s, 1, m->id);
 		db_bind_u64(s, 2, i);
 		db_bind_str(s, 3, m->rcpts[i].address);
+		db_bind_u64(s, 4, m->rcpts[i].notify);
+		db_bind_str(s, 5, text_of(m->rcpts[i].orcpt));
 		st = db_run(s);
 	}
 	return st;
@@ -267,17 +308,17 @@ enum status queue_db_insert(struct queue *q, const struct queue_msg *m, struct s
 {
 	static const char sql[] =
 		"INSERT INTO message(id, state, due, base, pinned, attempts, stalls, crashes, last, reason, file, flags, account, received,"
-		" entered, size, sender, session, peer, hash)"
-		" VALUES(?1, 0, ?2, ?1, ?3, 0, 0, 0, 0, '', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+		" entered, size, sender, session, peer, hash, envid, deliver_by, priority, warned)"
+		" VALUES(?1, ?14, ?2, ?15, ?3, 0, 0, 0, 0, ?16, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?17, ?18, ?19, 0)";
 	struct db_stmt *s = db_sql(q->db, sql);
 	enum status     st;
 
 	db_bind_u64(s, 1, m->id);
-	if (windowed)
+	if (windowed || m->held)
 		db_bind_null(s, 2);
 	else
 		db_bind_i64(s, 2, m->entered);
-	db_bind_u64(s, 3, !windowed);
+	db_bind_u64(s, 3, !windowed && m->base);
 	db_bind_u64(s, 4, m->file);
 	db_bind_u64(s, 5, m->flags);
 	db_bind_u64(s, 6, m->account);
@@ -288,6 +329,13 @@ enum status queue_db_insert(struct queue *q, const struct queue_msg *m, struct s
 	db_bind_str(s, 11, m->session);
 	db_bind_str(s, 12, m->peer);
 	db_bind_blob(s, 13, str_n(m->hash, sizeof(m->hash)));
+	db_bind_u64(s, 14, m->held ? QUEUE_HELD : QUEUE_WAITING);
+	db_bind_u64(s, 15, m->base);
+	db_bind_str(s, 16, text_of(m->reason));
+	db_bind_str(s, 17, text_of(m->envid));
+	db_bind_i64(s, 18, m->deliver_by);
+	db_bind_i64(s, 19, m->priority);
+	q->priorities |= 1u << (m->priority + QUEUE_PRIORITY_MAX);
 	st = db_run(s);
 	if (st == ST_OK)
 		st = insert_rcpts(q, m);
@@ -312,20 +360,34 @@ enum status queue_db_delete(struct queue *q, uint64_t id)
 	return st;
 }
 
+bool queue_priority_next(const struct queue *q, int32_t *p)
+{
+	while (--*p >= -QUEUE_PRIORITY_MAX)
+		if (q->priorities & 1u << (*p + QUEUE_PRIORITY_MAX))
+			return true;
+	return false;
+}
+
 enum status queue_db_next_due(struct queue *q, int64_t after, int64_t *ret)
 {
-	static const char sql[] = "SELECT due FROM message WHERE due > ?1 ORDER BY due LIMIT 1";
-	struct db_stmt   *s = db_sql(q->db, sql);
-	enum status       st;
+	static const char sql[] = "SELECT due FROM message WHERE priority = ?2 AND due > ?1 ORDER BY due LIMIT 1";
+	int64_t           next = INT64_MAX;
 
-	db_bind_i64(s, 1, after);
-	st = db_step(s);
-	if (st == ST_OK)
-		*ret = db_i64(s, 0);
-	else if (st == ST_NOT_FOUND)
-		*ret = INT64_MAX;
-	db_done(s);
-	return st == ST_NOT_FOUND ? ST_OK : st;
+	for (int32_t p = QUEUE_PRIORITY_MAX + 1; queue_priority_next(q, &p);) {
+		struct db_stmt *s = db_sql(q->db, sql);
+		enum status     st;
+
+		db_bind_i64(s, 1, after);
+		db_bind_i64(s, 2, p);
+		st = db_step(s);
+		if (st == ST_OK)
+			next = MIN(next, db_i64(s, 0));
+		db_done(s);
+		if (st != ST_OK && st != ST_NOT_FOUND)
+			return st;
+	}
+	*ret = next;
+	return ST_OK;
 }
 
 /* The smallest delivery id that a message on disk may repeat. */

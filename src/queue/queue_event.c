@@ -85,6 +85,11 @@ void queue_event_removed(struct queue *q, uint64_t id)
 	queue_trace_add(q->trace, &(struct trace_event){ .at_ms = q->o.wall_ms(), .what = TRACE_REMOVED, .message = id });
 }
 
+void queue_event_held(struct queue *q, uint64_t id, struct str reason)
+{
+	queue_trace_add(q->trace, &(struct trace_event){ .at_ms = q->o.wall_ms(), .what = TRACE_HELD, .message = id, .text = reason });
+}
+
 void queue_event_take(void *ctx, struct ipc_request *r)
 {
 	struct queue *q = ctx;

@@ -1,4 +1,4 @@
-/* queue/queue_flight.c - so many jobs at once, the others in order of arrival.
+/* queue/queue_flight.c - so many jobs at once, the others by priority and in order of arrival.
  *
  * With a limit for each key (the next hop), a dead destination holds its share of places and a bounded line of waiting
  * jobs; what is beyond is not taken, and its messages give their place in memory to others.
@@ -51,6 +51,7 @@ static struct queue_job *take(struct queue_flight *f)
 	f->now++;
 	bucket(f, job)->now++;
 	bucket(f, job)->waiting--;
+	f->odd -= job->priority != 0;
 	return job;
 }
 
@@ -71,6 +72,21 @@ static void pump(struct queue_flight *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* Behind those of its priority; nearly always at the end. */
+static void put(struct queue_flight *f, struct queue_job *job)
+{
+	struct queue_job **at = f->last;
+
+	if (f->odd || job->priority)
+		for (at = &f->first; *at && (*at)->priority >= job->priority;)
+			at = &(*at)->next;
+	job->next = *at;
+	*at = job;
+	if (!job->next)
+		f->last = &job->next;
+	f->odd += job->priority != 0;
+}
+
 bool queue_flight_add(struct queue_flight *f, struct queue_job *job)
 {
 	bool taken;
@@ -80,8 +96,7 @@ bool queue_flight_add(struct queue_flight *f, struct queue_job *job)
 	pthread_mutex_lock(&f->lock);
 	taken = f->key_max == 0 || bucket(f, job)->waiting < f->key_max * WAITING_FACTOR;
 	if (taken) {
-		*f->last = job;
-		f->last = &job->next;
+		put(f, job);
 		bucket(f, job)->waiting++;
 	}
 	pthread_mutex_unlock(&f->lock);

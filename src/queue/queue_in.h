@@ -33,6 +33,9 @@
 #define QUEUE_CODE_MAX    ((size_t)16)
 #define QUEUE_HEAD_MAX    ((size_t)64 * KIB) /* of a large message, read to count its hops */
 #define QUEUE_SHA256      32u
+#define QUEUE_HELD_BY_ADMIN "Held by an administrator"
+#define QUEUE_HELD_BACK     "Held back until the time that its sender chose"
+#define QUEUE_PRIORITY_MAX 9 /* RFC 6710: -9 to 9 */
 
 /* ---- what the writer does ---- */
 
@@ -75,15 +78,18 @@ struct queue_to { /* one target: an account, or a foreign address */
 	enum queue_outcome           outcome;
 	bool                         traced; /* its end is in the trace */
 	struct str                   code, answer, host;
+	uint32_t                     passed; /* enum remote_passed */
 };
 
 struct queue_rcpt_row { /* a row of table rcpt */
 	uint32_t            n, attempts;
+	uint32_t            notify;   /* enum queue_notify; of one that is done, SUCCESS says that a report is owed (Q10) */
 	bool                final;    /* done or failed in an earlier round: only there to be known */
+	bool                done;     /* and which of the two */
 	bool                fixed;    /* a target by itself, from a list that was only partly delivered */
 	bool                resolved; /* this round knows its targets; else outcome, code and answer say why not */
 	uint64_t            account;
-	struct str          address, target;
+	struct str          address, target, orcpt;
 	struct auth_target *found; /* what auth said */
 	size_t              found_count;
 	enum queue_outcome  outcome; /* of routing */
@@ -103,9 +109,12 @@ struct queue_msg {
 	uint64_t               base; /* delivery id of this round, 0: not assigned */
 	uint64_t               file; /* number of the file with the content, 0: it is in a row */
 	uint64_t               account, size;
-	struct str             from, session, peer;
+	struct str             from, session, peer, envid;
 	uint32_t               flags, attempts, stalls, crashes;
+	uint32_t               warned; /* enum queue_warned */
+	int32_t                priority;
 	int64_t                received_ms, entered; /* wall clock; queue time */
+	int64_t                deliver_by;           /* queue time, 0: no limit */
 	uint8_t                hash[QUEUE_SHA256];
 	struct queue_rcpt_row *rcpts;
 	size_t                 rcpt_count;
@@ -115,6 +124,7 @@ struct queue_msg {
 	size_t                 admitted; /* octets it counts for */
 	bool                   in_window; /* it has a place in memory */
 	bool                   unreadable; /* rows or content are damaged */
+	int64_t                wait_ms;    /* new: so long held back, as its sender wants */
 	unsigned               hops;       /* Received fields */
 	struct queue_msg      *next_ready;
 	struct queue_msg      *pin_before, *pin_after; /* ring in order of base */
@@ -123,15 +133,24 @@ struct queue_msg {
 	atomic_uint            open;    /* steps under way in this phase, and one for whoever starts them */
 	atomic_bool            lost;    /* an attempt was lost with its process */
 	atomic_bool            removed; /* by an administrator: its rows are gone */
+	bool                   hold;    /* an administrator wants it held. Writer only */
 	bool                   remote;  /* some target is foreign */
+	struct str             filter;  /* the content filter, if the message goes there in this round */
 	struct queue_to      **to;
 	size_t                 to_count;
 	struct queue_op        op; /* ASSIGN, RESULT */
 	/* what the result decides */
-	bool                   decided, held, expired;
+	bool                   decided, held, whole; /* whole: held as the round found it */
+	bool                   expired, late;        /* its time in the queue is over; that which its sender set */
+	uint32_t               warns;                /* enum queue_warned: what the notice tells for the first time */
 	int64_t                due; /* 0 when it is gone */
 	struct str             reason;
-	struct queue_msg      *notice; /* the report of failure to be inserted with it */
+	struct queue_msg      *notice; /* the report to be inserted with it */
+};
+
+enum queue_warned { /* bit mask, stored: delays that the sender knows of */
+	QUEUE_WARNED_DELAY = 1u << 0, /* the setting's */
+	QUEUE_WARNED_BY    = 1u << 1, /* RFC 2852 */
 };
 
 /* ---- limits on what is under way ---- */
@@ -147,6 +166,7 @@ struct queue_job {
 	struct str             domain;
 	struct str        relay;  /* "" : by the domain's MX */
 	uint64_t               key; /* hash of the next hop, for domain_max */
+	int32_t                priority;
 	int64_t                asked_ms; /* mono_ms, when it was handed to the channel */
 	struct queue_op        op;  /* remote: results written as they come */
 };
@@ -154,6 +174,7 @@ struct queue_job {
 struct queue_flight {
 	pthread_mutex_t   lock;
 	unsigned          now, max, key_max; /* key_max 0: no limit for each key */
+	unsigned          odd; /* waiting jobs whose priority is not 0 */
 	bool              pumping;
 	struct queue_job *first, **last;
 	struct queue_flight_key {
@@ -206,6 +227,7 @@ struct queue {
 	struct queue_msg   pins;      /* head of the ring */
 	bool               pins_on_disk;
 	int64_t            next_due; /* INT64_MAX: nothing waits on disk */
+	uint32_t           priorities; /* bit p + 9: there may be messages of priority p on disk */
 	bool               more;     /* due messages did not fit into memory */
 	struct map         unread;   /* ids of due messages that could not be read just now */
 	int64_t            reread;   /* queue time when they are tried again */
@@ -247,6 +269,8 @@ void queue_db_txid_put(struct queue *q, struct str txid, uint64_t message);
 MUST_CHECK enum status queue_db_txids(struct queue *q); /* the batch's row; end of each batch */
 MUST_CHECK enum status queue_db_txids_trim(struct queue *q, uint64_t *ret_count);
 MUST_CHECK enum status queue_db_tick(struct queue *q);
+/* The next of the priorities that may be on disk, below `p`; begin with QUEUE_PRIORITY_MAX + 1. False: no more. */
+bool queue_priority_next(const struct queue *q, int32_t *p);
 MUST_CHECK enum status queue_db_next_due(struct queue *q, int64_t after, int64_t *ret);
 MUST_CHECK enum status queue_db_pin(struct queue *q, uint64_t *ret); /* UINT64_MAX: none */
 
@@ -284,14 +308,24 @@ void queue_result_push(struct queue_msg *m);      /* the round is over */
 void queue_result_partial(struct queue_job *job); /* one group of it; ends in queue_round_step */
 void queue_assign_push(struct queue_msg *m);      /* leads to queue_round_go */
 
-/* ---- queue_notice.c ---- the report of this round's failures; NULL if none is due */
+/* ---- queue_notice.c ---- the report of this round, of all that its sender wants to know; NULL if nothing is. With queue_notify_any only */
 struct queue_msg *queue_notice_new(struct queue_msg *m);
 
+/* ---- queue_notify.c ---- what a sender wants to know (RFC 3461) */
+bool     queue_notify_any(const struct queue_msg *m); /* false: no report is ever made for it */
+bool     queue_notify_wants(uint32_t notify, enum queue_notify what);
+bool     queue_notify_expands(const struct queue_rcpt_row *r); /* its SUCCESS ends here, in a report "expanded" */
+uint32_t queue_notify_target(const struct queue_rcpt_row *r); /* what its targets have of its NOTIFY */
+/* A delivery that was made is to be reported by us. */
+bool     queue_notify_owed(const struct queue_msg *m, const struct queue_to *to);
+uint32_t queue_notify_row(const struct queue_msg *m, const struct queue_to *to); /* NOTIFY of the row of one that is done, until it is reported */
+uint32_t queue_notify_told(uint32_t notify); /* and after that */
 /* ---- queue_event.c ---- for the trace */
 void queue_event_accepted(const struct queue_msg *m);
 void queue_event_target(const struct queue_msg *m, struct queue_to *to); /* its outcome, a success once only */
 void queue_event_result(const struct queue_msg *m);                      /* a round is over, durably */
 void queue_event_removed(struct queue *q, uint64_t id);
+void queue_event_held(struct queue *q, uint64_t id, struct str reason); /* not at the end of a round */
 void queue_event_take(void *ctx, struct ipc_request *r);
 void queue_event_find(void *ctx, struct ipc_request *r);
 
@@ -310,12 +344,25 @@ void queue_file_remove(struct queue *q, uint64_t file);
 MUST_CHECK enum status queue_files_sweep(struct queue *q);
 MUST_CHECK enum status queue_file_copy(struct queue *q, int spool, uint64_t size, uint64_t *ret_file, uint8_t ret_hash[QUEUE_SHA256]);
 
+/* ---- queue_envelope.c ---- what a submit asks for */
+bool queue_envelope_ok(const struct queue_submit_request *b);
+void queue_envelope_take(struct queue_msg *m, const struct queue_submit_request *b);
+
 /* ---- queue_submit.c ---- */
 void queue_submit(void *ctx, struct ipc_request *r);
 void queue_submit_large(struct queue *q, struct ipc_request *r, struct queue_arriving *a); /* on a copier's thread */
 void queue_known(void *ctx, struct ipc_request *r);
 void queue_spool(void *ctx, struct ipc_request *r);
 unsigned queue_hops(struct str header);
+
+/* ---- queue_admin.c ---- */
+extern const char queue_pick_sql[]; /* ids that match an id (?1, 0: all) and filters on sender (?2) and recipients (?3) */
+
+/* ---- queue_wish.c ---- handlers */
+void queue_on_retry(void *ctx, struct ipc_request *r);
+void queue_on_remove(void *ctx, struct ipc_request *r);
+void queue_on_hold(void *ctx, struct ipc_request *r);
+void queue_on_release(void *ctx, struct ipc_request *r);
 
 /* ---- queue_writer.c ---- */
 void *queue_writer_main(void *q);

@@ -14,7 +14,7 @@
 
 #define REREAD_MS 30000 /* until what could not be read is tried again */
 
-static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer FROM rcpt WHERE message = ?1"
+static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer, notify, orcpt FROM rcpt WHERE message = ?1"
 				" ORDER BY n";
 
 static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_row *r)
@@ -22,6 +22,7 @@ static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_
 	*r = (struct queue_rcpt_row){
 		.n = (uint32_t)db_u64(s, 0),
 		.final = db_u64(s, 1) != QUEUE_RCPT_PENDING,
+		.done = db_u64(s, 1) == QUEUE_RCPT_DONE,
 		.fixed = db_u64(s, 2) != 0,
 		.account = db_u64(s, 3),
 		.attempts = (uint32_t)db_u64(s, 4),
@@ -29,6 +30,8 @@ static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_
 		.target = arena_dup(m->arena, db_str(s, 6)),
 		.code = arena_dup(m->arena, db_str(s, 7)),
 		.answer = arena_dup(m->arena, db_str(s, 8)),
+		.notify = (uint32_t)db_u64(s, 9),
+		.orcpt = arena_dup(m->arena, db_str(s, 10)),
 	};
 	m->next_n = r->n + 1;
 }
@@ -96,7 +99,8 @@ enum status queue_head_load(struct queue *q, struct queue_msg *m)
 }
 
 static const char sql_message[] =
-	"SELECT id, base, attempts, stalls, crashes, file, flags, account, received, entered, size, sender, session, peer, hash"
+	"SELECT id, base, attempts, stalls, crashes, file, flags, account, received, entered, size, sender, session, peer, hash,"
+	" envid, deliver_by, priority, warned"
 	" FROM message WHERE id = ?1 AND state = 0";
 
 static enum status message_read(struct queue *q, struct queue_msg *m)
@@ -123,6 +127,10 @@ static enum status message_read(struct queue *q, struct queue_msg *m)
 		m->session = arena_dup(m->arena, db_str(s, 12));
 		m->peer = arena_dup(m->arena, db_str(s, 13));
 		memcpy(m->hash, hash.p, MIN(hash.n, sizeof(m->hash)));
+		m->envid = arena_dup(m->arena, db_str(s, 15));
+		m->deliver_by = db_i64(s, 16);
+		m->priority = (int32_t)db_i64(s, 17);
+		m->warned = (uint32_t)db_u64(s, 18);
 	}
 	db_done(s);
 	return st;
@@ -182,22 +190,34 @@ struct due {
 	uint64_t id, octets;
 };
 
-/* One page of what is due, without what is in its round already or waits to be read again. */
-static enum status due_page(struct queue *q, int64_t now, struct due *page, size_t *ret_count)
+/* Of one priority, as many as the page still takes. */
+static enum status due_add(struct queue *q, int32_t priority, int64_t now, struct due *page, size_t *count)
 {
-	static const char sql[] = "SELECT id, size, file FROM message WHERE due <= ?1 ORDER BY due, id";
+	static const char sql[] = "SELECT id, size, file FROM message WHERE priority = ?2 AND due <= ?1 ORDER BY due, id";
 	struct db_stmt   *s = db_sql(q->db, sql);
-	enum status       st;
+	enum status       st = ST_OK;
 
-	*ret_count = 0;
 	db_bind_i64(s, 1, now);
-	while (*ret_count < QUEUE_LOAD_PAGE && (st = db_step(s)) == ST_OK)
+	db_bind_i64(s, 2, priority);
+	while (*count < QUEUE_LOAD_PAGE && (st = db_step(s)) == ST_OK)
 		if (!queue_active_find(q, db_u64(s, 0)) && !map_find_u64(&q->unread, db_u64(s, 0)))
-			page[(*ret_count)++] = (struct due){ db_u64(s, 0), db_u64(s, 2) ? 0 : db_u64(s, 1) };
-	if (*ret_count == QUEUE_LOAD_PAGE)
-		st = ST_OK;
+			page[(*count)++] = (struct due){ db_u64(s, 0), db_u64(s, 2) ? 0 : db_u64(s, 1) };
 	db_done(s);
 	return st;
+}
+
+/* One page of what is due, the highest priority first (RFC 6710), without what is in its round already or waits to be read again.
+ * ST_OK: it is full; ST_NOT_FOUND: that is all. */
+static enum status due_page(struct queue *q, int64_t now, struct due *page, size_t *ret_count)
+{
+	*ret_count = 0;
+	for (int32_t p = QUEUE_PRIORITY_MAX + 1; queue_priority_next(q, &p);) {
+		enum status st = due_add(q, p, now, page, ret_count);
+
+		if (st != ST_NOT_FOUND)
+			return st;
+	}
+	return ST_NOT_FOUND;
 }
 
 void queue_db_load_due(struct queue *q)

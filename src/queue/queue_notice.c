@@ -1,7 +1,8 @@
-/* queue/queue_notice.c - the report of failure (DSN, RFC 3464) that goes to the sender.
+/* queue/queue_notice.c - the report (DSN, RFC 3464) of what a round brought, as far as the sender wants to know it.
  *
  * None is made for mail without a sender or for a report (RFC 5321 §4.5.5), nor for what was removed. A large message comes back
- * as its header only. The report is a new message of ours: null sender, one recipient, QUEUE_FLAG_BOUNCE.
+ * as its header only. The report is a new message of ours: null sender, one recipient, QUEUE_FLAG_BOUNCE. Of a message that
+ * asked for REQUIRETLS it has the header only, and asks for the same, RFC 8689 §5.
  */
 #include <openssl/evp.h>
 #include <string.h>
@@ -21,37 +22,102 @@ static struct str random_name(struct arena *a)
 	return arena_printf(a, "%016llx%016llx", (unsigned long long)random_u64(), (unsigned long long)random_u64());
 }
 
-static struct dsn_rcpt dsn_rcpt(struct queue_msg *m, const struct queue_rcpt_row *r, const struct queue_to *to)
-{
-	struct str original = r->address, code = to ? to->code : r->code, answer = to ? to->answer : r->answer;
+/* ---- what is told ---- */
 
-	if (m->expired && !str_starts(code, STR("5"))) {
-		code = STR("4.4.7"); /* RFC 3463 §3.5: delivery time expired */
-		answer = arena_printf(m->arena, "Given up after trying for too long; last: %.*s", STR_FMT(answer));
-	}
-	return (struct dsn_rcpt){
-		.original = to && !str_ieq(to->address, original) ? arena_printf(m->arena, "rfc822;%.*s", STR_FMT(original)) : STR_NONE,
-		.final = to ? to->address : original,
-		.action = DSN_FAILED,
-		.status = code,
-		.remote_mta = to ? to->host : STR_NONE,
-		.diagnostic = answer,
-		.last_attempt_ms = m->q->o.wall_ms(),
-		.retry_until_ms = DSN_NO_TIME,
-	};
+struct telling {
+	struct queue_msg *m;
+	struct dsn_rcpt  *rcpts;
+	size_t            count;
+	bool              failed; /* one of them: the content may come back, RFC 3461 §4.3 */
+};
+
+/* "rfc822;bob@example.org": as the sender knows the recipient, RFC 3461 §4.2 and RFC 6533 §3. */
+static struct str original_name(struct telling *t, const struct queue_rcpt_row *r, struct str final)
+{
+	if (r->orcpt.n)
+		return r->orcpt;
+	if (str_ieq(final, r->address))
+		return STR_NONE;
+	return arena_printf(t->m->arena, "%s;%.*s", str_is_ascii(r->address) ? "rfc822" : "utf-8", STR_FMT(r->address));
 }
 
-static void collect(struct queue_msg *m, struct dsn_rcpt *rcpts, size_t *count)
+static void tell(struct telling *t, const struct queue_rcpt_row *r, struct dsn_rcpt d)
 {
-	for (size_t i = 0; i < m->rcpt_count; i++) {
-		struct queue_rcpt_row *r = &m->rcpts[i];
+	d.original = original_name(t, r, d.final);
+	d.last_attempt_ms = t->m->q->o.wall_ms();
+	if (d.action != DSN_DELAYED)
+		d.retry_until_ms = DSN_NO_TIME;
+	t->failed = t->failed || d.action == DSN_FAILED;
+	t->rcpts[t->count++] = d;
+}
 
-		if (!r->final && !r->resolved && r->outcome == QUEUE_OUT_FAILED)
-			rcpts[(*count)++] = dsn_rcpt(m, r, NULL);
-		for (size_t k = 0; k < r->to_count; k++)
-			if (r->to[k]->outcome == QUEUE_OUT_FAILED)
-				rcpts[(*count)++] = dsn_rcpt(m, r, r->to[k]);
+/* Its own refusal, or the time that is over. */
+static void tell_failure(struct telling *t, const struct queue_rcpt_row *r, struct dsn_rcpt d)
+{
+	struct queue_msg *m = t->m;
+
+	d.action = DSN_FAILED;
+	if ((m->expired || m->late) && !str_starts(d.status, STR("5"))) {
+		const char *why = m->late ? "Not delivered within the time that its sender set" : "Given up after trying for too long";
+
+		d.status = m->late ? STR("5.4.7") : STR("4.4.7"); /* RFC 3463 §3.5: delivery time expired */
+		d.diagnostic = d.diagnostic.n ? arena_printf(m->arena, "%s; last: %.*s", why, STR_FMT(d.diagnostic)) : str_of(why);
 	}
+	tell(t, r, d);
+}
+
+static void tell_delay(struct telling *t, const struct queue_rcpt_row *r, struct dsn_rcpt d)
+{
+	struct queue_msg *m = t->m;
+	int64_t           until = m->entered + queue_live(m->q).expire_ms;
+
+	if (m->deliver_by > 0 && !(m->flags & QUEUE_FLAG_BY_NOTIFY))
+		until = MIN(until, m->deliver_by);
+	d.action = DSN_DELAYED;
+	d.retry_until_ms = queue_wall(m->q, until);
+	tell(t, r, d);
+}
+
+/* A recipient that is not resolved, or one target, as it stands after this round. */
+static void tell_outcome(struct telling *t, const struct queue_rcpt_row *r, const struct queue_to *to)
+{
+	enum queue_outcome outcome = to ? to->outcome : r->outcome;
+	uint32_t           notify = queue_notify_target(r);
+	struct dsn_rcpt    d = {
+		.final = to ? to->address : r->fixed ? r->target : r->address,
+		.status = to ? to->code : r->code,
+		.remote_mta = to ? to->host : STR_NONE,
+		.diagnostic = to ? to->answer : r->answer,
+	};
+
+	if (outcome == QUEUE_OUT_FAILED) {
+		if (queue_notify_wants(notify, QUEUE_NOTIFY_FAILURE))
+			tell_failure(t, r, d);
+	} else if (outcome == QUEUE_OUT_DONE) {
+		d.action = to && to->account ? DSN_DELIVERED : DSN_RELAYED;
+		if (to && queue_notify_owed(t->m, to))
+			tell(t, r, d);
+	} else if (t->m->warns && queue_notify_wants(notify, QUEUE_NOTIFY_DELAY)) {
+		tell_delay(t, r, d);
+	}
+}
+
+static void tell_row(struct telling *t, const struct queue_rcpt_row *r)
+{
+	if (r->final) {
+		if (r->done && (r->notify & QUEUE_NOTIFY_SUCCESS)) /* of an earlier round, and not told yet: Q10 */
+			tell(t, r, (struct dsn_rcpt){ .final = r->target.n ? r->target : r->address, .action = DSN_RELAYED, .status = r->code,
+						      .diagnostic = r->answer });
+		return;
+	}
+	if (!r->resolved) {
+		tell_outcome(t, r, NULL);
+		return;
+	}
+	if (queue_notify_expands(r))
+		tell(t, r, (struct dsn_rcpt){ .final = r->address, .action = DSN_EXPANDED });
+	for (size_t k = 0; k < r->to_count; k++)
+		tell_outcome(t, r, r->to[k]);
 }
 
 /* What is at hand of the original: all of a small one, the head of a large one. */
@@ -87,7 +153,7 @@ static void write_report(struct queue_msg *n, struct dsn *d)
 		d->rcpt_count = (d->rcpt_count + 1) / 2;
 		need = dsn_write(d, &out);
 	}
-	n->flags = QUEUE_FLAG_BOUNCE | (need & DSN_NEED_8BIT ? QUEUE_FLAG_8BIT : 0u) |
+	n->flags |= QUEUE_FLAG_BOUNCE | (need & DSN_NEED_8BIT ? QUEUE_FLAG_8BIT : 0u) |
 		   (need & DSN_NEED_SMTPUTF8 ? QUEUE_FLAG_SMTPUTF8 : 0u);
 	n->size = out.n;
 	queue_msg_content(n, buf_str(&out));
@@ -95,42 +161,35 @@ static void write_report(struct queue_msg *n, struct dsn *d)
 	buf_done(&out);
 }
 
-struct queue_msg *queue_notice_new(struct queue_msg *m)
+static void fill(struct queue_msg *n, struct queue_msg *m, const struct telling *t)
 {
-	struct queue     *q = m->q;
-	struct queue_msg *n;
-	struct arena     *a;
-	struct dsn        d;
-	struct dsn_rcpt  *rcpts;
-	size_t            count = 0;
-
-	if (m->from.n == 0 || (m->flags & QUEUE_FLAG_BOUNCE)) {
-		log_info("failed delivery of a message without sender: no report", LOG_C("message", queue_id_text(m->id).p));
-		return NULL;
-	}
-	n = queue_msg_new(q);
-	a = n->arena;
-	rcpts = ARENA_ARRAY(a, struct dsn_rcpt, m->rcpt_count + m->to_count);
-	collect(m, rcpts, &count);
-	d = (struct dsn){
+	struct queue     *q = n->q;
+	struct arena     *a = n->arena;
+	const struct str  host = queue_live(q).hostname;
+	const bool        secret = (m->flags & QUEUE_FLAG_REQUIRETLS) != 0;
+	struct dsn        d = {
 		.boundary = random_name(a),
-		.message_id = arena_printf(a, "%.*s@%.*s", STR_FMT(random_name(a)), STR_FMT(q->o.hostname)),
+		.message_id = arena_printf(a, "%.*s@%.*s", STR_FMT(random_name(a)), STR_FMT(host)),
 		.date_ms = q->o.wall_ms(),
-		.reporting_mta = q->o.hostname,
-		.from = arena_printf(a, "MAILER-DAEMON@%.*s", STR_FMT(q->o.hostname)),
+		.reporting_mta = host,
+		.from = arena_printf(a, "MAILER-DAEMON@%.*s", STR_FMT(host)),
 		.to = m->from,
+		.envelope_id = m->envid,
 		.arrival_ms = m->received_ms,
-		.rcpts = rcpts,
-		.rcpt_count = count,
+		.rcpts = t->rcpts,
+		.rcpt_count = t->count,
 		.content = original(m),
-		.header_only = m->file != 0,
+		.header_only = m->file != 0 || !t->failed || secret || (m->flags & QUEUE_FLAG_RET_HDRS),
 		.content_max = RETURN_MAX,
 		.utf8 = (m->flags & QUEUE_FLAG_SMTPUTF8) != 0,
 	};
+
+	n->flags = m->flags & QUEUE_FLAG_REQUIRETLS;
 	write_report(n, &d);
 	n->id = n->base = queue_id_next(q);
 	n->entered = queue_now(q);
 	n->received_ms = q->o.wall_ms();
+	n->priority = m->priority; /* RFC 6710 §4: a report is as urgent as what it is about */
 	n->from = STR("");
 	n->session = arena_dup(a, m->session);
 	n->peer = STR("local");
@@ -138,7 +197,23 @@ struct queue_msg *queue_notice_new(struct queue_msg *m)
 	n->rcpts->address = arena_dup(a, m->from);
 	n->rcpt_count = n->next_n = 1;
 	(void)queue_msg_admit(n, n->size);
-	log_info("delivery failed, report queued", LOG_C("message", queue_id_text(m->id).p), LOG_C("report", queue_id_text(n->id).p),
-		 LOG_U64("recipients", count));
+}
+
+struct queue_msg *queue_notice_new(struct queue_msg *m)
+{
+	struct telling    t = { .m = m };
+	struct queue_msg *n;
+
+	n = queue_msg_new(m->q);
+	t.rcpts = ARENA_ARRAY(n->arena, struct dsn_rcpt, 2 * m->rcpt_count + m->to_count);
+	for (size_t i = 0; i < m->rcpt_count; i++)
+		tell_row(&t, &m->rcpts[i]);
+	if (t.count == 0) { /* nobody wants to know */
+		queue_msg_free(n);
+		return NULL;
+	}
+	fill(n, m, &t);
+	log_info("report queued", LOG_C("message", queue_id_text(m->id).p), LOG_C("report", queue_id_text(n->id).p),
+		 LOG_U64("recipients", t.count), LOG_C("of", t.failed ? "failure" : m->warns ? "delay" : "success"));
 	return n;
 }

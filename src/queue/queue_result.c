@@ -1,7 +1,7 @@
 /* queue/queue_result.c - what came of a round, made durable.
  *
  * decide() runs once and fixes everything; apply may run several times (a batch that is rolled back is repeated) and only
- * writes what was decided. The report of a failure is inserted in the same transaction as the failure (Q7).
+ * writes what was decided. A report is inserted in the same transaction as what it tells (Q7).
  *
  *   all recipients final           -> rows and content go; the file goes after the sync
  *   some wait                      -> due later: back-off if somebody answered, soon if nobody could be asked
@@ -27,7 +27,7 @@ static bool waits(enum queue_outcome o)
 }
 
 struct tally {
-	size_t     waiting, answered, failed, done;
+	size_t     waiting, answered, failed, done, told; /* told: their sender may want to know that they are done, or expanded */
 	struct str reason;
 };
 
@@ -36,7 +36,7 @@ static void tally_add(struct tally *t, struct queue_msg *m, enum queue_outcome *
 	if (waits(*outcome)) {
 		t->answered += *outcome == QUEUE_OUT_DEFERRED;
 		t->reason = answer.n ? answer : t->reason;
-		if (m->expired)
+		if (m->expired || (m->late && !(m->flags & QUEUE_FLAG_BY_NOTIFY)))
 			*outcome = QUEUE_OUT_FAILED;
 	}
 	t->waiting += waits(*outcome);
@@ -51,6 +51,7 @@ static struct tally tally_of(struct queue_msg *m)
 	for (size_t i = 0; i < m->rcpt_count; i++) {
 		struct queue_rcpt_row *r = &m->rcpts[i];
 
+		t.told += (r->notify & QUEUE_NOTIFY_SUCCESS) != 0;
 		if (r->final)
 			continue;
 		if (!r->resolved)
@@ -63,7 +64,7 @@ static struct tally tally_of(struct queue_msg *m)
 
 static void hold(struct queue_msg *m, struct str reason)
 {
-	m->held = true;
+	m->held = m->whole = true;
 	m->reason = reason;
 	m->notice = NULL;
 	log_error("message held", LOG_C("message", queue_id_text(m->id).p), LOG_STR("reason", reason),
@@ -97,6 +98,48 @@ static bool all_answered(const struct queue_msg *m)
 	return true;
 }
 
+/* What the sender is to be told of a delay now, once for each. */
+static uint32_t warns(struct queue_msg *m, const struct tally *t)
+{
+	int64_t  after = queue_live(m->q).delay_warning_ms, now = queue_now(m->q);
+	uint32_t w = 0;
+
+	if (t->waiting == 0)
+		return 0;
+	if (after >= 0 && now - m->entered >= after)
+		w |= QUEUE_WARNED_DELAY;
+	if (m->late)
+		w |= QUEUE_WARNED_BY;
+	return w & ~m->warned;
+}
+
+/* Not later than when there is something to tell or to give up. */
+static int64_t due_cap(struct queue_msg *m, int64_t due)
+{
+	int64_t after = queue_live(m->q).delay_warning_ms, now = queue_now(m->q);
+
+	if (m->deliver_by > now)
+		due = MIN(due, m->deliver_by);
+	if (after >= 0 && !(m->warned & QUEUE_WARNED_DELAY) && queue_notify_any(m) && m->entered + after > now)
+		due = MIN(due, m->entered + after);
+	return due;
+}
+
+/* Reports also of senders' wishes that no outcome shows: by-times that a peer does not keep. */
+static bool by_owed(const struct queue_msg *m, const struct tally *t)
+{
+	return t->done > 0 && m->remote && m->deliver_by && (m->flags & QUEUE_FLAG_BY_NOTIFY);
+}
+
+static struct queue_msg *notice_of(struct queue_msg *m, bool failed)
+{
+	if (queue_notify_any(m))
+		return queue_notice_new(m);
+	if (failed)
+		log_info("failed delivery of a message without sender: no report", LOG_C("message", queue_id_text(m->id).p));
+	return NULL;
+}
+
 static void decide(struct queue_msg *m)
 {
 	struct queue *q = m->q;
@@ -105,6 +148,7 @@ static void decide(struct queue_msg *m)
 
 	m->decided = true;
 	m->expired = queue_now(q) - m->entered > queue_live(q).expire_ms;
+	m->late = m->deliver_by > 0 && queue_now(q) >= m->deliver_by;
 	if (atomic_load(&m->lost))
 		m->crashes++;
 	else if (answered)
@@ -116,12 +160,19 @@ static void decide(struct queue_msg *m)
 	}
 	t = tally_of(m);
 	atomic_fetch_add(&q->delivered, t.done);
-	if (t.failed > 0 && !atomic_load(&m->removed))
-		m->notice = queue_notice_new(m);
+	m->warns = warns(m, &t);
+	if ((t.failed || t.told || m->warns || by_owed(m, &t)) && !atomic_load(&m->removed))
+		m->notice = notice_of(m, t.failed);
+	m->warned |= m->warns;
 	if (t.waiting == 0)
 		return;
 	m->reason = t.reason;
-	m->due = queue_now(q) + wait_of(m, &t);
+	m->due = due_cap(m, queue_now(q) + wait_of(m, &t));
+	if (m->hold) {
+		m->held = true;
+		m->reason = STR(QUEUE_HELD_BY_ADMIN);
+		log_info("message held by an administrator", LOG_C("message", queue_id_text(m->id).p));
+	}
 	if (answered)
 		m->base = 0; /* nothing of this round can be repeated any more: the next has an id of its own */
 }
@@ -141,11 +192,12 @@ static struct str answer_of(struct queue_msg *m, const struct queue_to *to)
 	return text;
 }
 
-static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r, const struct queue_to *to, enum queue_outcome outcome)
+static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r, const struct queue_to *to, enum queue_outcome outcome,
+			    uint32_t notify)
 {
 	static const char sql[] =
-		"INSERT OR REPLACE INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+		"INSERT OR REPLACE INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer, notify, orcpt)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 	struct db_stmt *s = db_sql(m->q->db, sql);
 
 	db_bind_u64(s, 1, m->id);
@@ -159,6 +211,8 @@ static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r,
 	db_bind_str(s, 9, to ? to->address : STR(""));
 	db_bind_str(s, 10, to ? to->code : r->code);
 	db_bind_str(s, 11, to ? answer_of(m, to) : r->answer);
+	db_bind_u64(s, 12, notify);
+	db_bind_str(s, 13, r->orcpt.n ? r->orcpt : STR(""));
 	return db_run(s);
 }
 
@@ -172,25 +226,48 @@ static enum status rcpt_drop(struct queue_msg *m, uint32_t n)
 	return db_run(s);
 }
 
+/* Of one that is done all is told when the round is over. */
+static uint32_t target_notify(const struct queue_rcpt_row *r, const struct queue_to *to)
+{
+	uint32_t notify = queue_notify_target(r);
+
+	return to->outcome == QUEUE_OUT_DONE ? queue_notify_told(notify) : notify;
+}
+
 /* An expanded recipient's row gives way to those of its targets; one whose targets all belong to others goes without. */
 static enum status rcpt_write(struct queue_msg *m, const struct queue_rcpt_row *r)
 {
 	enum status st = ST_OK;
 
 	if (!r->resolved)
-		return rcpt_put(m, r, NULL, r->outcome);
+		return rcpt_put(m, r, NULL, r->outcome, r->notify);
 	if (r->to_count == 0 || r->to[0]->n != r->n)
 		st = rcpt_drop(m, r->n);
 	for (size_t i = 0; i < r->to_count && st == ST_OK; i++)
-		st = rcpt_put(m, r, r->to[i], r->to[i]->outcome);
+		st = rcpt_put(m, r, r->to[i], r->to[i]->outcome, target_notify(r, r->to[i]));
 	return st;
+}
+
+/* What a success of an earlier round was owed is paid with this one's report. */
+static enum status rcpt_told(struct queue_msg *m, const struct queue_rcpt_row *r)
+{
+	static const char sql[] = "UPDATE rcpt SET notify = ?3 WHERE message = ?1 AND n = ?2";
+	struct db_stmt   *s;
+
+	if (!r->done || !(r->notify & QUEUE_NOTIFY_SUCCESS))
+		return ST_OK;
+	s = db_sql(m->q->db, sql);
+	db_bind_u64(s, 1, m->id);
+	db_bind_u64(s, 2, r->n);
+	db_bind_u64(s, 3, queue_notify_told(r->notify));
+	return db_run(s);
 }
 
 static enum status message_write(struct queue_msg *m)
 {
 	static const char sql[] =
 		"UPDATE message SET state = ?2, due = ?3, base = ?4, pinned = ?4 <> 0, attempts = ?5, stalls = ?6, crashes = ?7,"
-		" last = ?8, reason = ?9 WHERE id = ?1";
+		" last = ?8, reason = ?9, warned = ?10 WHERE id = ?1";
 	struct db_stmt *s = db_sql(m->q->db, sql);
 
 	db_bind_u64(s, 1, m->id);
@@ -205,6 +282,7 @@ static enum status message_write(struct queue_msg *m)
 	db_bind_u64(s, 7, m->crashes);
 	db_bind_i64(s, 8, m->q->o.wall_ms());
 	db_bind_str(s, 9, m->reason);
+	db_bind_u64(s, 10, m->warned);
 	return db_run(s);
 }
 
@@ -226,9 +304,8 @@ static enum status result_apply(struct queue *q, struct queue_op *op)
 	} else {
 		st = message_write(m);
 		there = st == ST_OK && db_changed(q->db) > 0;
-		for (size_t i = 0; i < m->rcpt_count && there && st == ST_OK && !m->held; i++)
-			if (!m->rcpts[i].final)
-				st = rcpt_write(m, &m->rcpts[i]);
+		for (size_t i = 0; i < m->rcpt_count && there && st == ST_OK && !m->whole; i++)
+			st = m->rcpts[i].final ? rcpt_told(m, &m->rcpts[i]) : rcpt_write(m, &m->rcpts[i]);
 	}
 	if (m->notice && st == ST_OK)
 		st = queue_db_insert(q, m->notice, str_n(m->notice->content, m->notice->size), m->notice->in_window);
@@ -295,13 +372,14 @@ void queue_result_push(struct queue_msg *m)
 	for (size_t i = 0; i < m->rcpt_count; i++)
 		m->op.lazy = m->op.lazy && m->rcpts[i].outcome != QUEUE_OUT_FAILED;
 	for (size_t i = 0; i < m->to_count; i++)
-		m->op.lazy = m->op.lazy && m->to[i]->outcome == QUEUE_OUT_DONE;
+		m->op.lazy = m->op.lazy && m->to[i]->outcome == QUEUE_OUT_DONE && !(m->to[i]->rcpt->notify & QUEUE_NOTIFY_SUCCESS);
 	queue_push(m->q, &m->op);
 }
 
 /* ---- one group of many ---- */
 
-/* Only success is written early: a failure must come with its report, at the end of the round. */
+/* Only success is written early: a failure must come with its report, at the end of the round. A success that must be reported is
+ * written as one that is owed (Q10): that a crash forgets it, and it is sent twice, would be worse than a late report. */
 static enum status partial_apply(struct queue *q, struct queue_op *op)
 {
 	struct queue_job *job = CONTAINER_OF(op, struct queue_job, op);
@@ -310,7 +388,7 @@ static enum status partial_apply(struct queue *q, struct queue_op *op)
 	(void)q;
 	for (struct queue_to *to = job->to; to && st == ST_OK; to = to->next)
 		if (to->outcome == QUEUE_OUT_DONE)
-			st = rcpt_put(job->msg, to->rcpt, to, to->outcome);
+			st = rcpt_put(job->msg, to->rcpt, to, to->outcome, queue_notify_row(job->msg, to));
 	return st;
 }
 

@@ -147,11 +147,23 @@ static void deliver(struct queue_msg *m)
 	queue_round_step(m);
 }
 
+/* To the content filter go all recipients as they were given: what they lead to is decided when it brings the message back. */
+static void route_filter(struct queue_msg *m, struct queue_rcpt_row *r)
+{
+	r->found = ARENA_NEW(m->arena, struct auth_target);
+	*r->found = (struct auth_target){ .address = r->address };
+	r->found_count = 1;
+}
+
 static void route(struct queue_msg *m)
 {
 	m->phase = QUEUE_PHASE_ROUTE;
+	if (m->flags & QUEUE_FLAG_FILTER)
+		m->filter = queue_live(m->q).filter; /* none any more: its own way */
 	atomic_store(&m->open, 1);
-	if (m->hops > LIMIT_HOPS) { /* RFC 5321 §6.3 */
+	if (m->deliver_by > 0 && !(m->flags & QUEUE_FLAG_BY_NOTIFY) && queue_now(m->q) >= m->deliver_by) { /* RFC 2852 §4: not attempted any more */
+		fail_all(m, STR("5.4.7"), STR("Not delivered within the time that its sender set"));
+	} else if (m->hops > LIMIT_HOPS) { /* RFC 5321 §6.3 */
 		fail_all(m, STR("5.4.6"), STR("Mail loop: too many Received fields"));
 	} else {
 		for (size_t i = 0; i < m->rcpt_count; i++) {
@@ -159,6 +171,10 @@ static void route(struct queue_msg *m)
 
 			if (r->final || r->fixed)
 				continue;
+			if (m->filter.n) {
+				route_filter(m, r);
+				continue;
+			}
 			atomic_fetch_add(&m->open, 1);
 			queue_attempt_resolve(m, r);
 		}

@@ -14,8 +14,6 @@
 #include "queue/queue_in.h"
 #include "sys/spool.h"
 
-#define RECEIVED_MAX_MS ((int64_t)1 << 46) /* no clock is that far ahead; sums with it do not overflow */
-
 struct submit {
 	struct queue_op     op;
 	struct ipc_request *r;
@@ -62,6 +60,11 @@ static void answer_failure(struct ipc_request *r, enum status st)
 
 /* ---- in the writer ---- */
 
+static bool starts_now(const struct queue_msg *m)
+{
+	return !m->held && m->wait_ms == 0;
+}
+
 static enum status submit_apply(struct queue *q, struct queue_op *op)
 {
 	struct submit                     *s = CONTAINER_OF(op, struct submit, op);
@@ -71,8 +74,9 @@ static enum status submit_apply(struct queue *q, struct queue_op *op)
 	if (s->known)
 		return ST_OK;
 	if (s->m->id == 0) {
-		s->m->id = s->m->base = queue_id_next(q);
-		s->m->entered = queue_now(q);
+		s->m->id = queue_id_next(q);
+		s->m->base = starts_now(s->m) ? s->m->id : 0; /* what waits gets one for its round: it would keep the floor down */
+		s->m->entered = queue_now(q) + s->m->wait_ms;
 	}
 	queue_db_txid_put(q, body->txid, s->m->id);
 	return queue_db_insert(q, s->m, s->m->content ? str_n(s->m->content, s->m->size) : body->content, s->m->in_window);
@@ -89,8 +93,13 @@ static void taken(struct queue *q, struct queue_msg *m)
 		queue_ready(q, m);
 		return;
 	}
-	q->next_due = MIN(q->next_due, m->entered);
-	q->pins_on_disk = true;
+	if (m->held) {
+		atomic_fetch_add(&q->held, 1);
+		queue_event_held(q, m->id, m->reason);
+	} else {
+		q->next_due = MIN(q->next_due, m->entered);
+	}
+	q->pins_on_disk = q->pins_on_disk || m->base;
 	queue_msg_free(m);
 }
 
@@ -128,7 +137,7 @@ static bool request_ok(const struct queue_submit_request *b)
 
 	for (size_t i = 0; i < b->rcpt_count && ok; i++)
 		ok = address_ok(b->rcpts[i].address, false);
-	ok = ok && !str_has_ctl(b->session) && !str_has_ctl(b->peer) && b->received_ms >= 0 && b->received_ms <= RECEIVED_MAX_MS;
+	ok = ok && !str_has_ctl(b->session) && !str_has_ctl(b->peer) && queue_envelope_ok(b);
 	if (b->size <= LIMIT_INLINE)
 		return ok && b->spool < 0 && b->content.n == b->size && b->size > 0;
 	return ok && b->spool >= 0 && b->content.n == 0 && b->size <= LIMIT_MESSAGE_MAX;
@@ -141,7 +150,6 @@ static struct queue_msg *msg_of(struct queue *q, const struct queue_submit_reque
 	m->from = arena_dup(m->arena, b->from);
 	m->session = arena_dup(m->arena, b->session);
 	m->peer = arena_dup(m->arena, b->peer);
-	m->flags = b->flags & (QUEUE_FLAG_SMTPUTF8 | QUEUE_FLAG_8BIT | QUEUE_FLAG_SUBMIT);
 	m->account = b->account;
 	m->received_ms = b->received_ms;
 	m->size = b->size;
@@ -152,6 +160,7 @@ static struct queue_msg *msg_of(struct queue *q, const struct queue_submit_reque
 		m->rcpts[i].address = arena_dup(m->arena, b->rcpts[i].address);
 	}
 	m->next_n = (uint32_t)b->rcpt_count;
+	queue_envelope_take(m, b);
 	return m;
 }
 
@@ -174,7 +183,7 @@ static void submit_small(struct queue *q, struct ipc_request *r)
 
 	CHECK(EVP_Digest(b->content.p, b->content.n, m->hash, NULL, EVP_sha256(), NULL));
 	m->hops = queue_hops(b->content);
-	if (queue_msg_admit(m, b->size))
+	if (starts_now(m) && queue_msg_admit(m, b->size))
 		queue_msg_content(m, b->content);
 	put(q, r, m);
 }
@@ -246,7 +255,8 @@ static void take_large(struct queue *q, struct ipc_request *r)
 		st = queue_head_load(q, m);
 	fd_close(&spool);
 	if (st == ST_OK) {
-		(void)queue_msg_admit(m, 0); /* no room: it starts from disk */
+		if (starts_now(m))
+			(void)queue_msg_admit(m, 0); /* no room: it starts from disk */
 		put(q, r, m);
 		return;
 	}

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "guard/guard.h"
 
 #define PATH_LIMIT ((size_t)4000)
 
@@ -39,15 +40,19 @@ static const struct setting {
 #define AT(m) offsetof(struct config, m)
 	{ "", "hostname", TEXT, AT(hostname), "", 0, LIMIT_DOMAIN, NULL, "name of this server in greetings and trace; \"\": the system's" },
 	{ "", "data", TEXT, AT(data), "/var/lib/postrider", 1, PATH_LIMIT, NULL, "directory of everything stored" },
-	{ "", "relay", TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port that takes all outside mail; \"\": by MX" },
+	{ "", "relay", TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port (or lmtp:host:port) that takes all outside mail; \"\": by MX" },
 	{ "", "message_size", SIZE, AT(message_octets), "50M", 1024, LIMIT_MESSAGE_MAX, NULL, "largest message" },
 	{ "tls", "certificate", TEXT, AT(tls_certificate), "", 0, PATH_LIMIT, NULL, "PEM file, chain included" },
+	{ "tls", "authorities", TEXT, AT(tls_authorities), "/etc/ssl/certs/ca-certificates.crt", 0, PATH_LIMIT, NULL,
+	  "PEM file: whom to trust where a host out there must prove its name; read at the start" },
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
+	{ "smtp", "trusted", TEXT, AT(guard.trusted), "", 0, 2000, NULL, "own relays and proxies, as \"192.0.2.0/24, 2001:db8::1\": no limits, no bans" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
+	{ "queue", "delay_warning", SECONDS, AT(delay_warning_s), "4h", 0, 2592000, NULL, "a sender is told that mail waits after; 0: never" },
 	{ "queue", "expire", SECONDS, AT(expire_s), "5d", 1, 2592000, NULL, "undelivered mail goes back after" },
 	{ "trace", "size", SIZE, AT(trace_octets), "512M", 0, 1ull << 40, NULL, "what happened to each message is kept in so much space; 0: not" },
 	{ "trace", "keep", SECONDS, AT(trace_keep_s), "30d", 60, 315360000, NULL, "and for so long" },
@@ -66,6 +71,30 @@ static const struct setting {
 	{ "sandbox", "users", TEXT, AT(users), "postrider-", 1, 24, NULL, "prefix of the system users of the processes" },
 	{ "log", "level", WORD, AT(log_level), "info", 0, 0, level_words, NULL },
 	{ "log", "format", WORD, AT(log_format), "logfmt", 0, 0, format_words, NULL },
+	{ "guard", "address_connections", NUMBER, AT(guard.address_connections), "3600", 0, UINT32_MAX, NULL, "limits per hour; 0: none. Of a stranger's address" },
+	{ "guard", "address_messages", NUMBER, AT(guard.address_messages), "600", 0, UINT32_MAX, NULL, NULL },
+	{ "guard", "address_recipients", NUMBER, AT(guard.address_recipients), "3000", 0, UINT32_MAX, NULL, NULL },
+	{ "guard", "address_size", SIZE, AT(guard.address_octets), "5G", 0, 1ull << 40, NULL, NULL },
+	{ "guard", "network_messages", NUMBER, AT(guard.network_messages), "6000", 0, UINT32_MAX, NULL, "of a stranger's /24 or /48" },
+	{ "guard", "network_recipients", NUMBER, AT(guard.network_recipients), "30000", 0, UINT32_MAX, NULL, NULL },
+	{ "guard", "sender_domain_messages", NUMBER, AT(guard.sender_domain_messages), "0", 0, UINT32_MAX, NULL, "of a sender's domain" },
+	{ "guard", "recipient_domain_recipients", NUMBER, AT(guard.recipient_domain_recipients), "0", 0, UINT32_MAX, NULL, "of a domain that receives" },
+	{ "guard", "account_messages_hour", NUMBER, AT(guard.account_messages_hour), "250", 0, UINT32_MAX, NULL, "of an account that sends; passwords get stolen" },
+	{ "guard", "account_recipients_hour", NUMBER, AT(guard.account_recipients_hour), "1000", 0, UINT32_MAX, NULL, NULL },
+	{ "guard", "account_messages_day", NUMBER, AT(guard.account_messages_day), "500", 0, UINT32_MAX, NULL, NULL },
+	{ "guard", "account_recipients_day", NUMBER, AT(guard.account_recipients_day), "2000", 0, UINT32_MAX, NULL, NULL },
+	{ "guard", "account_size_day", SIZE, AT(guard.account_octets_day), "10G", 0, 1ull << 40, NULL, NULL },
+	{ "guard", "tarpit_failures", NUMBER, AT(guard.tarpit_failures), "10", 0, UINT32_MAX, NULL, "after so many failures per hour, answers to RCPT come later; 0: never" },
+	{ "guard", "tarpit", SECONDS, AT(guard.tarpit_s), "5s", 0, 60, NULL, NULL },
+	{ "guard", "ban_failures", NUMBER, AT(guard.ban_failures), "60", 0, UINT32_MAX, NULL, "after so many failures per hour an address (IPv6: /64) is banned; 0: never" },
+	{ "guard", "ban_first", SECONDS, AT(guard.ban_first_s), "1h", 1, 31536000, NULL, "the first ban; each further one within a month lasts twice as long" },
+	{ "guard", "ban_max", SECONDS, AT(guard.ban_max_s), "7d", 1, 31536000, NULL, NULL },
+	{ "guard", "ban_network", NUMBER, AT(guard.ban_network), "16", 0, UINT32_MAX, NULL, "so many banned addresses of a /24 or /48 ban it; 0: never" },
+	{ "guard", "greet_pause", SECONDS, AT(guard.greet_pause_s), "0", 0, 30, NULL, "newcomers on port 25 wait for the greeting; who talks first is refused" },
+	{ "guard", "greylist", SWITCH, AT(guard.greylist), "false", 0, 1, NULL, "newcomers have to try again" },
+	{ "guard", "greylist_wait", SECONDS, AT(guard.greylist_wait_s), "60s", 1, 86400, NULL, NULL },
+	{ "guard", "dnsbl", TEXT, AT(guard.dnsbl), "", 0, 2000, NULL, "lists of addresses in DNS: \"zen.example=3, list.example=127.0.0.[2-4]*2, good.example=-5\"" },
+	{ "guard", "dnsbl_threshold", NUMBER, AT(guard.dnsbl_threshold), "1", 1, 10000, NULL, "refused from this score on" },
 #undef AT
 };
 
@@ -96,10 +125,37 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, retry_first_s),
 	IPC_U32(struct config, retry_max_s),
 	IPC_U32(struct config, expire_s),
+	IPC_U32(struct config, delay_warning_s),
+	IPC_STR(struct config, tls_authorities, PATH_LIMIT),
 	IPC_U32(struct config, retention_s),
 	IPC_U64(struct config, trace_octets),
 	IPC_U32(struct config, trace_keep_s),
 	IPC_BOOL(struct config, normalise_eol),
+	IPC_STR(struct config, guard.trusted, 2000),
+	IPC_U32(struct config, guard.address_connections),
+	IPC_U32(struct config, guard.address_messages),
+	IPC_U32(struct config, guard.address_recipients),
+	IPC_U64(struct config, guard.address_octets),
+	IPC_U32(struct config, guard.network_messages),
+	IPC_U32(struct config, guard.network_recipients),
+	IPC_U32(struct config, guard.sender_domain_messages),
+	IPC_U32(struct config, guard.recipient_domain_recipients),
+	IPC_U32(struct config, guard.account_messages_hour),
+	IPC_U32(struct config, guard.account_recipients_hour),
+	IPC_U32(struct config, guard.account_messages_day),
+	IPC_U32(struct config, guard.account_recipients_day),
+	IPC_U64(struct config, guard.account_octets_day),
+	IPC_U32(struct config, guard.tarpit_failures),
+	IPC_U32(struct config, guard.tarpit_s),
+	IPC_U32(struct config, guard.ban_failures),
+	IPC_U32(struct config, guard.ban_first_s),
+	IPC_U32(struct config, guard.ban_max_s),
+	IPC_U32(struct config, guard.ban_network),
+	IPC_U32(struct config, guard.greet_pause_s),
+	IPC_BOOL(struct config, guard.greylist),
+	IPC_U32(struct config, guard.greylist_wait_s),
+	IPC_STR(struct config, guard.dnsbl, 2000),
+	IPC_U32(struct config, guard.dnsbl_threshold),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
 	IPC_STR(struct config, users, 32),
@@ -323,7 +379,7 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
-	static const char *const sections[] = { "tls", "dns", "smtp", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log" };
+	static const char *const sections[] = { "tls", "dns", "smtp", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log", "guard" };
 	cfg_opt_t  inner[LEN(sections)][LEN(settings) + 1], listen[LISTEN_KINDS + 1], top[LEN(settings) + LEN(sections) + 2];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;
@@ -392,8 +448,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "data: must be an absolute path\n");
 	if ((c->tls_certificate.n == 0) != (c->tls_key.n == 0))
 		buf_addf(errors, "tls: certificate and key go together\n");
-	if (c->relay.n > 0 && !config_address_split(c->relay, &host, &port))
-		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT\n", STR_FMT(c->relay));
+	if (c->relay.n > 0 && !config_address_split(str_starts(c->relay, STR("lmtp:")) ? str_from(c->relay, 5) : c->relay, &host, &port))
+		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT or lmtp:HOST:PORT\n", STR_FMT(c->relay));
 	for (size_t i = 0; i < c->listen_count && c->tls_key.n == 0; i++)
 		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS) {
 			buf_addf(errors, "listen.%s needs tls.certificate and tls.key ('postrider setup' makes a first pair)\n",
@@ -404,6 +460,7 @@ enum status config_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
+	(void)guard_settings_check(&c->guard, errors); /* what it adds to `errors` counts */
 	return errors->n == before ? ST_OK : ST_INVALID;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "guard/guard_settings.h"
 #include "ipc/ipc_codec.h"
 
 enum config_listener { /* the kinds of listener; order of listen_names in config.c */
@@ -29,6 +30,7 @@ struct config {
 	struct config_address *listen;
 	size_t                 listen_count;
 	struct str             tls_certificate, tls_key; /* paths */
+	struct str             tls_authorities;          /* path; of hosts that remote must be sure of */
 	struct str             dns_forward;              /* "ADDR@PORT", "" = resolve from the root */
 	struct str             relay;                    /* "host:port", "" = by MX */
 	uint32_t               remote_port;              /* 25 */
@@ -37,10 +39,11 @@ struct config {
 	uint64_t               memory_octets; /* in flight, per session process */
 	uint64_t               watermark_octets; /* free space below which nothing new is accepted; 0: 5 %, at least 200 MB */
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
-	uint32_t               retry_first_s, retry_max_s, expire_s;
+	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
 	uint32_t               retention_s;   /* of removed accounts */
 	uint64_t               trace_octets;
 	uint32_t               trace_keep_s;
+	struct guard_settings  guard;         /* `trusted` is smtp.trusted */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	bool                   landlock;
 	uint32_t               landlock_max;

@@ -19,7 +19,7 @@ static bool prepare(struct role *r, const char **ret_why)
 static bool start(struct role *r, const char **ret_why)
 {
 	struct directory_options options = {
-		.create = true, .lab = r->config->lab, .retention_ms = (int64_t)r->config->retention_s * 1000
+		.create = true, .lab = r->config->lab, .retention_ms = (int64_t)r->config->retention_s * 1000, .signin_event = guard_signin
 	};
 	struct directory        *d;
 	enum status              st;
@@ -29,8 +29,11 @@ static bool start(struct role *r, const char **ret_why)
 		options.hash_memory_octets = LAB_HASH_OCTETS;
 	}
 	st = db_root("auth", role_root(r, "auth"));
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		options.guard = options.signin_ctx = guard_open(&(struct guard_options){
+			.settings = r->config->guard, .lab = r->config->lab, .lookup = guard_lookup_ipc, .lookup_ctx = r->ipc });
 		st = directory_open(&options, &d);
+	}
 	if (st != ST_OK) {
 		*ret_why = st == ST_VERSION ? "directory.db was written by a newer version of Postrider" : "directory.db cannot be opened";
 		return false;
@@ -44,9 +47,16 @@ static bool start(struct role *r, const char **ret_why)
 static void stop(struct role *r, unsigned grace_ms)
 {
 	struct directory *d = r->self;
+	struct guard     *g = directory_guard(d);
 
 	(void)grace_ms;
 	directory_close(&d);
+	guard_close(&g);
+}
+
+static void reload(struct role *r)
+{
+	guard_set(directory_guard(r->self), &r->config->guard);
 }
 
 const struct role_def role_auth = {
@@ -56,5 +66,6 @@ const struct role_def role_auth = {
 	.root = "auth",
 	.prepare = prepare,
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 };

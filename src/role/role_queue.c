@@ -13,20 +13,30 @@ static bool prepare(struct role *r, const char **ret_why)
 	return true;
 }
 
-static bool start(struct role *r, const char **ret_why)
+static void reload(struct role *r)
 {
 	const struct config *c = r->config;
-	struct queue_options options = {
-		.dir = role_root(r, "queue"),
-		.root = "queue",
+
+	queue_set_live(r->self, &(struct queue_live){
 		.hostname = c->hostname,
 		.relay = c->relay,
 		.retry_first_ms = (int64_t)c->retry_first_s * 1000,
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,
-		.watermark_octets = c->watermark_octets,
-		.trace_octets = c->trace_octets,
-		.trace_keep_ms = (int64_t)c->trace_keep_s * 1000,
+		.delay_warning_ms = c->delay_warning_s ? (int64_t)c->delay_warning_s * 1000 : -1,
+	});
+	queue_set_trace(r->self, c->trace_octets, (int64_t)c->trace_keep_s * 1000);
+}
+
+static bool start(struct role *r, const char **ret_why)
+{
+	struct queue_options options = {
+		.dir = role_root(r, "queue"),
+		.root = "queue",
+		.hostname = r->config->hostname,
+		.watermark_octets = r->config->watermark_octets,
+		.trace_octets = r->config->trace_octets,
+		.trace_keep_ms = (int64_t)r->config->trace_keep_s * 1000,
 	};
 	struct queue *q;
 	enum status   st = db_root("queue", options.dir);
@@ -37,24 +47,12 @@ static bool start(struct role *r, const char **ret_why)
 		*ret_why = st == ST_VERSION ? "queue.db was written by a newer version of Postrider" : "queue.db cannot be opened";
 		return false;
 	}
+	r->self = q;
+	reload(r);
 	ipc_pool(r->ipc, QUEUE_POOL, QUEUE_POOL_THREADS, QUEUE_POOL_BACKLOG);
 	ipc_serve(r->ipc, queue_rows, queue_row_count, q);
 	queue_start(q, r->ipc);
-	r->self = q;
 	return true;
-}
-
-static void reload(struct role *r)
-{
-	const struct config *c = r->config;
-
-	queue_set_live(r->self, &(struct queue_live){
-		.relay = c->relay,
-		.retry_first_ms = (int64_t)c->retry_first_s * 1000,
-		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
-		.expire_ms = (int64_t)c->expire_s * 1000,
-	});
-	queue_set_trace(r->self, c->trace_octets, (int64_t)c->trace_keep_s * 1000);
 }
 
 static void measure(struct role *r)

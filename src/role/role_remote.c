@@ -1,13 +1,19 @@
 /* role/role_remote.c - everything outward: talks to any host, opens no file. */
+#include <fcntl.h>
 #include <stdatomic.h>
 
+#include "base/limits.h"
+#include "base/log.h"
 #include "deliver/remote.h"
 #include "net/net_tls.h"
 #include "role/role.h"
+#include "sys/dir.h"
 #include "sys/sandbox.h"
 
 #define THREADS 600u  /* deliveries at once; queue asks for fewer */
 #define BACKLOG 2000u
+
+static bool trusts; /* read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
@@ -31,6 +37,7 @@ static void settings_take(struct role *r)
 		.port = r->config->remote_port,
 		.relay = r->config->relay,
 		.lab = r->config->lab,
+		.trusts = trusts,
 		.own = own,
 		.own_count = n,
 		.timeouts = remote_timeouts_default,
@@ -51,9 +58,15 @@ static const struct ipc_row rows[] = {
 
 static bool prepare(struct role *r, const char **ret_why)
 {
-	net_tls_preload();
-	(void)r;
+	struct str  pem;
+	const char *why = "the file cannot be read";
+
 	(void)ret_why;
+	net_tls_preload();
+	trusts = r->config->tls_authorities.n > 0 &&
+		 file_read(r->arena, AT_FDCWD, r->config->tls_authorities.p, LIMIT_TLS_CA_PEM, &pem) == ST_OK && net_tls_trust(pem, &why) == ST_OK;
+	if (!trusts)
+		log_info("no authorities: mail that requires verified TLS waits", LOG_STR("file", r->config->tls_authorities), LOG_C("why", why));
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "ipc/msg_auth.h"
+#include "ipc/msg_guard.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_trace.h"
 #include "net/net.h"
@@ -43,6 +44,9 @@ void smtp_settings_init(struct smtp_settings *ret);
 /* The answer to a submit; `reply` is NULL unless st is ST_OK, and valid only during the call. From any thread, once. */
 typedef void smtp_submit_fn(void *arg, enum status st, const struct queue_submit_reply *reply);
 
+/* The same for the question before the greeting. */
+typedef void smtp_connect_fn(void *arg, enum status st, const struct guard_connect_reply *reply);
+
 /* What a session asks. Each but submit may block; any status that is not named counts as "not now". ctx is smtp_env.ask_ctx. */
 struct smtp_ask {
 	enum status (*rcpt)(void *ctx, const struct auth_rcpt_request *request, struct arena *a,     /* IPC_AUTH_RCPT */
@@ -55,6 +59,9 @@ struct smtp_ask {
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
 	void (*trace)(void *ctx, const struct trace_event *e);                                       /* IPC_QUEUE_TRACE: does not wait */
+	/* IPC_GUARD_CONNECT: as submit. NULL: whoever comes is let in. */
+	void (*connect)(void *ctx, const struct guard_connect_request *request, smtp_connect_fn *done, void *arg);
+	void (*note)(void *ctx, const struct guard_note_request *request);                           /* IPC_GUARD_NOTE: told; may be NULL */
 	int64_t (*now_ms)(void *ctx);                                                                /* wall clock */
 	void (*random)(void *ctx, void *p, size_t n);
 	void (*pause)(void *ctx, unsigned ms); /* between two questions to a queue that is not there */

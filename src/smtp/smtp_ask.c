@@ -78,6 +78,42 @@ static void ask_trace(void *ctx, const struct trace_event *e)
 	ipc_start(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_TRACE, e, heard, NULL);
 }
 
+/* ---- guard ---- */
+
+struct connect {
+	smtp_connect_fn *done;
+	void            *arg;
+};
+
+static void connect_done(void *arg, enum status st, const void *reply)
+{
+	struct connect c = *(struct connect *)arg;
+
+	free(arg);
+	c.done(c.arg, st, reply);
+}
+
+static void ask_connect(void *ctx, const struct guard_connect_request *request, smtp_connect_fn *done, void *arg)
+{
+	struct connect *c = malloc(sizeof(*c));
+
+	CHECK(c);
+	*c = (struct connect){ done, arg };
+	ipc_start(ctx, ROLE_AUTH, IPC_ANY, IPC_GUARD_CONNECT, request, connect_done, c);
+}
+
+static void noted(void *arg, enum status st, const void *reply)
+{
+	(void)arg;
+	(void)st;
+	(void)reply;
+}
+
+static void ask_note(void *ctx, const struct guard_note_request *request)
+{
+	ipc_start(ctx, ROLE_AUTH, IPC_ANY, IPC_GUARD_NOTE, request, noted, NULL);
+}
+
 static int64_t now_ms(void *ctx)
 {
 	(void)ctx;
@@ -106,6 +142,8 @@ const struct smtp_ask smtp_ask_ipc = {
 	.known = ask_known,
 	.spool = ask_spool,
 	.trace = ask_trace,
+	.connect = ask_connect,
+	.note = ask_note,
 	.now_ms = now_ms,
 	.random = random_fill,
 	.pause = wait_ms,

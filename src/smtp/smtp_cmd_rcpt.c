@@ -45,10 +45,23 @@ static enum status ask(struct smtp_session *s, struct str address, struct arena 
 	return s->env->ask->rcpt(s->env->ask_ctx, &request, a, ret);
 }
 
-/* The one table from auth's word to ours. NULL: accepted. */
-static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address)
+/* What auth says in its own words; the reason is its one word for it. */
+static const struct smtp_reply *worded(struct arena *a, const struct auth_rcpt_reply *r, const char **ret_reason)
 {
-	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct smtp_reply *reply = ARENA_NEW(a, struct smtp_reply);
+
+	if (r->code < 400 || r->code > 599 || r->text.n == 0)
+		return &later;
+	*reply = (struct smtp_reply){ r->code, arena_cstr(a, r->enhanced), arena_cstr(a, r->text) };
+	if (r->reason.n > 0)
+		*ret_reason = arena_cstr(a, r->reason);
+	return reply;
+}
+
+/* The one table from auth's word to ours. NULL: accepted. The reply lives in `a`, or for ever; *ret_reason is set if there is one for
+ * the log other than the enhanced code. */
+static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a, const char **ret_reason)
+{
 	struct auth_rcpt_reply r;
 
 	if (ask(s, address, a, &r) != ST_OK)
@@ -61,8 +74,8 @@ static const struct smtp_reply *recipient_check(struct smtp_session *s, struct s
 	case AUTH_RCPT_CLOSED: return &closed;
 	case AUTH_RCPT_FULL: return &full;
 	case AUTH_RCPT_REFUSED: return &refused;
-	case AUTH_RCPT_PROBE:
-	case AUTH_RCPT_LATER: break;
+	case AUTH_RCPT_LATER: return worded(a, &r, ret_reason);
+	case AUTH_RCPT_PROBE: break;
 	}
 	return &later;
 }
@@ -95,13 +108,13 @@ static enum address_err postmaster_find(struct smtp_session *s, struct address_c
 }
 
 /* A flood of names must not become one of log lines: the end of the session tells how many there were. */
-static void note_refused(struct smtp_session *s, struct str to, const struct smtp_reply *refusal)
+static void note_refused(struct smtp_session *s, struct str to, const struct smtp_reply *refusal, const char *reason)
 {
 	metric_add(refusal->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
 	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, refusal, STR_NONE);
 	if (++s->rcpts_refused <= LIMIT_SMTP_RCPTS_LOGGED)
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
-			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", to), LOG_C("reason", refusal->enhanced));
+			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", to), LOG_C("reason", reason));
 	else if (s->rcpts_refused == LIMIT_SMTP_RCPTS_LOGGED + 1)
 		log_info("more recipients refused, from here on counted only", LOG_C("session", s->info->id),
 			 LOG_C("peer", s->info->peer));
@@ -111,7 +124,9 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 {
 	struct smtp_rcpt         r;
 	struct address_canon     to;
+	struct arena *a          CLEANUP(arena_free) = arena_new(NULL);
 	const struct smtp_reply *refusal;
+	const char              *reason = NULL;
 	enum smtp_rcpt_err       err;
 
 	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
@@ -124,10 +139,10 @@ enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 		return smtp_answer(s, &reply_of[err]);
 	if (s->tx.rcpt_count >= s->set->rcpts)
 		return smtp_answer(s, &too_many);
-	refusal = recipient_check(s, address_text(&to));
+	refusal = recipient_check(s, address_text(&to), a, &reason);
 	if (refusal) {
-		note_refused(s, address_text(&to), refusal);
-		return smtp_answer(s, refusal);
+		note_refused(s, address_text(&to), refusal, reason ? reason : refusal->enhanced);
+		return refusal->code == 421 ? smtp_end(s, refusal, "refused at RCPT") : smtp_answer(s, refusal);
 	}
 	metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
 	smtp_tx_add_rcpt(&s->tx, address_text(&to));

@@ -58,8 +58,10 @@ void smtp_write_line(struct smtp_session *s, unsigned code, const char *enhanced
 
 enum smtp_next smtp_end(struct smtp_session *s, const struct smtp_reply *r, const char *why)
 {
-	if (r)
+	if (r) {
 		smtp_write_line(s, r->code, r->enhanced, str_of(r->text), true);
+		smtp_guard_error(s, r->code);
+	}
 	s->done = true;
 	s->ending = why;
 	return SMTP_NEXT_CLOSE;
@@ -80,6 +82,7 @@ enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply 
 	if (is_error(r->code) && ++s->errors > LIMIT_SMTP_ERRORS)
 		return smtp_end(s, &too_many, "too many errors");
 	smtp_write_line(s, r->code, r->enhanced, text, true);
+	smtp_guard_error(s, r->code);
 	return SMTP_NEXT_LINE;
 }
 
@@ -158,13 +161,15 @@ static enum smtp_next command(struct smtp_session *s, struct str line)
 
 /* ---- what net calls ---- */
 
-static enum smtp_next greet(struct smtp_session *s)
+enum smtp_next smtp_greet(struct smtp_session *s)
 {
 	static const struct smtp_reply early = { 554, "5.5.0", "Protocol violation: wait for the greeting" };
 
 	/* RFC 5321 §3.1: the client waits. In clear only: on an implicit-TLS listener it has waited for the handshake. */
-	if (!s->info->tls && net_input_arrived(s->conn))
+	if (!s->info->tls && net_input_arrived(s->conn)) {
+		s->guard.early = true;
 		return smtp_end(s, &early, "talked before the greeting");
+	}
 	metric_add(METRIC_SMTP_TLS, s->info->tls);
 	smtp_trace_connected(s);
 	net_printf(s->conn, "220 %.*s ESMTP Postrider\r\n", STR_FMT(s->set->hostname));
@@ -188,8 +193,10 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 
 	if (enough)
 		return smtp_end(s, enough, "patience");
+	if (s->guard.stage != SMTP_GUARD_OPEN)
+		return smtp_guard_event(s, ev->kind);
 	switch (ev->kind) {
-	case NET_EV_START: return greet(s);
+	case NET_EV_START: return smtp_guard_begin(s);
 	case NET_EV_LINE:
 		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, ev->line, false) : command(s, ev->line);
 	case NET_EV_LONG:
@@ -240,7 +247,7 @@ static struct net_want handle(void *session, const struct net_ev *ev)
 		break;
 	case SMTP_NEXT_WAKE: /* a question to queue has a deadline of its own */
 		want.kind = NET_WANT_WAKE;
-		want.timeout_ms = 0;
+		want.timeout_ms = smtp_guard_ms(s);
 		break;
 	case SMTP_NEXT_TLS: want.kind = NET_WANT_TLS; break;
 	case SMTP_NEXT_CLOSE: want.kind = NET_WANT_CLOSE; break;
@@ -277,6 +284,8 @@ static void close_session(void *session)
 		 LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
 	smtp_trace_ended(s);
+	smtp_guard_note(s, true);
+	smtp_guard_drop(s);
 	smtp_tx_reset(s);
 	smtp_auth_reset(s);
 	buf_done(&s->hello);

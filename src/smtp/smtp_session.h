@@ -69,6 +69,18 @@ struct smtp_patience {
 	unsigned commands; /* lines before a sign-in */
 };
 
+/* smtp_guard.c */
+enum smtp_guard_stage { SMTP_GUARD_OPEN, SMTP_GUARD_ASKED, SMTP_GUARD_PAUSED };
+struct smtp_guard {
+	enum smtp_guard_stage stage; /* but for OPEN, the session is in NEW and waits; nothing is read */
+	struct smtp_verdict  *verdict; /* ASKED */
+	int64_t               pause_until_ms; /* PAUSED; monotonic */
+	uint64_t              octets;         /* told so far; the next three too */
+	unsigned              messages, refused;
+	unsigned              errors;         /* to be told */
+	bool                  early;          /* talked before the greeting: to be told */
+};
+
 struct smtp_session {
 	const struct smtp_env      *env;
 	const struct smtp_settings *set;
@@ -85,6 +97,7 @@ struct smtp_session {
 	struct smtp_tx              tx;
 	struct smtp_auth            auth;
 	struct smtp_patience        patience;
+	struct smtp_guard           guard;
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
 	unsigned traced;                               /* events of this session */
 	unsigned auth_failures;
@@ -160,6 +173,21 @@ void smtp_trace(struct smtp_session *s, enum trace_what what, struct str from, s
 void smtp_trace_connected(struct smtp_session *s);
 void smtp_trace_ended(struct smtp_session *s);
 void smtp_trace_turned_away(void *ctx, const struct net_info *info); /* for net_proto */
+/* ---- limits and bans ---- */
+/* Ask whether the peer may be greeted, then greet it or not. */
+enum smtp_next smtp_guard_begin(struct smtp_session *s);
+/* Something happened while stage is not OPEN; how long to wait then (0: no limit); wait no more. */
+enum smtp_next smtp_guard_event(struct smtp_session *s, enum net_ev_kind kind);
+unsigned       smtp_guard_ms(const struct smtp_session *s);
+void           smtp_guard_drop(struct smtp_session *s);
+/* No limits for this peer: the configuration says so. */
+bool smtp_guard_exempt(const struct smtp_session *s);
+/* A reply of this code was given. */
+void smtp_guard_error(struct smtp_session *s, unsigned code);
+/* Tell auth what happened since the last time, if it is much or this is the last time. */
+void smtp_guard_note(struct smtp_session *s, bool last);
+/* The greeting itself. */
+enum smtp_next smtp_greet(struct smtp_session *s);
 
 /* ---- transaction ---- */
 void smtp_tx_begin(struct smtp_session *s);

@@ -117,6 +117,7 @@ static enum smtp_next queued(struct smtp_session *s, uint64_t id)
 	metric_add(METRIC_SMTP_OCTETS, s->tx.content.peer_octets);
 	s->messages++;
 	s->errors = s->commands = s->rcpts = 0;
+	smtp_guard_note(s, false);
 	buf_add(&b, STR("OK queued as "));
 	buf_add(&b, str_of(text.p));
 	smtp_tx_reset(s);

@@ -198,7 +198,8 @@ class Taken:
 
 
 class Sink:
-    """A mail host on port 25 of an address.
+    """A mail host on port 25 of an address (or `port`; 0: a free one). With `lmtp` it is asked LHLO, and answers the dot for each recipient:
+    "dot" is then a dict by address.
 
     say     replies by step: "greeting", "EHLO", "MAIL", "DATA", "dot" (each a text, or a list: one after the other, the last stays), and
             "RCPT" as a dict by address
@@ -206,16 +207,17 @@ class Sink:
     taken   transactions with a good reply to the final dot; `dots` counts all final dots
     """
 
-    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None):
+    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False):
         self.address, self.name, self.extensions, self.tls = address, name or "mx-%s.test" % address.split(".")[-1].replace(":", ""), extensions, tls
-        self.say = dict(say or {})
+        self.say, self.lmtp = dict(say or {}), lmtp
         self.taken, self.commands, self.held = [], [], {}
         self.connections = self.dots = 0
         self.lock = threading.Condition()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.listener = socket.socket(family, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((address, SMTP_PORT))
+        self.listener.bind((address, port))
+        self.port = self.listener.getsockname()[1]
         self.listener.listen(50)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -309,7 +311,19 @@ class Session:
         self.helo = text[5:]
         self.send("250 %s" % self.sink.name)
 
+    def on_lhlo(self, text):
+        if self.sink.lmtp:
+            self.hello(text)
+        else:
+            self.on_other(text)
+
     def on_ehlo(self, text):
+        if self.sink.lmtp:
+            self.on_other(text)
+        else:
+            self.hello(text)
+
+    def hello(self, text):
         self.helo = text[5:]
         offered = list(self.sink.extensions) + (["STARTTLS"] if self.sink.tls and not self.over_tls else [])
         lines = [self.sink.name, *offered]
@@ -363,6 +377,9 @@ class Session:
             if not line:
                 return
             lines.append(line[1:] if line.startswith(b".") else line)
+        if self.sink.lmtp:
+            self.dot_each(b"".join(lines))
+            return
         reply = self.sink.reply_to("dot", "250 2.0.0 taken")
         with self.sink.lock:
             self.sink.dots += 1
@@ -371,4 +388,14 @@ class Session:
             self.sink.lock.notify_all()
         self.hold("dot")
         self.send(reply)
+        self.reset()
+
+    def dot_each(self, content):
+        replies = [(r, self.sink.reply_to("dot", "250 2.0.0 taken", r)) for r in self.rcpts]
+        with self.sink.lock:
+            self.sink.dots += 1
+            self.sink.taken.append(Taken(self.sender, [r for r, reply in replies if reply.startswith("2")], content, self.over_tls, self.helo))
+            self.sink.lock.notify_all()
+        for _, reply in replies:
+            self.send(reply)
         self.reset()

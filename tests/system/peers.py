@@ -18,12 +18,16 @@ class Closed(AssertionError):
 class Peer:
     """One connection; octets in both directions."""
 
-    def __init__(self, server, standard_port, implicit=False, receive_buffer=None):
-        self.sock = socket.socket()
+    def __init__(self, server, standard_port, implicit=False, receive_buffer=None, source=None):
+        """`source`: an address of this machine to come from."""
+        six = source is not None and ":" in source
+        self.sock = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.settimeout(TIMEOUT_S)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.connect(("127.0.0.1", server.port(standard_port)))
+        self.sock.connect(("::1" if six else "127.0.0.1", server.port(standard_port)))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         if implicit:

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import outside
 from server import BIN, free_base
 
 CONFIG = """data = "%(dir)s/data"
@@ -117,6 +118,16 @@ def test_relay_and_hostname(served):
     until(lambda: second.taken == 1, "the second relay got nothing")
     assert first.taken == 1 and first.hellos == ["one.test"] and second.hellos == ["two.test"]
     assert "take effect at the next start" not in served.text()
+
+
+def test_reports_follow_the_hostname(served):
+    """A report that is made after a reload names the host by its new name."""
+    with outside.Sink("127.0.0.1", port=0, say={"RCPT": {"out@far.test": "550 5.1.1 nobody"}}) as host:
+        served.reload(relay="127.0.0.1:%d" % host.port, hostname="two.test")
+        served.send()
+        report, = host.wait()
+        assert report.sender == "" and report.rcpts == ["from@far.test"]
+        assert "Reporting-MTA: dns; two.test" in report.text and "MAILER-DAEMON@two.test" in report.text and "one.test" not in report.text
 
 
 def test_dns_forward(served):

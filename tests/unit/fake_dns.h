@@ -16,6 +16,7 @@ struct fake_record {
 struct fake_zone {
 	const struct fake_record *records; /* ended by a name of NULL */
 	unsigned                  lookups;
+	bool                      secure; /* signed, and found in order */
 };
 
 static enum status fake_lookup(void *ctx, struct str name, enum dns_type type, struct arena *a,
@@ -24,7 +25,7 @@ static enum status fake_lookup(void *ctx, struct str name, enum dns_type type, s
 	struct fake_zone *z = ctx;
 	bool              exists = false;
 
-	*ret = (struct dns_lookup_reply){ .records = ARENA_ARRAY(a, struct dns_record, 64) };
+	*ret = (struct dns_lookup_reply){ .records = ARENA_ARRAY(a, struct dns_record, 64), .security = z->secure ? DNS_SECURE : DNS_INSECURE };
 	z->lookups++;
 	for (const struct fake_record *f = z->records; f->name; f++) {
 		struct dns_record *r = &ret->records[ret->record_count];

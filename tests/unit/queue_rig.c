@@ -13,7 +13,9 @@
 #include "queue/queue_in.h"
 #include "sys/disk.h"
 
-int64_t rig_mono = 1000000, rig_wall = 1700000000000;
+int64_t  rig_mono = 1000000, rig_wall = 1700000000000;
+uint32_t rig_passed;
+struct rig_wants rig_wants;
 
 int64_t rig_clock_mono(void)
 {
@@ -58,6 +60,8 @@ struct rig *rig_new(void)
 		base_make();
 	rig_mono = 1000000;
 	rig_wall = 1700000000000;
+	rig_passed = 0;
+	rig_wants = (struct rig_wants){ 0 };
 	fake_ipc_reset();
 	snprintf(r->dir, sizeof(r->dir), "%u", number);
 	assert_int_equal(disk_make_dir(base_fd, r->dir), ST_OK);
@@ -69,6 +73,7 @@ struct rig *rig_new(void)
 		.hostname = STR("mx.demo.test"),
 		.watermark_octets = 1,
 		.reserve_octets = 64 * KIB,
+		.delay_warning_ms = -1,
 		.mono_ms = rig_clock_mono,
 		.wall_ms = rig_clock_wall,
 	};
@@ -147,6 +152,11 @@ struct fake_reply *rig_submit_raw(struct rig *r, const char *txid, const char *f
 		.size = size,
 		.content = content,
 		.spool = spool,
+		.flags = rig_wants.flags,
+		.envid = str_of(rig_wants.envid ? rig_wants.envid : ""),
+		.hold_until_ms = rig_wants.hold_until_ms,
+		.deliver_by_ms = rig_wants.deliver_by_ms,
+		.priority = rig_wants.priority,
 	};
 	struct str rest = str_of(to), one;
 
@@ -157,7 +167,7 @@ struct fake_reply *rig_submit_raw(struct rig *r, const char *txid, const char *f
 		memcpy(random + 8, &number, sizeof(number));
 	while (rest.n > 0) {
 		str_cut(rest, ' ', &one, &rest);
-		rcpts[s.rcpt_count++].address = one;
+		rcpts[s.rcpt_count++] = (struct queue_rcpt){ one, rig_wants.notify, str_of(rig_wants.orcpt ? rig_wants.orcpt : "") };
 	}
 	return fake_ipc_ask(queue_submit, r->q, IPC_QUEUE_SUBMIT, &s);
 }
@@ -234,7 +244,7 @@ bool rig_remote(struct rig *r, enum remote_result result, const char *code, cons
 	request = c->body;
 	for (size_t i = 0; i < request->rcpt_count; i++)
 		results[reply.result_count++] = (struct remote_rcpt_result){
-			request->rcpts[i].index, result, str_of(code), str_of(answer), STR("mx.far.test [192.0.2.9]:25"), STR(""),
+			request->rcpts[i].index, result, str_of(code), str_of(answer), STR("mx.far.test [192.0.2.9]:25"), STR(""), rig_passed,
 		};
 	fake_ipc_answer(c, ST_OK, &reply);
 	rig_settle(r);

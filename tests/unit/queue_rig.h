@@ -18,6 +18,12 @@ struct rig {
 	uint64_t      breaks;
 };
 
+extern struct rig_wants { /* what every submit asks for; rig_new clears it */
+	uint32_t    flags, notify;
+	const char *envid, *orcpt;
+	int64_t     hold_until_ms, deliver_by_ms, priority;
+} rig_wants;
+
 extern int64_t rig_mono, rig_wall; /* ms; the queue's clocks */
 int64_t rig_clock_mono(void), rig_clock_wall(void);
 
@@ -41,6 +47,7 @@ bool rig_resolve(struct rig *r, const char *targets);
 /* Answer the next delivery. */
 bool rig_local(struct rig *r, enum local_result result, const char *code, const char *reason);
 bool rig_local_lost(struct rig *r);
+extern uint32_t rig_passed; /* enum remote_passed: what the peer has taken over */
 bool rig_remote(struct rig *r, enum remote_result result, const char *code, const char *answer);
 
 uint64_t rig_messages(struct rig *r);

@@ -6,7 +6,7 @@
  *   "D"           read data up to CRLF.CRLF into script.data
  *   "T"           TLS handshake (self-signed)      "X"              close, without shutting TLS down
  *   "W"           wait until the peer closes       "C"              close, accept the next connection
- *   "N 50 x"      send "x" fifty times
+ *   "N 50 x"      send "x" fifty times             "t"              TLS handshake that the peer breaks off
  * If a step fails, script.failed says which, and the connection is closed.
  */
 #ifndef SMTP_SCRIPT_H
@@ -162,6 +162,7 @@ static bool script_step(struct script *s, const char *step)
 	case 'E': return script_expect(s, arg);
 	case 'D': return script_data(s);
 	case 'T': return script_handshake(s);
+	case 't': return !script_handshake(s);
 	case 'C': return script_accept(s);
 	case 'X': script_close(s); return true;
 	default:

@@ -74,14 +74,14 @@ static void test_show_and_retry(void **state)
 	assert_str(s.rcpts[0].answer, STR("4.7.1 mx.far.test [192.0.2.9]:25: 451 come back later"));
 	assert_str(s.session, STR("s1"));
 	assert_int_equal(queue_show(r->q, id + 1, r->arena, &s), ST_NOT_FOUND);
-	assert_int_equal(queue_retry(r->q, id + 1, &count), ST_NOT_FOUND);
-	assert_int_equal(queue_retry(r->q, id, &count), ST_OK);
+	assert_int_equal(queue_retry(r->q, &(struct queue_id_request){ .id = id + 1 }, &count), ST_NOT_FOUND);
+	assert_int_equal(queue_retry(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
 	assert_int_equal(count, 1);
 	rig_settle(r);
 	assert_true(rig_resolve(r, "bob@two.test"));
 	assert_true(rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok"));
 	assert_int_equal(rig_messages(r), 0);
-	assert_int_equal(queue_retry(r->q, 0, &count), ST_OK);
+	assert_int_equal(queue_retry(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
 	assert_int_equal(count, 0);
 	rig_free(&r);
 }
@@ -100,16 +100,16 @@ static void test_remove(void **state)
 	rig_remote(r, REMOTE_DEFERRED, "4.7.1", "later");
 	tried = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
 	rig_resolve(r, "bob@two.test");
-	assert_int_equal(queue_remove(r->q, waits, &count), ST_OK);
-	assert_int_equal(queue_remove(r->q, tried, &count), ST_OK);
-	assert_int_equal(queue_remove(r->q, tried, &count), ST_NOT_FOUND);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = waits }, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = tried }, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = tried }, &count), ST_NOT_FOUND);
 	page = list(r, 0, "", "");
 	assert_int_equal(page.entry_count, 0);
 	rig_remote(r, REMOTE_REFUSED, "5.1.1", "no"); /* the round ends: no report for what was removed */
 	assert_int_equal(rig_messages(r), 0);
 	for (int i = 0; i < 10; i++)
 		rig_submit(r, "a@far.test", "bob@two.test", MAIL);
-	assert_int_equal(queue_remove(r->q, 0, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
 	assert_int_equal(count, 10);
 	while (rig_resolve(r, "bob@two.test"))
 		rig_remote(r, REMOTE_DEFERRED, "4.7.1", "later");
@@ -132,7 +132,7 @@ static void test_remove_overtakes(void **state)
 	rig_open(r);
 	id = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
 	fake_ipc_answer(fake_ipc_next(IPC_AUTH_RESOLVE), ST_TEMP, NULL); /* it waits; nobody waits for that to be written */
-	assert_int_equal(queue_remove(r->q, id, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
 	assert_int_equal(count, 1);
 	rig_settle(r);
 	assert_int_equal(rig_messages(r), 0);
@@ -159,7 +159,7 @@ static void test_no_server(void **state)
 	assert_int_equal(queue_open(&r->options, &r->q), ST_OK);
 	assert_int_equal(list(r, 0, "", "").entry_count, 1);
 	assert_str(rig_show(r, id).entry.from, STR("a@far.test"));
-	assert_int_equal(queue_remove(r->q, id, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
 	assert_int_equal(list(r, 0, "", "").entry_count, 0);
 	queue_close(&r->q);
 	rig_free(&r);
@@ -193,7 +193,7 @@ static void test_damaged(void **state)
 	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));
 	assert_int_equal(rig_show(r, id).entry.state, QUEUE_HELD);
 	assert_int_equal(queue_show(r->q, good, r->arena, &(struct queue_show_reply){ 0 }), ST_NOT_FOUND);
-	assert_int_equal(queue_remove(r->q, id, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
 	assert_int_equal(rig_messages(r), 0);
 	rig_free(&r);
 }

@@ -6,7 +6,7 @@
  * Then, for prefixes of the recording, the queue is opened on what the disk may hold, delivers all it has, and
  *   every acknowledged message is in its accounts exactly once, untorn;
  *   one that was never acknowledged is there once or not at all; one that was removed, at most once;
- *   a failure is reported exactly once;
+ *   a failure is reported exactly once, and so is a success or an expanded list whose sender wants to know;
  *   ids go on above all that were told; the invariants hold.
  */
 #include "unit.h"
@@ -120,6 +120,12 @@ static struct str rcpts_of(unsigned n)
 	}
 }
 
+/* NOTIFY of each second message to one account, and of each second to the list. */
+static uint32_t notify_of(unsigned n)
+{
+	return n % 8 == 0 ? QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_FAILURE : n % 8 == 1 ? QUEUE_NOTIFY_SUCCESS : 0;
+}
+
 static void submit(unsigned n)
 {
 	struct str         content = head_of(n);
@@ -133,6 +139,7 @@ static void submit(unsigned n)
 		memcpy(c->large, content.p, content.n);
 		assert_int_equal(write(fd, c->large, LARGE), LARGE);
 	}
+	rig_wants.notify = notify_of(n);
 	reply = rig_submit_raw(&c->r, NULL, "ann@demo.test", rcpts_of(n).p, fd >= 0 ? STR("") : content, fd, fd >= 0 ? LARGE : content.n);
 	queue_turn(c->r.q);
 	assert_true(reply->over);
@@ -210,7 +217,7 @@ static void history(void)
 	/* Remove what is left of the last ones: from here on they may be there or not. */
 	memset(&c->now.removed[MESSAGES - 5], 1, 5);
 	mark();
-	assert_int_equal(queue_remove(c->r.q, 0, &count), ST_OK);
+	assert_int_equal(queue_remove(c->r.q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
 	assert_true(count > 0);
 	run_all(false);
 }
@@ -279,6 +286,8 @@ static void check_once(const struct world *w, unsigned n, uint64_t account)
 static void check_world(const struct world *w)
 {
 	for (unsigned n = 0; n < MESSAGES; n++) {
+		if (notify_of(n))
+			check_once(w, n, 9);
 		switch (n % 4) {
 		case 0: check_once(w, n, 1); break;
 		case 1:

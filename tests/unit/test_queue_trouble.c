@@ -216,7 +216,7 @@ static void test_poison(void **state)
 	rig_settle(r);
 	assert_int_equal(rig_messages(r), 1);
 
-	assert_int_equal(queue_retry(r->q, id, &count), ST_OK);
+	assert_int_equal(queue_retry(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
 	assert_int_equal(count, 1);
 	rig_settle(r);
 	rig_resolve(r, "5");

@@ -7,24 +7,28 @@ static const struct {
 } caps[] = {
 	{ STR("STARTTLS"), SMTP_CAP_STARTTLS }, { STR("PIPELINING"), SMTP_CAP_PIPELINING },
 	{ STR("SIZE"), SMTP_CAP_SIZE },         { STR("8BITMIME"), SMTP_CAP_8BITMIME },
-	{ STR("SMTPUTF8"), SMTP_CAP_SMTPUTF8 },
+	{ STR("SMTPUTF8"), SMTP_CAP_SMTPUTF8 }, { STR("DSN"), SMTP_CAP_DSN },
+	{ STR("DELIVERBY"), SMTP_CAP_DELIVERBY }, { STR("MT-PRIORITY"), SMTP_CAP_MT_PRIORITY },
+	{ STR("REQUIRETLS"), SMTP_CAP_REQUIRETLS },
 };
 
 static void keyword_line(struct str line, struct smtp_caps *c)
 {
 	struct str keyword, param, rest;
-	uint64_t   size = 0;
+	uint64_t   number = 0;
 
 	str_cut(line, ' ', &keyword, &rest);
 	str_cut(str_trim(rest), ' ', &param, &rest);
 	for (size_t i = 0; i < LEN(caps); i++) {
 		if (!str_ieq(keyword, caps[i].keyword))
 			continue;
-		/* RFC 1870 §4: the parameter is optional, and 0 says that no limit is in force. */
-		if (caps[i].bit == SMTP_CAP_SIZE && param.n > 0 && !str_to_u64(param, &size))
+		/* RFC 1870 §4, RFC 2852 §2: the parameter is optional; of SIZE 0 says that no limit is in force. */
+		if ((caps[i].bit & (SMTP_CAP_SIZE | SMTP_CAP_DELIVERBY)) && param.n > 0 && !str_to_u64(param, &number))
 			return;
 		if (caps[i].bit == SMTP_CAP_SIZE)
-			c->size_octets = size;
+			c->size_octets = number;
+		if (caps[i].bit == SMTP_CAP_DELIVERBY)
+			c->by_min_s = number;
 		c->offered |= caps[i].bit;
 	}
 }

@@ -17,12 +17,17 @@ enum smtp_cap {                                /* bit mask */
 		SMTP_CAP_SIZE = 1u << 2,       /* RFC 1870 */
 		SMTP_CAP_8BITMIME = 1u << 3,   /* RFC 6152 */
 		SMTP_CAP_SMTPUTF8 = 1u << 4,   /* RFC 6531 */
+		SMTP_CAP_DSN = 1u << 5,        /* RFC 3461 */
+		SMTP_CAP_DELIVERBY = 1u << 6,  /* RFC 2852 */
+		SMTP_CAP_MT_PRIORITY = 1u << 7, /* RFC 6710 */
+		SMTP_CAP_REQUIRETLS = 1u << 8, /* RFC 8689 */
 };
 
 struct smtp_caps {
 	struct str name;        /* what the server calls itself; borrows from the text */
 	unsigned   offered;     /* mask of enum smtp_cap */
 	uint64_t   size_octets; /* largest message; 0: no limit told */
+	uint64_t   by_min_s;    /* DELIVERBY: least time for BY=...R; 0: none told */
 };
 
 /* `text`: the lines of a 250 reply to EHLO. */

@@ -1,0 +1,258 @@
+/* queue/queue_wish.c - what administrators wish: retry, remove, hold, release. All go through the writer.
+ *
+ * A message in its round is not in the writer's hands: it is marked in memory, and the end of its round looks at the mark. Its rows
+ * are taken away at once when it is removed, so that no crash brings it back.
+ */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "queue/queue_id.h"
+#include "queue/queue_in.h"
+
+struct picked {
+	uint64_t id, file;
+	int64_t  entered;
+	bool     held, did;
+};
+
+struct wish {
+	struct queue_op                op;
+	const struct queue_id_request *r;
+	/* What one message is asked. *ret_did: it applies to it. In the transaction; may be repeated. */
+	enum status (*one)(struct queue *q, const struct picked *p, bool *ret_did);
+	/* It is durable (ok), or will never be. */
+	void (*end)(struct queue *q, const struct picked *p, bool ok);
+	struct picked *picked;
+	size_t         picked_count, picked_cap;
+	uint64_t       count;
+};
+
+static void picked_add(struct wish *w, struct picked p)
+{
+	if (w->picked_count == w->picked_cap) {
+		w->picked_cap = w->picked_cap ? w->picked_cap * 2 : 16;
+		w->picked = realloc(w->picked, w->picked_cap * sizeof(*w->picked));
+		CHECK(w->picked);
+	}
+	w->picked[w->picked_count++] = p;
+}
+
+static enum status pick(struct queue *q, struct wish *w)
+{
+	struct db_stmt *s = db_sql(q->db, queue_pick_sql);
+	enum status     st;
+
+	w->picked_count = 0;
+	db_bind_u64(s, 1, w->r->id);
+	db_bind_str(s, 2, w->r->from.n ? w->r->from : STR(""));
+	db_bind_str(s, 3, w->r->to.n ? w->r->to : STR(""));
+	while ((st = db_step(s)) == ST_OK)
+		picked_add(w, (struct picked){ .id = db_u64(s, 0), .file = db_u64(s, 1), .held = db_u64(s, 2) == QUEUE_HELD, .entered = db_i64(s, 3) });
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status wish_apply(struct queue *q, struct queue_op *op)
+{
+	struct wish *w = CONTAINER_OF(op, struct wish, op);
+	enum status  st = pick(q, w);
+
+	w->count = 0;
+	for (size_t i = 0; i < w->picked_count && st == ST_OK; i++) {
+		st = w->one(q, &w->picked[i], &w->picked[i].did);
+		w->count += w->picked[i].did;
+	}
+	return st;
+}
+
+static void wish_finish(struct queue *q, struct queue_op *op, enum status st)
+{
+	struct wish *w = CONTAINER_OF(op, struct wish, op);
+
+	for (size_t i = 0; i < w->picked_count; i++)
+		if (w->picked[i].did)
+			w->end(q, &w->picked[i], st == ST_OK);
+	free(w->picked);
+	w->picked = NULL;
+}
+
+static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
+{
+	enum status st;
+
+	w->op = (struct queue_op){ .apply = wish_apply, .finish = wish_finish };
+	st = queue_perform(q, &w->op);
+	if (st != ST_OK)
+		return st;
+	if (w->count == 0 && w->r->id)
+		return ST_NOT_FOUND;
+	*ret_count = w->count;
+	return ST_OK;
+}
+
+/* ---- retry, release: due now ---- */
+
+/* `at`: when it begins or began, if that is later. */
+static enum status due_now(struct queue *q, uint64_t id, int64_t at)
+{
+	static const char sql[] = "UPDATE message SET state = 0, due = ?2, entered = min(entered, ?2), crashes = 0, reason = ?3 WHERE id = ?1";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	int64_t           now = queue_now(q);
+
+	db_bind_u64(s, 1, id);
+	db_bind_i64(s, 2, MAX(at, now));
+	db_bind_str(s, 3, at > now ? STR(QUEUE_HELD_BACK) : STR(""));
+	return db_run(s);
+}
+
+/* One that is being tried this moment counts as done. */
+static enum status retry_one(struct queue *q, const struct picked *p, bool *ret_did)
+{
+	*ret_did = true;
+	return queue_active_find(q, p->id) ? ST_OK : due_now(q, p->id, 0);
+}
+
+/* All: but not what its sender wants held back. */
+static enum status retry_any(struct queue *q, const struct picked *p, bool *ret_did)
+{
+	*ret_did = p->held || p->entered <= queue_now(q);
+	if (!*ret_did || queue_active_find(q, p->id))
+		return ST_OK;
+	return due_now(q, p->id, p->entered);
+}
+
+/* A quarantine ends, not the time that the sender chose. */
+static enum status release_one(struct queue *q, const struct picked *p, bool *ret_did)
+{
+	*ret_did = p->held;
+	return p->held ? due_now(q, p->id, p->entered) : ST_OK;
+}
+
+static void due_end(struct queue *q, const struct picked *p, bool ok)
+{
+	if (!ok)
+		return;
+	atomic_fetch_sub(&q->held, p->held);
+	q->priorities = UINT32_MAX; /* held ones were not counted */
+	q->next_due = MIN(q->next_due, queue_now(q));
+}
+
+enum status queue_retry(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
+{
+	struct wish w = { .r = r, .one = r->id ? retry_one : retry_any, .end = due_end };
+
+	return wish(q, &w, ret_count);
+}
+
+enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
+{
+	struct wish w = { .r = r, .one = release_one, .end = due_end };
+
+	return wish(q, &w, ret_count);
+}
+
+/* ---- hold ---- */
+
+static enum status hold_one(struct queue *q, const struct picked *p, bool *ret_did)
+{
+	static const char sql[] = "UPDATE message SET state = 2, due = NULL, reason = ?2 WHERE id = ?1";
+	struct queue_msg *m = queue_active_find(q, p->id);
+	struct db_stmt   *s;
+
+	*ret_did = !p->held;
+	if (p->held)
+		return ST_OK;
+	if (m) {
+		m->hold = true;
+		return ST_OK;
+	}
+	s = db_sql(q->db, sql);
+	db_bind_u64(s, 1, p->id);
+	db_bind_str(s, 2, STR(QUEUE_HELD_BY_ADMIN));
+	return db_run(s);
+}
+
+static void hold_end(struct queue *q, const struct picked *p, bool ok)
+{
+	struct queue_msg *m = queue_active_find(q, p->id);
+
+	if (m)
+		m->hold = ok && m->hold;
+	if (m || !ok)
+		return;
+	atomic_fetch_add(&q->held, 1);
+	queue_event_held(q, p->id, STR(QUEUE_HELD_BY_ADMIN));
+}
+
+enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
+{
+	struct wish w = { .r = r, .one = hold_one, .end = hold_end };
+
+	return wish(q, &w, ret_count);
+}
+
+/* ---- remove ---- */
+
+static enum status remove_one(struct queue *q, const struct picked *p, bool *ret_did)
+{
+	*ret_did = true;
+	return queue_db_delete(q, p->id);
+}
+
+/* A message in its round has lost its rows; when the round is over it is forgotten, and its file goes. */
+static void remove_end(struct queue *q, const struct picked *p, bool ok)
+{
+	struct queue_msg *m = queue_active_find(q, p->id);
+
+	if (!ok)
+		return;
+	log_info("message removed by an administrator", LOG_C("message", queue_id_text(p->id).p));
+	q->pins_on_disk = true; /* look again */
+	atomic_fetch_sub(&q->held, p->held);
+	if (m) {
+		atomic_store(&m->removed, true);
+		return;
+	}
+	queue_event_removed(q, p->id);
+	atomic_fetch_sub(&q->messages, 1);
+	if (p->file)
+		queue_file_remove(q, p->file);
+}
+
+enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
+{
+	struct wish w = { .r = r, .one = remove_one, .end = remove_end };
+
+	return wish(q, &w, ret_count);
+}
+
+/* ---- requests ---- */
+
+static void answer(struct ipc_request *r, void *q,
+		   enum status (*wanted)(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count))
+{
+	struct queue_count_reply reply = { 0 };
+	enum status              st = wanted(q, r->body, &reply.count);
+
+	ipc_reply(r, st, &reply);
+}
+
+void queue_on_retry(void *ctx, struct ipc_request *r)
+{
+	answer(r, ctx, queue_retry);
+}
+
+void queue_on_remove(void *ctx, struct ipc_request *r)
+{
+	answer(r, ctx, queue_remove);
+}
+
+void queue_on_hold(void *ctx, struct ipc_request *r)
+{
+	answer(r, ctx, queue_hold);
+}
+
+void queue_on_release(void *ctx, struct ipc_request *r)
+{
+	answer(r, ctx, queue_release);
+}
