@@ -31,6 +31,16 @@
 #define LIMIT_ENVID          ((size_t)100)        /* RFC 3461 §4.4 */
 #define LIMIT_ORCPT          ((size_t)512)        /* RFC 3461 §4.2: 500, with the address type */
 #define LIMIT_REPLY_TEXT     ((size_t)400)        /* of one of our replies, from another process or a filter */
+#define LIMIT_RCPTS_OCTETS   ((size_t)640 * KIB)  /* addresses and ORCPT of one message: they fit LIMIT_IPC_FRAME beside LIMIT_INLINE */
+#define LIMIT_SMTP_HOLD_S    ((uint32_t)60 * 86400) /* RFC 4865: how far ahead a message may be given */
+#define LIMIT_SMTP_BY_MIN_S  ((unsigned)60)       /* RFC 2852 §3: shortest time that may be demanded */
+#define LIMIT_SMTP_DELAY_MS  ((unsigned)60 * 1000) /* a reply is held back no longer, whoever asks for it */
+#define LIMIT_SMTP_ETRN      ((unsigned)20)       /* in one session, then 458 */
+#define LIMIT_QUEUE_FLUSHES  ((unsigned)60)       /* by ETRN, in a minute, from all */
+#define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */
+#define LIMIT_PROXY_BLOCK    ((size_t)2048)       /* PROXY protocol v2: addresses and TLVs */
+#define LIMIT_PROXY_MS       ((unsigned)10 * 1000) /* from accepting to the end of that header */
+#define LIMIT_CIDRS          ((size_t)64)        /* networks in one setting */
 #define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
 
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
@@ -80,7 +90,6 @@
 #define LIMIT_SIGNIN_WAIT    ((int64_t)900 * 1000) /* the longest such wait, ms */
 
 /* Limits and bans at the door (guard/) */
-#define LIMIT_GUARD_CIDRS    ((size_t)64)         /* networks in one setting */
 #define LIMIT_GUARD_ZONES    ((size_t)16)         /* lists in DNS */
 #define LIMIT_GUARD_ANSWERS  ((size_t)8)          /* of one list about one address, kept */
 #define LIMIT_GUARD_DNS_MS   ((unsigned)3000)     /* a connection waits so long for them, then goes on without */

@@ -27,7 +27,8 @@ static void config_fill(struct cli *c, const char *domain, const char *dir)
 		c->config.data = str_of(data);
 	c->config.listen = ARENA_ARRAY(c->arena, struct config_address, LISTEN_KINDS);
 	for (uint32_t k = 0; k < LISTEN_KINDS; k++)
-		c->config.listen[c->config.listen_count++] = (struct config_address){ str_of(listen_standard[k]), k };
+		if (listen_standard[k]) /* others only where they are wanted */
+			c->config.listen[c->config.listen_count++] = (struct config_address){ str_of(listen_standard[k]), k };
 	c->config.tls_certificate = arena_printf(c->arena, "%s/tls.crt", dir);
 	c->config.tls_key = arena_printf(c->arena, "%s/tls.key", dir);
 	c->config_loaded = true;

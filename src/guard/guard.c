@@ -38,9 +38,9 @@ bool guard_settings_check(const struct guard_settings *s, struct buf *why)
 	if (!guard_zones_parse(s->dnsbl, &zones, &at))
 		buf_addf(why, "guard.dnsbl: \"%.*s\" is not ZONE, ZONE=WEIGHT or ZONE=127.0.0.[2-4]*WEIGHT, or there are more than %u\n", STR_FMT(at),
 			 (unsigned)LIMIT_GUARD_ZONES);
-	if (!guard_cidrs_parse(s->trusted, &cidrs))
-		buf_addf(why, "smtp.trusted: \"%.*s\" is not a list of ADDRESS or ADDRESS/BITS, at most %u\n", STR_FMT(s->trusted),
-			 (unsigned)LIMIT_GUARD_CIDRS);
+	if (!cidr_array_parse(s->trusted, cidrs.item, LEN(cidrs.item), &cidrs.count, &at))
+		buf_addf(why, "smtp.trusted: \"%.*s\" is not ADDRESS or ADDRESS/BITS (all bits behind them 0), or there are more than %zu\n",
+			 STR_FMT(at), LIMIT_CIDRS);
 	if (s->ban_first_s > s->ban_max_s)
 		buf_addf(why, "guard.ban_first is longer than guard.ban_max\n");
 	return why->n == before;

@@ -99,46 +99,16 @@ struct str guard_place_print(uint64_t place, char ret[GUARD_PLACE_TEXT])
 	return str_of(ret);
 }
 
-static bool cidr_parse(struct str text, struct guard_cidr *ret)
-{
-	struct str address, length;
-	bool       given = str_cut(text, '/', &address, &length);
-	uint32_t   bits = 0;
-	unsigned   before; /* the bits in front of an IPv4 address */
-
-	if (!octets_parse(address, ret->octets) || (given && !str_to_u32(length, &bits)))
-		return false;
-	before = str_find(address, ':') < 0 ? 96 : 0;
-	ret->bits = given ? before + bits : 128;
-	return bits <= 128 - before;
-}
-
 bool guard_cidrs_parse(struct str text, struct guard_cidrs *ret)
 {
-	struct str item;
-
 	*ret = (struct guard_cidrs){ 0 };
-	text = str_trim(text);
-	while (text.n > 0) {
-		str_cut(text, ',', &item, &text);
-		if (ret->count == LEN(ret->item) || !cidr_parse(str_trim(item), &ret->item[ret->count]))
-			return false;
-		ret->count++;
-	}
-	return true;
-}
-
-static bool inside(const struct guard_cidr *c, const uint8_t octets[16])
-{
-	unsigned whole = c->bits / 8, rest = c->bits % 8;
-
-	return memcmp(c->octets, octets, whole) == 0 && (rest == 0 || (c->octets[whole] ^ octets[whole]) >> (8 - rest) == 0);
+	return cidr_array_parse(text, ret->item, LEN(ret->item), &ret->count, &(struct str){ 0 });
 }
 
 bool guard_cidrs_have(const struct guard_cidrs *c, const uint8_t octets[16])
 {
-	for (unsigned i = 0; i < c->count; i++)
-		if (inside(&c->item[i], octets))
+	for (size_t i = 0; i < c->count; i++)
+		if (cidr_has(&c->item[i], octets))
 			return true;
 	return false;
 }

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "wire/address/cidr.h"
 
 #define GUARD_PLACE_TEXT ((size_t)64)
 
@@ -35,13 +36,9 @@ bool guard_place_wide(uint64_t place);
 uint64_t guard_place_around(uint64_t place);
 
 /* A list of networks of any length. */
-struct guard_cidr {
-	uint8_t  octets[16];
-	unsigned bits; /* of 128 */
-};
 struct guard_cidrs {
-	struct guard_cidr item[LIMIT_GUARD_CIDRS];
-	unsigned          count;
+	struct cidr item[LIMIT_CIDRS];
+	size_t      count;
 };
 /* "192.0.2.0/24, 2001:db8::/32, 198.51.100.7"; "" is no network. False: something in it is no network, or too many. */
 MUST_CHECK bool guard_cidrs_parse(struct str text, struct guard_cidrs *ret);

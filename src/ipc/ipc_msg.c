@@ -258,6 +258,9 @@ static const struct ipc_field queue_stats_reply[] = {
 	IPC_U64(struct queue_stats_reply, delivered), IPC_U64(struct queue_stats_reply, bounced),
 	IPC_BOOL(struct queue_stats_reply, full),     IPC_BOOL(struct queue_stats_reply, suspect),
 };
+static const struct ipc_field queue_flush_request[] = {
+	IPC_STR(struct queue_flush_request, domain, LIMIT_DOMAIN),
+};
 static const struct ipc_field queue_purge_request[] = {
 	IPC_U64(struct queue_purge_request, account),
 };
@@ -541,6 +544,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_QUEUE_TRACE, "queue_trace", ROLE_QUEUE, BY(SMTP), 30 * SECONDS, SHAPE(trace_event), EMPTY),
 	ADMIN(IPC_QUEUE_TRACE_FIND, "queue_trace_find", ROLE_QUEUE, 60 * SECONDS, SHAPE(trace_find_request), SHAPE(trace_find_reply)),
 	[IPC_CONTROL_METRICS] = { "control_metrics", ROLE_CONTROL, IPC_LANE_CONTROL, 10 * SECONDS, 0, true, EMPTY, SHAPE(control_metrics_reply) },
+	ASK(IPC_QUEUE_FLUSH, "queue_flush", ROLE_QUEUE, BY(SMTP), 60 * SECONDS, SHAPE(queue_flush_request), SHAPE(queue_count_reply)),
 	ADMIN(IPC_QUEUE_HOLD, "queue_hold", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
 	ADMIN(IPC_QUEUE_RELEASE, "queue_release", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
 

@@ -51,6 +51,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_PURGED,
 	/* control */
 	IPC_CONTROL_METRICS,
+	/* queue: ETRN */
+	IPC_QUEUE_FLUSH,
 	/* queue: the trace */
 	IPC_QUEUE_TRACE,
 	IPC_QUEUE_TRACE_FIND,

@@ -80,6 +80,11 @@ struct queue_spool_reply { /* ST_FULL below the watermark */
 	int spool;
 };
 
+/* IPC_QUEUE_FLUSH: what waits for recipients of this domain is tried now. queue_count_reply: messages. ST_LIMIT: too often. */
+struct queue_flush_request {
+	struct str domain; /* canonical */
+};
+
 /* ---- administrators ---- */
 enum queue_state { QUEUE_WAITING, QUEUE_ACTIVE, QUEUE_HELD, QUEUE_STATE_LAST = QUEUE_HELD };
 enum queue_rcpt_state { QUEUE_RCPT_PENDING, QUEUE_RCPT_DONE, QUEUE_RCPT_FAILED, QUEUE_RCPT_STATE_LAST = QUEUE_RCPT_FAILED };

@@ -143,27 +143,6 @@ void net_run(struct net *net)
 
 /* ---- accepting ---- */
 
-static void peer_inet(struct net_info *info, const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in6 *v6 = (const void *)ss;
-	const struct sockaddr_in  *v4 = (const void *)ss;
-	const unsigned char       *a = v6->sin6_addr.s6_addr;
-
-	if (ss->ss_family == AF_INET) {
-		info->peer_port = ntohs(v4->sin_port);
-		info->loopback = ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-		inet_ntop(AF_INET, &v4->sin_addr, info->peer, sizeof(info->peer));
-	} else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-		info->peer_port = ntohs(v6->sin6_port);
-		info->loopback = a[12] == 127;
-		inet_ntop(AF_INET, a + 12, info->peer, sizeof(info->peer));
-	} else {
-		info->peer_port = ntohs(v6->sin6_port);
-		info->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-		inet_ntop(AF_INET6, &v6->sin6_addr, info->peer, sizeof(info->peer));
-	}
-}
-
 static void conn_info(struct net *net, int fd, const struct sockaddr_storage *peer, struct net_info *info)
 {
 	struct sockaddr_storage local = { 0 };
@@ -177,7 +156,7 @@ static void conn_info(struct net *net, int fd, const struct sockaddr_storage *pe
 		info->loopback = true;
 		return;
 	}
-	peer_inet(info, peer);
+	net_peer_inet(info, peer);
 	if (getsockname(fd, (struct sockaddr *)&local, &n) == 0)
 		info->local_port = ntohs(local.ss_family == AF_INET ? ((struct sockaddr_in *)(void *)&local)->sin_port
 								    : ((struct sockaddr_in6 *)(void *)&local)->sin6_port);
@@ -195,7 +174,15 @@ static void tcp_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof(tries));
 }
 
-/* NULL: refused by a limit, and told so. */
+static struct net_conn *refuse_proxy(struct net_conn *c)
+{
+	atomic_fetch_add(&c->net->refused, 1);
+	log_warn("connection dropped, no trusted proxy", LOG_C("protocol", c->listener->proto->name), LOG_C("peer", c->info.peer));
+	net_conn_discard(c);
+	return NULL;
+}
+
+/* NULL: refused by a limit, and told so; or it is no proxy. */
 static struct net_conn *admit(struct net_listener *l, int fd, const struct sockaddr_storage *peer)
 {
 	struct net       *net = l->net;
@@ -207,15 +194,22 @@ static struct net_conn *admit(struct net_listener *l, int fd, const struct socka
 	conn_info(net, fd, peer, &info);
 	atomic_fetch_add(&net->accepted, 1);
 	c = net_conn_new(net, l, fd, &info);
+	if (l->proto->proxy) {
+		enum net_proxy proxy = l->proto->proxy(l->ctx, info.peer);
+
+		if (proxy == NET_PROXY_REFUSED)
+			return refuse_proxy(c);
+		c->proxied = proxy == NET_PROXY_WANTED;
+	}
 	if ((limits.connections == 0 || atomic_load(&net->connections) <= limits.connections) &&
-	    net_source_add(c, &limits, str_of(info.peer))) {
+	    (c->proxied || net_source_add(c, &limits, str_of(info.peer)))) {
 		if (peer->ss_family != AF_UNIX)
 			tcp_options(fd);
 		return c;
 	}
 	atomic_fetch_add(&net->refused, 1);
 	log_debug("connection refused, limit", LOG_C("protocol", l->proto->name), LOG_C("peer", info.peer));
-	if (!l->implicit) /* a TLS client could not read it */
+	if (!l->implicit && !c->proxied) /* a TLS client could not read it */
 		net_output_refuse(fd, l->proto->refused);
 	if (l->proto->turned_away)
 		l->proto->turned_away(l->ctx, &info);

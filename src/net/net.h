@@ -16,6 +16,9 @@
  * the handler gets an event (or, before START, `proto->refused` text is sent) and the connection ends in the protocol's own way.
  * accept pauses when descriptors run out.
  *
+ * A listener behind a load balancer may begin each connection with a PROXY header (net_proto.proxy): from then on net_info and all
+ * limits are the client's.
+ *
  * Thread-safe where it says so; the rest is for the thread that is inside the connection.
  */
 #ifndef NET_NET_H
@@ -84,6 +87,12 @@ struct net_ev {
 	bool             bare_eol; /* DOT: a NUL or, not normalised, a bare CR or LF was inside; the data was read to its true end */
 };
 
+enum net_proxy {
+	NET_PROXY_NONE,    /* an ordinary connection */
+	NET_PROXY_WANTED,  /* it begins with a PROXY header (wire/proxy/proxy.h), or is dropped */
+	NET_PROXY_REFUSED, /* it should, but who connects may not say whom it is for: dropped */
+};
+
 struct net_info;
 
 struct net_proto {
@@ -92,6 +101,8 @@ struct net_proto {
 	void *(*open)(void *ctx, struct net_conn *conn);
 	struct net_want (*handle)(void *session, const struct net_ev *ev);
 	void (*close)(void *session); /* always the last call */
+	/* Asked for each connection before anything else; `peer` is its address, `ctx` the listener's. NULL: NET_PROXY_NONE. Any thread. */
+	enum net_proxy (*proxy)(void *ctx, const char *peer);
 	/* Sent in clear before closing when a connection is refused by a limit: "421 4.7.0 Too many connections\r\n". */
 	const char *refused;
 	void (*turned_away)(void *ctx, const struct net_info *info); /* the same, for the record; must not wait. NULL: nobody asks */
@@ -125,6 +136,9 @@ struct net_info {
 	bool        loopback;
 };
 const struct net_info *net_info(const struct net_conn *c);
+/* The connection speaks for another address: net_info says so from now on, and the limits count for it. address: as text. false: it
+ * has too many connections, end this one. */
+MUST_CHECK bool net_peer_set(struct net_conn *c, const char *address, unsigned port);
 /* Lives until after proto->close. Empty until something is allocated. */
 struct arena *net_arena(struct net_conn *c);
 /* After sign-in: lifts the per-network share of threads and the pre-login deadlines. */

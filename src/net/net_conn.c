@@ -10,13 +10,13 @@
  *
  * States, and what may be trusted in each
  *
- *   NEW ----------> (HANDSHAKE on implicit TLS) --> START given
+ *   NEW ----------> (PROXY, if the listener wants it) --> (HANDSHAKE on implicit TLS) --> START given
  *   HANDSHAKE ----> WAIT                         NET_EV_TLS, or START
  *   WAIT ---------> WAIT | HANDSHAKE | LINGER    what the handler returned
  *   any ----------> LINGER --------> DEAD        ours is flushed and shut; drop input until the peer's end, bounded
  *   any ----------> HANGUP --------> DEAD        armed, and not wanted any more: shutdown() makes the event come
  *
- *   NEW, HANDSHAKE   fd; no session before START
+ *   NEW, PROXY, HANDSHAKE   fd; no session before START
  *   WAIT             session, unit; tls as said by ssl
  *   LINGER, HANGUP   fd only: session, TLS object, arena and buffers are gone
  *   DEAD             nothing but the word and the count of references
@@ -38,6 +38,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 
 #define SKIP_READS 16 /* reads on speculation left out after one that found nothing */
@@ -316,8 +317,40 @@ static enum step handshake_step(struct net_conn *c)
 	return c->started ? give_kind(c, NET_EV_TLS) : start(c);
 }
 
+static enum step proxy_step(struct net_conn *c)
+{
+	if (net_timed_out(c))
+		return hang_up(c);
+	c->flags &= ~NET_SOCKET;
+	switch (net_peer_proxy(c)) {
+	case ST_OK: break;
+	case ST_AGAIN:
+		c->want_mask = SYS_READY_IN;
+		return STEP_WAIT;
+	case ST_LIMIT:
+		atomic_fetch_add(&c->net->refused, 1);
+		if (!c->listener->implicit)
+			net_write(c, str_of(c->listener->proto->refused));
+		if (c->listener->proto->turned_away)
+			c->listener->proto->turned_away(c->listener->ctx, &c->info);
+		return linger(c);
+	case ST_INVALID:
+		log_warn("connection dropped, no PROXY header", LOG_C("protocol", c->listener->proto->name), LOG_C("peer", c->info.peer));
+		return hang_up(c);
+	default: return hang_up(c);
+	}
+	c->proxied = false;
+	c->state = NET_STATE_NEW;
+	return STEP_AGAIN;
+}
+
 static enum step new_step(struct net_conn *c)
 {
+	if (c->proxied) {
+		c->state = NET_STATE_PROXY;
+		c->idle_until = clock_mono_ms() + LIMIT_PROXY_MS;
+		return STEP_AGAIN;
+	}
 	if (!c->listener->implicit)
 		return start(c);
 	tls_start(c);
@@ -397,6 +430,7 @@ static enum step step(struct net_conn *c)
 	}
 	switch ((enum net_state)c->state) {
 	case NET_STATE_NEW:       return new_step(c);
+	case NET_STATE_PROXY:     return proxy_step(c);
 	case NET_STATE_HANDSHAKE: return handshake_step(c);
 	case NET_STATE_WAIT:      return wait_step(c);
 	case NET_STATE_LINGER:    return linger_step(c);

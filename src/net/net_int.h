@@ -7,6 +7,7 @@
  *   net_input.c   units (pure framing), and the buffer that owns the octets
  *   net_output.c  blocking writes with deadlines
  *   net_limit.c   per address, per network, memory
+ *   net_peer.c    who the peer is: addresses, the PROXY header
  *   net_tls.c     server contexts; net_tls_conn.c TLS of a connection; net_stream.c client streams
  *
  * Locks, in the order in which they may be taken: listener.lock, list_lock, timer_lock, network locks, queue_lock, pool_lock.
@@ -111,6 +112,7 @@ struct net_source {
 
 enum net_state {
 	NET_STATE_NEW,       /* accepted, nothing sent */
+	NET_STATE_PROXY,     /* for the rest of a PROXY header */
 	NET_STATE_HANDSHAKE, /* TLS is being set up */
 	NET_STATE_WAIT,      /* for the unit in `unit` */
 	NET_STATE_LINGER,    /* our last octet is sent; for the peer's end */
@@ -159,6 +161,7 @@ struct net_conn {
 	bool                 armed, added;
 	bool                 opened;   /* session exists */
 	bool                 started;  /* NET_EV_START was given */
+	bool                 proxied;  /* a PROXY header is to come first */
 	bool                 trusted, has_share, tls_failed;
 	bool                 broken;   /* a write failed, or the peer's end was seen */
 	uint8_t              skip_reads; /* so often, reading before an event is not worth trying */
@@ -254,6 +257,15 @@ void net_source_remove(struct net_conn *c);
 /* Take the network's share of a thread; false: it waits there, still owned, and comes back by the queue. */
 bool net_source_enter(struct net_conn *c);
 void net_source_leave(struct net_conn *c);
+
+/* ---- net_peer.c ---- */
+
+struct sockaddr_storage;
+/* AF_INET or AF_INET6. */
+void net_peer_inet(struct net_info *info, const struct sockaddr_storage *ss);
+/* Read what is there of a PROXY header and not an octet of what follows. ST_OK: it is complete, and c->info the client's; ST_AGAIN:
+ * more must come; ST_LIMIT: the client has too many connections; ST_INVALID: it is no header; ST_CLOSED. */
+enum status net_peer_proxy(struct net_conn *c);
 
 /* ---- net_pool.c ---- */
 

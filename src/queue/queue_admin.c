@@ -234,6 +234,7 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_HOLD, queue_on_hold, QUEUE_POOL },
 	{ IPC_QUEUE_RELEASE, queue_on_release, QUEUE_POOL },
 	{ IPC_QUEUE_STATS, on_stats, 0 },
+	{ IPC_QUEUE_FLUSH, queue_on_flush, QUEUE_POOL },
 	{ IPC_QUEUE_TRACE, queue_event_take, 0 },
 	{ IPC_QUEUE_TRACE_FIND, queue_event_find, QUEUE_POOL },
 	{ IPC_QUEUE_PURGE_ACCOUNT, on_purge, 0 },

@@ -242,6 +242,8 @@ struct queue {
 	pthread_mutex_t read_lock;
 	struct db      *read_db; /* listings */
 
+	atomic_int_fast64_t  flush_from;  /* mono_ms: this minute of flushes */
+	atomic_uint          flushes;     /* in it */
 	atomic_uint_fast64_t floor, memory, active_count, in_flight;
 	atomic_uint_fast64_t messages, held; /* on disk */
 	atomic_uint_fast64_t submitted, delivered, bounced, next_file;
@@ -354,6 +356,11 @@ void queue_submit_large(struct queue *q, struct ipc_request *r, struct queue_arr
 void queue_known(void *ctx, struct ipc_request *r);
 void queue_spool(void *ctx, struct ipc_request *r);
 unsigned queue_hops(struct str header);
+
+/* ---- queue_flush.c ---- ETRN */
+/* What waits for recipients of this canonical domain is due now. ST_LIMIT: too often. */
+MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count);
+void queue_on_flush(void *ctx, struct ipc_request *r);
 
 /* ---- queue_admin.c ---- */
 extern const char queue_pick_sql[]; /* ids that match an id (?1, 0: all) and filters on sender (?2) and recipients (?3) */

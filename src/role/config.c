@@ -11,14 +11,15 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "guard/guard.h"
+#include "wire/address/cidr.h"
 
 #define PATH_LIMIT ((size_t)4000)
 
 const char *const config_listener_names[LISTEN_KINDS] = {
 	[LISTEN_SMTP] = "smtp", [LISTEN_SUBMISSION] = "submission", [LISTEN_SUBMISSIONS] = "submissions",
-	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps",
+	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps", [LISTEN_LMTP] = "lmtp",
 };
-static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}" };
+static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}", "{}" };
 
 /* ---- the table of settings ---- */
 
@@ -48,7 +49,8 @@ static const struct setting {
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
-	{ "smtp", "trusted", TEXT, AT(guard.trusted), "", 0, 2000, NULL, "own relays and proxies, as \"192.0.2.0/24, 2001:db8::1\": no limits, no bans" },
+	{ "smtp", "trusted", TEXT, AT(guard.trusted), "", 0, 2000, NULL, "own servers and proxies, as \"192.0.2.0/24, 2001:db8::1\": no limits, no bans; XCLIENT, PROXY, LMTP, ETRN" },
+	{ "smtp", "proxy", TEXT, AT(proxy), "", 0, 100, NULL, "listeners behind a PROXY-protocol balancer, as \"smtp submission submissions lmtp\"" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
@@ -131,6 +133,7 @@ static const struct ipc_field config_fields[] = {
 	IPC_U64(struct config, trace_octets),
 	IPC_U32(struct config, trace_keep_s),
 	IPC_BOOL(struct config, normalise_eol),
+	IPC_STR(struct config, proxy, 100),
 	IPC_STR(struct config, guard.trusted, 2000),
 	IPC_U32(struct config, guard.address_connections),
 	IPC_U32(struct config, guard.address_messages),
@@ -438,6 +441,45 @@ static bool resolver_valid(struct str text)
 	       (inet_pton(AF_INET, c, octets) == 1 || inet_pton(AF_INET6, c, octets) == 1);
 }
 
+static struct str word_take(struct str *text)
+{
+	struct str word;
+
+	*text = str_trim(*text);
+	str_cut(*text, ' ', &word, text);
+	return word;
+}
+
+bool config_proxy_has(const struct config *c, enum config_listener kind)
+{
+	struct str rest = c->proxy, word;
+
+	while ((word = word_take(&rest)).n > 0)
+		if (str_eq(word, str_of(config_listener_names[kind])))
+			return true;
+	return false;
+}
+
+static void proxies_check(const struct config *c, struct buf *errors)
+{
+	static const enum config_listener may[] = { LISTEN_SMTP, LISTEN_SUBMISSION, LISTEN_SUBMISSIONS, LISTEN_LMTP };
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct cidr_list trusted;
+	struct str       rest = c->proxy, word, bad;
+
+	/* guard_settings_check() says what is wrong with the list. */
+	if (cidr_list_parse(c->guard.trusted, a, &trusted, &bad) && trusted.count == 0 && str_trim(rest).n > 0)
+		buf_addf(errors, "smtp.proxy: needs smtp.trusted, or no connection would be let in\n");
+	while ((word = word_take(&rest)).n > 0) {
+		bool known = false;
+
+		for (size_t i = 0; i < LEN(may); i++)
+			known = known || str_eq(word, str_of(config_listener_names[may[i]]));
+		if (!known)
+			buf_addf(errors, "smtp.proxy: \"%.*s\" is none of smtp, submission, submissions, lmtp\n", STR_FMT(word));
+	}
+}
+
 enum status config_check(const struct config *c, struct buf *errors)
 {
 	size_t     before = errors->n;
@@ -458,6 +500,7 @@ enum status config_check(const struct config *c, struct buf *errors)
 		}
 	if (c->dns_forward.n > 0 && !resolver_valid(c->dns_forward))
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
+	proxies_check(c, errors);
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
 	(void)!guard_settings_check(&c->guard, errors); /* what it adds to `errors` counts */

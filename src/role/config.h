@@ -17,6 +17,7 @@ enum config_listener { /* the kinds of listener; order of listen_names in config
 	LISTEN_SUBMISSIONS,
 	LISTEN_IMAP,
 	LISTEN_IMAPS,
+	LISTEN_LMTP,
 	LISTEN_KINDS,
 };
 
@@ -45,6 +46,7 @@ struct config {
 	uint32_t               trace_keep_s;
 	struct guard_settings  guard;         /* `trusted` is smtp.trusted */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
+	struct str             proxy;         /* smtp: names of listeners */
 	bool                   landlock;
 	uint32_t               landlock_max;
 	struct str             users; /* prefix of the system users */
@@ -64,6 +66,9 @@ MUST_CHECK enum status config_load(const char *path, struct arena *a, struct con
 MUST_CHECK enum status config_check(const struct config *c, struct buf *errors);
 /* As a file that config_load reads back. */
 void config_print(const struct config *c, struct buf *out);
+
+/* The listener is named in smtp.proxy. */
+bool config_proxy_has(const struct config *c, enum config_listener kind);
 
 /* Split "host:port" or "[v6]:port"; "*" gives "". False if it is none. */
 bool config_address_split(struct str text, struct str *ret_host, uint32_t *ret_port);

@@ -1,4 +1,5 @@
-/* role/role_smtp.c - reception and submission: talks to strangers, opens nothing. */
+/* role/role_smtp.c - reception, submission and LMTP: talks to strangers, opens nothing. */
+#include "base/log.h"
 #include "role/role_net.h"
 #include "smtp/smtp.h"
 #include "smtp/smtp_ask.h"
@@ -7,12 +8,23 @@
 struct smtp_role {
 	struct net     *net;
 	struct net_tls *tls;
-	struct smtp_env relay, submission;
+	struct smtp_env envs[LISTEN_KINDS]; /* by enum config_listener */
+};
+
+static const struct {
+	enum config_listener listener;
+	enum smtp_kind       kind;
+} kinds[] = {
+	{ LISTEN_SMTP, SMTP_KIND_RELAY },
+	{ LISTEN_SUBMISSION, SMTP_KIND_SUBMISSION },
+	{ LISTEN_SUBMISSIONS, SMTP_KIND_SUBMISSION },
+	{ LISTEN_LMTP, SMTP_KIND_LMTP },
 };
 
 static const struct smtp_settings *settings_of(struct role *r)
 {
 	struct smtp_settings *s = ARENA_NEW(r->arena, struct smtp_settings);
+	struct str            bad;
 
 	smtp_settings_init(s);
 	s->hostname = r->config->hostname;
@@ -20,7 +32,19 @@ static const struct smtp_settings *settings_of(struct role *r)
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
 	s->normalise_eol = r->config->normalise_eol;
+	CHECK(cidr_list_parse(r->config->guard.trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
 	return s;
+}
+
+static void settings_apply(struct role *r)
+{
+	struct smtp_role           *s = r->self;
+	const struct smtp_settings *settings = settings_of(r);
+
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		s->envs[kinds[i].listener].settings = settings;
+		s->envs[kinds[i].listener].proxy = config_proxy_has(r->config, kinds[i].listener);
+	}
 }
 
 static bool prepare(struct role *r, const char **ret_why)
@@ -32,15 +56,17 @@ static bool prepare(struct role *r, const char **ret_why)
 
 static bool start(struct role *r, const char **ret_why)
 {
-	struct smtp_role           *s = r->self;
-	const struct smtp_settings *settings = settings_of(r);
+	struct smtp_role *s = r->self;
 
 	s->net = role_net_new(r);
-	s->relay = (struct smtp_env){ .kind = SMTP_KIND_RELAY, .settings = settings, .ask = &smtp_ask_ipc, .ask_ctx = r->ipc };
-	s->submission = (struct smtp_env){ .kind = SMTP_KIND_SUBMISSION, .settings = settings, .ask = &smtp_ask_ipc, .ask_ctx = r->ipc };
-	for (unsigned i = 0; i < r->listener_count; i++)
-		net_listen(s->net, r->listeners[i].fd, &smtp_proto, r->listeners[i].kind == LISTEN_SMTP ? &s->relay : &s->submission, s->tls,
-			   r->listeners[i].kind == LISTEN_SUBMISSIONS);
+	for (size_t i = 0; i < LEN(kinds); i++)
+		s->envs[kinds[i].listener] = (struct smtp_env){ .kind = kinds[i].kind, .ask = &smtp_ask_ipc, .ask_ctx = r->ipc };
+	settings_apply(r);
+	for (unsigned i = 0; i < r->listener_count; i++) {
+		uint32_t kind = r->listeners[i].kind;
+
+		net_listen(s->net, r->listeners[i].fd, &smtp_proto, &s->envs[kind], s->tls, kind == LISTEN_SUBMISSIONS);
+	}
 	net_run(s->net);
 	(void)ret_why;
 	return true;
@@ -50,7 +76,7 @@ static void reload(struct role *r)
 {
 	struct smtp_role *s = r->self;
 
-	s->relay.settings = s->submission.settings = settings_of(r);
+	settings_apply(r);
 	role_net_reload(r, s->net);
 }
 
@@ -67,7 +93,7 @@ static void stop(struct role *r, unsigned grace_ms)
 const struct role_def role_smtp = {
 	.id = ROLE_SMTP,
 	.needs = SANDBOX_ACCEPT,
-	.listeners = 1u << LISTEN_SMTP | 1u << LISTEN_SUBMISSION | 1u << LISTEN_SUBMISSIONS,
+	.listeners = 1u << LISTEN_SMTP | 1u << LISTEN_SUBMISSION | 1u << LISTEN_SUBMISSIONS | 1u << LISTEN_LMTP,
 	.user = "smtp",
 	.tls = true,
 	.prepare = prepare,

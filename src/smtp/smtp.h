@@ -1,7 +1,8 @@
-/* smtp/smtp.h - SMTP reception and submission: a session over net/, asking auth and queue.
+/* smtp/smtp.h - SMTP reception and submission, and LMTP: a session over net/, asking auth and queue.
  *
  * RFC 5321, with PIPELINING (2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), ENHANCEDSTATUSCODES (2034), STARTTLS
- * (3207), AUTH (4954) with PLAIN (4616) and LOGIN; submission RFC 6409 and 8314. docs/rfc/status.tsv says what is missing,
+ * (3207), AUTH (4954) with PLAIN (4616) and LOGIN, CHUNKING (3030), DSN (3461), LIMITS (9422), REQUIRETLS (8689), DELIVERBY (2852),
+ * FUTURERELEASE (4865), MT-PRIORITY (6710), ETRN (1985), XCLIENT; submission RFC 6409 and 8314; LMTP RFC 2033. docs/rfc/status.tsv says what is missing,
  * docs/rfc/deviations.md where we differ.
  *
  * A listener is a `struct smtp_env` given to net_listen() with smtp_proto. The session asks the outside only through
@@ -17,10 +18,12 @@
 #include "ipc/msg_queue.h"
 #include "ipc/msg_trace.h"
 #include "net/net.h"
+#include "wire/address/cidr.h"
 
 enum smtp_kind {
 	SMTP_KIND_RELAY,      /* port 25: strangers send to our own people; no sign-in */
 	SMTP_KIND_SUBMISSION, /* ports 587 and 465 (there net does TLS first): our own people send, after sign-in */
+	SMTP_KIND_LMTP,       /* RFC 2033: another server of ours hands over; from loopback and trusted addresses only */
 };
 
 /* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
@@ -37,6 +40,7 @@ struct smtp_settings {
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */
 	bool       lenient_helo;   /* smtp_helo.h */
 	bool       lenient_space;  /* "MAIL FROM: <a@b>", smtp_mail.h */
+	struct cidr_list trusted;  /* who may say by XCLIENT and the PROXY protocol for whom he speaks, hand over by LMTP, and ask ETRN */
 };
 /* The defaults; hostname and postmaster are the caller's. */
 void smtp_settings_init(struct smtp_settings *ret);
@@ -58,6 +62,7 @@ struct smtp_ask {
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */
 	enum status (*spool)(void *ctx, int *ret_fd);                                                /* IPC_QUEUE_SPOOL */
+	enum status (*flush)(void *ctx, struct str domain, uint64_t *ret_count);                     /* IPC_QUEUE_FLUSH */
 	void (*trace)(void *ctx, const struct trace_event *e);                                       /* IPC_QUEUE_TRACE: does not wait */
 	/* IPC_GUARD_CONNECT: as submit. NULL: whoever comes is let in. */
 	void (*connect)(void *ctx, const struct guard_connect_request *request, smtp_connect_fn *done, void *arg);
@@ -70,6 +75,7 @@ struct smtp_ask {
 struct smtp_env {
 	enum smtp_kind                              kind;
 	const struct smtp_settings *_Atomic         settings; /* a reload stores the next one */
+	_Atomic bool                                proxy;    /* connections begin with a PROXY header, and come from settings->trusted */
 	const struct smtp_ask                      *ask;
 	void                                       *ask_ctx;
 	/* Connections that were refused before their session, in the current second: how many were told to the trace. */

@@ -67,6 +67,16 @@ static enum status ask_spool(void *ctx, int *ret_fd)
 	return reply.spool >= 0 ? ST_OK : ST_CORRUPT;
 }
 
+static enum status ask_flush(void *ctx, struct str domain, uint64_t *ret_count)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct queue_count_reply reply = { 0 };
+	enum status              st = ipc_call(ctx, ROLE_QUEUE, IPC_ANY, IPC_QUEUE_FLUSH, &(struct queue_flush_request){ domain }, a, &reply);
+
+	*ret_count = st == ST_OK ? reply.count : 0;
+	return st;
+}
+
 static void heard(void *arg, enum status st, const void *reply)
 {
 	(void)arg, (void)reply;
@@ -141,6 +151,7 @@ const struct smtp_ask smtp_ask_ipc = {
 	.submit = ask_submit,
 	.known = ask_known,
 	.spool = ask_spool,
+	.flush = ask_flush,
 	.trace = ask_trace,
 	.connect = ask_connect,
 	.note = ask_note,

@@ -13,7 +13,9 @@
 
 #define FIRST_OCTETS ((uint64_t)16 * KIB) /* reserved when the peer does not say SIZE= */
 
-static const struct smtp_reply too_big = { 552, "5.3.4", "Message too big" };
+/* RFC 5321 §2.3.8; what a relay behind us would make of such octets nobody knows (CVE-2023-51764). */
+const struct smtp_reply        smtp_bare_reply = { 554, "5.6.0", "Message holds a bare CR or LF, or a NUL; lines end in CRLF" };
+const struct smtp_reply        smtp_too_big_reply = { 552, "5.3.4", "Message too big" };
 static const struct smtp_reply no_memory = { 452, "4.3.1", "Too much mail at once, try again later" };
 static const struct smtp_reply no_space = { 452, "4.3.1", "Not enough storage, try again later" };
 static const struct smtp_reply no_spool = { 451, "4.3.0", "Message cannot be stored now, try again later" };
@@ -34,25 +36,34 @@ static void received_add(struct smtp_session *s)
 		.tls = s->info->tls,
 		.signed_in = s->signed_in,
 		.utf8 = tx->utf8,
+		.lmtp = s->env->kind == SMTP_KIND_LMTP,
 		.when_ms = tx->received_ms,
 	});
+}
+
+const struct smtp_reply *smtp_data_begin(struct smtp_session *s, uint64_t expected)
+{
+	struct smtp_tx *tx = &s->tx;
+
+	smtp_content_init(&tx->content, net_of(s->conn));
+	if (!smtp_content_reserve(&tx->content, expected)) {
+		smtp_content_done(&tx->content);
+		return &no_memory;
+	}
+	tx->received_ms = s->env->ask->now_ms(s->env->ask_ctx);
+	s->env->ask->random(s->env->ask_ctx, tx->txid, sizeof(tx->txid));
+	received_add(s);
+	return NULL;
 }
 
 enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg)
 {
 	static const struct smtp_reply go = { 354, NULL, "Send the message, end with <CRLF>.<CRLF>" };
-	struct smtp_tx                *tx = &s->tx;
-	uint64_t                       expected = tx->declared_octets ? tx->declared_octets : FIRST_OCTETS;
+	const struct smtp_reply       *refusal = smtp_data_begin(s, s->tx.declared_octets ? s->tx.declared_octets : FIRST_OCTETS);
 
 	(void)arg;
-	smtp_content_init(&tx->content, net_of(s->conn));
-	if (!smtp_content_reserve(&tx->content, expected)) {
-		smtp_content_done(&tx->content);
-		return smtp_answer(s, &no_memory); /* the transaction stays: the peer may send DATA again */
-	}
-	tx->received_ms = s->env->ask->now_ms(s->env->ask_ctx);
-	s->env->ask->random(s->env->ask_ctx, tx->txid, sizeof(tx->txid));
-	received_add(s);
+	if (refusal)
+		return smtp_answer(s, refusal); /* the transaction stays: the peer may send DATA again */
 	smtp_enter(s, SMTP_STATE_DATA);
 	smtp_answer(s, &go);
 	return SMTP_NEXT_DATA;
@@ -94,7 +105,7 @@ static const struct smtp_reply *take(struct smtp_session *s, struct str octets)
 	const struct smtp_reply *refusal = NULL;
 
 	if (octets.n > s->set->message_octets || c->peer_octets > s->set->message_octets - octets.n)
-		return &too_big;
+		return &smtp_too_big_reply;
 	c->peer_octets += octets.n;
 	while (octets.n > 0 && !refusal) {
 		size_t n = c->spool < 0 ? MIN(octets.n, smtp_content_room(c)) : octets.n;
@@ -117,7 +128,7 @@ bool smtp_data_write(void *ctx, struct str octets)
 /* ---- the end of data ---- */
 
 /* Every message that was sent but not taken ends here. */
-static enum smtp_next refuse(struct smtp_session *s, const struct smtp_reply *refusal)
+enum smtp_next smtp_data_refuse(struct smtp_session *s, const struct smtp_reply *refusal, unsigned copies)
 {
 	log_info("message refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_C("tx", s->tx.id),
 		 LOG_STR("from", s->tx.from), LOG_U64("rcpts", s->tx.rcpt_count),
@@ -128,19 +139,17 @@ static enum smtp_next refuse(struct smtp_session *s, const struct smtp_reply *re
 	s->refused++;
 	smtp_tx_reset(s);
 	smtp_enter(s, SMTP_STATE_READY);
-	return smtp_answer(s, refusal);
+	return smtp_answer_copies(s, refusal, str_of(refusal->text), copies);
 }
 
 enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol)
 {
-	/* RFC 5321 §2.3.8; what a relay behind us would make of such octets nobody knows (CVE-2023-51764). */
-	static const struct smtp_reply bare = { 554, "5.6.0", "Message holds a bare CR or LF, or a NUL; lines end in CRLF" };
-	const struct smtp_reply       *refusal = bare_eol ? &bare : s->tx.content.refusal;
+	const struct smtp_reply *refusal = bare_eol ? &smtp_bare_reply : s->tx.content.refusal;
 
 	s->octets += s->tx.content.peer_octets;
 	if (!refusal && !s->tx.header_done)
 		refusal = smtp_message_check(s, true);
 	if (!refusal && s->tx.content.spool < 0 && s->tx.content.memory.n > LIMIT_INLINE)
 		refusal = spill(s);
-	return refusal ? refuse(s, refusal) : smtp_submit(s);
+	return refusal ? smtp_data_refuse(s, refusal, smtp_copies(s)) : smtp_submit(s);
 }

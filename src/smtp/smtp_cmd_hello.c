@@ -1,6 +1,6 @@
-/* smtp/smtp_cmd_hello.c - EHLO, HELO, STARTTLS, HELP: what the two sides say about themselves (RFC 5321 §4.1.1.1, RFC 3207).
+/* smtp/smtp_cmd_hello.c - EHLO, HELO, LHLO, STARTTLS, HELP: what the two sides say about themselves (RFC 5321 §4.1.1.1, RFC 3207).
  *
- *   any state --EHLO/HELO, valid--> READY, transaction gone      invalid: nothing changes
+ *   any state --EHLO/HELO/LHLO, valid--> READY, transaction gone      invalid: nothing changes
  *   READY --STARTTLS--> TLS --handshake--> NEW
  */
 #include "smtp/smtp_session.h"
@@ -13,6 +13,7 @@ static bool hello(struct smtp_session *s, struct str arg, bool esmtp)
 	if (!smtp_helo_valid(arg, s->set->lenient_helo))
 		return false;
 	smtp_tx_reset(s); /* RFC 5321 §4.1.4: as if RSET had been given */
+	s->chunks_failed = false;
 	buf_clear(&s->hello);
 	CHECK(buf_add(&s->hello, arg));
 	s->esmtp = esmtp;

@@ -7,6 +7,7 @@ enum smtp_next smtp_cmd_rset(struct smtp_session *s, struct str arg)
 
 	(void)arg;
 	smtp_tx_reset(s);
+	s->chunks_failed = false;
 	if (s->state != SMTP_STATE_NEW)
 		smtp_enter(s, SMTP_STATE_READY);
 	return smtp_answer(s, &ok);

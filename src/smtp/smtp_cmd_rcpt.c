@@ -9,15 +9,20 @@
 #include "smtp/smtp_session.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_rcpt.h"
+#include "wire/smtp/smtp_xtext.h"
+
+_Static_assert((unsigned)SMTP_NOTIFY_NEVER == QUEUE_NOTIFY_NEVER && (unsigned)SMTP_NOTIFY_SUCCESS == QUEUE_NOTIFY_SUCCESS &&
+	       (unsigned)SMTP_NOTIFY_FAILURE == QUEUE_NOTIFY_FAILURE && (unsigned)SMTP_NOTIFY_DELAY == QUEUE_NOTIFY_DELAY, "one mask");
 
 static const struct smtp_reply reply_of[] = {
 	[SMTP_RCPT_OK] = { 250, "2.1.5", "Recipient accepted" },
-	[SMTP_RCPT_SYNTAX] = { 501, "5.5.4", "Syntax: RCPT TO:<address>" },
+	[SMTP_RCPT_SYNTAX] = { 501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]" },
 	[SMTP_RCPT_ADDRESS] = { 553, "5.1.3", "Recipient address is malformed" },
 	[SMTP_RCPT_UTF8] = { 553, "5.6.7", "Recipient address needs SMTPUTF8 on MAIL" },
 	[SMTP_RCPT_UNKNOWN] = { 555, "5.5.4", "Parameter not supported" },
+	[SMTP_RCPT_VALUE] = { 501, "5.5.4", "Bad parameter value" },
 };
-_Static_assert(LEN(reply_of) == SMTP_RCPT_UNKNOWN + 1, "a reply per outcome");
+_Static_assert(LEN(reply_of) == SMTP_RCPT_VALUE + 1, "a reply per outcome");
 
 static const struct smtp_reply too_many = { 452, "4.5.3", "Too many recipients, send the others in a message of their own" };
 static const struct smtp_reply far_too_many = { 421, "4.7.0", "Too many recipients without a message" };
@@ -40,33 +45,28 @@ static enum status ask(struct smtp_session *s, struct str address, struct arena 
 		.account = s->account,
 		.size = s->tx.declared_octets,
 		.first = s->tx.rcpt_count == 0,
+		.exempt = smtp_guard_exempt(s),
 	};
 
 	return s->env->ask->rcpt(s->env->ask_ctx, &request, a, ret);
 }
 
-/* What auth says in its own words; the reason is its one word for it. */
-static const struct smtp_reply *worded(struct arena *a, const struct auth_rcpt_reply *r, const char **ret_reason)
+/* A refusal in auth's own words. Its text goes out through smtp_reply_line, so it cannot begin a line of its own; an enhanced code
+ * that is none, or of another class, is not passed on. */
+static bool own_words(const struct auth_rcpt_reply *r, struct arena *a, struct smtp_reply *ret)
 {
-	struct smtp_reply *reply = ARENA_NEW(a, struct smtp_reply);
-
-	if (r->code < 400 || r->code > 599 || r->text.n == 0)
-		return &later;
-	*reply = (struct smtp_reply){ r->code, arena_cstr(a, r->enhanced), arena_cstr(a, r->text) };
-	if (r->reason.n > 0)
-		*ret_reason = arena_cstr(a, r->reason);
-	return reply;
+	if (r->code < 400 || r->code > 599)
+		return false;
+	ret->code = r->code;
+	ret->enhanced = smtp_enhanced_valid(r->enhanced, r->code) ? arena_cstr(a, r->enhanced) : r->code < 500 ? "4.7.1" : "5.7.1";
+	ret->text = r->text.n > 0 && str_find(r->text, '\0') < 0 ? arena_cstr(a, r->text) : r->code < 500 ? later.text : refused.text;
+	return true;
 }
 
-/* The one table from auth's word to ours. NULL: accepted. The reply lives in `a`, or for ever; *ret_reason is set if there is one for
- * the log other than the enhanced code. */
-static const struct smtp_reply *recipient_check(struct smtp_session *s, struct str address, struct arena *a, const char **ret_reason)
+/* The one table from auth's word to ours. NULL: accepted. */
+static const struct smtp_reply *kind_check(const struct smtp_session *s, const struct auth_rcpt_reply *r)
 {
-	struct auth_rcpt_reply r;
-
-	if (ask(s, address, a, &r) != ST_OK)
-		return &later;
-	switch (r.kind) {
+	switch (r->kind) {
 	case AUTH_RCPT_LOCAL:
 	case AUTH_RCPT_RELAY: return NULL;
 	case AUTH_RCPT_FOREIGN: return s->signed_in ? NULL : &relaying;
@@ -74,10 +74,35 @@ static const struct smtp_reply *recipient_check(struct smtp_session *s, struct s
 	case AUTH_RCPT_CLOSED: return &closed;
 	case AUTH_RCPT_FULL: return &full;
 	case AUTH_RCPT_REFUSED: return &refused;
-	case AUTH_RCPT_LATER: return worded(a, &r, ret_reason);
+	case AUTH_RCPT_LATER:
 	case AUTH_RCPT_PROBE: break;
 	}
 	return &later;
+}
+
+/* What is said, and how. It lives as long as the arena given to recipient_check. */
+struct outcome {
+	const struct smtp_reply *reply;
+	struct smtp_reply        own;      /* auth's words */
+	const char              *reason;   /* one word for the log */
+	unsigned                 delay_ms; /* the reply is held back */
+};
+
+static void recipient_check(struct smtp_session *s, struct str address, struct arena *a, struct outcome *ret)
+{
+	struct auth_rcpt_reply   r;
+	const struct smtp_reply *refusal = &later;
+
+	*ret = (struct outcome){ 0 };
+	if (ask(s, address, a, &r) == ST_OK) {
+		ret->delay_ms = r.delay_ms;
+		refusal = own_words(&r, a, &ret->own) ? &ret->own : kind_check(s, &r);
+		if (refusal == &ret->own && r.reason.n > 0)
+			ret->reason = arena_cstr(a, r.reason);
+	}
+	ret->reply = refusal ? refusal : &reply_of[SMTP_RCPT_OK];
+	if (!ret->reason)
+		ret->reason = ret->reply->enhanced;
 }
 
 /* "<Postmaster>" must exist (RFC 5321 §4.5.1): at the domain of the setting, or, a server's name being no mail domain as a rule,
@@ -107,14 +132,35 @@ static enum address_err postmaster_find(struct smtp_session *s, struct address_c
 	return err;
 }
 
-/* A flood of names must not become one of log lines: the end of the session tells how many there were. */
-static void note_refused(struct smtp_session *s, struct str to, const struct smtp_reply *refusal, const char *reason)
+/* What passed its parser, decoded into `a`. */
+static struct str orcpt_of(struct smtp_session *s, const struct smtp_rcpt *r, struct arena *a)
 {
-	metric_add(refusal->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
-	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, refusal, STR_NONE);
+	struct buf b = { .cap = LIMIT_ORCPT, .max = LIMIT_ORCPT };
+
+	if (r->orcpt.n == 0)
+		return STR_NONE;
+	b.p = arena_alloc(a, LIMIT_ORCPT);
+	CHECK(smtp_orcpt_decode(r->orcpt, s->tx.utf8, &b) && !b.over);
+	return buf_str(&b);
+}
+
+static enum smtp_rcpt_err parse(struct smtp_session *s, struct str arg, struct smtp_rcpt *r, struct address_canon *to)
+{
+	enum smtp_rcpt_err err = smtp_rcpt_parse(arg, smtp_announced(s), s->tx.utf8, s->set->lenient_space, r);
+
+	if (err == SMTP_RCPT_OK && (r->postmaster ? postmaster_find(s, to) : address_canon_of(r->path, false, to)) != ADDRESS_OK)
+		return SMTP_RCPT_ADDRESS; /* a U-label that IDNA refuses */
+	return err;
+}
+
+/* A flood of names must not become one of log lines: the end of the session tells how many there were. */
+static void log_refusal(struct smtp_session *s, struct str to, const struct outcome *o)
+{
+	metric_add(o->reply->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
+	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, o->reply, STR_NONE);
 	if (++s->rcpts_refused <= LIMIT_SMTP_RCPTS_LOGGED)
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
-			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", to), LOG_C("reason", reason));
+			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", to), LOG_C("reason", o->reason));
 	else if (s->rcpts_refused == LIMIT_SMTP_RCPTS_LOGGED + 1)
 		log_info("more recipients refused, from here on counted only", LOG_C("session", s->info->id),
 			 LOG_C("peer", s->info->peer));
@@ -122,31 +168,31 @@ static void note_refused(struct smtp_session *s, struct str to, const struct smt
 
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)
 {
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
 	struct smtp_rcpt         r;
 	struct address_canon     to;
-	struct arena *a          CLEANUP(arena_free) = arena_new(NULL);
-	const struct smtp_reply *refusal;
-	const char              *reason = NULL;
+	struct queue_rcpt        rcpt;
+	struct outcome           o;
 	enum smtp_rcpt_err       err;
 
 	if (++s->rcpts > LIMIT_SMTP_RCPT_COMMANDS)
 		return smtp_end(s, &far_too_many, "too many recipients");
-	err = smtp_rcpt_parse(arg, s->tx.utf8, s->set->lenient_space, &r);
-	if (err == SMTP_RCPT_OK &&
-	    (r.postmaster ? postmaster_find(s, &to) : address_canon_of(r.path, false, &to)) != ADDRESS_OK)
-		err = SMTP_RCPT_ADDRESS; /* a U-label that IDNA refuses */
+	err = parse(s, arg, &r, &to);
 	if (err != SMTP_RCPT_OK)
 		return smtp_answer(s, &reply_of[err]);
-	if (s->tx.rcpt_count >= s->set->rcpts)
+	rcpt = (struct queue_rcpt){ address_text(&to), r.notify, orcpt_of(s, &r, a) };
+	if (s->tx.rcpt_count >= s->set->rcpts || s->tx.rcpt_octets + rcpt.address.n + rcpt.orcpt.n > LIMIT_RCPTS_OCTETS)
 		return smtp_answer(s, &too_many);
-	refusal = recipient_check(s, address_text(&to), a, &reason);
-	if (refusal) {
-		note_refused(s, address_text(&to), refusal, reason ? reason : refusal->enhanced);
-		return refusal->code == 421 ? smtp_end(s, refusal, "refused at RCPT") : smtp_answer(s, refusal);
+	recipient_check(s, rcpt.address, a, &o);
+	if (o.reply->code >= 400) {
+		log_refusal(s, rcpt.address, &o);
+		if (o.reply->code == 421) /* RFC 5321 §4.2.1: with these words the connection is closed */
+			return smtp_end(s, o.reply, "refused at RCPT");
+	} else {
+		metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
+		smtp_tx_add_rcpt(&s->tx, &rcpt);
+		if (s->state == SMTP_STATE_MAIL)
+			smtp_enter(s, SMTP_STATE_RCPT);
 	}
-	metric_add(METRIC_SMTP_RCPTS_ACCEPTED, 1);
-	smtp_tx_add_rcpt(&s->tx, address_text(&to));
-	if (s->state == SMTP_STATE_MAIL)
-		smtp_enter(s, SMTP_STATE_RCPT);
-	return smtp_answer(s, &reply_of[SMTP_RCPT_OK]);
+	return smtp_answer_later(s, o.reply, str_of(o.reply->text), o.delay_ms);
 }

@@ -14,6 +14,7 @@ struct header {
 	struct mime_field from, sender;
 	unsigned          received, from_count, sender_count;
 	bool              date, message_id;
+	bool              tls_optional; /* "TLS-Required: No", RFC 8689 §5 */
 	size_t            end; /* where the empty line begins, or the end of the message */
 };
 
@@ -30,6 +31,8 @@ static void header_scan(struct str message, struct header *h)
 			h->date = true;
 		} else if (str_ieq(f.name, STR("Message-ID"))) {
 			h->message_id = true;
+		} else if (str_ieq(f.name, STR("TLS-Required"))) {
+			h->tls_optional = str_ieq(str_trim_ws(f.value), STR("No"));
 		} else if (str_ieq(f.name, STR("From"))) {
 			h->from_count++;
 			h->from = f;
@@ -122,6 +125,9 @@ const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all)
 	header_scan(message, &h);
 	if (h.received > LIMIT_HOPS)
 		return &loop;
+	/* RFC 8689 §4.1: REQUIRETLS on MAIL goes before the field. */
+	if (h.tls_optional && !(s->tx.flags & QUEUE_FLAG_REQUIRETLS))
+		s->tx.flags |= QUEUE_FLAG_TLS_OPTIONAL;
 	if (s->env->kind != SMTP_KIND_SUBMISSION)
 		return NULL;
 	if (h.end == message.n && !all) /* it goes on behind what is looked at */

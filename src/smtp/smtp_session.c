@@ -16,10 +16,12 @@
 /* Where each state may lead to. */
 static const unsigned leads_to[SMTP_STATE_COUNT] = {
 	[SMTP_STATE_NEW] = STATE(NEW) | STATE(READY),
-	[SMTP_STATE_READY] = STATE(READY) | STATE(MAIL) | STATE(AUTH) | STATE(TLS),
+	[SMTP_STATE_READY] = STATE(READY) | STATE(MAIL) | STATE(AUTH) | STATE(TLS) | STATE(NEW),
 	[SMTP_STATE_MAIL] = STATE(READY) | STATE(RCPT),
-	[SMTP_STATE_RCPT] = STATE(READY) | STATE(DATA),
+	[SMTP_STATE_RCPT] = STATE(READY) | STATE(DATA) | STATE(CHUNK),
 	[SMTP_STATE_DATA] = STATE(READY) | STATE(SUBMIT),
+	[SMTP_STATE_CHUNK] = STATE(READY) | STATE(BDAT) | STATE(SUBMIT),
+	[SMTP_STATE_BDAT] = STATE(READY) | STATE(CHUNK),
 	[SMTP_STATE_SUBMIT] = STATE(READY),
 	[SMTP_STATE_AUTH] = STATE(READY),
 	[SMTP_STATE_TLS] = STATE(NEW),
@@ -33,12 +35,15 @@ void smtp_enter(struct smtp_session *s, enum smtp_state state)
 
 void smtp_check(const struct smtp_session *s)
 {
-	bool in_data = s->state == SMTP_STATE_DATA || s->state == SMTP_STATE_SUBMIT;
+	bool in_data = s->state == SMTP_STATE_DATA || s->state == SMTP_STATE_CHUNK || s->state == SMTP_STATE_BDAT ||
+		       s->state == SMTP_STATE_SUBMIT;
 	bool in_tx = s->state == SMTP_STATE_MAIL || s->state == SMTP_STATE_RCPT || in_data;
 
 	CHECK((s->hello.n == 0) == (s->state == SMTP_STATE_NEW || s->state == SMTP_STATE_TLS));
 	CHECK(!!s->tx.arena == in_tx);
-	CHECK(in_tx || (s->tx.rcpt_count == 0 && s->tx.from.n == 0));
+	CHECK(in_tx || (s->tx.rcpt_count == 0 && s->tx.from.n == 0 && s->tx.flags == 0 && s->tx.accepted == 0));
+	CHECK(s->tx.accepted >= s->tx.rcpt_count);
+	CHECK(!s->skip_reply || s->state != SMTP_STATE_CHUNK);
 	CHECK(s->state != SMTP_STATE_MAIL || s->tx.rcpt_count == 0);
 	CHECK((s->state != SMTP_STATE_RCPT && !in_data) || s->tx.rcpt_count > 0);
 	CHECK(!!s->auth.arena == (s->state == SMTP_STATE_AUTH));
@@ -86,6 +91,18 @@ enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply 
 	return SMTP_NEXT_LINE;
 }
 
+enum smtp_next smtp_answer_copies(struct smtp_session *s, const struct smtp_reply *r, struct str text, unsigned copies)
+{
+	for (unsigned i = 1; i < copies; i++)
+		smtp_write_line(s, r->code, r->enhanced, text, true);
+	return smtp_answer_text(s, r, text);
+}
+
+unsigned smtp_copies(const struct smtp_session *s)
+{
+	return s->env->kind == SMTP_KIND_LMTP ? s->tx.accepted : 1;
+}
+
 enum smtp_next smtp_answer(struct smtp_session *s, const struct smtp_reply *r)
 {
 	return smtp_answer_text(s, r, str_of(r->text));
@@ -98,6 +115,7 @@ static const struct smtp_reply wrong_order[SMTP_STATE_COUNT] = {
 	[SMTP_STATE_READY] = { 503, "5.5.1", "Send MAIL first" },
 	[SMTP_STATE_MAIL] = { 503, "5.5.1", "A transaction without recipients is open: send RCPT or RSET" },
 	[SMTP_STATE_RCPT] = { 503, "5.5.1", "A transaction is open: send DATA or RSET" },
+	[SMTP_STATE_BDAT] = { 503, "5.5.1", "Chunks of a message are there: send BDAT or RSET" },
 };
 
 static enum smtp_next unknown_command(struct smtp_session *s, struct str line)
@@ -130,6 +148,11 @@ static bool sent_ahead(const struct smtp_session *s, const struct smtp_command *
 	return alone && !str_eq(c->verb, STR("QUIT")) && net_input_pending(s->conn);
 }
 
+static enum smtp_next refuse(struct smtp_session *s, const struct smtp_command *c, struct str arg, const struct smtp_reply *why)
+{
+	return c->flags & SMTP_FLAG_OCTETS ? smtp_bdat_refuse(s, arg, why) : smtp_answer(s, why);
+}
+
 static enum smtp_next command(struct smtp_session *s, struct str line)
 {
 	static const struct smtp_reply too_long = { 500, "5.5.2", "Line too long" };
@@ -144,16 +167,16 @@ static enum smtp_next command(struct smtp_session *s, struct str line)
 	if (!(c && (c->flags & SMTP_FLAG_UNCOUNTED)) && ++s->commands > LIMIT_SMTP_COMMANDS)
 		return smtp_end(s, &too_many, "too many commands");
 	if (line.n + 2 > LIMIT_SMTP_LINE && !(c && (c->flags & SMTP_FLAG_LONG)))
-		return smtp_answer(s, &too_long);
+		return c && (c->flags & SMTP_FLAG_OCTETS) ? smtp_end(s, &too_long, "line too long") : smtp_answer(s, &too_long);
 	if (!c)
 		return unknown_command(s, line);
 	if (sent_ahead(s, c))
 		return smtp_end(s, &ahead, "unauthorised pipelining");
 	bar = c->bar ? c->bar(s) : NULL;
 	if (bar)
-		return smtp_answer(s, bar);
+		return refuse(s, c, arg, bar);
 	if (!(c->states & (1u << s->state)))
-		return smtp_answer(s, &wrong_order[s->state]);
+		return refuse(s, c, arg, &wrong_order[s->state]);
 	if ((c->arg == SMTP_ARG_NONE && arg.n > 0) || (c->arg == SMTP_ARG_REQUIRED && arg.n == 0))
 		return bad_argument(s, c);
 	return c->handler(s, arg);
@@ -164,15 +187,20 @@ static enum smtp_next command(struct smtp_session *s, struct str line)
 enum smtp_next smtp_greet(struct smtp_session *s)
 {
 	static const struct smtp_reply early = { 554, "5.5.0", "Protocol violation: wait for the greeting" };
+	static const struct smtp_reply stranger = { 554, "5.7.1", "LMTP is not offered to this address" };
+	bool                           lmtp = s->env->kind == SMTP_KIND_LMTP;
 
 	/* RFC 5321 §3.1: the client waits. In clear only: on an implicit-TLS listener it has waited for the handshake. */
 	if (!s->info->tls && net_input_arrived(s->conn)) {
 		s->guard.early = true;
 		return smtp_end(s, &early, "talked before the greeting");
 	}
+	/* What comes by LMTP is taken as it is, without the checks that strangers get. */
+	if (lmtp && !s->info->loopback && !s->trusted)
+		return smtp_end(s, &stranger, "not trusted");
 	metric_add(METRIC_SMTP_TLS, s->info->tls);
 	smtp_trace_connected(s);
-	net_printf(s->conn, "220 %.*s ESMTP Postrider\r\n", STR_FMT(s->set->hostname));
+	net_printf(s->conn, "220 %.*s %s Postrider\r\n", STR_FMT(s->set->hostname), lmtp ? "LMTP" : "ESMTP");
 	return SMTP_NEXT_LINE;
 }
 
@@ -195,6 +223,8 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 		return smtp_end(s, enough, "patience");
 	if (s->guard.stage != SMTP_GUARD_OPEN)
 		return smtp_guard_event(s, ev->kind);
+	if (s->hold)
+		return smtp_hold_event(s, ev->kind);
 	switch (ev->kind) {
 	case NET_EV_START: return smtp_guard_begin(s);
 	case NET_EV_LINE:
@@ -204,7 +234,7 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 	case NET_EV_BARE_EOL:
 		smtp_auth_reset(s);
 		return smtp_answer(s, &bare);
-	case NET_EV_DATA: return smtp_data_done(s, ev->bare_eol);
+	case NET_EV_DATA: return s->state == SMTP_STATE_DATA ? smtp_data_done(s, ev->bare_eol) : smtp_bdat_done(s);
 	case NET_EV_TLS: /* RFC 3207 §4.2: nothing that was said before counts */
 		metric_add(METRIC_SMTP_TLS, 1);
 		smtp_enter(s, SMTP_STATE_NEW);
@@ -245,9 +275,14 @@ static struct net_want handle(void *session, const struct net_ev *ev)
 		want.sink = (struct net_sink){ smtp_data_write, s };
 		want.normalise = s->set->normalise_eol;
 		break;
+	case SMTP_NEXT_BYTES:
+		want.kind = NET_WANT_BYTES;
+		want.n = s->bytes;
+		want.sink = (struct net_sink){ smtp_bdat_write, s };
+		break;
 	case SMTP_NEXT_WAKE: /* a question to queue has a deadline of its own */
 		want.kind = NET_WANT_WAKE;
-		want.timeout_ms = smtp_guard_ms(s);
+		want.timeout_ms = s->hold ? smtp_hold_ms(s) : smtp_guard_ms(s);
 		break;
 	case SMTP_NEXT_TLS: want.kind = NET_WANT_TLS; break;
 	case SMTP_NEXT_CLOSE: want.kind = NET_WANT_CLOSE; break;
@@ -264,6 +299,7 @@ static void *open_session(void *ctx, struct net_conn *conn)
 	s->set = env->settings;
 	s->conn = conn;
 	s->info = net_info(conn);
+	s->trusted = cidr_list_has(&s->set->trusted, str_of(s->info->peer));
 	smtp_patience_init(s);
 	s->began_ms = env->ask->now_ms(env->ask_ctx);
 	s->ending = "lost";
@@ -286,10 +322,21 @@ static void close_session(void *session)
 	smtp_trace_ended(s);
 	smtp_guard_note(s, true);
 	smtp_guard_drop(s);
+	smtp_hold_drop(s);
 	smtp_tx_reset(s);
 	smtp_auth_reset(s);
 	buf_done(&s->hello);
 	buf_done(&s->login);
+}
+
+static enum net_proxy proxy(void *ctx, const char *peer)
+{
+	struct smtp_env            *env = ctx;
+	const struct smtp_settings *set = env->settings;
+
+	if (!env->proxy)
+		return NET_PROXY_NONE;
+	return cidr_list_has(&set->trusted, str_of(peer)) ? NET_PROXY_WANTED : NET_PROXY_REFUSED;
 }
 
 const struct net_proto smtp_proto = {
@@ -299,6 +346,7 @@ const struct net_proto smtp_proto = {
 	.open = open_session,
 	.handle = handle,
 	.close = close_session,
+	.proxy = proxy,
 	.refused = "421 4.7.0 Too many connections, try again later\r\n",
 	.turned_away = smtp_trace_turned_away,
 	.strict_eol = true,

@@ -8,11 +8,16 @@
  *               AUTH 334   v  | 235, 5xx
  *                          AUTH
  *
+ *      RCPT --BDAT n--> CHUNK --n octets, 250--> BDAT --BDAT n--> CHUNK ... --n octets of LAST--> SUBMIT        refused: READY
+ *      NEW, READY --XCLIENT 220--> NEW
+ *
  *   NEW    nothing is known of the peer (hello is empty)
  *   READY  hello is set; tx is empty
  *   MAIL   tx has an arena and a sender, no recipient
  *   RCPT   tx has one recipient or more
  *   DATA   as RCPT; content is being collected by the sink, no line is read
+ *   CHUNK  as DATA, of the octets that a BDAT has named
+ *   BDAT   as RCPT; some chunks are there, the last is not
  *   SUBMIT as DATA; the content is complete and with queue, whose answer is awaited: no thread is held, nothing is read
  *   AUTH   auth has an arena; the next line is an answer to a challenge, no command
  *   TLS    220 was sent, nothing else may be read before the handshake; hello and tx are empty
@@ -24,6 +29,7 @@
 
 #include "smtp/smtp.h"
 #include "smtp/smtp_content.h"
+#include "wire/smtp/smtp_bdat.h"
 #include "wire/smtp/smtp_reply.h"
 
 enum smtp_state {
@@ -32,6 +38,8 @@ enum smtp_state {
 	SMTP_STATE_MAIL,
 	SMTP_STATE_RCPT,
 	SMTP_STATE_DATA,
+	SMTP_STATE_CHUNK,
+	SMTP_STATE_BDAT,
 	SMTP_STATE_SUBMIT,
 	SMTP_STATE_AUTH,
 	SMTP_STATE_TLS,
@@ -47,10 +55,17 @@ struct smtp_tx {
 	uint64_t            declared_octets; /* SIZE=; a hint only, it may lie both ways */
 	struct queue_rcpt  *rcpts;
 	size_t              rcpt_count, rcpt_cap;
+	size_t              rcpt_octets; /* of all addresses, with what goes with them */
+	unsigned            accepted;    /* RCPT that got 250, repeats too: LMTP answers each */
+	struct str          envid;       /* this and the next as in struct queue_submit_request */
+	int64_t             hold_until_ms, deliver_by_ms;
+	int                 priority;
 	int64_t             received_ms;
 	char                txid[QUEUE_TXID];
 	char                id[LIMIT_SESSION_ID + 12]; /* session id "." number: in Received and the log */
 	struct smtp_content content;
+	struct smtp_chunk   chunk; /* BDAT */
+	bool                last;  /* BDAT: LAST was said */
 	bool                header_done;
 	struct smtp_pending *pending; /* the answer that is awaited, or NULL; see smtp_submit.c */
 	unsigned             submits; /* how often it was submitted */
@@ -92,6 +107,13 @@ struct smtp_session {
 	bool                        drain; /* the process wants to end: after the answer to the message at hand */
 	struct buf                  hello; /* argument of EHLO or HELO */
 	bool                        signed_in;
+	bool                        trusted; /* the address that connected, or that a PROXY header named, is one of set->trusted; XCLIENT changes nothing in it */
+	bool                        xclient; /* the peer is another since then: it is trusted with nothing */
+	bool                        chunks_failed;   /* chunks of a message that was refused may still come */
+	const struct smtp_reply    *skip_reply;      /* octets behind a BDAT are dropped, then this is said; NULL: they are not */
+	uint64_t                    bytes;           /* SMTP_NEXT_BYTES: how many */
+	struct smtp_hold           *hold;            /* a reply that is held back, smtp_hold.c */
+	unsigned                    etrns;
 	uint64_t                    account;
 	struct buf                  login; /* canonical address of the account */
 	struct smtp_tx              tx;
@@ -107,7 +129,7 @@ struct smtp_session {
 	const char *ending; /* constant text: why the session ends */
 };
 
-enum smtp_next { SMTP_NEXT_LINE, SMTP_NEXT_DATA, SMTP_NEXT_WAKE, SMTP_NEXT_TLS, SMTP_NEXT_CLOSE };
+enum smtp_next { SMTP_NEXT_LINE, SMTP_NEXT_DATA, SMTP_NEXT_BYTES, SMTP_NEXT_WAKE, SMTP_NEXT_TLS, SMTP_NEXT_CLOSE };
 
 enum smtp_arg { SMTP_ARG_NONE, SMTP_ARG_REQUIRED, SMTP_ARG_ANY };
 
@@ -115,6 +137,7 @@ enum smtp_flag { /* bit mask */
 	SMTP_FLAG_LAST = 1u << 0,      /* nothing may be pipelined behind it, RFC 2920 §3.1 */
 	SMTP_FLAG_LONG = 1u << 1,      /* the line may be LIMIT_SMTP_AUTH_LINE long */
 	SMTP_FLAG_UNCOUNTED = 1u << 2, /* not against LIMIT_SMTP_COMMANDS: has a limit of its own */
+	SMTP_FLAG_OCTETS = 1u << 3,    /* octets follow it that are no commands, refused or not: smtp_bdat_refuse() */
 };
 
 struct smtp_command {
@@ -135,14 +158,14 @@ const struct smtp_command *smtp_command_find(struct str verb);
 /* One keyword of the EHLO reply. */
 struct smtp_extension {
 	const char *keyword;
-	unsigned    param;                             /* enum smtp_param that MAIL takes because of it, or 0 */
+	unsigned    param;                             /* mask of enum smtp_param that MAIL and RCPT take because of it */
 	bool (*offered)(const struct smtp_session *s); /* NULL: always */
 	void (*value)(const struct smtp_session *s, struct buf *out);
 	const char *rfc;
 };
 extern const struct smtp_extension smtp_extensions[];
 extern const size_t                smtp_extension_count;
-/* Mask of the MAIL parameters offered to this session now; 0 after HELO. */
+/* Mask of the parameters offered to this session now; 0 after HELO. */
 unsigned smtp_announced(const struct smtp_session *s);
 
 /* ---- replies ---- */
@@ -150,10 +173,23 @@ unsigned smtp_announced(const struct smtp_session *s);
 enum smtp_next smtp_answer(struct smtp_session *s, const struct smtp_reply *r);
 /* The same with `text` in place of r->text; it may hold what a peer sent only after a parser took it. */
 enum smtp_next smtp_answer_text(struct smtp_session *s, const struct smtp_reply *r, struct str text);
+/* The answer to the data of a message, `copies` times over: one for each recipient in LMTP (RFC 2033 §4.2), else 1. */
+enum smtp_next smtp_answer_copies(struct smtp_session *s, const struct smtp_reply *r, struct str text, unsigned copies);
+/* How many copies that is for the transaction at hand. */
+unsigned smtp_copies(const struct smtp_session *s);
+/* smtp_answer_text(), held back for so long; no thread is held, and nothing is read. All is copied. */
+enum smtp_next smtp_answer_later(struct smtp_session *s, const struct smtp_reply *r, struct str text, unsigned delay_ms);
+/* Something happened while a reply is held back. */
+enum smtp_next smtp_hold_event(struct smtp_session *s, enum net_ev_kind kind);
+unsigned       smtp_hold_ms(const struct smtp_session *s); /* what is left, at least 1 */
+void           smtp_hold_drop(struct smtp_session *s);
 /* Write the reply (NULL: none) and close. `why` is for the log. */
 enum smtp_next smtp_end(struct smtp_session *s, const struct smtp_reply *r, const char *why);
 /* One line of a longer reply. */
 void smtp_write_line(struct smtp_session *s, unsigned code, const char *enhanced, struct str text, bool last);
+
+/* Who is new is greeted; XCLIENT makes him new. */
+enum smtp_next smtp_greet(struct smtp_session *s);
 
 /* The one way to change the state: checks that the transition is in the diagram. */
 void smtp_enter(struct smtp_session *s, enum smtp_state state);
@@ -192,8 +228,10 @@ enum smtp_next smtp_greet(struct smtp_session *s);
 /* ---- transaction ---- */
 void smtp_tx_begin(struct smtp_session *s);
 void smtp_tx_reset(struct smtp_session *s);
-/* Copies the address. Exact repeats are kept once. */
-void smtp_tx_add_rcpt(struct smtp_tx *tx, struct str address);
+/* Copies. Exact repeats of an address are kept once, as first given. */
+void smtp_tx_add_rcpt(struct smtp_tx *tx, const struct queue_rcpt *rcpt);
+/* The peer's word counts where a stranger's does not: it signed in, or it is trusted and speaks for itself. */
+bool smtp_is_known(const struct smtp_session *s);
 
 /* ---- sign-in ---- */
 bool smtp_auth_offered(const struct smtp_session *s);
@@ -206,6 +244,16 @@ enum smtp_next smtp_auth_line(struct smtp_session *s, struct str line, bool too_
 /* net's sink for the content of the transaction; ctx is the session. */
 bool smtp_data_write(void *ctx, struct str octets);
 enum smtp_next smtp_data_done(struct smtp_session *s, bool bare_eol);
+/* Make the content ready to take octets, with its Received field. NULL, or why not: the content is then as before. */
+const struct smtp_reply *smtp_data_begin(struct smtp_session *s, uint64_t expected);
+/* The message is not taken: log, reset, and answer (with that many copies). */
+enum smtp_next smtp_data_refuse(struct smtp_session *s, const struct smtp_reply *refusal, unsigned copies);
+/* net's sink for the octets behind a BDAT, and their end. */
+bool           smtp_bdat_write(void *ctx, struct str octets);
+enum smtp_next smtp_bdat_done(struct smtp_session *s);
+/* BDAT may not be here: what follows it is no command all the same. Read and drop it, then say why. */
+enum smtp_next smtp_bdat_refuse(struct smtp_session *s, struct str arg, const struct smtp_reply *why);
+extern const struct smtp_reply smtp_bare_reply, smtp_too_big_reply;
 /* Look at the header in tx.content.memory once: loop, and on submission complete it (RFC 6409 §8) and check whose it is. all: the
  * whole message is there. NULL: fine; else the refusal. */
 const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all);
@@ -224,6 +272,9 @@ enum smtp_next smtp_cmd_auth(struct smtp_session *s, struct str arg);
 enum smtp_next smtp_cmd_mail(struct smtp_session *s, struct str arg);
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg);
 enum smtp_next smtp_cmd_data(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_bdat(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_etrn(struct smtp_session *s, struct str arg);
+enum smtp_next smtp_cmd_xclient(struct smtp_session *s, struct str arg);
 enum smtp_next smtp_cmd_rset(struct smtp_session *s, struct str arg);
 enum smtp_next smtp_cmd_noop(struct smtp_session *s, struct str arg);
 enum smtp_next smtp_cmd_vrfy(struct smtp_session *s, struct str arg);

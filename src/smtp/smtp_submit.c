@@ -79,6 +79,10 @@ static void submit_start(struct smtp_session *s)
 				    .size = smtp_content_size(c),
 				    .content = c->spool < 0 ? buf_str(&c->memory) : STR_NONE,
 				    .spool = c->spool,
+				    .envid = tx->envid,
+				    .hold_until_ms = tx->hold_until_ms,
+				    .deliver_by_ms = tx->deliver_by_ms,
+				    .priority = tx->priority,
 			    },
 			    submit_done, p);
 }
@@ -109,6 +113,7 @@ static enum smtp_next queued(struct smtp_session *s, uint64_t id)
 	struct queue_id_text           text = queue_id_text(id);
 	char                           line[64];
 	struct buf                     b = { .p = line, .cap = sizeof(line), .max = sizeof(line) - 1 };
+	unsigned                       copies = smtp_copies(s);
 
 	log_info("message accepted", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_C("tx", s->tx.id),
 		 LOG_C("id", text.p), LOG_STR("from", s->tx.from), LOG_STR("user", buf_str(&s->login)),
@@ -122,11 +127,15 @@ static enum smtp_next queued(struct smtp_session *s, uint64_t id)
 	buf_add(&b, str_of(text.p));
 	smtp_tx_reset(s);
 	smtp_enter(s, SMTP_STATE_READY);
-	return smtp_answer_text(s, &ok, buf_str(&b));
+	/* In LMTP each recipient's 250 says that it is delivered or that the server will see to it (RFC 2033 §4.2). That holds for all at once:
+	 * queue has the one message with all of them on stable storage. */
+	return smtp_answer_copies(s, &ok, buf_str(&b), copies);
 }
 
 static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply *r)
 {
+	unsigned copies = smtp_copies(s);
+
 	log_warn("message not taken", LOG_C("session", s->info->id), LOG_C("tx", s->tx.id), LOG_STR("from", s->tx.from),
 		 LOG_U64("rcpts", s->tx.rcpt_count), LOG_C("reason", r ? r->text : "nobody knows"));
 	smtp_trace(s, TRACE_MESSAGE_REFUSED, s->tx.from, s->tx.rcpt_count == 1 ? s->tx.rcpts[0].address : STR_NONE, r, r ? STR_NONE : STR("queue gave no answer"));
@@ -134,7 +143,7 @@ static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply
 	s->refused++;
 	smtp_tx_reset(s);
 	smtp_enter(s, SMTP_STATE_READY);
-	return r ? smtp_answer(s, r) : smtp_end(s, NULL, "submit without an answer");
+	return r ? smtp_answer_copies(s, r, str_of(r->text), copies) : smtp_end(s, NULL, "submit without an answer");
 }
 
 static enum smtp_next answered(struct smtp_session *s, const struct queue_submit_reply *r)

@@ -36,7 +36,7 @@ void smtp_trace(struct smtp_session *s, enum trace_what what, struct str from, s
 	});
 }
 
-static const char *const kind_names[] = { [SMTP_KIND_RELAY] = "smtp", [SMTP_KIND_SUBMISSION] = "submission" };
+static const char *const kind_names[] = { [SMTP_KIND_RELAY] = "smtp", [SMTP_KIND_SUBMISSION] = "submission", [SMTP_KIND_LMTP] = "lmtp" };
 
 void smtp_trace_connected(struct smtp_session *s)
 {

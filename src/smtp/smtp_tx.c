@@ -13,7 +13,13 @@ void smtp_tx_begin(struct smtp_session *s)
 	CHECK(!tx->arena);
 	tx->arena = arena_new(net_arena(s->conn));
 	s->transactions++;
+	s->chunks_failed = false;
 	snprintf(tx->id, sizeof(tx->id), "%s.%llu", s->info->id, (unsigned long long)s->transactions);
+}
+
+bool smtp_is_known(const struct smtp_session *s)
+{
+	return s->signed_in || (s->trusted && !s->xclient) || s->env->kind == SMTP_KIND_LMTP;
 }
 
 void smtp_tx_reset(struct smtp_session *s)
@@ -24,10 +30,11 @@ void smtp_tx_reset(struct smtp_session *s)
 	s->tx = (struct smtp_tx){ .content.spool = -1 };
 }
 
-void smtp_tx_add_rcpt(struct smtp_tx *tx, struct str address)
+void smtp_tx_add_rcpt(struct smtp_tx *tx, const struct queue_rcpt *rcpt)
 {
+	tx->accepted++;
 	for (size_t i = 0; i < tx->rcpt_count; i++)
-		if (str_eq(tx->rcpts[i].address, address))
+		if (str_eq(tx->rcpts[i].address, rcpt->address))
 			return;
 	if (tx->rcpt_count == tx->rcpt_cap) {
 		size_t             cap = MAX(tx->rcpt_cap * 2, RCPTS_FIRST);
@@ -38,5 +45,10 @@ void smtp_tx_add_rcpt(struct smtp_tx *tx, struct str address)
 		tx->rcpts = more;
 		tx->rcpt_cap = cap;
 	}
-	tx->rcpts[tx->rcpt_count++].address = arena_dup(tx->arena, address);
+	tx->rcpt_octets += rcpt->address.n + rcpt->orcpt.n;
+	tx->rcpts[tx->rcpt_count++] = (struct queue_rcpt){
+		.address = arena_dup(tx->arena, rcpt->address),
+		.notify = rcpt->notify,
+		.orcpt = arena_dup(tx->arena, rcpt->orcpt),
+	};
 }

@@ -1,6 +1,6 @@
 /* tests/fuzz/fuzz_smtp_session.c - a whole SMTP session over the fake net, begun in each state.
  *
- * Octet 0: listener, settings, state; octet 1: size of the pieces that come in. The rest is what the peer sends. Besides
+ * Octet 0: listener, settings, state; octet 1: size of the pieces that come in, and above 200 LMTP. The rest is what the peer sends. Besides
  * smtp_check() after each event: replies are lines of the grammar, and what queue is given is canonical.
  */
 #include "base/log.h"
@@ -56,7 +56,7 @@ static void reach(struct rig *r, unsigned state)
 		talk(r, "From: alice@demo.test\r\n\r\n");
 	if (state >= 5)
 		return;
-	talk(r, HELLO);
+	talk(r, rig_hello(r));
 	if (state >= 2 && r->env.kind == SMTP_KIND_SUBMISSION)
 		talk(r, SIGN_IN);
 	if (state >= 3)
@@ -67,13 +67,16 @@ static void reach(struct rig *r, unsigned state)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct cidr all; /* ::/0 */
 	struct rig r;
 	size_t     piece;
 
 	if (size < 2)
 		return 0;
 	piece = data[1] ? data[1] : size;
-	rig_init(&r, data[0] & 1 ? SMTP_KIND_SUBMISSION : SMTP_KIND_RELAY);
+	rig_init(&r, data[0] & 1 ? SMTP_KIND_SUBMISSION : data[1] > 200 ? SMTP_KIND_LMTP : SMTP_KIND_RELAY);
+	r.conn.info.loopback = r.env.kind == SMTP_KIND_LMTP;
+	r.set.trusted = (struct cidr_list){ &all, data[0] & 4 ? 1 : 0 };
 	r.set.normalise_eol = data[0] & 2;
 	r.set.message_octets = 10000;
 	r.set.rcpts = 5;
@@ -85,6 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (r.conn.want.kind == NET_WANT_TLS)
 			fake_tls(&r.conn);
 		fake_feed(&r.conn, str_n(data + at, MIN(piece, size - at)));
+		if (r.conn.want.kind == NET_WANT_WAKE && !r.conn.closed) /* a reply was held back */
+			fake_event(&r.conn, NET_EV_TIMEOUT);
 		check_replies(buf_str(&r.conn.out));
 		buf_clear(&r.conn.out);
 		check_message(&r);

@@ -15,7 +15,8 @@ int main(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	smtp_server_start(&s);
 	printf("POSTRIDER_SMTP=127.0.0.1:%u\n", s.port[SMTP_KIND_RELAY]);
-	printf("POSTRIDER_SUBMISSION=127.0.0.1:%u\n\n", s.port[SMTP_KIND_SUBMISSION]);
+	printf("POSTRIDER_SUBMISSION=127.0.0.1:%u\n", s.port[SMTP_KIND_SUBMISSION]);
+	printf("POSTRIDER_LMTP=127.0.0.1:%u\n\n", s.port[SMTP_KIND_LMTP]);
 	fflush(stdout);
 	while (getchar() != EOF)
 		continue;

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Play tests/golden/smtp against a server that runs. The format of the transcripts is in README.md beside this file.
 
-usage: POSTRIDER_SMTP=HOST:PORT POSTRIDER_SUBMISSION=HOST:PORT run_smtp.py [FILE...]
-       run_smtp.py --server PROGRAM [FILE...]        the program prints these two settings and an empty line, and runs until
+usage: POSTRIDER_SMTP=HOST:PORT POSTRIDER_SUBMISSION=HOST:PORT POSTRIDER_LMTP=HOST:PORT run_smtp.py [FILE...]
+       run_smtp.py --server PROGRAM [FILE...]        the program prints these settings and an empty line, and runs until
                                                      the end of its standard input
 
 Files whose listener has no address, and those that only the fake can play, are skipped with a word. Exit: 0 all played,
@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 TIMEOUT_S = 20
-LISTENERS = {"relay": "POSTRIDER_SMTP", "submission": "POSTRIDER_SUBMISSION"}
+LISTENERS = {"relay": "POSTRIDER_SMTP", "submission": "POSTRIDER_SUBMISSION", "lmtp": "POSTRIDER_LMTP"}
 
 
 class Broken(Exception):

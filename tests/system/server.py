@@ -22,7 +22,7 @@ def free_base():
     """A port base at which none of the ports is taken."""
     for base in range(11000 + os.getpid() * 7 % 20000, 51000, 1100):
         try:
-            for port in (25, 143, 465, 587, 993):
+            for port in (24, 25, 143, 465, 587, 993):
                 with socket.socket() as s:
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     s.bind(("127.0.0.1", base + port))

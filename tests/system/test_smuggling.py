@@ -336,6 +336,7 @@ def test_smtp_transcripts(server, strict):
         server.expect("sign-in failed|sender refused")
         s.expect("sign-in failed|sender refused")
         golden(s, "run_smtp.py", POSTRIDER_SMTP="127.0.0.1:%d" % s.port(25), POSTRIDER_SUBMISSION="127.0.0.1:%d" % s.port(587),
+               POSTRIDER_LMTP="127.0.0.1:%d" % s.port(24),
                POSTRIDER_PASSWORD=PASSWORD)
 
 

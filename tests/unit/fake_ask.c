@@ -13,6 +13,9 @@ void fake_ask_init(struct fake_ask *f)
 	buf_init(&f->recipients, (LIMIT_ADDRESS + 1) * (LIMIT_RCPTS + 1));
 	buf_init(&f->content, LIMIT_MESSAGE_MAX);
 	buf_init(&f->user, LIMIT_USER);
+	buf_init(&f->flushed, LIMIT_DOMAIN);
+	buf_init(&f->envelope, (LIMIT_ORCPT + 10) * LIMIT_RCPTS);
+	buf_init(&f->envid, LIMIT_ENVID);
 }
 
 void fake_ask_done(struct fake_ask *f)
@@ -21,6 +24,9 @@ void fake_ask_done(struct fake_ask *f)
 	buf_done(&f->recipients);
 	buf_done(&f->content);
 	buf_done(&f->user);
+	buf_done(&f->flushed);
+	buf_done(&f->envelope);
+	buf_done(&f->envid);
 }
 
 static enum status rcpt(void *ctx, const struct auth_rcpt_request *request, struct arena *a, struct auth_rcpt_reply *ret)
@@ -32,6 +38,23 @@ static enum status rcpt(void *ctx, const struct auth_rcpt_request *request, stru
 	*ret = (struct auth_rcpt_reply){ 0 };
 
 	f->rcpts++;
+	f->exempt = request->exempt;
+	if (str_ieq(address, STR("refused@demo.test"))) {
+		*ret = f->words;
+		return ST_OK;
+	}
+	if (str_ieq(address, STR("slow@demo.test"))) {
+		ret->delay_ms = 1000;
+		return ST_OK;
+	}
+	if (str_ieq(address, STR("stuck@demo.test"))) {
+		ret->delay_ms = 3600 * 1000;
+		return ST_OK;
+	}
+	if (str_iends(address, STR("@relay.test"))) {
+		ret->kind = AUTH_RCPT_RELAY;
+		return ST_OK;
+	}
 	if (str_ieq(address, STR("down@demo.test")))
 		return ST_TEMP;
 	if (str_ieq(address, STR("alice@demo.test")) || str_ieq(address, STR("bob@demo.test")) ||
@@ -108,7 +131,14 @@ static enum status submit_take(void *ctx, const struct queue_submit_request *r, 
 	buf_clear(&f->from);
 	buf_add(&f->from, r->from);
 	buf_clear(&f->recipients);
+	buf_clear(&f->envelope);
+	buf_clear(&f->envid);
+	buf_add(&f->envid, r->envid);
+	f->hold_until_ms = r->hold_until_ms;
+	f->deliver_by_ms = r->deliver_by_ms;
+	f->priority = r->priority;
 	for (size_t i = 0; i < r->rcpt_count; i++) {
+		buf_addf(&f->envelope, "%u %.*s\n", r->rcpts[i].notify, STR_FMT(r->rcpts[i].orcpt));
 		buf_add(&f->recipients, r->rcpts[i].address);
 		buf_add_char(&f->recipients, ' ');
 	}
@@ -164,6 +194,16 @@ static enum status spool(void *ctx, int *ret_fd)
 	return ST_OK;
 }
 
+static enum status flush(void *ctx, struct str domain, uint64_t *ret_count)
+{
+	struct fake_ask *f = ctx;
+
+	buf_clear(&f->flushed);
+	buf_add(&f->flushed, domain);
+	*ret_count = f->flush_count;
+	return f->flush_status;
+}
+
 static void trace(void *ctx, const struct trace_event *e)
 {
 	struct fake_ask *f = ctx;
@@ -200,6 +240,7 @@ const struct smtp_ask fake_ask = {
 	.submit = submit,
 	.known = known,
 	.spool = spool,
+	.flush = flush,
 	.trace = trace,
 	.now_ms = now_ms,
 	.random = random_fill,

@@ -1,7 +1,8 @@
 /* tests/unit/fake_ask.h - the outside of an SMTP session: a directory and a queue that do as they are told.
  *
  * Directory: demo.test with alice (account 1) and bob (2), password "password"; closed@demo.test is closed, down@demo.test gives
- * ST_TEMP; other names at demo.test are unknown, other domains foreign. Sign-in: user busy@demo.test gives ST_BUSY,
+ * ST_TEMP; relay.test is a domain that is relayed, refused@demo.test is refused in auth's own words (fake_ask.words), slow@demo.test
+ * is accepted after a second, stuck@demo.test after an hour (or as long as the session holds a reply back); other names at demo.test are unknown, other domains foreign. Sign-in: user busy@demo.test gives ST_BUSY,
  * limit@demo.test ST_LIMIT. Each account may send as itself.
  */
 #ifndef FAKE_ASK_H
@@ -22,8 +23,16 @@ struct fake_ask {
 	bool                     known;
 	enum status              spool_status;
 	int64_t                  now_ms;
+	struct auth_rcpt_reply   words;        /* to refused@demo.test */
+	enum status              flush_status;
+	uint64_t                 flush_count;
 	bool                     hold; /* submits are answered by fake_ask_answer */
 	/* what happened */
+	bool       exempt;  /* of the last RCPT */
+	struct buf flushed; /* domain of the last ETRN */
+	struct buf envelope; /* of the last message: "notify orcpt" of each recipient, a line each */
+	struct buf envid;
+	int64_t    hold_until_ms, deliver_by_ms, priority;
 	unsigned   submits, knowns, rcpts, logins, senders, spools;
 	uint64_t   paused_ms;
 	uint64_t   next_id;

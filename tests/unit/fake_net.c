@@ -18,13 +18,21 @@ static void handle(struct net_conn *c, const struct net_ev *ev)
 {
 	c->want = c->proto->handle(c->session, ev);
 	c->long_line = false;
-	if (c->want.kind == NET_WANT_DOT) {
+	if (c->want.kind == NET_WANT_DOT || c->want.kind == NET_WANT_BYTES) {
 		smtp_data_init(&c->data, c->want.normalise);
 		c->data_n = 0;
 		c->data_refused = false;
 	}
 	if (c->want.kind == NET_WANT_CLOSE)
 		c->closed = true;
+}
+
+static bool sink_take(struct net_conn *c, struct str run)
+{
+	if (!c->data_refused && !c->want.sink.write(c->want.sink.ctx, run))
+		c->data_refused = true;
+	c->data_n += run.n;
+	return !c->data_refused;
 }
 
 static bool line_is_bare(struct str s)
@@ -62,11 +70,25 @@ static bool step_line(struct net_conn *c)
 
 static void sink(void *ctx, struct str run)
 {
-	struct net_conn *c = ctx;
+	sink_take(ctx, run);
+}
 
-	c->data_n += run.n;
-	if (!c->data_refused && !c->want.sink.write(c->want.sink.ctx, run))
-		c->data_refused = true;
+/* Pieces in blocks of exactly their size. */
+static bool step_bytes(struct net_conn *c)
+{
+	struct str run = str_first(buf_str(&c->in), c->want.n - c->data_n);
+	char      *block = malloc(run.n ? run.n : 1);
+
+	if (run.n) {
+		memcpy(block, run.p, run.n);
+		buf_consume(&c->in, run.n);
+		sink_take(c, str_n(block, run.n));
+	}
+	free(block);
+	if (c->data_n < c->want.n)
+		return false;
+	handle(c, &(struct net_ev){ .kind = NET_EV_DATA, .data_n = c->data_n, .refused = c->data_refused });
+	return true;
 }
 
 static bool step_dot(struct net_conn *c)
@@ -92,6 +114,7 @@ static void pump(struct net_conn *c)
 		switch (c->want.kind) {
 		case NET_WANT_LINE: more = step_line(c); break;
 		case NET_WANT_DOT: more = step_dot(c); break;
+		case NET_WANT_BYTES: more = step_bytes(c); break;
 		case NET_WANT_TLS:
 			c->closed = c->in.n > 0; /* plaintext behind STARTTLS */
 			more = false;
@@ -208,6 +231,14 @@ void net_distrust(const struct net_conn *c)
 void net_trust(struct net_conn *c)
 {
 	c->trusted = true;
+}
+
+bool net_peer_set(struct net_conn *c, const char *address, unsigned port)
+{
+	snprintf(c->info.peer, sizeof(c->info.peer), "%s", address);
+	c->info.peer_port = port;
+	c->info.loopback = str_starts(str_of(address), STR("127."));
+	return !c->peer_refused;
 }
 
 bool net_tls_possible(const struct net_conn *c)

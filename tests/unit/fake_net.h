@@ -1,6 +1,6 @@
 /* tests/unit/fake_net.h - net/net.h over two buffers: a session runs in the test's own thread, step by step.
  *
- * It frames lines and DATA as net does (wire/smtp/smtp_data.h for the latter), with the octets that the test feeds, in pieces of any
+ * It frames lines, DATA and counted octets as net does (wire/smtp/smtp_data.h for the latter), with the octets that the test feeds, in pieces of any
  * size. A line is handed over in a heap block of exactly its size.
  */
 #ifndef FAKE_NET_H
@@ -19,6 +19,7 @@ struct net_conn {
 	struct buf              out; /* written by the session; the test clears it */
 	struct net_want         want;
 	bool                    tls_possible, trusted, closed;
+	bool                    peer_refused; /* net_peer_set finds too many connections */
 	bool                    long_line; /* dropping the rest of a line */
 	struct smtp_data        data;
 	uint64_t                data_n;

@@ -39,11 +39,16 @@ unsigned talk(struct rig *r, const char *text)
 	return talk_str(r, str_of(text));
 }
 
+const char *rig_hello(const struct rig *r)
+{
+	return r->env.kind == SMTP_KIND_LMTP ? "LHLO client.example\r\n" : HELLO;
+}
+
 void rig_to_data(struct rig *r)
 {
 	bool submission = r->env.kind == SMTP_KIND_SUBMISSION;
 
-	CHECK(talk(r, HELLO) == 250);
+	CHECK(talk(r, rig_hello(r)) == 250);
 	CHECK(!submission || talk(r, SIGN_IN) == 235);
 	CHECK(talk(r, submission ? "MAIL FROM:<alice@demo.test>\r\n" : FROM) == 250);
 	CHECK(talk(r, TO) == 250);

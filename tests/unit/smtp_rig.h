@@ -28,6 +28,8 @@ unsigned talk(struct rig *r, const char *text);
 /* alice@demo.test, password "password" */
 #define SIGN_IN "AUTH PLAIN AGFsaWNlQGRlbW8udGVzdABwYXNzd29yZA==\r\n"
 
+/* EHLO, or LHLO. */
+const char *rig_hello(const struct rig *r);
 /* Until after 354: relay from x@far.example, submission (allow_plain) from alice, to alice. */
 void rig_to_data(struct rig *r);
 

@@ -7,9 +7,9 @@
 struct smtp_server {
 	struct net          *net;
 	struct fake_ask      ask; /* not locked: one client at a time */
-	struct smtp_settings set[2];
-	struct smtp_env      env[2]; /* by enum smtp_kind */
-	uint16_t             port[2];
+	struct smtp_settings set[3];
+	struct smtp_env      env[3]; /* by enum smtp_kind */
+	uint16_t             port[3];
 };
 
 /* With a certificate made for the occasion. */

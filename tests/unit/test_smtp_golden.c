@@ -107,12 +107,17 @@ static void option(struct play *p, struct str text)
 
 	if (str_eq(text, STR("submission")))
 		p->r.env.kind = SMTP_KIND_SUBMISSION;
-	else if (str_eq(text, STR("clear")))
+	else if (str_eq(text, STR("lmtp"))) {
+		p->r.env.kind = SMTP_KIND_LMTP;
+		p->r.conn.info.loopback = true;
+	} else if (str_eq(text, STR("clear")))
 		p->r.set.allow_plain = true;
 	else if (str_skip(&text, STR("set normalise_eol ")) && str_to_u64(text, &value))
 		p->r.set.normalise_eol = value;
 	else if (str_skip(&text, STR("set message_octets ")) && str_to_u64(text, &value))
 		p->r.set.message_octets = value;
+	else if (str_skip(&text, STR("set trusted ")))
+		CHECK(cidr_list_parse(text, p->r.conn.arena, &p->r.set.trusted, &text));
 	else if (!str_eq(text, STR("relay")) && !str_eq(text, STR("fake")))
 		broken(p, "unknown option", text);
 }

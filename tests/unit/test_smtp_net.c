@@ -245,6 +245,63 @@ static void test_early(void **state)
 	close(fd);
 }
 
+/* More replies are held back than there are threads: others are served meanwhile, and what is behind a held one waits. */
+static void test_held_back(void **state)
+{
+	int  held[12], fd;
+	char octet;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(held); i++) {
+		held[i] = hello(SMTP_KIND_RELAY);
+		assert_int_equal(talk(held[i], "MAIL FROM:<x@far.example>\r\n"), 250);
+		say(held[i], STR("RCPT TO:<stuck@demo.test>\r\nNOOP\r\n"));
+	}
+	fd = hello(SMTP_KIND_RELAY);
+	assert_int_equal(talk(fd, "MAIL FROM:<x@far.example>\r\n"), 250);
+	assert_int_equal(talk(fd, "RCPT TO:<slow@demo.test>\r\n"), 250);
+	assert_int_equal(talk(fd, "NOOP\r\n"), 250);
+	for (size_t i = 0; i < LEN(held); i++) {
+		assert_int_equal(recv(held[i], &octet, 1, MSG_DONTWAIT), -1);
+		close(held[i]);
+	}
+	close(fd);
+}
+
+/* A dialogue by chunks, each octet a segment of its own; in TLS each a record. */
+static void test_chunks(void **state)
+{
+	static const char  said[] = "MAIL FROM:<x@far.example>\r\nRCPT TO:<alice@demo.test>\r\nBDAT 12\r\nS: x\r\n\r\n.\r\n\rBDAT 5 LAST\r\n\n.\r\nzNOOP\r\n";
+	static const unsigned codes[] = { 250, 250, 250, 250, 250 };
+	struct net_stream *s;
+	const char        *why = NULL;
+	int                fd = hello(SMTP_KIND_RELAY);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(said) - 1; i++)
+		say(fd, str_n(said + i, 1));
+	for (size_t i = 0; i < LEN(codes); i++)
+		assert_int_equal(hear(fd), codes[i]);
+	assert_true(str_iends(buf_str(&server.ask.content), STR("\r\nS: x\r\n\r\n.\r\n\r\n.\r\nz\r\n")));
+	close(fd);
+
+	s = net_stream_new(dial(SMTP_KIND_RELAY));
+	stream_hear(s, 220);
+	stream_say(s, "EHLO client.example\r\n");
+	stream_hear(s, 250);
+	stream_say(s, "STARTTLS\r\n");
+	stream_hear(s, 220);
+	assert_int_equal(net_stream_tls(s, "mx.demo.test", false, 5000, &why), ST_OK);
+	stream_say(s, "EHLO client.example\r\n");
+	stream_hear(s, 250);
+	buf_clear(&server.ask.content);
+	stream_say(s, said);
+	for (size_t i = 0; i < LEN(codes); i++)
+		stream_hear(s, codes[i]);
+	assert_true(str_iends(buf_str(&server.ask.content), STR("\r\nS: x\r\n\r\n.\r\n\r\n.\r\nz\r\n")));
+	net_stream_free(&s);
+}
+
 /* ---- waiting for queue ---- */
 
 /* A message that queue has and does not answer yet; the n-th. */
@@ -318,7 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_smuggling), cmocka_unit_test(test_cuts),  cmocka_unit_test(test_injection),
-		cmocka_unit_test(test_tls),       cmocka_unit_test(test_early), cmocka_unit_test(test_waiting_sessions),
+		cmocka_unit_test(test_tls),       cmocka_unit_test(test_early), cmocka_unit_test(test_held_back), cmocka_unit_test(test_chunks), cmocka_unit_test(test_waiting_sessions),
 		cmocka_unit_test(test_waiting_drain),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

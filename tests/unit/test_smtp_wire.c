@@ -236,7 +236,7 @@ static void test_rcpt(void **state)
 	for (size_t i = 0; i < LEN(rows); i++) {
 		struct str         arg = unit_exact(rows[i].arg);
 		struct smtp_rcpt   r;
-		enum smtp_rcpt_err err = smtp_rcpt_parse(arg, rows[i].utf8, true, &r);
+		enum smtp_rcpt_err err = smtp_rcpt_parse(arg, 0, rows[i].utf8, true, &r);
 
 		if (err != rows[i].err)
 			print_error("%.*s\n", STR_FMT(rows[i].arg));

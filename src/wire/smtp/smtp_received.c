@@ -3,11 +3,13 @@
 
 #include "wire/text/text_date.h"
 
-/* RFC 3848: ESMTP with S for TLS and A for AUTH; RFC 6531 §4.3: UTF8SMTP in its place. */
+/* RFC 3848: ESMTP or LMTP with S for TLS and A for AUTH; RFC 6531 §4.3: UTF8SMTP or UTF8LMTP in its place. */
 static void with_print(struct buf *out, const struct smtp_received *r)
 {
 	if (r->utf8)
-		buf_add(out, STR("UTF8SMTP"));
+		buf_add(out, r->lmtp ? STR("UTF8LMTP") : STR("UTF8SMTP"));
+	else if (r->lmtp)
+		buf_add(out, STR("LMTP"));
 	else
 		buf_add(out, r->esmtp || r->tls || r->signed_in ? STR("ESMTP") : STR("SMTP"));
 	if (r->tls)

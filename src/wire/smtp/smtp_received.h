@@ -20,7 +20,7 @@ struct smtp_received {
 	struct str id;
 	struct str rcpt;   /* only if it is the only recipient (others must not read of each other); else n == 0 */
 	struct str cipher; /* n == 0 in clear */
-	bool       esmtp, tls, signed_in, utf8;
+	bool       esmtp, tls, signed_in, utf8, lmtp;
 	int64_t    when_ms; /* since 1970-01-01 UTC */
 };
 

@@ -3,6 +3,18 @@
 
 #include <string.h>
 
+bool smtp_enhanced_valid(struct str s, unsigned code)
+{
+	struct str class, subject, detail;
+	uint32_t   n;
+
+	if (!str_cut(s, '.', &class, &s) || !str_cut(s, '.', &subject, &detail))
+		return false;
+	if (class.n != 1 || (unsigned)(class.p[0] - '0') != code / 100 || code / 100 == 3)
+		return false;
+	return subject.n <= 3 && detail.n <= 3 && str_to_u32(subject, &n) && str_to_u32(detail, &n);
+}
+
 static size_t put(char *out, size_t n, struct str s)
 {
 	s = str_first(s, SMTP_REPLY_LINE - 2 - n); /* CRLF fits always */

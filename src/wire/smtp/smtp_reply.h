@@ -19,6 +19,9 @@ struct smtp_reply {
 	const char *text;     /* constant text: nothing a peer sent */
 };
 
+/* An enhanced code of the grammar (RFC 3463 §2) that may stand with `code`: of its class. */
+bool smtp_enhanced_valid(struct str s, unsigned code);
+
 /* One line into `out` (SMTP_REPLY_LINE octets); returns it. `last`: no line follows. Text that is too long is cut; control and
  * 8-bit octets in it become "?", so no text can begin a line of its own. */
 struct str smtp_reply_line(char *out, unsigned code, const char *enhanced, struct str text, bool last);

@@ -347,3 +347,60 @@ bool text_imap_date_parse(struct str s, int64_t *ret_ms)
 	*ret_ms = civil_ms(&c, 0);
 	return true;
 }
+
+/* time-offset = "Z" / ( "+" / "-" ) time-hour ":" time-minute */
+static bool take_offset(struct str *s, int *ret_minutes)
+{
+	unsigned hour, minute;
+	bool     minus;
+
+	*ret_minutes = 0;
+	if (str_skip(s, STR("Z")))
+		return true;
+	minus = str_skip_char(s, '-');
+	if (!minus && !str_skip_char(s, '+'))
+		return false;
+	if (!take_two(s, &hour) || !str_skip_char(s, ':') || !take_two(s, &minute) || hour > 23 || minute > 59)
+		return false;
+	*ret_minutes = (int)(hour * 60 + minute) * (minus ? -1 : 1);
+	return true;
+}
+
+static bool take_fraction(struct str *s)
+{
+	size_t n = 0;
+
+	if (!str_skip_char(s, '.'))
+		return true;
+	while (n < s->n && ascii_is_digit(s->p[n]))
+		n++;
+	*s = str_from(*s, n);
+	return n > 0;
+}
+
+bool text_rfc3339_parse(struct str s, int64_t *ret_ms)
+{
+	struct civil c = { 0 };
+	unsigned     year;
+	int          zone;
+
+	if (take_number(&s, 4, &year) != 4 || !str_skip_char(&s, '-') || !take_two(&s, &c.month) || !str_skip_char(&s, '-') ||
+	    !take_two(&s, &c.day) || !str_skip(&s, STR("T")))
+		return false;
+	if (!take_two(&s, &c.hour) || !str_skip_char(&s, ':') || !take_two(&s, &c.minute) || !str_skip_char(&s, ':') ||
+	    !take_two(&s, &c.second) || !take_fraction(&s) || !take_offset(&s, &zone) || s.n > 0)
+		return false;
+	c.year = year;
+	if (!civil_valid(&c))
+		return false;
+	*ret_ms = civil_ms(&c, zone);
+	return true;
+}
+
+void text_rfc3339_write(int64_t ms, struct buf *out)
+{
+	unsigned     weekday;
+	struct civil c = civil_of((struct text_date){ ms, 0 }, &weekday);
+
+	buf_addf(out, "%04lld-%02u-%02uT%02u:%02u:%02uZ", (long long)c.year, c.month, c.day, c.hour, c.minute, c.second);
+}

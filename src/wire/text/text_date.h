@@ -30,6 +30,12 @@ void text_internaldate_write(struct text_date d, struct buf *out);
 /* IMAP date of SEARCH without quotes, "1-Feb-1994": the start of that day as if it were UTC. */
 MUST_CHECK bool text_imap_date_parse(struct str s, int64_t *ret_ms);
 
+/* RFC 3339 §5.6 date-time: "2026-11-28T17:42:00Z", with a fraction, "+01:00"; strict but for a lower-case t or z. A fraction is
+ * dropped, and a leap second counts as :59. */
+MUST_CHECK bool text_rfc3339_parse(struct str s, int64_t *ret_ms);
+/* "2026-11-28T17:42:00Z"; years 0-9999. */
+void text_rfc3339_write(int64_t ms, struct buf *out);
+
 /* Days since 1970-01-01 of a date in the Gregorian calendar; month 1-12. */
 int64_t text_date_days(int64_t year, unsigned month, unsigned day);
 

@@ -1,0 +1,82 @@
+/* queue/queue_flush.c - what waits for one domain is tried now: a host that has come back asks for its mail (ETRN, RFC 1985 §5).
+ *
+ * Only the time is changed: where the mail goes is decided as always. Messages that are held, or that the sender wants to be held until
+ * later, stay as they are: a message that was never tried waits because of its sender, not because of the host.
+ */
+#include "queue/queue_in.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+
+#define MINUTE_MS ((int64_t)60000)
+
+struct flush {
+	struct queue_op op;
+	struct str      domain;
+	uint64_t        count;
+};
+
+/* Recipients that are not done; the address is canonical, so is the domain. */
+static enum status flush_apply(struct queue *q, struct queue_op *op)
+{
+	static const char sql[] =
+		"UPDATE message SET due = ?2 WHERE due > ?2 AND state = 0 AND attempts > 0 AND id IN"
+		" (SELECT message FROM rcpt WHERE state = 0 AND substr(address, -length(?1)) = ?1)";
+	struct flush   *f = CONTAINER_OF(op, struct flush, op);
+	struct db_stmt *s = db_sql(q->db, sql);
+	enum status     st;
+
+	db_bind_str(s, 1, f->domain);
+	db_bind_i64(s, 2, queue_now(q));
+	st = db_run(s);
+	f->count = st == ST_OK ? db_changed(q->db) : 0;
+	return st;
+}
+
+static void flush_finish(struct queue *q, struct queue_op *op, enum status st)
+{
+	struct flush *f = CONTAINER_OF(op, struct flush, op);
+
+	if (st == ST_OK && f->count > 0)
+		q->next_due = MIN(q->next_due, queue_now(q));
+}
+
+/* It costs a look at every recipient that waits, so there are only so many in a minute. */
+static bool too_often(struct queue *q)
+{
+	int64_t now = q->o.mono_ms();
+
+	if (now - atomic_load(&q->flush_from) >= MINUTE_MS || atomic_load(&q->flush_from) == 0) {
+		atomic_store(&q->flush_from, now);
+		atomic_store(&q->flushes, 0);
+	}
+	return atomic_fetch_add(&q->flushes, 1) >= LIMIT_QUEUE_FLUSHES;
+}
+
+enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count)
+{
+	struct flush f = { .op = { .apply = flush_apply, .finish = flush_finish } };
+	char         text[LIMIT_DOMAIN + 1];
+	struct buf   at = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
+	enum status  st;
+
+	if (domain.n == 0 || domain.n > LIMIT_DOMAIN)
+		return ST_INVALID;
+	if (too_often(q))
+		return ST_LIMIT;
+	buf_add_char(&at, '@');
+	buf_add(&at, domain);
+	f.domain = buf_str(&at);
+	st = queue_perform(q, &f.op);
+	*ret_count = f.count;
+	return st;
+}
+
+void queue_on_flush(void *ctx, struct ipc_request *r)
+{
+	const struct queue_flush_request *body = r->body;
+	struct queue_count_reply          reply = { 0 };
+	enum status                       st = queue_flush(ctx, body->domain, &reply.count);
+
+	ipc_reply(r, st, &reply);
+}
