@@ -211,6 +211,18 @@ static enum smtp_next drained(struct smtp_session *s)
 	return smtp_end(s, &drain, "drain");
 }
 
+/* Of a line that net has dropped `head` is known. Octets follow BDAT that are no commands, and how many stood in the line. */
+static enum smtp_next dropped_line(struct smtp_session *s, struct str head, const struct smtp_reply *why)
+{
+	for (size_t i = 0; i < smtp_command_count; i++) {
+		const struct smtp_command *c = &smtp_commands[i];
+
+		if ((c->flags & SMTP_FLAG_OCTETS) && str_ieq(str_first(head, c->verb.n), c->verb))
+			return smtp_end(s, why, "malformed BDAT");
+	}
+	return smtp_answer(s, why);
+}
+
 static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 {
 	static const struct smtp_reply too_long = { 500, "5.5.2", "Line too long" };
@@ -230,10 +242,10 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 	case NET_EV_LINE:
 		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, ev->line, false) : command(s, ev->line);
 	case NET_EV_LONG:
-		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, STR_NONE, true) : smtp_answer(s, &too_long);
+		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, STR_NONE, true) : dropped_line(s, ev->line, &too_long);
 	case NET_EV_BARE_EOL:
 		smtp_auth_reset(s);
-		return smtp_answer(s, &bare);
+		return dropped_line(s, ev->line, &bare);
 	case NET_EV_DATA: return s->state == SMTP_STATE_DATA ? smtp_data_done(s, ev->bare_eol) : smtp_bdat_done(s);
 	case NET_EV_TLS: /* RFC 3207 §4.2: nothing that was said before counts */
 		metric_add(METRIC_SMTP_TLS, 1);

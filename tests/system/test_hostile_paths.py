@@ -35,7 +35,7 @@ def assert_canonical(octets):
     assert b"\r" not in rest and b"\n" not in rest and b"\0" not in octets
 
 
-@pytest.mark.parametrize("way", ["data"])
+@pytest.mark.parametrize("way", ["data", "chunks"])
 def test_relayed(server, dns, way):  # noqa: F811
     """One transaction goes out, with the same octets, and its dots are stuffed: the next host sees no command in it."""
     with Domain(dns) as d:
@@ -47,7 +47,7 @@ def test_relayed(server, dns, way):  # noqa: F811
         assert d.sink.dots == 1 and taken.sender == ALICE and taken.rcpts == [d.address()]
 
 
-@pytest.mark.parametrize("way", ["data"])
+@pytest.mark.parametrize("way", ["data", "chunks"])
 def test_returned(server, dns, way):  # noqa: F811
     """A report of failure holds the message as it was; nothing in it ends a part or the data."""
     with Domain(dns, say={"dot": "550 5.7.1 no\x0b\x1b"}) as d:
@@ -65,7 +65,7 @@ def test_returned(server, dns, way):  # noqa: F811
             assert not [b for b in c.bodies() if b"smuggled" in b]
 
 
-@pytest.mark.parametrize("way", ["data"])
+@pytest.mark.parametrize("way", ["data", "chunks"])
 def test_forwarded(server, dns, way):  # noqa: F811
     """Through an alias to another host: as relayed."""
     with Domain(dns) as d:
