@@ -9,7 +9,7 @@ from server import Server
 from test_smuggling import Normalising
 
 STRANGER = "x@elsewhere.example"
-LIMIT = 100000  # message_size of this server
+LIMIT = 2000000  # message_size of this server
 HEAD = b"From: <x@elsewhere.example>\r\nSubject: %s\r\n\r\n"
 BROKEN = (Closed, ConnectionResetError, BrokenPipeError, ssl.SSLError)
 
@@ -148,7 +148,7 @@ def test_chunks_behind_a_refused_one(server, client, box):
     assert len(bodies(server, box, "next")) == 1
 
 
-@pytest.mark.parametrize("size", ["9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616", "99999999999999999999", "100001"])
+@pytest.mark.parametrize("size", ["9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616", "99999999999999999999", str(LIMIT + 1)])
 def test_huge_chunk(client, size):
     """Larger than any message may be: 552 or 501 at once and the end, as nobody will read so much."""
     client.send(b"BDAT %s LAST\r\n" % size.encode() + b"x" * 5000)
@@ -202,6 +202,19 @@ def test_empty_chunks(server, client, box):
         pass
     assert set(answered) <= {250, 421} and len(answered) <= 2000, len(answered)
     assert rss_kib(server.pids("smtp")[0]) < before + 10000
+
+
+def test_many_chunks(server, client, box):
+    """1,500 of a kilobyte are one message: chunks that carry something do not count as commands that do nothing."""
+    piece = (b"x" * 98 + b"\r\n") * 11
+    client.send(chunk(HEAD % b"many-chunks"))
+    assert client.reply()[0] == 250
+    for _ in range(15):
+        client.send(chunk(piece) * 100)
+        assert codes(client, 100) == [250] * 100
+    client.send(b"BDAT 0 LAST\r\n")
+    assert client.reply()[0] == 250
+    assert bodies(server, box, "many-chunks") == [HEAD % b"many-chunks" + piece * 1500]
 
 
 @pytest.mark.parametrize("command", ["RSET", "EHLO again.example", "HELO again.example"])
