@@ -84,11 +84,22 @@
 #define LIMIT_USER           LIMIT_ADDRESS
 #define LIMIT_PASSWORD       ((size_t)1024)
 #define LIMIT_PASSWORD_HASH  ((size_t)512)        /* stored or imported, with its prefix */
+#define LIMIT_SASL_LINE      (LIMIT_SMTP_AUTH_LINE - 2) /* one base64 answer of an exchange, in every protocol */
+#define LIMIT_SASL_NONCE     ((size_t)512)        /* of SCRAM, a client's and ours together */
+#define LIMIT_SASL_MESSAGE   ((size_t)4 * KIB)    /* of SCRAM, after base64 */
+#define LIMIT_BEARER         ((size_t)4 * KIB)    /* an access token */
 #define LIMIT_HASH_THREADS   ((unsigned)64)       /* passwords hashed at once */
 #define LIMIT_HASH_QUEUE     ((unsigned)256)      /* sign-ins that wait for it */
+#define LIMIT_HASH_RESERVE   ((unsigned)64)       /* more, for those that signed in from there before */
 #define LIMIT_HASH_SHARE     ((unsigned)16)       /* of them, per source network */
 #define LIMIT_SIGNIN_FREE    ((unsigned)5)        /* failures per source and account before they have to wait */
 #define LIMIT_SIGNIN_WAIT    ((int64_t)900 * 1000) /* the longest such wait, ms */
+#define LIMIT_SIGNIN_FREE_SOURCE ((unsigned)100)  /* failures of one source, over all accounts, before it has to wait */
+#define LIMIT_SIGNIN_WAIT_SOURCE ((int64_t)60 * 1000)
+#define LIMIT_SIGNIN_FREE_KNOWN ((unsigned)100)   /* failures of a pair that signed in before (directory/throttle.h) */
+#define LIMIT_SIGNIN_WAIT_KNOWN ((int64_t)10 * 1000)
+#define LIMIT_CREDENTIALS    ((size_t)100)        /* access tokens, and certificates, of one account */
+#define LIMIT_TOKEN_DAYS     ((uint32_t)3650)     /* how long one may be good */
 
 /* Limits and bans at the door (guard/) */
 #define LIMIT_GUARD_ZONES    ((size_t)16)         /* lists in DNS */
@@ -137,5 +148,16 @@
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
 #define LIMIT_LIST_OCTETS    ((size_t)512 * KIB)  /* in one answer of a listing, about */
 #define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
+#define LIMIT_ALIAS_RULES    ((size_t)100)        /* of who may write to one alias */
+#define LIMIT_SUBADDRESS     ((size_t)8)          /* characters that separate a subaddress */
+#define LIMIT_DELEGATES      ((size_t)500)        /* accounts that one account lends its addresses to */
+#define LIMIT_REWRITE_RULES  ((size_t)100000)     /* rules of rewriting */
+#define LIMIT_PROBES_KNOWN   ((size_t)20000)      /* recipients of relay domains that auth remembers */
+#define LIMIT_PROBE_MS       ((unsigned)10 * 1000) /* for one probe of a recipient */
+#define LIMIT_SMTP_REWRITE   ((size_t)256 * KIB)  /* what rewriting may add to a message */
+#define LIMIT_REWRITTEN      ((size_t)4000)       /* addresses of a header that are looked at for rewriting; with more it is refused */
+#define LIMIT_SMTP_PROBES    ((unsigned)40)       /* under way for one smtp process; more are answered 450 */
+#define LIMIT_ROUTE_STEPS    ((size_t)200)        /* shown by the dry run */
+#define LIMIT_ROUTE_TEXT     ((size_t)1200)       /* of one step: two addresses and some words */
 
 #endif

@@ -53,13 +53,13 @@ static const struct cli_command *command_find(const char *group, const char *nam
 	return NULL;
 }
 
-/* 1: takes a value; 0: does not; -1: unknown. */
+/* 2: may have a value; 1: takes one; 0: does not; -1: unknown. */
 static int option_kind(const struct cli_command *k, const char *name, size_t n)
 {
 	for (size_t i = 0; i < LEN(k->options) && k->options[i]; i++) {
-		size_t m = strcspn(k->options[i], "=");
+		size_t m = strcspn(k->options[i], "=?");
 		if (m == n && strncmp(k->options[i], name, n) == 0)
-			return k->options[i][m] == '=';
+			return k->options[i][m] == '=' ? 1 : k->options[i][m] == '?' ? 2 : 0;
 	}
 	return -1;
 }
@@ -88,8 +88,8 @@ static int option_take(struct cli *c, int argc, char **argv, int *i)
 	}
 	if (kind < 0 || (kind == 0 && value) || c->option_count == LEN(c->options))
 		return usage_error(c, "unknown option ", argv[*i]);
-	if (kind == 1 && !value && ++*i < argc)
-		value = argv[*i];
+	if (!value && *i + 1 < argc && (kind == 1 || (kind == 2 && argv[*i + 1][0] != '-')))
+		value = argv[++*i];
 	if (kind == 1 && !value)
 		return usage_error(c, "a value is missing behind ", argv[argc - 1]);
 	if (config) {
@@ -221,6 +221,14 @@ int cli_fail(const struct cli *c, enum status st, const char *subject)
 	};
 
 	return cli_error(c, of[st].code, "%s: %s", subject, of[st].text);
+}
+
+int cli_done(const struct cli *c, const char *text, const char *subject)
+{
+	if (c->json)
+		return cli_print_json(json_pack("{s:i, s:s, s:o}", "v", 1, "done", text, "subject", cli_json_str(str_of(subject))));
+	printf("%s: %s\n", subject, text);
+	return CLI_OK;
 }
 
 /* RFC 8259 lets DEL and the C1 controls stand as they are, and a terminal would obey them. */

@@ -42,7 +42,8 @@ struct cli {
 	bool          config_loaded;
 };
 
-/* One row per command: "account add". `options`: names, NULL-ended; a name that ends in "=" takes a value. */
+/* One row per command: "account add". `options`: names, NULL-ended; a name that ends in "=" takes a value, one that ends
+ * in "?" may have one: what stands behind it, unless that is an option. */
 struct cli_command {
 	const char *group, *name; /* name NULL: the group is the command */
 	int       (*run)(struct cli *c);
@@ -74,6 +75,9 @@ MUST_CHECK enum status cli_ask_server(struct cli *c, enum ipc_msg_id id, const v
 int cli_fail(const struct cli *c, enum status st, const char *subject);
 /* A message of our own, as printf; returns `code`. With --json the text is in an object on stdout too. */
 int cli_error(const struct cli *c, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* "SUBJECT: TEXT", or an object: a command that changes something has done so. */
+int cli_done(const struct cli *c, const char *text, const char *subject);
 
 /* Print {"v":1, ...} on stdout and free it. All control characters in it are escaped. */
 int cli_print_json(json_t *object);
@@ -111,9 +115,17 @@ int cmd_account_quota(struct cli *c);
 int cmd_account_disable(struct cli *c);
 int cmd_account_enable(struct cli *c);
 int cmd_account_remove(struct cli *c);
+int cmd_account_certificate(struct cli *c);
+int cmd_account_token(struct cli *c);
+int cmd_account_delegate(struct cli *c);
 int cmd_alias_add(struct cli *c);
+int cmd_alias_policy(struct cli *c);
 int cmd_alias_list(struct cli *c);
 int cmd_alias_remove(struct cli *c);
+int cmd_rewrite_add(struct cli *c);
+int cmd_rewrite_list(struct cli *c);
+int cmd_rewrite_remove(struct cli *c);
+int cmd_route(struct cli *c);
 int cmd_trace(struct cli *c);
 int cmd_queue_list(struct cli *c);
 int cmd_queue_show(struct cli *c);

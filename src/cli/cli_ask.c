@@ -114,7 +114,8 @@ static enum status open_alone(struct cli *c, enum role_id role, const char **ret
 		return st;
 	if (role == ROLE_AUTH)
 		return directory_open(&(struct directory_options){
-			.create = true, .guard = guard_open(&(struct guard_options){ .settings = c->config.guard, .threadless = true }) }, &alone.directory);
+			.create = true, .subaddress = arena_cstr(c->arena, c->config.subaddress),
+			.guard = guard_open(&(struct guard_options){ .settings = c->config.guard, .threadless = true }) }, &alone.directory);
 	return queue_open(&(struct queue_options){ .dir = root, .root = role_def_of(role)->root, .hostname = c->config.hostname }, &alone.queue);
 }
 

@@ -3,36 +3,61 @@
 
 #include "base/limits.h"
 #include "cli/cli.h"
+#include "cli/cli_policy.h"
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_queue.h"
 
-static int done(const struct cli *c, const char *text, const char *subject)
-{
-	if (c->json)
-		return cli_print_json(json_pack("{s:i, s:s, s:o}", "v", 1, "done", text, "subject", cli_json_str(str_of(subject))));
-	printf("%s: %s\n", subject, text);
-	return CLI_OK;
-}
-
 /* ---- domains ---- */
 
-static int domain_change(struct cli *c, enum ipc_msg_id id, const char *text)
+static int domain_change(struct cli *c, enum ipc_msg_id id, const struct auth_domain_request *q, const char *text)
 {
-	struct auth_domain_request q = { .name = str_of(c->args[0]) };
-	int                        code = cli_ask(c, id, &q, NULL, c->args[0]);
+	int code = cli_ask(c, id, q, NULL, c->args[0]);
 
-	return code == CLI_OK ? done(c, text, c->args[0]) : code;
+	return code == CLI_OK ? cli_done(c, text, c->args[0]) : code;
 }
 
 int cmd_domain_add(struct cli *c)
 {
-	return domain_change(c, IPC_AUTH_DOMAIN_ADD, "added");
+	struct auth_domain_request q = { .name = str_of(c->args[0]) };
+	const char                *relay = cli_option(c, "relay"), *verify = cli_option(c, "verify");
+	struct str                 host;
+	uint32_t                   port;
+
+	q.relay = str_of(relay ? relay : "");
+	if (relay)
+		q.kind = AUTH_DOMAIN_RELAY;
+	if (q.relay.n > 0 && !config_address_split(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
+		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT or lmtp:HOST:PORT", relay);
+	if (verify && !relay)
+		return cli_error(c, CLI_USAGE, "--verify is for a domain that is relayed");
+	if (verify && !str_eq(str_of(verify), STR("none")) && !str_eq(str_of(verify), STR("probe")))
+		return cli_error(c, CLI_USAGE, "--verify %s: none or probe", verify);
+	if (verify && str_eq(str_of(verify), STR("probe")))
+		q.verify = AUTH_VERIFY_PROBE;
+	return domain_change(c, IPC_AUTH_DOMAIN_ADD, &q, relay ? "added, relayed" : "added");
 }
 
 int cmd_domain_remove(struct cli *c)
 {
-	return domain_change(c, IPC_AUTH_DOMAIN_REMOVE, "removed");
+	return domain_change(c, IPC_AUTH_DOMAIN_REMOVE, &(struct auth_domain_request){ .name = str_of(c->args[0]) }, "removed");
+}
+
+static void domain_print(struct cli *c, json_t *rows, const struct auth_domain *d)
+{
+	bool        relay = d->kind == AUTH_DOMAIN_RELAY;
+	const char *verify = d->verify == AUTH_VERIFY_PROBE ? "probe" : "none";
+
+	if (rows)
+		json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:s}", "domain", cli_json_str(d->name), "accounts",
+						      (json_int_t)d->accounts, "aliases", (json_int_t)d->aliases, "created_ms",
+						      (json_int_t)d->created_ms, "kind", relay ? "relay" : "local", "relay",
+						      cli_json_str(d->relay), "verify", verify));
+	else
+		printf("%-40.*s %8llu %8llu  %.*s%s%.*s%s\n", STR_FMT(d->name), (unsigned long long)d->accounts,
+		       (unsigned long long)d->aliases, STR_FMT(cli_time(c->arena, d->created_ms)), relay ? "  relayed to " : "",
+		       STR_FMT(!relay ? STR("") : d->relay.n > 0 ? d->relay : STR("its MX")),
+		       d->verify == AUTH_VERIFY_PROBE ? ", recipients are probed" : "");
 }
 
 int cmd_domain_list(struct cli *c)
@@ -50,15 +75,8 @@ int cmd_domain_list(struct cli *c)
 		if (code != CLI_OK)
 			return code;
 		for (size_t i = 0; i < page.domain_count; i++) {
-			const struct auth_domain *d = &page.domains[i];
-			if (rows)
-				json_array_append_new(rows, json_pack("{s:o, s:I, s:I, s:I}", "domain", cli_json_str(d->name), "accounts",
-								      (json_int_t)d->accounts, "aliases", (json_int_t)d->aliases, "created_ms",
-								      (json_int_t)d->created_ms));
-			else
-				printf("%-40.*s %8llu %8llu  %.*s\n", STR_FMT(d->name), (unsigned long long)d->accounts,
-				       (unsigned long long)d->aliases, STR_FMT(cli_time(c->arena, d->created_ms)));
-			q.after = d->name;
+			domain_print(c, rows, &page.domains[i]);
+			q.after = page.domains[i].name;
 		}
 		more = page.more && page.domain_count > 0;
 	}
@@ -82,7 +100,7 @@ int cmd_account_add(struct cli *c)
 		code = cli_password(c, &q.password);
 	if (code == CLI_OK)
 		code = cli_ask(c, IPC_AUTH_ACCOUNT_ADD, &q, &reply, c->args[0]);
-	return code == CLI_OK ? done(c, "account added", c->args[0]) : code;
+	return code == CLI_OK ? cli_done(c, "account added", c->args[0]) : code;
 }
 
 static void account_print(struct cli *c, json_t *rows, const struct auth_account *a)
@@ -127,7 +145,7 @@ static int account_change(struct cli *c, struct auth_account_change_request *q, 
 
 	q->address = str_of(c->args[0]);
 	code = cli_ask(c, IPC_AUTH_ACCOUNT_CHANGE, q, NULL, c->args[0]);
-	return code == CLI_OK ? done(c, text, c->args[0]) : code;
+	return code == CLI_OK ? cli_done(c, text, c->args[0]) : code;
 }
 
 int cmd_account_rename(struct cli *c)
@@ -180,7 +198,7 @@ int cmd_account_remove(struct cli *c)
 		code = cli_ask(c, IPC_AUTH_ACCOUNT_REMOVE, &q, &reply, c->args[0]);
 	if (code == CLI_OK && purge)
 		code = cli_ask(c, IPC_QUEUE_PURGE_ACCOUNT, &(struct queue_purge_request){ .account = reply.account }, NULL, "its mail");
-	return code == CLI_OK ? done(c, purge ? "removed, with its mail" : "removed ('account enable' undoes it)", c->args[0]) : code;
+	return code == CLI_OK ? cli_done(c, purge ? "removed, with its mail" : "removed ('account enable' undoes it)", c->args[0]) : code;
 }
 
 /* ---- aliases ---- */
@@ -195,8 +213,10 @@ int cmd_alias_add(struct cli *c)
 	q.to = ARENA_ARRAY(c->arena, struct auth_name, q.to_count);
 	for (size_t i = 0; i < q.to_count; i++)
 		q.to[i].address = str_of(c->args[i + 1]);
-	code = cli_ask(c, IPC_AUTH_ALIAS_ADD, &q, NULL, c->args[0]);
-	return code == CLI_OK ? done(c, "alias added", c->args[0]) : code;
+	code = cli_policy(c, &q.rules, &q.rule_count);
+	if (code == CLI_OK)
+		code = cli_ask(c, IPC_AUTH_ALIAS_ADD, &q, NULL, c->args[0]);
+	return code == CLI_OK ? cli_done(c, "alias added", c->args[0]) : code;
 }
 
 int cmd_alias_remove(struct cli *c)
@@ -204,12 +224,12 @@ int cmd_alias_remove(struct cli *c)
 	struct auth_alias_remove_request q = { .from = str_of(c->args[0]) };
 	int                              code = cli_ask(c, IPC_AUTH_ALIAS_REMOVE, &q, NULL, c->args[0]);
 
-	return code == CLI_OK ? done(c, "alias removed", c->args[0]) : code;
+	return code == CLI_OK ? cli_done(c, "alias removed", c->args[0]) : code;
 }
 
 static void alias_print(json_t *rows, const struct auth_alias *a)
 {
-	json_t *to = rows ? json_array() : NULL;
+	json_t *to = rows ? json_array() : NULL, *from = rows ? json_array() : NULL, *row;
 
 	if (!rows)
 		printf("%-40.*s", STR_FMT(a->from));
@@ -219,10 +239,24 @@ static void alias_print(json_t *rows, const struct auth_alias *a)
 		else
 			printf(" %.*s", STR_FMT(a->to[i].address));
 	}
-	if (rows)
-		json_array_append_new(rows, json_pack("{s:o, s:o}", "from", cli_json_str(a->from), "to", to));
-	else
+	for (size_t i = 0; i < a->rule_count; i++) {
+		struct str text = cli_policy_text(&a->rules[i]);
+
+		if (rows)
+			json_array_append_new(from, cli_json_str(text));
+		else
+			printf("%s%.*s", i == 0 ? "  from " : ", ", STR_FMT(text));
+	}
+	if (!rows) {
 		printf("\n");
+		return;
+	}
+	row = json_pack("{s:o, s:o}", "from", cli_json_str(a->from), "to", to);
+	if (a->rule_count > 0)
+		json_object_set_new(row, "policy", from);
+	else
+		json_decref(from);
+	json_array_append_new(rows, row);
 }
 
 int cmd_alias_list(struct cli *c)

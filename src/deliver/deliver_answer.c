@@ -5,8 +5,13 @@
 
 void deliver_answer(struct ipc_request *r, enum local_result result, struct str code, struct str reason)
 {
+	deliver_answer_usage(r, result, code, reason, 0);
+}
+
+void deliver_answer_usage(struct ipc_request *r, enum local_result result, struct str code, struct str reason, uint64_t usage_octets)
+{
 	const struct local_deliver_request *q = r->body;
-	struct local_deliver_reply          reply = { result, code, reason };
+	struct local_deliver_reply          reply = { result, code, reason, usage_octets };
 	int                                 file = q->file;
 
 	metric_add(result == LOCAL_DEFERRED ? METRIC_LOCAL_DEFERRED : result == LOCAL_REFUSED ? METRIC_LOCAL_REFUSED : METRIC_LOCAL_DELIVERED, 1);
@@ -21,7 +26,7 @@ void deliver_answer_failure(struct ipc_request *r, enum status st)
 		deliver_answer(r, LOCAL_DEFERRED, STR("4.3.1"), STR("No space left for mail"));
 		break;
 	case ST_LIMIT:
-		deliver_answer(r, LOCAL_DEFERRED, STR("4.2.2"), STR("Mailbox full"));
+		deliver_answer(r, LOCAL_DEFERRED, STR("4.3.0"), STR("Mailbox has reached a limit"));
 		break;
 	case ST_TEMP:
 	case ST_BUSY:

@@ -156,6 +156,7 @@ static struct store_delivery delivery_of(struct task *t, const struct store_targ
 		.size = q->size,
 		.hash = q->file >= 0 ? q->hash : STR_NONE, /* what came through memory alone, queue has looked at */
 		.received_ms = q->received_ms,
+		.quota_octets = q->quota_octets,
 	};
 }
 
@@ -181,6 +182,8 @@ static enum status deliver(struct store_account *account, struct task *const *ta
 		log_error("content of a delivery does not match its hash", LOG_U64("delivery", list[0].id));
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		repeated = repeated || done[i].duplicate;
+		tasks[i]->over_quota = done[i].over_quota;
+		tasks[i]->usage_octets = done[i].usage_octets;
 		if (done[i].duplicate)
 			log_debug("delivery was there already", LOG_U64("delivery", list[i].id), LOG_U64("account", tasks[i]->account));
 	}
@@ -251,6 +254,18 @@ static void tasks_begin(struct deliver_local *d, struct task *const *tasks, size
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* Over quota: certainly not there, and said at once. Else it waits to be settled. */
+static void over(struct deliver_local *d, struct task *t)
+{
+	if (!t->over_quota) {
+		deliver_task_committed(d, t);
+		return;
+	}
+	log_info("delivery deferred: mailbox full", LOG_U64("account", t->account), LOG_U64("usage_octets", t->usage_octets));
+	deliver_answer_usage(t->r, LOCAL_DEFERRED, STR("4.2.2"), STR("Mailbox full"), t->usage_octets);
+	deliver_task_over(d);
+}
+
 static bool run_many(struct deliver_local *d, struct task *const *tasks, size_t count, struct store_account **account)
 {
 	bool unsure;
@@ -259,7 +274,7 @@ static bool run_many(struct deliver_local *d, struct task *const *tasks, size_t 
 	if (attempt(d, tasks, count, account, &unsure) != ST_OK)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		deliver_task_committed(d, tasks[i]);
+		over(d, tasks[i]);
 	return true;
 }
 
@@ -276,7 +291,7 @@ static void run_one(struct deliver_local *d, struct task *t, struct store_accoun
 	if (st == ST_SUSPECT && repair(d, t))
 		st = attempt(d, &t, 1, account, &unsure);
 	if (st == ST_OK) {
-		deliver_task_committed(d, t);
+		over(d, t);
 		return;
 	}
 	log_warn("delivery deferred", LOG_U64("account", t->account), LOG_ST("status", st));

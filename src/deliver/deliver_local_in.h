@@ -24,6 +24,8 @@ struct task {
 	uint64_t            account;
 	uint64_t            began; /* settlings that had ended when its transaction began */
 	bool                alone; /* in no transaction with others */
+	bool                over_quota; /* of its last attempt: it is not there */
+	uint64_t            usage_octets; /* of the account, when it was committed */
 };
 
 struct line {
@@ -59,6 +61,8 @@ struct deliver_local {
 /* ---- answers; each frees the request ---- */
 
 void deliver_answer(struct ipc_request *r, enum local_result result, struct str code, struct str reason);
+/* The same, with what the account holds. */
+void deliver_answer_usage(struct ipc_request *r, enum local_result result, struct str code, struct str reason, uint64_t usage_octets);
 /* The one table from the store's statuses to an outcome: whatever failed here may go well later. */
 void deliver_answer_failure(struct ipc_request *r, enum status st);
 /* It is in the account, but whether durably is not known. Not DEFERRED: the queue must ask again under the same delivery id. */

@@ -66,6 +66,11 @@ struct remote {
 void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
 		    struct remote_deliver_reply *ret);
 
+/* Ask the next hop for a recipient, in LIMIT_PROBE_MS at most (and what a lookup in DNS takes beyond). */
+void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret);
+/* Of IPC_REMOTE_PROBE, with a `struct remote *` as ctx; it waits, so it needs a pool of its own. */
+void remote_probe_handle(void *ctx, struct ipc_request *r);
+
 /* Handlers, with a `struct remote *` as ctx; pool 1. */
 extern const struct ipc_row deliver_remote_rows[];
 extern const size_t         deliver_remote_row_count;

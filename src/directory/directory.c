@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "directory/directory_int.h"
 #include "directory/lane.h"
+#include "directory/probe_known.h"
 #include "directory/throttle.h"
 #include "directory/verified.h"
 #include "sys/clock.h"
@@ -45,6 +46,50 @@ static const char *const steps[] = {
 	" due_ms INTEGER NOT NULL,"
 	" last INTEGER NOT NULL"
 	");",
+	/* Ways to sign in beside the password's hash; and secrets of this directory. */
+	"CREATE TABLE scram ("
+	" account INTEGER PRIMARY KEY NOT NULL,"
+	" iterations INTEGER NOT NULL,"
+	" sha1 BLOB NOT NULL," /* salt, StoredKey, ServerKey */
+	" sha256 BLOB NOT NULL"
+	");"
+	"CREATE TABLE credential ("
+	" kind INTEGER NOT NULL," /* enum auth_credential_kind */
+	" hash BLOB NOT NULL,"    /* SHA-256 */
+	" account INTEGER NOT NULL,"
+	" scope TEXT NOT NULL,"
+	" created_ms INTEGER NOT NULL,"
+	" expires_ms INTEGER NOT NULL," /* 0: never */
+	" PRIMARY KEY (kind, hash)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX credential_account ON credential (account);"
+	"CREATE TABLE secret ("
+	" name TEXT PRIMARY KEY NOT NULL,"
+	" value BLOB NOT NULL"
+	") WITHOUT ROWID;",
+	/* Relay domains; who may write to an alias; what accounts lend; rewriting. */
+	"ALTER TABLE domain ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE domain ADD COLUMN relay TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE domain ADD COLUMN verify INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE policy ("
+	" name TEXT NOT NULL,"
+	" position INTEGER NOT NULL,"
+	" rule INTEGER NOT NULL,"
+	" address TEXT NOT NULL,"
+	" PRIMARY KEY (name, position)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE delegate ("
+	" owner INTEGER NOT NULL,"
+	" user INTEGER NOT NULL,"
+	" grants INTEGER NOT NULL,"
+	" PRIMARY KEY (owner, user)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE rewrite ("
+	" source TEXT NOT NULL,"
+	" scope INTEGER NOT NULL,"
+	" target TEXT NOT NULL,"
+	" PRIMARY KEY (source, scope)"
+	") WITHOUT ROWID;",
 };
 static const struct db_schema schema = { steps, LEN(steps) };
 
@@ -82,11 +127,24 @@ static enum status rows_end(struct db_stmt *s, enum status st)
 
 static enum status load_domains(struct directory *d)
 {
-	struct db_stmt *s = db_sql(d->db, "SELECT name, created_ms FROM domain");
+	struct db_stmt *s = db_sql(d->db, "SELECT name, created_ms, kind, relay, verify FROM domain");
 	enum status     st;
 
-	while ((st = db_step(s)) == ST_OK)
-		dir_domain_put(d, db_str(s, 0), db_i64(s, 1));
+	while ((st = db_step(s)) == ST_OK) {
+		struct dir_domain row = {
+			.name = db_str(s, 0),
+			.created_ms = db_i64(s, 1),
+			.kind = (enum auth_domain_kind)db_u64(s, 2),
+			.relay = db_str(s, 3),
+			.verify = (enum auth_verify)db_u64(s, 4),
+		};
+
+		if (row.kind > AUTH_DOMAIN_LAST || row.verify > AUTH_VERIFY_LAST) {
+			st = ST_CORRUPT;
+			break;
+		}
+		dir_domain_put(d, &row);
+	}
 	return rows_end(s, st);
 }
 
@@ -160,7 +218,22 @@ static enum status load(struct directory *d)
 		st = load_accounts(d);
 	if (st == ST_OK)
 		st = load_aliases(d);
+	if (st == ST_OK)
+		st = dir_scram_load(d);
+	if (st == ST_OK)
+		st = dir_credential_load(d);
+	if (st == ST_OK)
+		st = dir_scram_secret(d);
+	if (st == ST_OK)
+		st = dir_load_more(d);
 	return st;
+}
+
+void directory_set_subaddress(struct directory *d, struct str separators)
+{
+	pthread_rwlock_wrlock(&d->lock);
+	CHECK(str_to_c(separators, d->separators, sizeof(d->separators)));
+	pthread_rwlock_unlock(&d->lock);
 }
 
 static void options_set(struct directory *d, const struct directory_options *options)
@@ -170,8 +243,6 @@ static void options_set(struct directory *d, const struct directory_options *opt
 	*o = *options;
 	if (o->path == NULL)
 		o->path = "auth/directory.db";
-	if (o->separator == '\0')
-		o->separator = '+';
 	if (o->hash_threads == 0)
 		o->hash_threads = 2;
 	if (o->retention_ms == 0)
@@ -180,7 +251,9 @@ static void options_set(struct directory *d, const struct directory_options *opt
 		o->mono_ms = clock_mono_ms;
 	if (o->wall_ms == NULL)
 		o->wall_ms = clock_wall_ms;
+	directory_set_subaddress(d, o->subaddress != NULL ? str_of(o->subaddress) : STR("+"));
 	d->cost = (struct password_cost){ o->hash_ops, o->hash_memory_octets };
+	d->scram_iterations = o->scram_iterations > 0 ? o->scram_iterations : SCRAM_ITERATIONS;
 }
 
 /* A change waits for the questions that are being answered, not for those that come after it. */
@@ -203,6 +276,7 @@ enum status directory_open(const struct directory_options *options, struct direc
 	lock_init(d);
 	options_set(d, options);
 	dir_mem_init(d);
+	d->probes = probe_known_new(LIMIT_PROBES_KNOWN);
 	random_octets(d->token_key, sizeof(d->token_key));
 	st = password_init();
 	if (st == ST_OK)
@@ -219,7 +293,8 @@ enum status directory_open(const struct directory_options *options, struct direc
 	}
 	d->throttle = throttle_new();
 	d->verified = verified_new();
-	d->lane = lane_new(MIN(d->options.hash_threads, LIMIT_HASH_THREADS), LIMIT_HASH_QUEUE, LIMIT_HASH_SHARE);
+	d->lane = lane_new(MIN(d->options.hash_threads, LIMIT_HASH_THREADS), LIMIT_HASH_QUEUE, LIMIT_HASH_RESERVE,
+			   LIMIT_HASH_SHARE);
 	*ret = d;
 	return ST_OK;
 }
@@ -237,10 +312,13 @@ void directory_close(struct directory **dp)
 		verified_free(&d->verified);
 	if (d->db != NULL)
 		db_close(&d->db);
+	probe_known_free(&d->probes);
 	dir_mem_done(d);
 	pthread_rwlock_destroy(&d->lock);
 	pthread_mutex_destroy(&d->admin);
-	memset(d->token_key, 0, sizeof(d->token_key));
+	explicit_bzero(d->token_key, sizeof(d->token_key));
+	explicit_bzero(d->scram_secret, sizeof(d->scram_secret));
+	explicit_bzero(d->srs_key, sizeof(d->srs_key));
 	free(d);
 	*dp = NULL;
 }

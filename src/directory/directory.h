@@ -7,12 +7,14 @@
  * Addresses come in any form and are made canonical here (wire/address): for our domains the local part is folded too.
  *
  * How an address of ours is resolved, first match wins:
+ *   0. what the rules of rewriting for recipients make of it (once); a relay domain takes every name
  *   1. an alias of exactly this name; one of its own targets may be the account of the same name ("and keep a copy")
  *   2. an account of exactly this name that is not removed
- *   3. with the subaddress taken off ("user+tag"): alias, then account
- *   4. postmaster: the first account of the domain (RFC 5321 §4.5.1)
- *   5. the catch-all alias "@domain"
- *   6. postmaster of a domain without accounts: the first account there is
+ *   3. a reverse-path that we have made (srs.h), for reports: the sender behind it; a false one is nobody's
+ *   4. with the subaddress taken off ("user+tag"): alias, then account
+ *   5. postmaster: the first account of the domain (RFC 5321 §4.5.1)
+ *   6. the catch-all alias "@domain"
+ *   7. postmaster of a domain without accounts: the first account there is
  * Each target comes once; a chain longer than LIMIT_ALIAS_DEPTH, a circle, or more than LIMIT_ALIAS_TARGETS targets is
  * ST_LIMIT.
  *
@@ -36,13 +38,15 @@ struct directory_options { /* zero means the default */
 	const char *path;  /* "auth/directory.db" */
 	bool        create;
 	bool        lab;          /* loopback is not limited */
-	char        separator;    /* of subaddresses: '+' */
+	const char *subaddress;   /* characters that separate a subaddress: "+"; "": none do */
 	unsigned    hash_threads; /* 2 */
 	unsigned    hash_ops;     /* Argon2id passes, see password.h */
 	size_t      hash_memory_octets;
+	uint32_t    scram_iterations; /* of new verifiers, see scram.h */
 	int64_t     retention_ms; /* of removed accounts: 30 days */
 	struct guard *guard;      /* limits what is accepted at RCPT; NULL: nothing is limited */
-	/* Told the outcome of each sign-in that was judged or refused unseen; from any thread, must not wait. NULL: nobody. */
+	/* Told the outcome of each sign-in of any kind that was judged or refused unseen; from any thread, with no lock held, must not
+	 * wait. `account`: canonical, or as given when it is no address; may be empty. NULL: nobody. */
 	void (*signin_event)(void *ctx, struct str peer, struct str account, bool ok);
 	void *signin_ctx;
 	int64_t (*mono_ms)(void); /* clocks, for tests */
@@ -55,16 +59,33 @@ MUST_CHECK enum status directory_open(const struct directory_options *options, s
 /* Sign-ins that wait are finished first. Sets *d to NULL; NULL inside is fine. */
 void directory_close(struct directory **d);
 
+/* At most LIMIT_SUBADDRESS characters, see wire/address/address.h. */
+void directory_set_subaddress(struct directory *d, struct str separators);
 /* As given in the options. */
 struct guard *directory_guard(const struct directory *d);
 
 /* ---- questions: from memory, never wait; ST_INVALID: not an address ---- */
-MUST_CHECK enum status directory_rcpt(struct directory *d, struct str address, enum auth_rcpt_kind *ret);
-/* Targets live in `a`. A foreign address resolves to itself. ST_NOT_FOUND, ST_LIMIT: see msg_auth.h. */
-MUST_CHECK enum status directory_resolve(struct directory *d, struct str address, struct arena *a,
+/* All but limits and greylisting, which are not the directory's: ret->kind is never LATER but for a relay domain. Strings of the
+ * reply live in `a`, or for ever. */
+MUST_CHECK enum status directory_rcpt(struct directory *d, const struct auth_rcpt_request *q, struct arena *a,
+				      struct auth_rcpt_reply *ret);
+/* Targets live in `a`. A foreign address resolves to itself. ST_NOT_FOUND, ST_LIMIT: see msg_auth.h. Who may write was asked by
+ * directory_rcpt, and is not asked again: what was accepted is delivered. */
+MUST_CHECK enum status directory_resolve(struct directory *d, const struct auth_resolve_request *q, struct arena *a,
 					 struct auth_resolve_reply *ret);
-/* ST_OK if the address leads, only or among others, to the account, and the account is in use; else ST_DENIED. */
-MUST_CHECK enum status directory_sender(struct directory *d, uint64_t account, struct str address);
+/* ST_OK if the address leads, only or among others, to the account, or to one that lends it; and the account is in use; else
+ * ST_DENIED. */
+MUST_CHECK enum status directory_sender(struct directory *d, const struct auth_sender_request *q);
+/* Addresses of a submitted message by the rules of rewriting; the reply lives in `a`. */
+MUST_CHECK enum status directory_rewrite(struct directory *d, const struct auth_rewrite_request *q, struct arena *a,
+					 struct auth_rewrite_reply *ret);
+/* The result of a probe is remembered; ret is the answer to RCPT. */
+MUST_CHECK enum status directory_probed(struct directory *d, const struct auth_probed_request *q, struct auth_rcpt_reply *ret);
+MUST_CHECK enum status directory_full(struct directory *d, const struct auth_full_request *q);
+MUST_CHECK enum status directory_quota(struct directory *d, const struct auth_quota_request *q, struct auth_quota_reply *ret);
+/* The dry run; the reply lives in `a`. */
+MUST_CHECK enum status directory_route(struct directory *d, const struct auth_route_request *q, struct arena *a,
+				       struct auth_route_reply *ret);
 
 /* ---- sign-in ---- */
 
@@ -76,6 +97,17 @@ void directory_login_start(struct directory *d, const struct auth_login_request 
 /* The same, waiting; the reply's strings live in `a`. */
 MUST_CHECK enum status directory_login(struct directory *d, const struct auth_login_request *request, struct arena *a,
 				       struct auth_login_reply *ret);
+/* The other ways; replies live in `a` (a wiping one). None of them waits. */
+MUST_CHECK enum status directory_scram_salt(struct directory *d, const struct auth_scram_salt_request *q, struct arena *a,
+					    struct auth_scram_salt_reply *ret);
+MUST_CHECK enum status directory_scram_proof(struct directory *d, const struct auth_scram_proof_request *q, struct arena *a,
+					     struct auth_scram_proof_reply *ret);
+MUST_CHECK enum status directory_bearer(struct directory *d, const struct auth_bearer_request *q, struct arena *a,
+					struct auth_login_reply *ret);
+MUST_CHECK enum status directory_external(struct directory *d, const struct auth_external_request *q, struct arena *a,
+					  struct auth_login_reply *ret);
+/* Is it a certificate that somebody may sign in with? ST_OK or ST_NOT_FOUND. */
+MUST_CHECK enum status directory_certificate(struct directory *d, struct str fingerprint);
 /* The account of a token from a login reply, for a day. ST_DENIED: not ours, too old, or the account has been disabled,
  * removed or given another password since. */
 MUST_CHECK enum status directory_token(struct directory *d, struct str token, uint64_t *ret_account);
@@ -103,10 +135,30 @@ MUST_CHECK enum status directory_expire(struct directory *d, struct arena *a, ui
 					size_t *ret_count);
 MUST_CHECK enum status directory_purged(struct directory *d, const struct auth_purged_request *q);
 
+/* Access tokens and certificates. */
+MUST_CHECK enum status directory_credential_add(struct directory *d, const struct auth_credential_add_request *q,
+						struct arena *a, struct auth_credential_add_reply *ret);
+MUST_CHECK enum status directory_credential_list(struct directory *d, const struct auth_credential_list_request *q,
+						 struct arena *a, struct auth_credential_list_reply *ret);
+MUST_CHECK enum status directory_credential_remove(struct directory *d, const struct auth_credential_remove_request *q);
+
 /* ST_EXISTS: an alias, or an account that is not among the targets; ST_LIMIT: it would close a circle. */
 MUST_CHECK enum status directory_alias_add(struct directory *d, const struct auth_alias *q);
 MUST_CHECK enum status directory_alias_remove(struct directory *d, const struct auth_alias_remove_request *q);
+/* Another policy for an alias that there is. ST_INVALID: an address that is none. */
+MUST_CHECK enum status directory_alias_policy(struct directory *d, const struct auth_alias_policy_request *q);
 MUST_CHECK enum status directory_alias_list(struct directory *d, const struct auth_list_request *q, struct arena *a,
 					    struct auth_alias_list_reply *ret);
+
+/* ST_NOT_FOUND: either account, or the delegation. ST_LIMIT: LIMIT_DELEGATES. */
+MUST_CHECK enum status directory_delegate_add(struct directory *d, const struct auth_delegate *q);
+MUST_CHECK enum status directory_delegate_remove(struct directory *d, const struct auth_delegate *q);
+MUST_CHECK enum status directory_delegate_list(struct directory *d, const struct auth_delegate_list_request *q, struct arena *a,
+					       struct auth_delegate_list_reply *ret);
+
+MUST_CHECK enum status directory_rewrite_add(struct directory *d, const struct auth_rewrite_rule *q);
+MUST_CHECK enum status directory_rewrite_remove(struct directory *d, const struct auth_rewrite_rule *q);
+MUST_CHECK enum status directory_rewrite_list(struct directory *d, const struct auth_rewrite_list_request *q, struct arena *a,
+					      struct auth_rewrite_list_reply *ret);
 
 #endif

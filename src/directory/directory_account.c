@@ -3,7 +3,7 @@
 #include <sodium.h>
 
 #include "base/log.h"
-#include "directory/directory_int.h"
+#include "directory/directory_walk.h"
 #include "directory/verified.h"
 
 #define PURGE_AGAIN_MS ((int64_t)31 * 24 * 3600 * 1000) /* longer than queue may keep a message */
@@ -41,8 +41,9 @@ static enum status update_u64(struct directory *d, const char *sql, uint64_t id,
 static enum status change_password(struct directory *d, struct dir_account *acc, struct str password)
 {
 	struct password_hash hash;
+	struct scram_keys    scram;
 	struct db_stmt      *s;
-	enum status          st = password_hash(&d->cost, password, &hash);
+	enum status          st = dir_password_hash(d, password, &hash, &scram);
 
 	if (st == ST_OK)
 		st = db_begin_write(d->db);
@@ -51,10 +52,13 @@ static enum status change_password(struct directory *d, struct dir_account *acc,
 	s = db_sql(d->db, "UPDATE account SET hash = ?2 WHERE id = ?1");
 	db_bind_u64(s, 1, acc->id);
 	db_bind_str(s, 2, str_n(hash.p, hash.n));
-	st = dir_commit(d, db_run(s));
+	st = db_run(s);
+	if (st == ST_OK)
+		st = dir_scram_write(d, acc->id, &scram);
+	st = dir_commit(d, st);
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
-		dir_account_set_hash(acc, str_n(hash.p, hash.n));
+		dir_account_set_hash(acc, str_n(hash.p, hash.n), &scram);
 		dir_account_set_state(d, acc, acc->disabled, acc->removed_ms);
 		verified_drop(d->verified, acc->id);
 		pthread_rwlock_unlock(&d->lock);
@@ -72,6 +76,7 @@ static enum status change_quota(struct directory *d, struct dir_account *acc, ui
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
 		acc->quota_octets = quota_octets;
+		atomic_store(&acc->full_until_ms, 0); /* the next delivery finds out */
 		pthread_rwlock_unlock(&d->lock);
 	}
 	return st;
@@ -137,6 +142,12 @@ static enum status rename_rows(struct directory *d, const struct dir_account *ac
 		db_bind_str(s, 2, address);
 		st = db_run(s);
 	}
+	if (st == ST_OK) {
+		s = db_sql(d->db, "UPDATE policy SET address = ?2 WHERE address = ?1");
+		db_bind_str(s, 1, acc->address);
+		db_bind_str(s, 2, address);
+		st = db_run(s);
+	}
 	return dir_commit(d, st);
 }
 
@@ -148,8 +159,8 @@ static enum status change_rename(struct directory *d, struct dir_account *acc, s
 
 	if (dir_canon(d, new_address, &canon, &dom) != ADDRESS_OK)
 		return ST_INVALID;
-	if (dom == NULL)
-		return ST_NOT_FOUND;
+	if (dom == NULL || dom->kind != AUTH_DOMAIN_LOCAL)
+		return dom == NULL ? ST_NOT_FOUND : ST_DENIED;
 	if (map_find(&d->accounts, address_text(&canon)) != NULL || map_find(&d->aliases, address_text(&canon)) != NULL)
 		return ST_EXISTS;
 	st = rename_rows(d, acc, address_text(&canon), dom->name);
@@ -199,6 +210,18 @@ static enum status purge_write(struct directory *d, uint64_t id)
 	s = db_sql(d->db, "DELETE FROM account WHERE id = ?1");
 	db_bind_u64(s, 1, id);
 	st = db_run(s);
+	if (st == ST_OK)
+		st = dir_scram_write(d, id, &(struct scram_keys){ 0 });
+	if (st == ST_OK) {
+		s = db_sql(d->db, "DELETE FROM credential WHERE account = ?1");
+		db_bind_u64(s, 1, id);
+		st = db_run(s);
+	}
+	if (st == ST_OK) {
+		s = db_sql(d->db, "DELETE FROM delegate WHERE owner = ?1 OR user = ?1");
+		db_bind_u64(s, 1, id);
+		st = db_run(s);
+	}
 	if (st == ST_OK) {
 		s = db_sql(d->db, "INSERT INTO gone VALUES (?1, 0, 0)");
 		db_bind_u64(s, 1, id);
@@ -214,6 +237,8 @@ static enum status purge(struct directory *d, struct dir_account *acc)
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
 		verified_drop(d->verified, acc->id);
+		dir_credential_forget(d, acc->id);
+		dir_delegates_forget(d, acc->id);
 		dir_account_drop(d, acc);
 		pthread_rwlock_unlock(&d->lock);
 	}

@@ -1,6 +1,6 @@
 /* directory/directory_add.c - add accounts: thousands at once in one transaction and with one hash; see directory.h. */
 #include "base/log.h"
-#include "directory/directory_int.h"
+#include "directory/directory_walk.h"
 
 struct fresh {
 	struct str         address;
@@ -15,6 +15,7 @@ struct batch {
 	struct fresh                          *rows;
 	size_t                                 count;
 	struct password_hash                   hash;
+	struct scram_keys                      scram; /* made once too */
 	int64_t                                now_ms;
 };
 
@@ -47,6 +48,8 @@ static enum status choose(struct batch *b)
 			st = ST_INVALID;
 		else if (row->domain == NULL)
 			st = ST_NOT_FOUND;
+		else if (row->domain->kind != AUTH_DOMAIN_LOCAL)
+			st = ST_DENIED;
 		else if (!is_taken(b->d, address_text(&canon)) && map_put(&seen, address_text(&canon), b) == NULL) {
 			row->address = arena_dup(b->a, address_text(&canon));
 			b->count++;
@@ -76,6 +79,8 @@ static enum status insert(struct batch *b)
 		db_bind_i64(s, 5, b->now_ms);
 		st = db_run(s);
 		b->rows[i].id = db_last_id(b->d->db);
+		if (st == ST_OK && b->scram.iterations > 0)
+			st = dir_scram_write(b->d, b->rows[i].id, &b->scram);
 	}
 	return dir_commit(b->d, st);
 }
@@ -89,6 +94,7 @@ static void remember(struct batch *b)
 			.address = b->rows[i].address,
 			.domain = b->rows[i].domain,
 			.hash = str_n(b->hash.p, b->hash.n),
+			.scram = b->scram,
 			.quota_octets = b->q->quota_octets,
 			.created_ms = b->now_ms,
 		};
@@ -106,7 +112,7 @@ enum status directory_account_add(struct directory *d, const struct auth_account
 
 	if (q->name_count == 0 || q->name_count > LIMIT_ACCOUNT_BATCH || q->quota_octets > INT64_MAX)
 		return ST_INVALID;
-	st = password_hash(&d->cost, q->password, &b.hash);
+	st = dir_password_hash(d, q->password, &b.hash, &b.scram);
 	if (st != ST_OK)
 		return st;
 	b.a = arena_new(NULL);

@@ -1,6 +1,6 @@
 /* directory/directory_alias.c - add, remove and list aliases; see directory.h. */
 #include "base/log.h"
-#include "directory/directory_int.h"
+#include "directory/directory_walk.h"
 
 /* The canonical name of an alias, and its domain: "@domain", or an address of ours. Holds `admin`. */
 static enum status alias_name(struct directory *d, struct str from, struct arena *a, struct str *ret_name,
@@ -19,6 +19,10 @@ static enum status alias_name(struct directory *d, struct str from, struct arena
 		if (dir_canon(d, from, &canon, &dom) != ADDRESS_OK)
 			return ST_INVALID;
 		*ret_name = arena_dup(a, address_text(&canon));
+	}
+	if (dom != NULL && dom->kind != AUTH_DOMAIN_LOCAL) {
+		log_info("a domain that is relayed has no aliases", LOG_STR("domain", dom->name));
+		return ST_DENIED;
 	}
 	*ret_domain = dom;
 	return dom != NULL ? ST_OK : ST_NOT_FOUND;
@@ -44,6 +48,48 @@ static enum status alias_targets(struct directory *d, const struct auth_alias *q
 	}
 	map_done(&seen);
 	*ret_count = count;
+	return st;
+}
+
+/* Canonical, in `a`. */
+static enum status alias_rules(struct directory *d, const struct auth_policy *rules, size_t count, struct arena *a,
+			       struct dir_rule **ret)
+{
+	struct dir_rule *r = ARENA_ARRAY(a, struct dir_rule, count);
+
+	if (count > LIMIT_ALIAS_RULES)
+		return ST_INVALID;
+	for (size_t i = 0; i < count; i++) {
+		struct address_canon canon;
+		struct dir_domain   *dom;
+
+		r[i] = (struct dir_rule){ .rule = rules[i].rule, .address = STR("") };
+		if (rules[i].rule != AUTH_RULE_ADDRESS)
+			continue;
+		if (dir_canon(d, rules[i].address, &canon, &dom) != ADDRESS_OK)
+			return ST_INVALID;
+		r[i].address = arena_dup(a, address_text(&canon));
+	}
+	*ret = r;
+	return ST_OK;
+}
+
+/* Inside a transaction: these rules, in place of those there are. */
+static enum status rules_write(struct directory *d, struct str name, const struct dir_rule *rules, size_t count)
+{
+	struct db_stmt *s = db_sql(d->db, "DELETE FROM policy WHERE name = ?1");
+	enum status     st;
+
+	db_bind_str(s, 1, name);
+	st = db_run(s);
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		s = db_sql(d->db, "INSERT INTO policy (name, position, rule, address) VALUES (?1, ?2, ?3, ?4)");
+		db_bind_str(s, 1, name);
+		db_bind_u64(s, 2, i);
+		db_bind_u64(s, 3, rules[i].rule);
+		db_bind_str(s, 4, rules[i].address);
+		st = db_run(s);
+	}
 	return st;
 }
 
@@ -79,6 +125,8 @@ static enum status alias_insert(struct directory *d, const struct dir_alias *al)
 		db_bind_str(s, 4, al->to[i]);
 		st = db_run(s);
 	}
+	if (st == ST_OK)
+		st = rules_write(d, al->from, al->rules, al->rule_count);
 	return dir_commit(d, st);
 }
 
@@ -87,14 +135,18 @@ static enum status alias_add(struct directory *d, const struct auth_alias *q, st
 	struct str        *to = ARENA_ARRAY(a, struct str, q->to_count), name;
 	struct dir_domain *dom;
 	struct dir_alias  *al;
+	struct dir_rule   *rules;
 	size_t             count;
 	enum status        st = alias_name(d, q->from, a, &name, &dom);
 
 	if (st == ST_OK)
 		st = alias_targets(d, q, a, to, &count);
+	if (st == ST_OK)
+		st = alias_rules(d, q->rules, q->rule_count, a, &rules);
 	if (st != ST_OK)
 		return st;
 	al = dir_alias_new(name, to, count, dom);
+	dir_alias_set_rules(al, rules, q->rule_count);
 	st = alias_may(d, al);
 	if (st == ST_OK)
 		st = alias_insert(d, al);
@@ -123,6 +175,44 @@ enum status directory_alias_add(struct directory *d, const struct auth_alias *q)
 	return st;
 }
 
+static enum status alias_policy(struct directory *d, const struct auth_alias_policy_request *q, struct arena *a)
+{
+	struct dir_domain *dom;
+	struct dir_alias  *al;
+	struct dir_rule   *rules;
+	struct str         name;
+	enum status        st = alias_name(d, q->from, a, &name, &dom);
+
+	if (st == ST_OK && map_find(&d->aliases, name) == NULL)
+		st = ST_NOT_FOUND;
+	if (st == ST_OK)
+		st = alias_rules(d, q->rules, q->rule_count, a, &rules);
+	if (st == ST_OK)
+		st = db_begin_write(d->db);
+	if (st != ST_OK)
+		return st;
+	al = map_find(&d->aliases, name);
+	st = dir_commit(d, rules_write(d, name, rules, q->rule_count));
+	if (st == ST_OK) {
+		pthread_rwlock_wrlock(&d->lock);
+		dir_alias_set_rules(al, rules, q->rule_count);
+		pthread_rwlock_unlock(&d->lock);
+	}
+	return st;
+}
+
+enum status directory_alias_policy(struct directory *d, const struct auth_alias_policy_request *q)
+{
+	struct arena *a = arena_new(NULL);
+	enum status   st;
+
+	pthread_mutex_lock(&d->admin);
+	st = alias_policy(d, q, a);
+	pthread_mutex_unlock(&d->admin);
+	arena_free(&a);
+	return st;
+}
+
 static enum status alias_delete(struct directory *d, struct dir_alias *al)
 {
 	enum status     st;
@@ -135,7 +225,10 @@ static enum status alias_delete(struct directory *d, struct dir_alias *al)
 		return st;
 	s = db_sql(d->db, "DELETE FROM alias WHERE name = ?1");
 	db_bind_str(s, 1, al->from);
-	st = dir_commit(d, db_run(s));
+	st = db_run(s);
+	if (st == ST_OK)
+		st = rules_write(d, al->from, NULL, 0);
+	st = dir_commit(d, st);
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
 		dir_alias_drop(d, al);
@@ -165,7 +258,12 @@ static size_t row_add(struct arena *a, const struct dir_alias *al, struct auth_a
 {
 	size_t octets = al->from.n;
 
-	*ret = (struct auth_alias){ arena_dup(a, al->from), ARENA_ARRAY(a, struct auth_name, al->count), al->count };
+	*ret = (struct auth_alias){ arena_dup(a, al->from), ARENA_ARRAY(a, struct auth_name, al->count), al->count,
+				    ARENA_ARRAY(a, struct auth_policy, al->rule_count), al->rule_count };
+	for (size_t i = 0; i < al->rule_count; i++) {
+		ret->rules[i] = (struct auth_policy){ al->rules[i].rule, arena_dup(a, al->rules[i].address) };
+		octets += al->rules[i].address.n + 8;
+	}
 	for (size_t i = 0; i < al->count; i++) {
 		ret->to[i].address = arena_dup(a, al->to[i]);
 		octets += al->to[i].n + 8;

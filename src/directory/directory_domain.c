@@ -1,34 +1,57 @@
 /* directory/directory_domain.c - add, remove and list domains; see directory.h. */
 #include "base/log.h"
 #include "directory/directory_int.h"
+#include "directory/probe_known.h"
 
-static enum status domain_insert(struct directory *d, struct str name, int64_t now_ms)
+static enum status domain_insert(struct directory *d, const struct dir_domain *row)
 {
 	struct db_stmt *s;
 	enum status     st = db_begin_write(d->db);
 
 	if (st != ST_OK)
 		return st;
-	s = db_sql(d->db, "INSERT INTO domain (name, created_ms) VALUES (?1, ?2)");
-	db_bind_str(s, 1, name);
-	db_bind_i64(s, 2, now_ms);
+	s = db_sql(d->db, "INSERT INTO domain (name, created_ms, kind, relay, verify) VALUES (?1, ?2, ?3, ?4, ?5)");
+	db_bind_str(s, 1, row->name);
+	db_bind_i64(s, 2, row->created_ms);
+	db_bind_u64(s, 3, row->kind);
+	db_bind_str(s, 4, row->relay);
+	db_bind_u64(s, 5, row->verify);
 	return dir_commit(d, db_run(s));
+}
+
+/* "" or "host:port", "[address]:port", each with "lmtp:" before it or not. */
+static bool relay_valid(struct str relay)
+{
+	struct str host, port;
+	uint32_t   number;
+
+	if (relay.n == 0)
+		return true;
+	(void)str_skip(&relay, STR("lmtp:"));
+	if (str_has_ctl(relay) || !str_is_ascii(relay) || !str_rcut(relay, ':', &host, &port) || !str_to_u32(port, &number))
+		return false;
+	if (host.n > 2 && host.p[0] == '[')
+		return host.p[host.n - 1] == ']' && number > 0 && number < 65536;
+	return host.n > 0 && str_find(host, ':') < 0 && str_find(host, ' ') < 0 && number > 0 && number < 65536;
 }
 
 enum status directory_domain_add(struct directory *d, const struct auth_domain_request *q)
 {
 	struct address_canon name;
-	int64_t              now_ms = dir_wall_ms(d);
-	enum status          st;
+	struct dir_domain    row = {
+		   .created_ms = dir_wall_ms(d), .kind = q->kind, .relay = q->relay, .verify = q->verify
+	};
+	enum status st;
 
-	if (address_domain(q->name, &name) != ADDRESS_OK)
+	if (address_domain(q->name, &name) != ADDRESS_OK || !relay_valid(q->relay) ||
+	    (q->kind == AUTH_DOMAIN_LOCAL && (q->relay.n > 0 || q->verify != AUTH_VERIFY_NONE)))
 		return ST_INVALID;
+	row.name = address_text(&name);
 	pthread_mutex_lock(&d->admin);
-	st = map_find(&d->domains, address_text(&name)) != NULL ? ST_EXISTS
-								: domain_insert(d, address_text(&name), now_ms);
+	st = map_find(&d->domains, row.name) != NULL ? ST_EXISTS : domain_insert(d, &row);
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
-		dir_domain_put(d, address_text(&name), now_ms);
+		dir_domain_put(d, &row);
 		pthread_rwlock_unlock(&d->lock);
 	}
 	pthread_mutex_unlock(&d->admin);
@@ -45,6 +68,11 @@ static enum status domain_delete(struct directory *d, struct str name)
 	s = db_sql(d->db, "DELETE FROM alias WHERE domain = ?1");
 	db_bind_str(s, 1, name);
 	st = db_run(s);
+	if (st == ST_OK) {
+		/* policies have the names of their aliases */
+		s = db_sql(d->db, "DELETE FROM policy WHERE name NOT IN (SELECT name FROM alias)");
+		st = db_run(s);
+	}
 	if (st == ST_OK) {
 		s = db_sql(d->db, "DELETE FROM domain WHERE name = ?1");
 		db_bind_str(s, 1, name);
@@ -69,6 +97,7 @@ static enum status domain_remove(struct directory *d, struct dir_domain *dom)
 	if (st != ST_OK)
 		return st;
 	pthread_rwlock_wrlock(&d->lock);
+	probe_known_forget(d->probes, dom->name);
 	dir_domain_drop(d, dom);
 	pthread_rwlock_unlock(&d->lock);
 	return ST_OK;
@@ -103,7 +132,8 @@ enum status directory_domain_list(struct directory *d, const struct auth_list_re
 
 		if (dom == NULL) /* committed, but never confirmed: see dir_commit */
 			continue;
-		*row = (struct auth_domain){ arena_dup(a, dom->name), dom->accounts, dom->aliases, dom->created_ms };
+		*row = (struct auth_domain){ arena_dup(a, dom->name), dom->accounts, dom->aliases, dom->created_ms,
+					     dom->kind, arena_dup(a, dom->relay), dom->verify };
 		r.domain_count++;
 	}
 	db_done(s);

@@ -7,11 +7,13 @@
 #define DIRECTORY_DIRECTORY_INT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/map.h"
 #include "db/db.h"
 #include "directory/directory.h"
 #include "directory/password.h"
+#include "directory/scram.h"
 #include "wire/address/address.h"
 
 struct dir_domain {
@@ -19,6 +21,9 @@ struct dir_domain {
 	int64_t             created_ms;
 	uint64_t            rows;              /* accounts, removed ones too */
 	uint64_t            accounts, aliases; /* in use */
+	enum auth_domain_kind kind;
+	struct str            relay;
+	enum auth_verify      verify;
 	struct dir_account *first;             /* lowest id that is neither disabled nor removed, or NULL */
 	struct dir_alias   *catch_all;
 };
@@ -27,10 +32,12 @@ struct dir_account {
 	uint64_t           id, generation; /* generation: changes with the password and the state */
 	uint64_t           quota_octets;
 	struct str         address, hash;
+	struct scram_keys  scram;
 	bool               disabled;
 	int64_t            removed_ms; /* 0: not removed */
 	int64_t            created_ms;
 	struct dir_domain *domain;
+	_Atomic int64_t    full_until_ms; /* monotonic: over its quota; also changed by who holds `lock` for reading */
 };
 
 struct dir_alias {
@@ -38,7 +45,21 @@ struct dir_alias {
 	struct dir_domain *domain;
 	size_t             count;
 	struct str        *to; /* canonical */
+	size_t             rule_count;
+	struct dir_rule   *rules; /* who may write; none: anyone */
 };
+
+struct dir_rule {
+	enum auth_rule rule;
+	struct str     address; /* canonical; folded if ours */
+};
+
+/* A rule of rewriting for one scope. */
+struct dir_rewrite {
+	struct str from; /* folded */
+	struct str to;
+};
+#define DIR_SCOPES 2u /* index 0: senders, 1: recipients */
 
 struct directory {
 	struct db               *db;
@@ -46,6 +67,8 @@ struct directory {
 	pthread_rwlock_t         lock;
 	struct map               domains, accounts, aliases; /* by name */
 	struct map               ids;                        /* accounts by id */
+	struct map               delegates;                  /* owner and user to right + 1 */
+	struct map               rewrites[DIR_SCOPES];       /* by `from` */
 	uint64_t                 generation;
 	struct directory_options options;
 	struct password_cost     cost;
@@ -53,39 +76,71 @@ struct directory {
 	struct lane             *lane;
 	struct throttle         *throttle;
 	struct verified         *verified;
+	struct probe_known      *probes;
 	uint8_t                  token_key[32];
+	uint8_t                  scram_secret[32]; /* of the salts of those who have none; stored */
+	uint32_t                 scram_iterations;
+	struct map               credentials; /* by kind and hash */
+	uint8_t                  srs_key[32];
+	char                     separators[LIMIT_SUBADDRESS + 1]; /* changes under `lock` */
 };
 
 /* ---- directory_mem.c: all callers hold `lock` for writing, or nobody else knows d yet ---- */
 void dir_mem_init(struct directory *d);
 void dir_mem_done(struct directory *d);
-void dir_domain_put(struct directory *d, struct str name, int64_t created_ms);
+void dir_domain_put(struct directory *d, const struct dir_domain *row); /* name, created_ms, kind, relay, verify */
 void dir_domain_drop(struct directory *d, struct dir_domain *dom); /* with its aliases; it has no accounts */
 /* Strings are copied; row->domain must be set. */
 void dir_account_put(struct directory *d, const struct dir_account *row);
 void dir_account_drop(struct directory *d, struct dir_account *acc);
 void dir_account_rename(struct directory *d, struct dir_account *acc, struct str address, struct dir_domain *dom);
-void dir_account_set_hash(struct dir_account *acc, struct str hash);
+void dir_account_set_hash(struct dir_account *acc, struct str hash, const struct scram_keys *scram);
 /* disabled or removed_ms have another value: count again, new generation. */
 void dir_account_set_state(struct directory *d, struct dir_account *acc, bool disabled, int64_t removed_ms);
 struct dir_alias *dir_alias_new(struct str from, const struct str *to, size_t count, struct dir_domain *dom);
 void              dir_alias_free(struct dir_alias *al);
 void              dir_alias_put(struct directory *d, struct dir_alias *al); /* owned from here on */
 void              dir_alias_drop(struct directory *d, struct dir_alias *al);
+void              dir_alias_set_rules(struct dir_alias *al, const struct dir_rule *rules, size_t count); /* copied */
+void              dir_rewrite_put(struct directory *d, unsigned scope, struct str from, struct str to);
+void              dir_rewrite_drop(struct directory *d, unsigned scope, struct dir_rewrite *rule);
+void              dir_delegate_put(struct directory *d, uint64_t owner, uint64_t user, enum auth_right right);
+void              dir_delegate_drop(struct directory *d, uint64_t owner, uint64_t user);
+void              dir_delegates_forget(struct directory *d, uint64_t account); /* as owner and as user */
+/* False: nothing was lent. */
+bool              dir_delegate_find(const struct directory *d, uint64_t owner, uint64_t user, enum auth_right *ret);
 
 static inline bool dir_account_in_use(const struct dir_account *acc)
 {
 	return acc != NULL && acc->removed_ms == 0;
 }
 
-/* ---- directory_resolve.c ---- */
+/* ---- directory_scram.c ---- */
+/* All that is stored of a password: its hash, made from the prepared form (sasl_prep), and the verifiers. */
+MUST_CHECK enum status dir_password_hash(const struct directory *d, struct str password, struct password_hash *ret,
+					 struct scram_keys *ret_scram);
+/* The verifiers of a password that was given in clear; none of an imported hash. */
+void dir_scram_make(const struct directory *d, struct str password, struct scram_keys *ret);
+/* In a transaction. */
+MUST_CHECK enum status dir_scram_write(struct directory *d, uint64_t account, const struct scram_keys *keys);
+MUST_CHECK enum status dir_scram_load(struct directory *d);
+MUST_CHECK enum status dir_scram_secret(struct directory *d);
+/* Store them if the account is still of that generation and has none. Waits for the disk. */
+void dir_scram_adopt(struct directory *d, uint64_t account, uint64_t generation, const struct scram_keys *keys);
 
-/* Canonical form; *ret_domain is ours, or NULL. The local part is folded if it is ours. Holds `lock` for reading, or
- * `admin`. */
-MUST_CHECK enum address_err dir_canon(struct directory *d, struct str address, struct address_canon *ret,
-				      struct dir_domain **ret_domain);
-/* Would adding `al` close a circle, or make too long a chain? ST_OK or ST_LIMIT. Holds `admin`. */
-MUST_CHECK enum status dir_alias_check(struct directory *d, struct dir_alias *al);
+/* ---- directory_credential.c ---- */
+MUST_CHECK enum status dir_credential_load(struct directory *d);
+/* All of one account, or with 0 of all. Holds `lock` for writing. */
+void dir_credential_forget(struct directory *d, uint64_t account);
+
+/* ---- directory_resolve.c ---- */
+/* ---- directory_load.c ---- */
+/* Policies, delegations, rewriting; after domains, accounts and aliases. And the secrets, which are made if they are not there. */
+MUST_CHECK enum status dir_load_more(struct directory *d);
+
+/* ---- directory_rewrite.c ---- */
+/* The address as the scope's rules want it. False: none applies. Holds `lock` for reading, or `admin`. */
+MUST_CHECK bool dir_rewrite(const struct directory *d, unsigned scope, struct str address, struct address_canon *ret);
 
 /* ---- directory.c ---- */
 /* End the transaction after `st`: commit and sync, or roll back. */

@@ -35,6 +35,10 @@ void dir_mem_init(struct directory *d)
 	map_init(&d->accounts);
 	map_init(&d->aliases);
 	map_init(&d->ids);
+	map_init(&d->credentials);
+	map_init(&d->delegates);
+	for (size_t i = 0; i < DIR_SCOPES; i++)
+		map_init(&d->rewrites[i]);
 }
 
 static void account_free(struct dir_account *acc)
@@ -47,7 +51,15 @@ static void account_free(struct dir_account *acc)
 static void domain_free(struct dir_domain *dom)
 {
 	drop(&dom->name);
+	drop(&dom->relay);
 	free(dom);
+}
+
+static void rewrite_free(struct dir_rewrite *rule)
+{
+	drop(&rule->from);
+	drop(&rule->to);
+	free(rule);
 }
 
 void dir_mem_done(struct directory *d)
@@ -59,20 +71,31 @@ void dir_mem_done(struct directory *d)
 		account_free(value);
 	for (size_t at = 0; map_next(&d->aliases, &at, &key, &value);)
 		dir_alias_free(value);
+	dir_credential_forget(d, 0);
 	for (size_t at = 0; map_next(&d->domains, &at, &key, &value);)
 		domain_free(value);
+	for (size_t i = 0; i < DIR_SCOPES; i++) {
+		for (size_t at = 0; map_next(&d->rewrites[i], &at, &key, &value);)
+			rewrite_free(value);
+		map_done(&d->rewrites[i]);
+	}
+	map_done(&d->delegates);
 	map_done(&d->domains);
 	map_done(&d->accounts);
 	map_done(&d->aliases);
 	map_done(&d->ids);
+	map_done(&d->credentials);
 }
 
-void dir_domain_put(struct directory *d, struct str name, int64_t created_ms)
+void dir_domain_put(struct directory *d, const struct dir_domain *row)
 {
 	struct dir_domain *dom = fresh(sizeof(*dom));
 
-	dom->name = keep(name);
-	dom->created_ms = created_ms;
+	dom->name = keep(row->name);
+	dom->created_ms = row->created_ms;
+	dom->kind = row->kind;
+	dom->relay = keep(row->relay);
+	dom->verify = row->verify;
 	CHECK(map_put(&d->domains, dom->name, dom) == NULL);
 }
 
@@ -157,6 +180,12 @@ static void retarget(struct directory *d, struct str from, struct str to)
 			drop(&al->to[i]);
 			al->to[i] = keep(to);
 		}
+		for (size_t i = 0; i < al->rule_count; i++) {
+			if (al->rules[i].rule != AUTH_RULE_ADDRESS || !str_eq(al->rules[i].address, from))
+				continue;
+			drop(&al->rules[i].address);
+			al->rules[i].address = keep(to);
+		}
 	}
 }
 
@@ -175,10 +204,11 @@ void dir_account_rename(struct directory *d, struct dir_account *acc, struct str
 	drop(&row.hash);
 }
 
-void dir_account_set_hash(struct dir_account *acc, struct str hash)
+void dir_account_set_hash(struct dir_account *acc, struct str hash, const struct scram_keys *scram)
 {
 	drop(&acc->hash);
 	acc->hash = keep(hash);
+	acc->scram = *scram;
 }
 
 void dir_account_set_state(struct directory *d, struct dir_account *acc, bool disabled, int64_t removed_ms)
@@ -204,8 +234,29 @@ struct dir_alias *dir_alias_new(struct str from, const struct str *to, size_t co
 	return al;
 }
 
+static void rules_free(struct dir_alias *al)
+{
+	for (size_t i = 0; i < al->rule_count; i++)
+		drop(&al->rules[i].address);
+	free(al->rules);
+	al->rules = NULL;
+	al->rule_count = 0;
+}
+
+void dir_alias_set_rules(struct dir_alias *al, const struct dir_rule *rules, size_t count)
+{
+	struct dir_rule *copy = fresh(sizeof(*copy) * (count + 1));
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = (struct dir_rule){ rules[i].rule, keep(rules[i].address) };
+	rules_free(al);
+	al->rules = copy;
+	al->rule_count = count;
+}
+
 void dir_alias_free(struct dir_alias *al)
 {
+	rules_free(al);
 	for (size_t i = 0; i < al->count; i++)
 		drop(&al->to[i]);
 	free(al->to);
@@ -228,4 +279,67 @@ void dir_alias_drop(struct directory *d, struct dir_alias *al)
 	if (al->domain->catch_all == al)
 		al->domain->catch_all = NULL;
 	dir_alias_free(al);
+}
+
+void dir_rewrite_put(struct directory *d, unsigned scope, struct str from, struct str to)
+{
+	struct dir_rewrite *rule = fresh(sizeof(*rule));
+
+	*rule = (struct dir_rewrite){ keep(from), keep(to) };
+	CHECK(map_put(&d->rewrites[scope], rule->from, rule) == NULL);
+}
+
+void dir_rewrite_drop(struct directory *d, unsigned scope, struct dir_rewrite *rule)
+{
+	map_remove(&d->rewrites[scope], rule->from);
+	rewrite_free(rule);
+}
+
+/* ---- what accounts lend ---- */
+
+struct delegate_key {
+	uint64_t owner, user;
+};
+
+static struct str delegate_text(const struct delegate_key *key)
+{
+	return str_n(key, sizeof(*key));
+}
+
+void dir_delegate_put(struct directory *d, uint64_t owner, uint64_t user, enum auth_right right)
+{
+	const struct delegate_key key = { owner, user };
+
+	map_put(&d->delegates, delegate_text(&key), (void *)(uintptr_t)(right + 1));
+}
+
+void dir_delegate_drop(struct directory *d, uint64_t owner, uint64_t user)
+{
+	const struct delegate_key key = { owner, user };
+
+	map_remove(&d->delegates, delegate_text(&key));
+}
+
+bool dir_delegate_find(const struct directory *d, uint64_t owner, uint64_t user, enum auth_right *ret)
+{
+	const struct delegate_key key = { owner, user };
+	uintptr_t                 value = (uintptr_t)map_find(&d->delegates, delegate_text(&key));
+
+	if (value == 0)
+		return false;
+	*ret = (enum auth_right)(value - 1);
+	return true;
+}
+
+void dir_delegates_forget(struct directory *d, uint64_t account)
+{
+	struct delegate_key k;
+	struct str          key;
+	void               *value;
+
+	for (size_t at = 0; map_next(&d->delegates, &at, &key, &value);) {
+		memcpy(&k, key.p, sizeof(k));
+		if (k.owner == account || k.user == account)
+			dir_delegate_drop(d, k.owner, k.user);
+	}
 }

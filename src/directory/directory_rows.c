@@ -5,7 +5,7 @@ static void on_rcpt(void *ctx, struct ipc_request *r)
 {
 	const struct auth_rcpt_request *q = r->body;
 	struct auth_rcpt_reply          reply = { 0 };
-	enum status                     st = directory_rcpt(ctx, q->address, &reply.kind);
+	enum status                     st = directory_rcpt(ctx, q, r->arena, &reply);
 
 	if (st == ST_OK)
 		guard_rcpt(directory_guard(ctx), r->arena, q, &reply);
@@ -19,19 +19,57 @@ static void on_guard(void *ctx, struct ipc_request *r)
 
 static void on_resolve(void *ctx, struct ipc_request *r)
 {
-	const struct auth_resolve_request *q = r->body;
-	struct auth_resolve_reply          reply = { 0 };
-	enum status                        st = directory_resolve(ctx, q->address, r->arena, &reply);
+	struct auth_resolve_reply reply = { 0 };
+	enum status               st = directory_resolve(ctx, r->body, r->arena, &reply);
 
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
 static void on_sender(void *ctx, struct ipc_request *r)
 {
-	const struct auth_sender_request *q = r->body;
-	enum status                       st = directory_sender(ctx, q->account, q->address);
+	ipc_reply(r, directory_sender(ctx, r->body), NULL);
+}
 
-	ipc_reply(r, st, NULL);
+static void on_rewrite(void *ctx, struct ipc_request *r)
+{
+	struct auth_rewrite_reply reply = { 0 };
+	enum status               st = directory_rewrite(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_probed(void *ctx, struct ipc_request *r)
+{
+	const struct auth_probed_request *q = r->body;
+	const struct auth_rcpt_request    rcpt = { .address = q->address, .peer = q->peer, .session = q->session, .account = q->account };
+	struct auth_rcpt_reply            reply = { 0 };
+	enum status                       st = directory_probed(ctx, q, &reply);
+
+	/* One who is there was counted when it was asked for. */
+	if (st == ST_OK && reply.kind == AUTH_RCPT_UNKNOWN)
+		guard_rcpt(directory_guard(ctx), r->arena, &rcpt, &reply);
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_full(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_full(ctx, r->body), NULL);
+}
+
+static void on_quota(void *ctx, struct ipc_request *r)
+{
+	struct auth_quota_reply reply = { 0 };
+	enum status             st = directory_quota(ctx, r->body, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_route(void *ctx, struct ipc_request *r)
+{
+	struct auth_route_reply reply = { 0 };
+	enum status             st = directory_route(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
 static void login_done(void *arg, enum status st, const struct auth_login_reply *reply)
@@ -42,6 +80,66 @@ static void login_done(void *arg, enum status st, const struct auth_login_reply 
 static void on_login(void *ctx, struct ipc_request *r)
 {
 	directory_login_start(ctx, r->body, login_done, r);
+}
+
+static void on_scram_salt(void *ctx, struct ipc_request *r)
+{
+	struct auth_scram_salt_reply reply = { 0 };
+	enum status                  st = directory_scram_salt(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_scram_proof(void *ctx, struct ipc_request *r)
+{
+	struct auth_scram_proof_reply reply = { 0 };
+	enum status                   st = directory_scram_proof(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_bearer(void *ctx, struct ipc_request *r)
+{
+	struct auth_login_reply reply = { 0 };
+	enum status             st = directory_bearer(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_external(void *ctx, struct ipc_request *r)
+{
+	struct auth_login_reply reply = { 0 };
+	enum status             st = directory_external(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_certificate(void *ctx, struct ipc_request *r)
+{
+	const struct auth_certificate_request *q = r->body;
+
+	ipc_reply(r, directory_certificate(ctx, q->fingerprint), NULL);
+}
+
+static void on_credential_add(void *ctx, struct ipc_request *r)
+{
+	struct auth_credential_add_reply reply = { 0 };
+	enum status                      st = directory_credential_add(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_credential_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_credential_list_reply reply = { 0 };
+	enum status                       st = directory_credential_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_credential_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_credential_remove(ctx, r->body), NULL);
 }
 
 static void on_domain_add(void *ctx, struct ipc_request *r)
@@ -130,6 +228,47 @@ static void on_alias_list(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
+static void on_alias_policy(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_alias_policy(ctx, r->body), NULL);
+}
+
+static void on_delegate_add(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_delegate_add(ctx, r->body), NULL);
+}
+
+static void on_delegate_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_delegate_remove(ctx, r->body), NULL);
+}
+
+static void on_delegate_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_delegate_list_reply reply = { 0 };
+	enum status                     st = directory_delegate_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_rewrite_add(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_rewrite_add(ctx, r->body), NULL);
+}
+
+static void on_rewrite_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_rewrite_remove(ctx, r->body), NULL);
+}
+
+static void on_rewrite_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_rewrite_list_reply reply = { 0 };
+	enum status                    st = directory_rewrite_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
 const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_RCPT, on_rcpt, 0 },
 	{ IPC_AUTH_RESOLVE, on_resolve, 0 },
@@ -147,11 +286,31 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_ALIAS_LIST, on_alias_list, DIRECTORY_POOL },
 	{ IPC_AUTH_EXPIRE, on_expire, DIRECTORY_POOL },
 	{ IPC_AUTH_PURGED, on_purged, DIRECTORY_POOL },
+	{ IPC_AUTH_REWRITE, on_rewrite, 0 },
+	{ IPC_AUTH_PROBED, on_probed, 0 },
+	{ IPC_AUTH_FULL, on_full, 0 },
+	{ IPC_AUTH_QUOTA, on_quota, 0 },
+	{ IPC_AUTH_ROUTE, on_route, DIRECTORY_POOL },
+	{ IPC_AUTH_ALIAS_POLICY, on_alias_policy, DIRECTORY_POOL },
+	{ IPC_AUTH_DELEGATE_ADD, on_delegate_add, DIRECTORY_POOL },
+	{ IPC_AUTH_DELEGATE_REMOVE, on_delegate_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_DELEGATE_LIST, on_delegate_list, DIRECTORY_POOL },
+	{ IPC_AUTH_REWRITE_ADD, on_rewrite_add, DIRECTORY_POOL },
+	{ IPC_AUTH_REWRITE_REMOVE, on_rewrite_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_REWRITE_LIST, on_rewrite_list, DIRECTORY_POOL },
 	{ IPC_GUARD_CONNECT, on_guard, 0 },
 	{ IPC_GUARD_NOTE, on_guard, 0 },
 	{ IPC_GUARD_LIST, on_guard, DIRECTORY_POOL },
 	{ IPC_GUARD_WHY, on_guard, DIRECTORY_POOL },
 	{ IPC_GUARD_LIFT, on_guard, DIRECTORY_POOL },
 	{ IPC_GUARD_ADD, on_guard, DIRECTORY_POOL },
+	{ IPC_AUTH_SCRAM_SALT, on_scram_salt, 0 },
+	{ IPC_AUTH_SCRAM_PROOF, on_scram_proof, 0 },
+	{ IPC_AUTH_BEARER, on_bearer, 0 },
+	{ IPC_AUTH_EXTERNAL, on_external, 0 },
+	{ IPC_AUTH_CERTIFICATE, on_certificate, 0 },
+	{ IPC_AUTH_CREDENTIAL_ADD, on_credential_add, DIRECTORY_POOL },
+	{ IPC_AUTH_CREDENTIAL_LIST, on_credential_list, DIRECTORY_POOL },
+	{ IPC_AUTH_CREDENTIAL_REMOVE, on_credential_remove, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

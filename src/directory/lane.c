@@ -11,7 +11,8 @@ struct lane {
 	pthread_mutex_t  lock;
 	pthread_cond_t   wake;
 	struct lane_job *first, **last;
-	unsigned         waiting, backlog, share, threads;
+	struct lane_job **last_favoured; /* where the next favoured one goes */
+	unsigned         waiting, backlog, reserve, share, threads;
 	struct map       sources; /* how many jobs each has, waiting and running; absent: none */
 	bool             ending;
 	pthread_t        thread[LIMIT_HASH_THREADS];
@@ -42,8 +43,10 @@ static struct lane_job *take(struct lane *l)
 	job = l->first;
 	if (job != NULL) {
 		l->first = job->next;
-		if (l->first == NULL)
+		if (l->last == &job->next)
 			l->last = &l->first;
+		if (l->last_favoured == &job->next)
+			l->last_favoured = &l->first;
 		l->waiting--;
 	}
 	return job;
@@ -67,14 +70,15 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-struct lane *lane_new(unsigned threads, unsigned backlog, unsigned share)
+struct lane *lane_new(unsigned threads, unsigned backlog, unsigned reserve, unsigned share)
 {
 	struct lane *l = calloc(1, sizeof(*l));
 
 	CHECK(l != NULL && threads > 0 && threads <= LIMIT_HASH_THREADS);
 	CHECK(pthread_mutex_init(&l->lock, NULL) == 0 && pthread_cond_init(&l->wake, NULL) == 0);
-	l->last = &l->first;
+	l->last = l->last_favoured = &l->first;
 	l->backlog = backlog;
+	l->reserve = reserve;
 	l->share = share;
 	map_init(&l->sources);
 	for (; l->threads < threads; l->threads++)
@@ -101,21 +105,32 @@ void lane_free(struct lane **lane)
 	*lane = NULL;
 }
 
+static void append(struct lane *l, struct lane_job *job)
+{
+	struct lane_job **at = job->favoured ? l->last_favoured : l->last;
+
+	job->next = *at;
+	*at = job;
+	if (l->last == at)
+		l->last = &job->next;
+	if (job->favoured)
+		l->last_favoured = &job->next;
+	l->waiting++;
+}
+
 enum status lane_submit(struct lane *l, struct lane_job *job)
 {
 	enum status st = ST_OK;
+	unsigned    most = l->backlog + (job->favoured ? l->reserve : 0);
 	uintptr_t   count;
 
 	pthread_mutex_lock(&l->lock);
 	count = source_count(l, job->source);
-	if (l->waiting >= l->backlog || (job->source != LANE_NO_SOURCE && count >= l->share)) {
+	if (l->waiting >= most || (job->source != LANE_NO_SOURCE && count >= l->share)) {
 		st = ST_BUSY;
 	} else {
 		source_set(l, job->source, count + 1);
-		job->next = NULL;
-		*l->last = job;
-		l->last = &job->next;
-		l->waiting++;
+		append(l, job);
 		pthread_cond_signal(&l->wake);
 	}
 	pthread_mutex_unlock(&l->lock);

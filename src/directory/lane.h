@@ -16,10 +16,11 @@ struct lane_job {
 	void (*run)(struct lane_job *job);
 	struct lane_job *next;
 	uint64_t         source;
+	bool             favoured; /* goes before the others, into places kept for it when the queue is full for them */
 };
 
-/* `threads` at once, `backlog` waiting, of both at most `share` for one source. */
-struct lane *lane_new(unsigned threads, unsigned backlog, unsigned share);
+/* `threads` at once, `backlog` waiting and `reserve` more that are favoured, of all at most `share` for one source. */
+struct lane *lane_new(unsigned threads, unsigned backlog, unsigned reserve, unsigned share);
 /* Runs what waits, then ends the threads. Nobody may submit any more. */
 void lane_free(struct lane **l);
 

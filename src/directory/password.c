@@ -73,13 +73,18 @@ static enum status import(struct str stored, struct password_hash *ret)
 	return ST_OK;
 }
 
+bool password_is_hash(struct str password)
+{
+	return str_istarts(password, argon2id) || str_istarts(password, crypted);
+}
+
 enum status password_hash(const struct password_cost *cost, struct str password, struct password_hash *ret)
 {
 	unsigned ops = cost->ops > 0 ? cost->ops : PASSWORD_OPS;
 	size_t   memory = cost->memory_octets > 0 ? cost->memory_octets : PASSWORD_MEMORY;
 	char     out[crypto_pwhash_STRBYTES];
 
-	if (str_istarts(password, argon2id) || str_istarts(password, crypted))
+	if (password_is_hash(password))
 		return import(password, ret);
 	if (password.n == 0 || password.n > LIMIT_PASSWORD || str_find(password, '\0') >= 0)
 		return ST_INVALID;

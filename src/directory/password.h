@@ -33,6 +33,9 @@ MUST_CHECK enum status password_init(void);
  * ST_TEMP: no memory. */
 MUST_CHECK enum status password_hash(const struct password_cost *cost, struct str password, struct password_hash *ret);
 
+/* Does it look like a stored form ("{ARGON2ID}...", "{CRYPT}..."), which is taken over and no password? */
+bool password_is_hash(struct str password);
+
 /* False also for a stored form that is none. Takes as long for a wrong password as for the right one. */
 MUST_CHECK bool password_verify(struct str stored, struct str password);
 

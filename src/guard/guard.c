@@ -65,6 +65,19 @@ void guard_set(struct guard *g, const struct guard_settings *settings)
 	guard_unlock(g);
 }
 
+bool guard_trusts(struct guard *g, struct str peer)
+{
+	struct guard_ip ip;
+	bool            trusted;
+
+	if (g == NULL || !guard_ip_parse(peer, &ip))
+		return false;
+	guard_lock(g);
+	trusted = guard_cidrs_have(&g->trusted, ip.octets);
+	guard_unlock(g);
+	return trusted;
+}
+
 int64_t guard_tick(struct guard *g)
 {
 	int64_t next_ms = guard_waits_end(g, false);

@@ -57,6 +57,8 @@ void guard_answer(struct guard *g, struct ipc_request *r);
 /* The directory has given reply->kind: count, and if there is a reason turn it into AUTH_RCPT_LATER, or hold the reply back. Texts
  * live in `a`, or are static. NULL: nothing. */
 void guard_rcpt(struct guard *g, struct arena *a, const struct auth_rcpt_request *q, struct auth_rcpt_reply *reply);
+/* Is the peer in smtp.trusted: is what it says of a sender believed? NULL: nobody is. */
+bool guard_trusts(struct guard *g, struct str peer);
 /* Somebody has signed in, or failed to. ctx is the guard. */
 void guard_signin(void *ctx, struct str peer, struct str account, bool ok);
 

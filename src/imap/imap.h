@@ -15,6 +15,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_guard.h"
 #include "net/net.h"
+#include "sasl/sasl_exchange.h"
 #include "store/store.h"
 
 /* One snapshot of the configuration. It never changes and outlives the sessions that began under it. */
@@ -24,14 +25,13 @@ struct imap_settings {
 	unsigned signin_ms;      /* from the greeting to a sign-in */
 	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
+	bool     scram;        /* offer it */
+	bool     client_certificates; /* ask for one in the TLS handshake */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */
 };
 void imap_settings_init(struct imap_settings *ret); /* the defaults */
 
 struct imap_ask { /* each may block; ctx is imap_env.ask_ctx */
-	/* IPC_AUTH_LOGIN: the statuses of msg_auth.h; any other counts as "not now". */
-	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,
-			     struct auth_login_reply *ret);
 	/* IPC_GUARD_CONNECT; any status but ST_OK lets the peer in. NULL: whoever comes is let in. */
 	enum status (*connect)(void *ctx, const struct guard_connect_request *request, struct arena *a,
 			       struct guard_connect_reply *ret);
@@ -45,6 +45,8 @@ struct imap_env {
 	struct imap_notify                 *notify;
 	const struct imap_ask              *ask;
 	void                               *ask_ctx;
+	const struct sasl_ask              *sasl; /* sign-in */
+	void                               *sasl_ctx;
 };
 
 /* net_listen(net, fd, &imap_proto, env, tls, implicit); the env outlives the net. */

@@ -1,14 +1,6 @@
 /* imap/imap_ask_ipc.c - what a session asks, over the process's channels. */
 #include "imap/imap.h"
 
-static enum status ask_login(void *ctx, const struct auth_login_request *request, struct arena *a,
-			     struct auth_login_reply *ret)
-{
-	struct imap_ask_ipc *q = ctx;
-
-	return ipc_call(q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_LOGIN, request, a, ret);
-}
-
 static enum status ask_connect(void *ctx, const struct guard_connect_request *request, struct arena *a,
 			       struct guard_connect_reply *ret)
 {
@@ -25,4 +17,4 @@ static void ask_changed(void *ctx, uint64_t account, uint64_t modseq)
 	ipc_bus_send(q->ipc, account, 0, modseq);
 }
 
-const struct imap_ask imap_ask_ipc = { .login = ask_login, .connect = ask_connect, .changed = ask_changed };
+const struct imap_ask imap_ask_ipc = { .connect = ask_connect, .changed = ask_changed };

@@ -1,20 +1,62 @@
-/* imap/imap_cmd_login.c - LOGIN, AUTHENTICATE PLAIN: sign in (RFC 9051 §6.2; SASL-IR RFC 4959; PLAIN RFC 4616).
+/* imap/imap_cmd_login.c - LOGIN, AUTHENTICATE: sign in (RFC 9051 §6.2; SASL-IR RFC 4959). How an exchange of src/sasl looks
+ * in IMAP, and nothing more.
  *
  *   NOT_AUTH --LOGIN--> AUTH                                   refused: still NOT_AUTH
- *   NOT_AUTH --AUTHENTICATE--> (initial response, else "+ " and a line) --> AUTH
+ *   NOT_AUTH --AUTHENTICATE--> (initial response, else "+ " and a line ...) --> AUTH
  *
  * What is wrong is never told apart: user, password and authorization identity all give AUTHENTICATIONFAILED.
  */
 #include <string.h>
 
-#include "base/log.h"
 #include "imap/imap_session.h"
-#include "net/net_signin.h"
-#include "wire/sasl/sasl_plain.h"
-#include "wire/text/text_base64.h"
+
+static const struct {
+	bool        bad; /* BAD, else NO */
+	const char *text;
+} failures[SASL_FAILURES] = {
+	[SASL_DENIED] = { false, "[AUTHENTICATIONFAILED] Wrong user or password" },
+	[SASL_LIMITED] = { false, "[LIMIT] Too many failed sign-ins, try again later" },
+	[SASL_LATER] = { false, "[UNAVAILABLE] Sign-in is not possible now, try again later" },
+	[SASL_SYNTAX] = { true, "The authentication exchange is malformed" },
+	[SASL_TOO_LONG] = { true, "Line is too long" },
+	[SASL_CANCELLED] = { true, "Authentication cancelled" },
+	[SASL_NO_MECHANISM] = { false, "[CANNOT] Mechanism not supported" },
+};
+
+static struct sasl_side side_of(const struct imap_session *s)
+{
+	return (struct sasl_side){
+		.ask = s->env->sasl,
+		.ask_ctx = s->env->sasl_ctx,
+		.conn = s->conn,
+		.protocol = AUTH_IMAP,
+		.name = "imap",
+		.allow_plain = s->set->allow_plain,
+		.scram = s->set->scram,
+	};
+}
+
+bool imap_may_sign_in(const struct imap_session *s)
+{
+	struct sasl_side side = side_of(s);
+
+	return sasl_possible(&side);
+}
+
+void imap_mechanisms_put(struct imap_session *s)
+{
+	struct sasl_side side = side_of(s);
+	char             text[400];
+	struct buf       b = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
+
+	sasl_announce(&side, " AUTH=", &b);
+	CHECK(!b.over);
+	imap_put(s, buf_str(&b));
+}
 
 void imap_secret_done(struct imap_session *s)
 {
+	sasl_free(&s->sasl);
 	arena_free(&s->secret);
 }
 
@@ -25,21 +67,6 @@ static enum imap_next finish(struct imap_session *s, enum imap_next next)
 	if (s->text.n > 0)
 		explicit_bzero(s->text.p, s->text.n);
 	return next;
-}
-
-static enum imap_next fail(struct imap_session *s, enum net_signin_reason reason, struct str user)
-{
-	net_signin_failed(s->conn, "imap", reason, user);
-	if (reason == NET_SIGNIN_THROTTLED) {
-		imap_no(s, "[LIMIT] Too many failed sign-ins, try again later");
-		return finish(s, IMAP_NEXT_REPLY);
-	}
-	imap_no(s, "[AUTHENTICATIONFAILED] Wrong user or password");
-	if (++s->auth_failures < LIMIT_IMAP_AUTH_FAILURES)
-		return finish(s, IMAP_NEXT_REPLY);
-	s->end = "too many failed sign-ins";
-	imap_put(s, STR("* BYE Too many failed sign-ins\r\n"));
-	return finish(s, IMAP_NEXT_CLOSE);
 }
 
 static void welcome(struct imap_session *s)
@@ -55,35 +82,42 @@ static void welcome(struct imap_session *s)
 	s->reply.text = arena_printf(s->arena, "[%.*s] Signed in", STR_FMT(code));
 }
 
-static enum imap_next login(struct imap_session *s, struct str user, struct str password, const char *mechanism)
+static enum imap_next fail(struct imap_session *s, enum sasl_failure why)
 {
-	struct auth_login_request request = { AUTH_IMAP, user, password, str_of(s->info->peer), s->info->tls };
-	struct auth_login_reply   reply = { 0 };
-	enum status               st;
-
-	if (!sasl_text_valid(user, LIMIT_USER) || !sasl_text_valid(password, LIMIT_PASSWORD))
-		return fail(s, NET_SIGNIN_MALFORMED, user);
-	st = s->env->ask->login(s->env->ask_ctx, &request, s->secret, &reply);
-	if (st == ST_DENIED)
-		return fail(s, NET_SIGNIN_DENIED, user);
-	if (st == ST_LIMIT)
-		return fail(s, NET_SIGNIN_THROTTLED, user);
-	if (st != ST_OK || reply.account == 0) {
-		imap_no(s, "[UNAVAILABLE] Sign-in is not possible now, try again later");
+	if (failures[why].bad)
+		imap_bad(s, "%s", failures[why].text);
+	else
+		imap_no(s, "%s", failures[why].text);
+	if (why != SASL_DENIED || ++s->auth_failures < LIMIT_IMAP_AUTH_FAILURES)
 		return finish(s, IMAP_NEXT_REPLY);
+	s->end = "too many failed sign-ins";
+	imap_put(s, STR("* BYE Too many failed sign-ins\r\n"));
+	return finish(s, IMAP_NEXT_CLOSE);
+}
+
+static enum imap_next answer(struct imap_session *s, const struct sasl_result *r)
+{
+	switch (r->next) {
+	case SASL_CHALLENGE:
+		imap_put(s, STR("+ "));
+		imap_put(s, r->challenge);
+		imap_put(s, STR("\r\n"));
+		s->mode = IMAP_MODE_AUTHENTICATE;
+		return IMAP_NEXT_WAIT;
+	case SASL_FAILURE: return fail(s, r->why);
+	case SASL_SUCCESS: break;
 	}
-	s->account_id = reply.account;
+	s->account_id = r->login.account;
 	imap_enter(s, IMAP_AUTH);
-	net_trust(s->conn);
-	log_info("signed in", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
-		 LOG_STR("user", reply.address), LOG_C("mechanism", mechanism), LOG_C("tls", s->info->tls_version));
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);
 }
 
 enum imap_next imap_cmd_login(struct imap_session *s, struct imap_command *c)
 {
-	struct str user, password;
+	struct sasl_side   side = side_of(s);
+	struct sasl_result r;
+	struct str         user, password;
 
 	if (!imap_may_sign_in(s))
 		return imap_no(s, "[PRIVACYREQUIRED] Start TLS first");
@@ -94,59 +128,36 @@ enum imap_next imap_cmd_login(struct imap_session *s, struct imap_command *c)
 		imap_bad(s, "Syntax: LOGIN user password");
 		return finish(s, IMAP_NEXT_REPLY);
 	}
-	return login(s, user, password, "LOGIN");
-}
-
-/* ---- AUTHENTICATE ---- */
-
-static enum imap_next plain_answer(struct imap_session *s, struct str base64)
-{
-	struct buf        b = { .p = arena_alloc(s->secret, base64.n), .cap = base64.n, .max = base64.n };
-	struct sasl_plain m;
-
-	if (!text_base64_decode(base64, &b) || !sasl_plain_parse(buf_str(&b), &m)) {
-		imap_bad(s, "The authentication exchange is malformed");
-		return finish(s, IMAP_NEXT_REPLY);
-	}
-	/* RFC 4616 §2: nobody may act for somebody else here. */
-	if (m.authzid.n > 0 && !str_eq(m.authzid, m.user))
-		return fail(s, NET_SIGNIN_IDENTITY, m.user);
-	return login(s, m.user, m.password, "PLAIN");
+	r = sasl_password(&s->sasl, &side, user, password);
+	return answer(s, &r);
 }
 
 enum imap_next imap_cmd_authenticate(struct imap_session *s, struct imap_command *c)
 {
-	struct str mechanism;
+	struct sasl_side   side = side_of(s);
+	struct sasl_result r;
+	struct str         mechanism;
+	bool               has_initial;
 
 	if (!imap_lex_atom(&c->x, &mechanism))
 		return imap_bad(s, "Syntax: AUTHENTICATE mechanism [initial-response]");
 	if (!imap_may_sign_in(s))
 		return imap_no(s, "[PRIVACYREQUIRED] Start TLS first");
-	if (!str_ieq(mechanism, STR("PLAIN")))
-		return imap_no(s, "[CANNOT] Mechanism not supported");
-	s->secret = arena_new_secret(NULL);
-	if (imap_lex_sp(&c->x)) /* "=" is an empty response (RFC 4959 §3), which PLAIN does not have */
-		return plain_answer(s, c->x.in);
-	if (!imap_lex_end(&c->x)) {
-		imap_bad(s, "Syntax: AUTHENTICATE mechanism [initial-response]");
-		return finish(s, IMAP_NEXT_REPLY);
-	}
-	imap_put(s, STR("+ \r\n"));
-	s->mode = IMAP_MODE_AUTHENTICATE;
-	return IMAP_NEXT_WAIT;
+	has_initial = imap_lex_sp(&c->x);
+	if (!has_initial && !imap_lex_end(&c->x))
+		return imap_bad(s, "Syntax: AUTHENTICATE mechanism [initial-response]");
+	r = sasl_start(&s->sasl, &side, mechanism, has_initial ? &c->x.in : NULL);
+	return answer(s, &r);
 }
 
-enum imap_next imap_authenticate_answer(struct imap_session *s, struct str line)
+enum imap_next imap_authenticate_answer(struct imap_session *s, struct str line, bool too_long)
 {
-	enum imap_next next;
+	struct sasl_result r = sasl_step(s->sasl, line, too_long);
+	enum imap_next     next;
 
 	s->reply = (struct imap_reply){ 0 };
-	if (str_eq(line, STR("*"))) {
-		imap_bad(s, "Authentication cancelled");
-		next = finish(s, IMAP_NEXT_REPLY);
-	} else {
-		next = plain_answer(s, line);
-	}
-	imap_finish(s, false);
+	next = answer(s, &r);
+	if (next != IMAP_NEXT_WAIT)
+		imap_finish(s, false);
 	return next;
 }

@@ -6,8 +6,7 @@ enum when {                   /* bit mask: all must hold */
 	    BEFORE = 1u << 0, /* sign-in */
 	    AFTER = 1u << 1,
 	    NO_TLS = 1u << 2, /* and it could be started */
-	    MAY = 1u << 3,    /* a password may be sent now */
-	    MAY_NOT = 1u << 4,
+	    MAY_NOT = 1u << 3, /* be signed in now */
 };
 
 static const struct {
@@ -22,7 +21,6 @@ static const struct {
 	{ "ENABLE", 0, "RFC 5161" },
 	{ "STARTTLS", BEFORE | NO_TLS, "RFC 9051 §6.2.1" },
 	{ "LOGINDISABLED", BEFORE | MAY_NOT, "RFC 9051 §7.2.2" },
-	{ "AUTH=PLAIN", BEFORE | MAY, "RFC 4616" },
 	{ "IDLE", AFTER, "RFC 2177" },
 	{ "NAMESPACE", AFTER, "RFC 2342" },
 	{ "CHILDREN", AFTER, "RFC 3348" },
@@ -34,22 +32,19 @@ static const struct {
 	{ "WITHIN", AFTER, "RFC 5032" },
 };
 
-bool imap_may_sign_in(const struct imap_session *s)
-{
-	return s->info->tls || s->set->allow_plain;
-}
-
 void imap_capability_put(struct imap_session *s)
 {
 	unsigned now = 0;
 
 	now |= s->state == IMAP_NOT_AUTH ? BEFORE : AFTER;
 	now |= net_tls_possible(s->conn) ? NO_TLS : 0;
-	now |= imap_may_sign_in(s) ? MAY : MAY_NOT;
+	now |= imap_may_sign_in(s) ? 0 : MAY_NOT;
 	imap_put(s, STR("CAPABILITY"));
 	for (size_t i = 0; i < LEN(capabilities); i++)
 		if ((capabilities[i].when & now) == capabilities[i].when)
 			imap_putf(s, " %s", capabilities[i].name);
+	if (s->state == IMAP_NOT_AUTH)
+		imap_mechanisms_put(s);
 }
 
 enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *c)

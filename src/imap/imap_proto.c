@@ -13,7 +13,6 @@
 #define TEXT_MAX  (LIMIT_IMAP_LINE + LIMIT_IMAP_ARGS)
 #define OUT_MAX   (8 * MIB) /* between two spills: one message's facts, each bounded (LIMIT_ENVELOPE and the like) */
 #define DROP_MAX  ((uint64_t)LIMIT_MESSAGE_MAX)             /* a refused literal over this ends the connection */
-#define LINE_AUTH ((LIMIT_USER + LIMIT_PASSWORD) * 2 + 100) /* base64 of a sign-in */
 
 void imap_settings_init(struct imap_settings *ret)
 {
@@ -23,6 +22,7 @@ void imap_settings_init(struct imap_settings *ret)
 		.signin_ms = LIMIT_SIGNIN_MS,
 		.idle_ms = 31 * 60 * 1000,
 		.view_ms = 20 * 1000,
+		.scram = true,
 	};
 }
 
@@ -119,7 +119,7 @@ static struct net_want want_line(struct imap_session *s)
 	if (s->box.loaded && s->mode != IMAP_MODE_IDLE)
 		w.timeout_ms = MIN(w.timeout_ms, s->set->view_ms);
 	if (s->mode == IMAP_MODE_AUTHENTICATE)
-		w.n = LINE_AUTH;
+		w.n = LIMIT_SASL_LINE;
 	else if (s->mode == IMAP_MODE_IDLE)
 		w.n = 1000;
 	else
@@ -328,7 +328,7 @@ static struct net_want append_end(struct imap_session *s, struct str line)
 static struct net_want on_line(struct imap_session *s, struct str line)
 {
 	switch (s->mode) {
-	case IMAP_MODE_AUTHENTICATE: return wait_next(s, imap_authenticate_answer(s, line));
+	case IMAP_MODE_AUTHENTICATE: return wait_next(s, imap_authenticate_answer(s, line, false));
 	case IMAP_MODE_IDLE: return wait_next(s, imap_idle_line(s, line));
 	case IMAP_MODE_SKIP: return skip_line(s, line);
 	case IMAP_MODE_APPEND_END: return append_end(s, line);
@@ -412,7 +412,10 @@ static struct net_want session_handle(void *session, const struct net_ev *ev)
 		/* RFC 9051 §11.1: what was learned before TLS is forgotten; there is no second greeting. */
 		return wait_next(s, IMAP_NEXT_REPLY);
 	case NET_EV_LINE: return on_line(s, ev->line);
-	case NET_EV_LONG: return bad_line(s, "Line is too long");
+	case NET_EV_LONG:
+		if (s->mode == IMAP_MODE_AUTHENTICATE)
+			return wait_next(s, imap_authenticate_answer(s, STR_NONE, true));
+		return bad_line(s, "Line is too long");
 	case NET_EV_BARE_EOL: return bad_line(s, "Lines end in CRLF");
 	case NET_EV_DATA: return on_data(s, ev);
 	case NET_EV_WAKE:
@@ -427,6 +430,14 @@ static struct net_want session_handle(void *session, const struct net_ev *ev)
 	return want_close(s);
 }
 
+static bool wants_certificate(void *ctx)
+{
+	const struct imap_env      *env = ctx;
+	const struct imap_settings *set = env->settings;
+
+	return set->client_certificates;
+}
+
 const struct net_proto imap_proto = {
 	.name = "imap",
 	.signin_accepted = METRIC_IMAP_SIGNINS_ACCEPTED,
@@ -434,6 +445,7 @@ const struct net_proto imap_proto = {
 	.open = session_open,
 	.handle = session_handle,
 	.close = session_close,
+	.wants_certificate = wants_certificate,
 	.refused = "* BYE Too many connections, try again later\r\n",
 	.strict_eol = true,
 };

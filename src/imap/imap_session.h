@@ -92,7 +92,8 @@ struct imap_session {
 	uint64_t                    account_id;
 	struct store_account       *account; /* open inside a handler only */
 	struct arena               *arena;   /* of the command */
-	struct arena               *secret;  /* of a sign-in: wiping */
+	struct arena               *secret;  /* arguments of LOGIN: wiping */
+	struct sasl                *sasl;    /* NULL outside an exchange */
 	struct buf                  text;    /* the command so far, literals in place */
 	size_t                      held;    /* octets of it counted by net_memory_take */
 	unsigned                    literals;
@@ -282,7 +283,8 @@ bool imap_append_data(struct imap_session *s, bool refused);
 enum imap_next imap_append_end(struct imap_session *s);
 void           imap_append_done(struct imap_session *s);
 
-enum imap_next imap_authenticate_answer(struct imap_session *s, struct str line);
+enum imap_next imap_authenticate_answer(struct imap_session *s, struct str line, bool too_long);
+void           imap_mechanisms_put(struct imap_session *s); /* " AUTH=PLAIN" and the like */
 void           imap_secret_done(struct imap_session *s);
 
 enum imap_next imap_idle_line(struct imap_session *s, struct str line);

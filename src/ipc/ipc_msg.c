@@ -66,12 +66,86 @@ static const struct ipc_field auth_login_reply[] = {
 	IPC_STR(struct auth_login_reply, address, LIMIT_ADDRESS),
 	IPC_SECRET(struct auth_login_reply, token, 64),
 };
+static const struct ipc_field auth_scram_salt_request[] = {
+	IPC_ENUM(struct auth_scram_salt_request, hash, AUTH_SCRAM_LAST),
+	IPC_STR(struct auth_scram_salt_request, user, LIMIT_USER),
+};
+static const struct ipc_field auth_scram_salt_reply[] = {
+	IPC_STR(struct auth_scram_salt_reply, salt, 64),
+	IPC_U32(struct auth_scram_salt_reply, iterations),
+	IPC_STR(struct auth_scram_salt_reply, nonce, LIMIT_SASL_NONCE),
+};
+static const struct ipc_field auth_scram_proof_request[] = {
+	IPC_ENUM(struct auth_scram_proof_request, protocol, AUTH_PROTOCOL_LAST),
+	IPC_ENUM(struct auth_scram_proof_request, hash, AUTH_SCRAM_LAST),
+	IPC_STR(struct auth_scram_proof_request, client_first, LIMIT_SASL_MESSAGE),
+	IPC_STR(struct auth_scram_proof_request, nonce, LIMIT_SASL_NONCE),
+	IPC_STR(struct auth_scram_proof_request, client_final, LIMIT_SASL_MESSAGE),
+	IPC_SECRET(struct auth_scram_proof_request, proof, 64),
+	IPC_STR(struct auth_scram_proof_request, peer, LIMIT_IP_TEXT),
+	IPC_BOOL(struct auth_scram_proof_request, tls),
+};
+static const struct ipc_field auth_scram_proof_reply[] = {
+	IPC_U64(struct auth_scram_proof_reply, login.account),
+	IPC_STR(struct auth_scram_proof_reply, login.address, LIMIT_ADDRESS),
+	IPC_SECRET(struct auth_scram_proof_reply, login.token, 64),
+	IPC_STR(struct auth_scram_proof_reply, signature, 64),
+};
+static const struct ipc_field auth_bearer_request[] = {
+	IPC_ENUM(struct auth_bearer_request, protocol, AUTH_PROTOCOL_LAST),
+	IPC_STR(struct auth_bearer_request, user, LIMIT_USER),
+	IPC_SECRET(struct auth_bearer_request, token, LIMIT_BEARER),
+	IPC_STR(struct auth_bearer_request, peer, LIMIT_IP_TEXT),
+	IPC_BOOL(struct auth_bearer_request, tls),
+};
+static const struct ipc_field auth_external_request[] = {
+	IPC_ENUM(struct auth_external_request, protocol, AUTH_PROTOCOL_LAST),
+	IPC_STR(struct auth_external_request, user, LIMIT_USER),
+	IPC_STR(struct auth_external_request, fingerprint, AUTH_CREDENTIAL_HASH),
+	IPC_STR(struct auth_external_request, peer, LIMIT_IP_TEXT),
+};
+static const struct ipc_field auth_certificate_request[] = {
+	IPC_STR(struct auth_certificate_request, fingerprint, AUTH_CREDENTIAL_HASH),
+};
+static const struct ipc_field auth_credential_add_request[] = {
+	IPC_STR(struct auth_credential_add_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_credential_add_request, kind, AUTH_CREDENTIAL_LAST),
+	IPC_STR(struct auth_credential_add_request, hash, AUTH_CREDENTIAL_HASH),
+	IPC_U32(struct auth_credential_add_request, days),
+};
+static const struct ipc_field auth_credential_add_reply[] = {
+	IPC_SECRET(struct auth_credential_add_reply, token, LIMIT_BEARER),
+	IPC_STR(struct auth_credential_add_reply, hash, AUTH_CREDENTIAL_HASH),
+	IPC_I64(struct auth_credential_add_reply, expires_ms),
+};
+static const struct ipc_field auth_credential[] = {
+	IPC_STR(struct auth_credential, hash, AUTH_CREDENTIAL_HASH),
+	IPC_I64(struct auth_credential, created_ms),
+	IPC_I64(struct auth_credential, expires_ms),
+};
+static const struct ipc_shape auth_credential_shape = IPC_SHAPE(auth_credential, auth_credential);
+static const struct ipc_field auth_credential_list_request[] = {
+	IPC_STR(struct auth_credential_list_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_credential_list_request, kind, AUTH_CREDENTIAL_LAST),
+};
+static const struct ipc_field auth_credential_list_reply[] = {
+	IPC_LIST(struct auth_credential_list_reply, rows, row_count, LIMIT_CREDENTIALS, &auth_credential_shape),
+};
+static const struct ipc_field auth_credential_remove_request[] = {
+	IPC_STR(struct auth_credential_remove_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_credential_remove_request, kind, AUTH_CREDENTIAL_LAST),
+	IPC_STR(struct auth_credential_remove_request, hash, AUTH_CREDENTIAL_HASH),
+};
 static const struct ipc_field auth_sender_request[] = {
 	IPC_U64(struct auth_sender_request, account),
 	IPC_STR(struct auth_sender_request, address, LIMIT_ADDRESS),
+	IPC_BOOL(struct auth_sender_request, behalf),
 };
 static const struct ipc_field auth_domain_request[] = {
 	IPC_STR(struct auth_domain_request, name, LIMIT_DOMAIN),
+	IPC_ENUM(struct auth_domain_request, kind, AUTH_DOMAIN_LAST),
+	IPC_STR(struct auth_domain_request, relay, LIMIT_RELAY),
+	IPC_ENUM(struct auth_domain_request, verify, AUTH_VERIFY_LAST),
 };
 static const struct ipc_field auth_list_request[] = {
 	IPC_STR(struct auth_list_request, after, LIMIT_ADDRESS),
@@ -82,6 +156,9 @@ static const struct ipc_field auth_domain[] = {
 	IPC_U64(struct auth_domain, accounts),
 	IPC_U64(struct auth_domain, aliases),
 	IPC_I64(struct auth_domain, created_ms),
+	IPC_ENUM(struct auth_domain, kind, AUTH_DOMAIN_LAST),
+	IPC_STR(struct auth_domain, relay, LIMIT_RELAY),
+	IPC_ENUM(struct auth_domain, verify, AUTH_VERIFY_LAST),
 };
 static const struct ipc_shape auth_domain_shape = IPC_SHAPE(auth_domain, auth_domain);
 static const struct ipc_field auth_domain_list_reply[] = {
@@ -128,9 +205,19 @@ static const struct ipc_field auth_account_remove_request[] = {
 static const struct ipc_field auth_account_remove_reply[] = {
 	IPC_U64(struct auth_account_remove_reply, account),
 };
+static const struct ipc_field auth_policy[] = {
+	IPC_ENUM(struct auth_policy, rule, AUTH_RULE_LAST),
+	IPC_STR(struct auth_policy, address, LIMIT_ADDRESS),
+};
+static const struct ipc_shape auth_policy_shape = IPC_SHAPE(auth_policy, auth_policy);
 static const struct ipc_field auth_alias[] = {
 	IPC_STR(struct auth_alias, from, LIMIT_ADDRESS),
 	IPC_LIST(struct auth_alias, to, to_count, LIMIT_ALIAS_TARGETS, &auth_name_shape),
+	IPC_LIST(struct auth_alias, rules, rule_count, LIMIT_ALIAS_RULES, &auth_policy_shape),
+};
+static const struct ipc_field auth_alias_policy_request[] = {
+	IPC_STR(struct auth_alias_policy_request, from, LIMIT_ADDRESS),
+	IPC_LIST(struct auth_alias_policy_request, rules, rule_count, LIMIT_ALIAS_RULES, &auth_policy_shape),
 };
 static const struct ipc_shape auth_alias_shape = IPC_SHAPE(auth_alias, auth_alias);
 static const struct ipc_field auth_alias_remove_request[] = {
@@ -150,6 +237,83 @@ static const struct ipc_field auth_expire_reply[] = {
 };
 static const struct ipc_field auth_purged_request[] = {
 	IPC_LIST(struct auth_purged_request, accounts, account_count, LIMIT_LIST_PAGE, &auth_expired_shape),
+};
+
+static const struct ipc_field auth_rewrite_address[] = {
+	IPC_STR(struct auth_rewrite_address, address, LIMIT_ADDRESS),
+	IPC_BOOL(struct auth_rewrite_address, recipient),
+};
+static const struct ipc_shape auth_rewrite_address_shape = IPC_SHAPE(auth_rewrite_address, auth_rewrite_address);
+static const struct ipc_field auth_rewrite_request[] = {
+	IPC_LIST(struct auth_rewrite_request, addresses, address_count, LIMIT_LIST_PAGE, &auth_rewrite_address_shape),
+};
+static const struct ipc_field auth_rewritten[] = {
+	IPC_STR(struct auth_rewritten, address, LIMIT_ADDRESS),
+};
+static const struct ipc_shape auth_rewritten_shape = IPC_SHAPE(auth_rewritten, auth_rewritten);
+static const struct ipc_field auth_rewrite_reply[] = {
+	IPC_LIST(struct auth_rewrite_reply, addresses, address_count, LIMIT_LIST_PAGE, &auth_rewritten_shape),
+	IPC_BOOL(struct auth_rewrite_reply, none),
+};
+static const struct ipc_field auth_probed_request[] = {
+	IPC_STR(struct auth_probed_request, address, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_probed_request, result, AUTH_PROBE_LAST),
+	IPC_STR(struct auth_probed_request, peer, LIMIT_IP_TEXT),
+	IPC_STR(struct auth_probed_request, session, LIMIT_SESSION_ID),
+	IPC_U64(struct auth_probed_request, account),
+};
+static const struct ipc_field auth_full_request[] = {
+	IPC_U64(struct auth_full_request, account),
+	IPC_BOOL(struct auth_full_request, full),
+};
+static const struct ipc_field auth_quota_request[] = {
+	IPC_U64(struct auth_quota_request, account),
+};
+static const struct ipc_field auth_quota_reply[] = {
+	IPC_U64(struct auth_quota_reply, quota_octets),
+};
+static const struct ipc_field auth_delegate[] = {
+	IPC_STR(struct auth_delegate, owner, LIMIT_ADDRESS),
+	IPC_STR(struct auth_delegate, user, LIMIT_ADDRESS),
+	IPC_ENUM(struct auth_delegate, right, AUTH_RIGHT_LAST),
+};
+static const struct ipc_shape auth_delegate_shape = IPC_SHAPE(auth_delegate, auth_delegate);
+static const struct ipc_field auth_delegate_list_request[] = {
+	IPC_STR(struct auth_delegate_list_request, owner, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_delegate_list_reply[] = {
+	IPC_LIST(struct auth_delegate_list_reply, delegates, delegate_count, LIMIT_DELEGATES, &auth_delegate_shape),
+};
+static const struct ipc_field auth_rewrite_rule[] = {
+	IPC_STR(struct auth_rewrite_rule, from, LIMIT_ADDRESS),
+	IPC_STR(struct auth_rewrite_rule, to, LIMIT_ADDRESS),
+	IPC_U32(struct auth_rewrite_rule, scope),
+};
+static const struct ipc_shape auth_rewrite_rule_shape = IPC_SHAPE(auth_rewrite_rule, auth_rewrite_rule);
+static const struct ipc_field auth_rewrite_list_request[] = {
+	IPC_STR(struct auth_rewrite_list_request, after, LIMIT_ADDRESS),
+	IPC_U32(struct auth_rewrite_list_request, after_scope),
+};
+static const struct ipc_field auth_rewrite_list_reply[] = {
+	IPC_LIST(struct auth_rewrite_list_reply, rules, rule_count, LIMIT_LIST_PAGE, &auth_rewrite_rule_shape),
+	IPC_BOOL(struct auth_rewrite_list_reply, more),
+};
+static const struct ipc_field auth_route_request[] = {
+	IPC_STR(struct auth_route_request, address, LIMIT_ADDRESS),
+	IPC_STR(struct auth_route_request, from, LIMIT_ADDRESS),
+	IPC_BOOL(struct auth_route_request, anyone),
+};
+static const struct ipc_field auth_route_step[] = {
+	IPC_STR(struct auth_route_step, what, 32),
+	IPC_STR(struct auth_route_step, text, LIMIT_ROUTE_TEXT),
+};
+static const struct ipc_shape auth_route_step_shape = IPC_SHAPE(auth_route_step, auth_route_step);
+static const struct ipc_field auth_route_reply[] = {
+	IPC_ENUM(struct auth_route_reply, kind, AUTH_RCPT_LAST),
+	IPC_BOOL(struct auth_route_reply, refused),
+	IPC_STR(struct auth_route_reply, text, LIMIT_ROUTE_TEXT),
+	IPC_LIST(struct auth_route_reply, steps, step_count, LIMIT_ROUTE_STEPS, &auth_route_step_shape),
+	IPC_LIST(struct auth_route_reply, targets, target_count, LIMIT_ALIAS_TARGETS, &auth_target_shape),
 };
 
 /* ---- queue ---- */
@@ -281,11 +445,13 @@ static const struct ipc_field local_deliver_request[] = {
 	IPC_STR(struct local_deliver_request, content, LIMIT_INLINE),
 	IPC_FD(struct local_deliver_request, file),
 	IPC_BOOL(struct local_deliver_request, alone),
+	IPC_U64(struct local_deliver_request, quota_octets),
 };
 static const struct ipc_field local_deliver_reply[] = {
 	IPC_ENUM(struct local_deliver_reply, result, LOCAL_RESULT_LAST),
 	IPC_STR(struct local_deliver_reply, code, LIMIT_CODE),
 	IPC_STR(struct local_deliver_reply, reason, LIMIT_REASON),
+	IPC_U64(struct local_deliver_reply, usage_octets),
 };
 static const struct ipc_field local_purge_request[] = {
 	IPC_U64(struct local_purge_request, account),
@@ -324,6 +490,16 @@ static const struct ipc_field remote_rcpt_result[] = {
 static const struct ipc_shape remote_rcpt_result_shape = IPC_SHAPE(remote_rcpt_result, remote_rcpt_result);
 static const struct ipc_field remote_deliver_reply[] = {
 	IPC_LIST(struct remote_deliver_reply, results, result_count, LIMIT_RCPTS, &remote_rcpt_result_shape),
+};
+
+static const struct ipc_field remote_probe_request[] = {
+	IPC_STR(struct remote_probe_request, domain, LIMIT_DOMAIN),
+	IPC_STR(struct remote_probe_request, relay, LIMIT_RELAY),
+	IPC_STR(struct remote_probe_request, address, LIMIT_ADDRESS),
+};
+static const struct ipc_field remote_probe_reply[] = {
+	IPC_ENUM(struct remote_probe_reply, result, REMOTE_PROBE_LAST),
+	IPC_STR(struct remote_probe_reply, answer, LIMIT_REASON),
 };
 
 /* ---- dns, control ---- */
@@ -555,4 +731,34 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_GUARD_WHY, "guard_why", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_why_request), SHAPE(guard_why_reply)),
 	ADMIN(IPC_GUARD_LIFT, "guard_lift", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_lift_request), SHAPE(guard_lift_reply)),
 	ADMIN(IPC_GUARD_ADD, "guard_add", ROLE_AUTH, 30 * SECONDS, SHAPE(guard_add_request), SHAPE(guard_add_reply)),
+
+	ASK(IPC_AUTH_SCRAM_SALT, "auth_scram_salt", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_scram_salt_request),
+	    SHAPE(auth_scram_salt_reply)),
+	ASK(IPC_AUTH_SCRAM_PROOF, "auth_scram_proof", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_scram_proof_request),
+	    SHAPE(auth_scram_proof_reply)),
+	ASK(IPC_AUTH_BEARER, "auth_bearer", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_bearer_request), SHAPE(auth_login_reply)),
+	ASK(IPC_AUTH_EXTERNAL, "auth_external", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_external_request),
+	    SHAPE(auth_login_reply)),
+	ASK(IPC_AUTH_CERTIFICATE, "auth_certificate", ROLE_AUTH, BY(SMTP) | BY(IMAP), 10 * SECONDS, SHAPE(auth_certificate_request), EMPTY),
+	ADMIN(IPC_AUTH_CREDENTIAL_ADD, "auth_credential_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_credential_add_request),
+	      SHAPE(auth_credential_add_reply)),
+	ADMIN(IPC_AUTH_CREDENTIAL_LIST, "auth_credential_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_credential_list_request),
+	      SHAPE(auth_credential_list_reply)),
+	ADMIN(IPC_AUTH_CREDENTIAL_REMOVE, "auth_credential_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_credential_remove_request), EMPTY),
+	ASK(IPC_AUTH_REWRITE, "auth_rewrite", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_rewrite_request), SHAPE(auth_rewrite_reply)),
+	ASK(IPC_AUTH_PROBED, "auth_probed", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_probed_request), SHAPE(auth_rcpt_reply)),
+	ASK(IPC_AUTH_FULL, "auth_full", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_full_request), EMPTY),
+	ASK(IPC_AUTH_QUOTA, "auth_quota", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_quota_request), SHAPE(auth_quota_reply)),
+	ADMIN(IPC_AUTH_ROUTE, "auth_route", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_request), SHAPE(auth_route_reply)),
+	ADMIN(IPC_AUTH_ALIAS_POLICY, "auth_alias_policy", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias_policy_request), EMPTY),
+	ADMIN(IPC_AUTH_DELEGATE_ADD, "auth_delegate_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_delegate), EMPTY),
+	ADMIN(IPC_AUTH_DELEGATE_REMOVE, "auth_delegate_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_delegate), EMPTY),
+	ADMIN(IPC_AUTH_DELEGATE_LIST, "auth_delegate_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_delegate_list_request),
+	      SHAPE(auth_delegate_list_reply)),
+	ADMIN(IPC_AUTH_REWRITE_ADD, "auth_rewrite_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_rewrite_rule), EMPTY),
+	ADMIN(IPC_AUTH_REWRITE_REMOVE, "auth_rewrite_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_rewrite_rule), EMPTY),
+	ADMIN(IPC_AUTH_REWRITE_LIST, "auth_rewrite_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_rewrite_list_request),
+	      SHAPE(auth_rewrite_list_reply)),
+	/* Longer than a probe may take: remote answers by itself. */
+	ASK(IPC_REMOTE_PROBE, "remote_probe", ROLE_REMOTE, BY(SMTP), 12 * SECONDS, SHAPE(remote_probe_request), SHAPE(remote_probe_reply)),
 };

@@ -74,21 +74,134 @@ struct auth_login_reply {
 	struct str token;   /* opaque, names this sign-in to keeper and queue */
 };
 
-/* IPC_AUTH_SENDER: may this account use the address as MAIL FROM or From? ST_OK or ST_DENIED. */
+/* The other ways to sign in. Same statuses, one throttle.
+ *
+ * IPC_AUTH_SCRAM_SALT: what the first answer of the server says (RFC 5802); also for a user who does not exist.
+ * IPC_AUTH_SCRAM_PROOF: the messages as they went over the wire, from which auth makes the one that was proved.
+ * ST_INVALID: client_first is none; ST_TEMP: the nonce is not of a reply of the last minutes. The session checks what only
+ * it can know: that client_final has the whole nonce, and the channel binding. */
+enum auth_scram_hash { AUTH_SCRAM_SHA1, AUTH_SCRAM_SHA256, AUTH_SCRAM_LAST = AUTH_SCRAM_SHA256 };
+struct auth_scram_salt_request {
+	enum auth_scram_hash hash;
+	struct str           user;
+};
+struct auth_scram_salt_reply {
+	struct str salt; /* octets */
+	uint32_t   iterations;
+	struct str nonce; /* to stand behind the client's */
+};
+struct auth_scram_proof_request {
+	enum auth_protocol   protocol;
+	enum auth_scram_hash hash;
+	struct str           client_first; /* bare */
+	struct str           nonce;        /* ours */
+	struct str           client_final; /* without proof */
+	struct str           proof;        /* octets */
+	struct str           peer;
+	bool                 tls;
+};
+struct auth_scram_proof_reply {
+	struct auth_login_reply login;
+	struct str              signature; /* the server's, octets */
+};
+/* IPC_AUTH_BEARER: an access token (IPC_AUTH_CREDENTIAL_ADD). IPC_AUTH_EXTERNAL: a certificate that the peer has the key of.
+ * Both reply as IPC_AUTH_LOGIN. IPC_AUTH_CERTIFICATE: may somebody sign in with it? ST_OK or ST_NOT_FOUND. */
+struct auth_bearer_request {
+	enum auth_protocol protocol;
+	struct str         user; /* "": whose token it is */
+	struct str         token, peer;
+	bool               tls;
+};
+struct auth_external_request {
+	enum auth_protocol protocol;
+	struct str         user; /* "": whose certificate it is */
+	struct str         fingerprint, peer; /* SHA-256 of the certificate's DER, octets */
+};
+struct auth_certificate_request {
+	struct str fingerprint;
+};
+
+/* IPC_AUTH_SENDER: may this account use the address as MAIL FROM or From? Its own, or one that it was lent ("send as"). behalf: as From
+ * beside a Sender of its own, RFC 5322 §3.6.2, for which the weaker right is enough. ST_OK or ST_DENIED. */
 struct auth_sender_request {
 	uint64_t   account;
 	struct str address;
+	bool       behalf;
+};
+
+/* IPC_AUTH_REWRITE: addresses of a message that was submitted, as the rules want them; "" where none applies. */
+struct auth_rewrite_address {
+	struct str address;
+	bool       recipient; /* of To and Cc; else of the envelope's sender, From, Sender, Reply-To */
+};
+struct auth_rewrite_request {
+	struct auth_rewrite_address *addresses;
+	size_t                       address_count;
+};
+struct auth_rewritten {
+	struct str address;
+};
+struct auth_rewrite_reply { /* one for each, in order */
+	struct auth_rewritten *addresses;
+	size_t                 address_count;
+	bool                   none; /* there are no rules at all */
+};
+
+/* IPC_AUTH_PROBED: what the host of a relay domain said of a recipient; auth remembers it, and says what to answer. ST_NOT_FOUND: the
+ * domain is not verified (any more). */
+enum auth_probe {
+	AUTH_PROBE_EXISTS,
+	AUTH_PROBE_UNKNOWN,
+	AUTH_PROBE_LATER,       /* not now, for this recipient */
+	AUTH_PROBE_UNREACHABLE, /* no host could be asked */
+	AUTH_PROBE_SKIPPED,     /* nobody was asked, for a reason of our own */
+	AUTH_PROBE_LAST = AUTH_PROBE_SKIPPED,
+};
+struct auth_probed_request {
+	struct str      address;
+	enum auth_probe result;
+	struct str      peer, session; /* for whom it was asked: unknown recipients are counted */
+	uint64_t        account;
+};
+
+/* IPC_AUTH_FULL: a note. The account was found over its quota, or no longer; forgotten by itself after ten minutes. */
+struct auth_full_request {
+	uint64_t account;
+	bool     full;
+};
+/* IPC_AUTH_QUOTA: of an account, now. ST_NOT_FOUND: there is none of that id. */
+struct auth_quota_request {
+	uint64_t account;
+};
+struct auth_quota_reply {
+	uint64_t quota_octets;
 };
 
 /* ---- administrators ----
  * ST_EXISTS, ST_NOT_FOUND, ST_INVALID (bad name), ST_DENIED (domain still has accounts). */
-struct auth_domain {
-	struct str name; /* lower case, A-labels */
-	uint64_t   accounts, aliases;
-	int64_t    created_ms;
+enum auth_domain_kind { /* stored */
+	AUTH_DOMAIN_LOCAL, /* its accounts and aliases are here */
+	AUTH_DOMAIN_RELAY, /* taken for another host: neither accounts nor aliases */
+	AUTH_DOMAIN_LAST = AUTH_DOMAIN_RELAY,
 };
-struct auth_domain_request { /* ADD, REMOVE */
-	struct str name;
+enum auth_verify { /* stored; of recipients in a relay domain */
+	AUTH_VERIFY_NONE,
+	AUTH_VERIFY_PROBE, /* its host is asked */
+	AUTH_VERIFY_LAST = AUTH_VERIFY_PROBE,
+};
+struct auth_domain {
+	struct str            name; /* lower case, A-labels */
+	uint64_t              accounts, aliases;
+	int64_t               created_ms;
+	enum auth_domain_kind kind;
+	struct str            relay; /* "host:port", "lmtp:host:port"; "": by MX, without ourselves and what is no better */
+	enum auth_verify      verify;
+};
+struct auth_domain_request { /* ADD; REMOVE looks at the name only */
+	struct str            name;
+	enum auth_domain_kind kind;
+	struct str            relay;
+	enum auth_verify      verify;
 };
 struct auth_list_request { /* all listings: rows after `after` in name order, LIMIT_LIST_PAGE at most */
 	struct str after, domain; /* domain: "" for all */
@@ -153,10 +266,60 @@ struct auth_purged_request {
 	struct auth_expired *accounts;
 	size_t               account_count;
 };
+/* IPC_AUTH_CREDENTIAL_*: what signs in beside the password. ADD: ST_EXISTS (a certificate belongs to one account), ST_LIMIT.
+ * REMOVE: `hash` or its beginning; ST_NOT_FOUND: none, or several. */
+#define AUTH_CREDENTIAL_HASH ((size_t)32) /* SHA-256 */
+enum auth_credential_kind { AUTH_CREDENTIAL_TOKEN, AUTH_CREDENTIAL_CERTIFICATE, AUTH_CREDENTIAL_LAST = AUTH_CREDENTIAL_CERTIFICATE };
+struct auth_credential_add_request {
+	struct str                address;
+	enum auth_credential_kind kind;
+	struct str                hash; /* CERTIFICATE: its fingerprint */
+	uint32_t                  days; /* how long it is good; 0: always */
+};
+struct auth_credential_add_reply {
+	struct str token; /* TOKEN: told this once */
+	struct str hash;
+	int64_t    expires_ms; /* 0: never */
+};
+struct auth_credential {
+	struct str hash;
+	int64_t    created_ms, expires_ms;
+};
+struct auth_credential_list_request {
+	struct str                address;
+	enum auth_credential_kind kind;
+};
+struct auth_credential_list_reply {
+	struct auth_credential *rows;
+	size_t                  row_count;
+};
+struct auth_credential_remove_request {
+	struct str                address;
+	enum auth_credential_kind kind;
+	struct str                hash;
+};
+/* Who may write to an alias; see docs/concepts/addresses.md. */
+enum auth_rule { /* stored */
+	AUTH_RULE_MEMBERS, /* accounts that are among its targets, signed in */
+	AUTH_RULE_DOMAIN,  /* accounts of its domain, signed in */
+	AUTH_RULE_ADDRESS, /* this reverse-path */
+	AUTH_RULE_LAST = AUTH_RULE_ADDRESS,
+};
+struct auth_policy {
+	enum auth_rule rule;
+	struct str     address; /* ADDRESS */
+};
 struct auth_alias {
-	struct str        from; /* "@domain": catch-all */
-	struct auth_name *to;
-	size_t            to_count;
+	struct str          from; /* "@domain": catch-all */
+	struct auth_name   *to;
+	size_t              to_count;
+	struct auth_policy *rules; /* one that admits is enough; none: anyone may write */
+	size_t              rule_count;
+};
+struct auth_alias_policy_request {
+	struct str          from;
+	struct auth_policy *rules;
+	size_t              rule_count;
 };
 struct auth_alias_remove_request {
 	struct str from;
@@ -165,6 +328,62 @@ struct auth_alias_list_reply {
 	struct auth_alias *aliases;
 	size_t             alias_count;
 	bool               more;
+};
+
+/* What an account (owner) lends another (user). */
+enum auth_right { /* stored */
+	AUTH_RIGHT_SEND_AS,   /* its addresses in MAIL FROM and From */
+	AUTH_RIGHT_ON_BEHALF, /* in From only, and only beside the user's own Sender */
+	AUTH_RIGHT_LAST = AUTH_RIGHT_ON_BEHALF,
+};
+struct auth_delegate { /* ADD (again: the right changes); REMOVE looks at the addresses only */
+	struct str      owner, user;
+	enum auth_right right;
+};
+struct auth_delegate_list_request {
+	struct str owner;
+};
+struct auth_delegate_list_reply {
+	struct auth_delegate *delegates;
+	size_t                delegate_count;
+};
+
+/* A rule of rewriting. from: address, "@domain", or ".domain" (all below it); to: address, or "@domain", which keeps the local part. */
+enum auth_scope { /* mask, stored */
+	AUTH_SCOPE_SENDER    = 1u << 0,
+	AUTH_SCOPE_RECIPIENT = 1u << 1,
+};
+struct auth_rewrite_rule { /* ADD (ST_EXISTS for any of its scopes); REMOVE looks at from and scope */
+	struct str from, to;
+	uint32_t   scope;
+};
+struct auth_rewrite_list_request {
+	struct str after;
+	uint32_t   after_scope;
+};
+struct auth_rewrite_list_reply { /* in order of (from, scope), one row per scope */
+	struct auth_rewrite_rule *rules;
+	size_t                    rule_count;
+	bool                      more;
+};
+
+/* IPC_AUTH_ROUTE: a dry run. What would RCPT answer, and where would the message go, and why? */
+struct auth_route_request {
+	struct str address;
+	struct str from;   /* reverse-path; one of ours: its account is signed in */
+	bool       anyone; /* no sender is given: `from` says nothing */
+};
+struct auth_route_step {
+	struct str what, text; /* "alias", "info@example.org leads to 2 addresses" */
+};
+struct auth_route_reply {
+	enum auth_rcpt_kind     kind;
+	bool                    refused; /* FOREIGN: this sender may not relay */
+	struct str              text;    /* the outcome in words */
+	struct auth_route_step *steps;
+	size_t                  step_count;
+	struct auth_target     *targets;
+	size_t                  target_count;
 };
 
 #endif

@@ -27,6 +27,7 @@ struct local_deliver_request {
 	struct str content; /* if size <= LIMIT_INLINE */
 	int        file;    /* else: queue's finished copy, for reading */
 	bool       alone;   /* it was under way when a process died: at once, and in a transaction of its own */
+	uint64_t   quota_octets; /* of the account, 0: none; over it the delivery is DEFERRED with 4.2.2 */
 };
 enum local_result {
 	LOCAL_DELIVERED,
@@ -39,6 +40,7 @@ struct local_deliver_reply {
 	enum local_result result;
 	struct str        code;   /* enhanced status, "4.2.2" */
 	struct str        reason; /* for queue show and DSN */
+	uint64_t          usage_octets; /* what the account holds now; 0: not known */
 };
 
 /* IPC_LOCAL_PURGE: delete the account's directory (after the directory has forgotten it). */

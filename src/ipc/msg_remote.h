@@ -47,4 +47,21 @@ struct remote_deliver_reply { /* one per recipient, always */
 	size_t                     result_count;
 };
 
+/* IPC_REMOTE_PROBE: does the next hop take mail for this address? MAIL with the null sender, RCPT, QUIT; never DATA. Bounded time. */
+enum remote_probe {
+	REMOTE_PROBE_EXISTS,
+	REMOTE_PROBE_UNKNOWN,     /* RCPT was refused for good, and not for our own sake */
+	REMOTE_PROBE_LATER,       /* RCPT was deferred, or refused for what we are */
+	REMOTE_PROBE_UNREACHABLE, /* no host got as far as RCPT */
+	REMOTE_PROBE_LAST = REMOTE_PROBE_UNREACHABLE,
+};
+struct remote_probe_request {
+	struct str domain, relay; /* as in remote_deliver_request */
+	struct str address;
+};
+struct remote_probe_reply {
+	enum remote_probe result;
+	struct str        answer; /* the peer's words, or why there are none */
+};
+
 #endif

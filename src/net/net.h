@@ -107,6 +107,8 @@ struct net_proto {
 	const char *refused;
 	void (*turned_away)(void *ctx, const struct net_info *info); /* the same, for the record; must not wait. NULL: nobody asks */
 	enum metric signin_accepted, signin_refused; /* counted by net_trust and net_distrust */
+	/* Ask the peer for a certificate in the TLS handshake? ctx is the listener's. NULL: never. */
+	bool (*wants_certificate)(void *ctx);
 	bool        strict_eol; /* lines end in CRLF only: others give NET_EV_BARE_EOL. Else a bare LF ends a line too */
 };
 
@@ -148,6 +150,18 @@ void net_distrust(const struct net_conn *c);
 /* The listener has a certificate and TLS is not up yet: STARTTLS may be offered. */
 bool net_tls_possible(const struct net_conn *c);
 struct net *net_of(const struct net_conn *c);
+
+/* What both sides of this TLS connection know and nobody between them: the result borrows from out, and is empty in clear or where
+ * TLS has no such thing. */
+enum net_binding {
+	NET_BINDING_EXPORTER,  /* "tls-exporter", RFC 9266 */
+	NET_BINDING_END_POINT, /* "tls-server-end-point", RFC 5929 §4 */
+};
+#define NET_BINDING_OCTETS 64
+struct str net_channel_binding(const struct net_conn *c, enum net_binding kind, char out[NET_BINDING_OCTETS]);
+/* SHA-256 of the certificate whose key the peer has shown to have; empty if it gave none. It may be self-signed or out of date. */
+#define NET_FINGERPRINT_OCTETS 32
+struct str net_peer_certificate(const struct net_conn *c, char out[NET_FINGERPRINT_OCTETS]);
 
 /* ---- from any thread ---- */
 

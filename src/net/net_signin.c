@@ -7,6 +7,7 @@ static const char *const names[NET_SIGNIN_REASONS] = {
 	[NET_SIGNIN_DENIED] = "denied",
 	[NET_SIGNIN_THROTTLED] = "throttled",
 	[NET_SIGNIN_IDENTITY] = "identity",
+	[NET_SIGNIN_BINDING] = "binding",
 	[NET_SIGNIN_MALFORMED] = "malformed",
 };
 

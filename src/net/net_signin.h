@@ -17,6 +17,7 @@ enum net_signin_reason {
 	NET_SIGNIN_DENIED,    /* wrong user or password: auth does not tell them apart */
 	NET_SIGNIN_THROTTLED, /* too many failures before: it was not looked at */
 	NET_SIGNIN_IDENTITY,  /* wants to act for somebody else */
+	NET_SIGNIN_BINDING,   /* SCRAM over another TLS connection than this one: somebody stands between */
 	NET_SIGNIN_MALFORMED, /* no text that could be a name or a password */
 	NET_SIGNIN_REASONS,
 };

@@ -98,6 +98,8 @@ void net_tls_conn_begin(struct net_conn *c)
 	pthread_mutex_unlock(&c->listener->lock);
 	c->ssl = net_tls_bio_new(net_tls_ctx(c->tls), c->fd);
 	SSL_set_accept_state(c->ssl);
+	if (c->listener->proto->wants_certificate && c->listener->proto->wants_certificate(c->listener->ctx))
+		net_tls_ask_certificate(c->ssl);
 }
 
 static enum status result(struct net_conn *c, int r)

@@ -16,6 +16,9 @@ SSL_CTX *net_tls_ctx(struct net_tls *tls);
 /* A TLS object over a socket that it does not own: never blocks, never raises SIGPIPE. The reference to ctx is used up. */
 SSL *net_tls_bio_new(SSL_CTX *ctx, int fd);
 
+/* The server will ask for a certificate, and take any or none. */
+void net_tls_ask_certificate(SSL *ssl);
+
 /* One call's outcome: ST_OK; ST_AGAIN with *ret_mask (sys/ready.h) to wait for; ST_CLOSED. */
 enum status net_tls_result(SSL *ssl, int result, unsigned *ret_mask);
 

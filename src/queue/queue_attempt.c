@@ -57,8 +57,12 @@ static void resolve_answer(struct queue_msg *m, struct queue_rcpt_row *r, const 
 	}
 	pthread_mutex_lock(&m->lock);
 	r->found = ARENA_ARRAY(m->arena, struct auth_target, reply->target_count);
-	for (size_t i = 0; i < reply->target_count; i++)
-		r->found[i] = (struct auth_target){ .account = reply->targets[i].account, .address = arena_dup(m->arena, reply->targets[i].address) };
+	for (size_t i = 0; i < reply->target_count; i++) {
+		r->found[i] = reply->targets[i];
+		r->found[i].address = arena_dup(m->arena, reply->targets[i].address);
+		r->found[i].relay = arena_dup(m->arena, reply->targets[i].relay);
+		r->found[i].from = arena_dup(m->arena, reply->targets[i].from);
+	}
 	pthread_mutex_unlock(&m->lock);
 	r->found_count = reply->target_count;
 }
@@ -101,6 +105,39 @@ void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r)
 	struct queue_job *job = job_new(m, resolve_start);
 
 	job->rcpt = r;
+	CHECK(queue_flight_add(&m->q->f_auth, job));
+}
+
+/* The quota of an account that is a target by itself: it may have changed since the list was resolved. */
+static void quota_done(void *arg, enum status st, const void *reply)
+{
+	struct queue_job      *job = arg;
+	struct queue_rcpt_row *r = job->rcpt;
+
+	/* An account that is gone meanwhile has none: what was accepted is delivered. */
+	r->quota_open = st != ST_OK && st != ST_NOT_FOUND;
+	if (st == ST_OK)
+		r->quota_octets = ((const struct auth_quota_reply *)reply)->quota_octets;
+	if (r->quota_open) {
+		r->code = STR("4.3.0");
+		r->answer = STR("The directory does not answer");
+	}
+	job_end(job);
+}
+
+static void quota_start(struct queue_job *job)
+{
+	struct auth_quota_request request = { .account = job->rcpt->account };
+
+	job_start(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_QUOTA, &request, quota_done);
+}
+
+void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r)
+{
+	struct queue_job *job = job_new(m, quota_start);
+
+	job->rcpt = r;
+	r->quota_open = true;
 	CHECK(queue_flight_add(&m->q->f_auth, job));
 }
 
@@ -158,6 +195,23 @@ static enum queue_outcome local_outcome(enum local_result result)
 	return QUEUE_OUT_DEFERRED;
 }
 
+static void note_done(void *arg, enum status st, const void *reply)
+{
+	(void)arg, (void)st, (void)reply; /* a hint: the next delivery finds out again */
+}
+
+/* Let auth know whose mailbox is full, so that RCPT is refused while it is; and whose is no longer, when that is news. */
+static void full_note(struct queue_msg *m, const struct queue_to *to, const struct local_deliver_reply *reply)
+{
+	struct auth_full_request note = { .account = to->account };
+
+	if (to->quota_octets == 0)
+		return;
+	note.full = reply->usage_octets >= to->quota_octets || str_eq(reply->code, STR("4.2.2"));
+	if (note.full || m->attempts > 0)
+		ipc_start(m->q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_FULL, &note, note_done, NULL);
+}
+
 static void local_done(void *arg, enum status st, const void *answer)
 {
 	struct queue_job                 *job = arg;
@@ -169,6 +223,7 @@ static void local_done(void *arg, enum status st, const void *answer)
 		to->outcome = local_outcome(reply->result);
 		to->code = queue_answer(job->msg, reply->code, QUEUE_CODE_MAX);
 		to->answer = queue_answer(job->msg, reply->reason, QUEUE_REASON_MAX);
+		full_note(job->msg, to, reply);
 	} else {
 		no_answer(job, IPC_LOCAL_DELIVER, st, starting != job);
 	}
@@ -190,6 +245,7 @@ static void local_start(struct queue_job *job)
 		.size = m->size,
 		.hash = str_n(m->hash, sizeof(m->hash)),
 		.alone = m->crashes > 0,
+		.quota_octets = to->quota_octets,
 	};
 
 	atomic_fetch_add(&m->q->in_flight, 1);
@@ -261,7 +317,7 @@ static void remote_start(struct queue_job *job)
 		.message = m->id,
 		.domain = job->domain,
 		.relay = job->relay,
-		.from = m->from,
+		.from = job->sender,
 		.rcpts = rcpts,
 		.flags = m->flags,
 		.size = m->size,
@@ -299,26 +355,33 @@ static struct str domain_of(struct queue_msg *m, struct str address)
 	return str_n(p, domain.n);
 }
 
-/* Put a foreign target into the open group of its next hop. `groups` has the jobs by next hop; full ones were taken out. */
+/* Put a foreign target into the open group of its next hop and reverse-path: one transaction has one of each. `groups` has the jobs by
+ * both; full ones were taken out. The setting `relay` is for what has no next hop of its own. */
 static void group_add(struct map *groups, struct queue_job **jobs, struct str relay, struct queue_msg *m,
 		      struct queue_to *to)
 {
-	struct str        domain = domain_of(m, to->address), hop = relay.n ? relay : domain;
-	struct queue_job *job = map_find(groups, hop);
+	struct str        domain = domain_of(m, to->address), hop, group;
+	struct queue_job *job;
+
+	relay = to->relay.n ? to->relay : relay;
+	hop = relay.n ? relay : domain;
+	group = to->sender.n ? arena_printf(m->arena, "%.*s %.*s", STR_FMT(hop), STR_FMT(to->sender)) : hop;
+	job = map_find(groups, group);
 
 	if (!job) {
 		job = job_new(m, remote_start);
 		job->domain = domain;
 		job->relay = relay;
+		job->sender = to->sender.n ? to->sender : m->from;
 		job->key = str_hash(hop);
 		job->next = *jobs;
 		*jobs = job;
-		map_put(groups, hop, job);
+		map_put(groups, group, job);
 	}
 	to->next = job->to;
 	job->to = to;
 	if (++job->to_count == QUEUE_JOB_RCPTS)
-		map_remove(groups, hop);
+		map_remove(groups, group);
 }
 
 static struct queue_job *jobs_make(struct queue_msg *m)

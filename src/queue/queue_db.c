@@ -35,7 +35,11 @@ static const char schema_envelope[] =
 	"DROP INDEX message_due;"
 	"CREATE INDEX message_due ON message(priority, due) WHERE due IS NOT NULL;";
 
-static const char *const  steps[] = { schema_1, schema_envelope };
+/* Where a target goes, and under which reverse-path, if not the message's: known when it was resolved. */
+static const char schema_way[] = "ALTER TABLE rcpt ADD COLUMN relay TEXT NOT NULL DEFAULT '';"
+			       "ALTER TABLE rcpt ADD COLUMN sender TEXT NOT NULL DEFAULT '';";
+
+static const char *const  steps[] = { schema_1, schema_envelope, schema_way };
 static const struct db_schema schema = { steps, LEN(steps) };
 
 const struct db_options queue_db_options = { .schema = &schema, .create = true, .page_size = 8192, .cache_kib = 16384, .checkpoint_pages = 16000 };

@@ -74,6 +74,8 @@ struct queue_to { /* one target: an account, or a foreign address */
 	const struct queue_rcpt_row *rcpt;
 	uint64_t                     account;
 	struct str                   address;
+	struct str                   relay, sender; /* foreign: next hop ("": by setting or MX); reverse-path ("": the message's) */
+	uint64_t                     quota_octets;  /* account: 0 for none */
 	uint32_t                     n; /* its row */
 	enum queue_outcome           outcome;
 	bool                         traced; /* its end is in the trace */
@@ -90,6 +92,9 @@ struct queue_rcpt_row { /* a row of table rcpt */
 	bool                resolved; /* this round knows its targets; else outcome, code and answer say why not */
 	uint64_t            account;
 	struct str          address, target, orcpt;
+	struct str          relay, sender; /* of the target, as in struct queue_to */
+	uint64_t            quota_octets;  /* of the target, as auth says now */
+	bool                quota_open;    /* fixed: it is not known yet */
 	struct auth_target *found; /* what auth said */
 	size_t              found_count;
 	enum queue_outcome  outcome; /* of routing */
@@ -165,6 +170,7 @@ struct queue_job {
 	uint32_t               to_count;
 	struct str             domain;
 	struct str        relay;  /* "" : by the domain's MX */
+	struct str             sender; /* reverse-path of its targets */
 	uint64_t               key; /* hash of the next hop, for domain_max */
 	int32_t                priority;
 	int64_t                asked_ms; /* mono_ms, when it was handed to the channel */
@@ -303,6 +309,7 @@ struct str queue_answer(struct queue_msg *m, struct str text, size_t max); /* co
 
 /* ---- queue_attempt.c ---- */
 void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r);
+void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r); /* of a fixed account */
 void queue_attempt_all(struct queue_msg *m); /* every target of the round */
 
 /* ---- queue_result.c ---- */
@@ -363,7 +370,7 @@ MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t 
 void queue_on_flush(void *ctx, struct ipc_request *r);
 
 /* ---- queue_admin.c ---- */
-extern const char queue_pick_sql[]; /* ids that match an id (?1, 0: all) and filters on sender (?2) and recipients (?3) */
+extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3); ?5 at most */
 
 /* ---- queue_wish.c ---- handlers */
 void queue_on_retry(void *ctx, struct ipc_request *r);

@@ -14,7 +14,8 @@
 
 #define REREAD_MS 30000 /* until what could not be read is tried again */
 
-static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer, notify, orcpt FROM rcpt WHERE message = ?1"
+static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer, notify, orcpt, relay, sender FROM rcpt"
+				" WHERE message = ?1"
 				" ORDER BY n";
 
 static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_row *r)
@@ -32,6 +33,8 @@ static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_
 		.answer = arena_dup(m->arena, db_str(s, 8)),
 		.notify = (uint32_t)db_u64(s, 9),
 		.orcpt = arena_dup(m->arena, db_str(s, 10)),
+		.relay = arena_dup(m->arena, db_str(s, 11)),
+		.sender = arena_dup(m->arena, db_str(s, 12)),
 	};
 	m->next_n = r->n + 1;
 }

@@ -55,12 +55,13 @@ static void tell(struct telling *t, const struct queue_rcpt_row *r, struct dsn_r
 static void tell_failure(struct telling *t, const struct queue_rcpt_row *r, struct dsn_rcpt d)
 {
 	struct queue_msg *m = t->m;
+	bool              back = m->late && !(m->flags & QUEUE_FLAG_BY_NOTIFY);
 
 	d.action = DSN_FAILED;
-	if ((m->expired || m->late) && !str_starts(d.status, STR("5"))) {
-		const char *why = m->late ? "Not delivered within the time that its sender set" : "Given up after trying for too long";
+	if ((m->expired || back) && !str_starts(d.status, STR("5"))) {
+		const char *why = back ? "Not delivered within the time that its sender set" : "Given up after trying for too long";
 
-		d.status = m->late ? STR("5.4.7") : STR("4.4.7"); /* RFC 3463 §3.5: delivery time expired */
+		d.status = back ? STR("5.4.7") : STR("4.4.7"); /* RFC 3463 §3.5: delivery time expired */
 		d.diagnostic = d.diagnostic.n ? arena_printf(m->arena, "%s; last: %.*s", why, STR_FMT(d.diagnostic)) : str_of(why);
 	}
 	tell(t, r, d);
@@ -118,6 +119,19 @@ static void tell_row(struct telling *t, const struct queue_rcpt_row *r)
 		tell(t, r, (struct dsn_rcpt){ .final = r->address, .action = DSN_EXPANDED });
 	for (size_t k = 0; k < r->to_count; k++)
 		tell_outcome(t, r, r->to[k]);
+}
+
+/* The worst first: if it gets too long, the end is left out. */
+static void order(struct telling *t, struct arena *a)
+{
+	struct dsn_rcpt *all = ARENA_ARRAY(a, struct dsn_rcpt, t->count);
+	size_t           n = 0;
+
+	for (int action = DSN_FAILED; action <= DSN_EXPANDED; action++)
+		for (size_t i = 0; i < t->count; i++)
+			if ((int)t->rcpts[i].action == action)
+				all[n++] = t->rcpts[i];
+	t->rcpts = all;
 }
 
 /* What is at hand of the original: all of a small one, the head of a large one. */
@@ -212,6 +226,7 @@ struct queue_msg *queue_notice_new(struct queue_msg *m)
 		queue_msg_free(n);
 		return NULL;
 	}
+	order(&t, n->arena);
 	fill(n, m, &t);
 	log_info("report queued", LOG_C("message", queue_id_text(m->id).p), LOG_C("report", queue_id_text(n->id).p),
 		 LOG_U64("recipients", t.count), LOG_C("of", t.failed ? "failure" : m->warns ? "delay" : "success"));

@@ -196,23 +196,26 @@ static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r,
 			    uint32_t notify)
 {
 	static const char sql[] =
-		"INSERT OR REPLACE INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer, notify, orcpt)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+		"INSERT OR REPLACE INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer, notify, orcpt,"
+		" relay, sender) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 	struct db_stmt *s = db_sql(m->q->db, sql);
 
 	db_bind_u64(s, 1, m->id);
 	db_bind_u64(s, 2, to ? to->n : r->n);
 	db_bind_u64(s, 3, outcome == QUEUE_OUT_DONE ? QUEUE_RCPT_DONE : outcome == QUEUE_OUT_FAILED ? QUEUE_RCPT_FAILED : QUEUE_RCPT_PENDING);
 	db_bind_u64(s, 4, r->fixed || (to && to->n != r->n));
-	db_bind_u64(s, 5, to ? to->account : 0);
+	/* What is a target by itself stays it, also when nobody could be asked. */
+	db_bind_u64(s, 5, to ? to->account : r->fixed ? r->account : 0);
 	db_bind_u64(s, 6, r->attempts + (outcome != QUEUE_OUT_NONE));
 	db_bind_i64(s, 7, m->q->o.wall_ms());
 	db_bind_str(s, 8, r->address);
-	db_bind_str(s, 9, to ? to->address : STR(""));
+	db_bind_str(s, 9, to ? to->address : r->fixed ? r->target : STR(""));
 	db_bind_str(s, 10, to ? to->code : r->code);
 	db_bind_str(s, 11, to ? answer_of(m, to) : r->answer);
 	db_bind_u64(s, 12, notify);
 	db_bind_str(s, 13, r->orcpt.n ? r->orcpt : STR(""));
+	db_bind_str(s, 14, to ? to->relay : r->fixed ? r->relay : STR(""));
+	db_bind_str(s, 15, to ? to->sender : r->fixed ? r->sender : STR(""));
 	return db_run(s);
 }
 

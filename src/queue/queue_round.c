@@ -79,12 +79,19 @@ static bool plan_seen(struct plan *p, uint64_t account, struct str address)
 	return map_put(&p->seen, target_name(p->m, account, address), p) != NULL;
 }
 
-static void plan_add(struct plan *p, struct queue_rcpt_row *r, uint64_t account, struct str address, uint32_t n)
+static void plan_add(struct plan *p, struct queue_rcpt_row *r, const struct auth_target *target, uint32_t n)
 {
 	struct queue_msg *m = p->m;
 	struct queue_to  *to = ARENA_NEW(m->arena, struct queue_to);
+	uint64_t          account = target->account;
 
-	*to = (struct queue_to){ .rcpt = r, .account = account, .address = address, .n = n };
+	*to = (struct queue_to){ .rcpt = r,
+				 .account = account,
+				 .address = target->address,
+				 .relay = target->relay,
+				 .sender = target->forward ? target->from : STR(""),
+				 .quota_octets = target->quota_octets,
+				 .n = n };
 	m->to[m->to_count++] = to;
 	if (r->to_count++ == 0)
 		r->to = &m->to[m->to_count - 1]; /* its targets stand together */
@@ -97,9 +104,18 @@ static void plan_rcpt(struct plan *p, struct queue_rcpt_row *r)
 	struct queue_msg *m = p->m;
 
 	if (r->fixed) {
+		const struct auth_target same = { .account = r->account,
+						  .address = r->target,
+						  .relay = r->relay,
+						  .forward = true,
+						  .from = r->sender,
+						  .quota_octets = r->quota_octets };
+
+		if (r->quota_open)
+			return; /* auth could not be asked */
 		r->resolved = true;
 		if (!plan_seen(p, r->account, r->target))
-			plan_add(p, r, r->account, r->target, r->n);
+			plan_add(p, r, &same, r->n);
 		return;
 	}
 	if (r->found_count == 0 || m->to_count + r->found_count > QUEUE_TARGETS_MAX)
@@ -107,7 +123,7 @@ static void plan_rcpt(struct plan *p, struct queue_rcpt_row *r)
 	r->resolved = true;
 	for (size_t i = 0; i < r->found_count; i++)
 		if (!plan_seen(p, r->found[i].account, r->found[i].address))
-			plan_add(p, r, r->found[i].account, r->found[i].address, r->found_count == 1 ? r->n : m->next_n++);
+			plan_add(p, r, &r->found[i], r->found_count == 1 ? r->n : m->next_n++);
 }
 
 static void plan(struct queue_msg *m)
@@ -169,14 +185,17 @@ static void route(struct queue_msg *m)
 		for (size_t i = 0; i < m->rcpt_count; i++) {
 			struct queue_rcpt_row *r = &m->rcpts[i];
 
-			if (r->final || r->fixed)
+			if (r->final || (r->fixed && r->account == 0))
 				continue;
 			if (m->filter.n) {
 				route_filter(m, r);
 				continue;
 			}
 			atomic_fetch_add(&m->open, 1);
-			queue_attempt_resolve(m, r);
+			if (r->fixed)
+				queue_attempt_quota(m, r);
+			else
+				queue_attempt_resolve(m, r);
 		}
 	}
 	queue_round_step(m);

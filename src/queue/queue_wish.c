@@ -9,6 +9,8 @@
 #include "queue/queue_id.h"
 #include "queue/queue_in.h"
 
+#define PICK_MAX 1000u /* in one operation: strangers wait for the writer meanwhile */
+
 struct picked {
 	uint64_t id, file;
 	int64_t  entered;
@@ -23,19 +25,9 @@ struct wish {
 	/* It is durable (ok), or will never be. */
 	void (*end)(struct queue *q, const struct picked *p, bool ok);
 	struct picked *picked;
-	size_t         picked_count, picked_cap;
-	uint64_t       count;
+	size_t         picked_count;
+	uint64_t       after; /* ids up to this are done */
 };
-
-static void picked_add(struct wish *w, struct picked p)
-{
-	if (w->picked_count == w->picked_cap) {
-		w->picked_cap = w->picked_cap ? w->picked_cap * 2 : 16;
-		w->picked = realloc(w->picked, w->picked_cap * sizeof(*w->picked));
-		CHECK(w->picked);
-	}
-	w->picked[w->picked_count++] = p;
-}
 
 static enum status pick(struct queue *q, struct wish *w)
 {
@@ -43,11 +35,14 @@ static enum status pick(struct queue *q, struct wish *w)
 	enum status     st;
 
 	w->picked_count = 0;
-	db_bind_u64(s, 1, w->r->id);
+	db_bind_i64(s, 1, w->r->id ? (int64_t)w->r->id : INT64_MAX);
 	db_bind_str(s, 2, w->r->from.n ? w->r->from : STR(""));
 	db_bind_str(s, 3, w->r->to.n ? w->r->to : STR(""));
-	while ((st = db_step(s)) == ST_OK)
-		picked_add(w, (struct picked){ .id = db_u64(s, 0), .file = db_u64(s, 1), .held = db_u64(s, 2) == QUEUE_HELD, .entered = db_i64(s, 3) });
+	db_bind_u64(s, 4, w->after);
+	db_bind_u64(s, 5, PICK_MAX);
+	while ((st = db_step(s)) == ST_OK && w->picked_count < PICK_MAX)
+		w->picked[w->picked_count++] =
+			(struct picked){ .id = db_u64(s, 0), .file = db_u64(s, 1), .held = db_u64(s, 2) == QUEUE_HELD, .entered = db_i64(s, 3) };
 	db_done(s);
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
@@ -57,11 +52,8 @@ static enum status wish_apply(struct queue *q, struct queue_op *op)
 	struct wish *w = CONTAINER_OF(op, struct wish, op);
 	enum status  st = pick(q, w);
 
-	w->count = 0;
-	for (size_t i = 0; i < w->picked_count && st == ST_OK; i++) {
+	for (size_t i = 0; i < w->picked_count && st == ST_OK; i++)
 		st = w->one(q, &w->picked[i], &w->picked[i].did);
-		w->count += w->picked[i].did;
-	}
 	return st;
 }
 
@@ -72,21 +64,33 @@ static void wish_finish(struct queue *q, struct queue_op *op, enum status st)
 	for (size_t i = 0; i < w->picked_count; i++)
 		if (w->picked[i].did)
 			w->end(q, &w->picked[i], st == ST_OK);
-	free(w->picked);
-	w->picked = NULL;
 }
 
+/* One operation after the other until no more match. ST_OK though a later one failed: *ret_count tells how far it came. */
 static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 {
+	uint64_t    count = 0;
+	size_t      found;
 	enum status st;
 
+	w->after = w->r->id ? w->r->id - 1 : 0;
 	w->op = (struct queue_op){ .apply = wish_apply, .finish = wish_finish };
-	st = queue_perform(q, &w->op);
-	if (st != ST_OK)
+	w->picked = calloc(PICK_MAX, sizeof(*w->picked));
+	CHECK(w->picked);
+	do {
+		w->picked_count = 0;
+		st = queue_perform(q, &w->op);
+		found = st == ST_OK ? w->picked_count : 0;
+		for (size_t i = 0; i < found; i++)
+			count += w->picked[i].did;
+		w->after = found ? w->picked[found - 1].id : 0;
+	} while (found == PICK_MAX);
+	free(w->picked);
+	if (st != ST_OK && count == 0)
 		return st;
-	if (w->count == 0 && w->r->id)
+	if (count == 0 && w->r->id)
 		return ST_NOT_FOUND;
-	*ret_count = w->count;
+	*ret_count = count;
 	return ST_OK;
 }
 

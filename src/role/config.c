@@ -47,8 +47,11 @@ static const struct setting {
 	{ "tls", "authorities", TEXT, AT(tls_authorities), "/etc/ssl/certs/ca-certificates.crt", 0, PATH_LIMIT, NULL,
 	  "PEM file: whom to trust where a host out there must prove its name; read at the start" },
 	{ "tls", "key", TEXT, AT(tls_key), "", 0, PATH_LIMIT, NULL, "PEM file" },
+	{ "tls", "client_certificates", SWITCH, AT(tls_client_certificates), "false", 0, 1, NULL, "ask mail programs for a certificate, to sign in by EXTERNAL" },
+	{ "signin", "scram", SWITCH, AT(signin_scram), "true", 0, 1, NULL, "offer SCRAM; false: until imported accounts have signed in with their password" },
 	{ "dns", "forward", TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
 	{ "smtp", "normalise_bare_eol", SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
+	{ "smtp", "subaddress", TEXT, AT(subaddress), "+", 0, LIMIT_SUBADDRESS, NULL, "characters that separate a subaddress (user+tag); \"\": none" },
 	{ "smtp", "trusted", TEXT, AT(guard.trusted), "", 0, 2000, NULL, "own servers and proxies, as \"192.0.2.0/24, 2001:db8::1\": no limits, no bans; XCLIENT, PROXY, LMTP, ETRN" },
 	{ "smtp", "proxy", TEXT, AT(proxy), "", 0, 100, NULL, "listeners behind a PROXY-protocol balancer, as \"smtp submission submissions lmtp\"" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
@@ -111,6 +114,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_LIST(struct config, listen, listen_count, 64, &address_shape),
 	IPC_STR(struct config, tls_certificate, PATH_LIMIT),
 	IPC_STR(struct config, tls_key, PATH_LIMIT),
+	IPC_BOOL(struct config, signin_scram),
+	IPC_BOOL(struct config, tls_client_certificates),
 	IPC_STR(struct config, dns_forward, 100),
 	IPC_STR(struct config, relay, LIMIT_DOMAIN),
 	IPC_U32(struct config, remote_port),
@@ -134,6 +139,7 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, trace_keep_s),
 	IPC_BOOL(struct config, normalise_eol),
 	IPC_STR(struct config, proxy, 100),
+	IPC_STR(struct config, subaddress, LIMIT_SUBADDRESS),
 	IPC_STR(struct config, guard.trusted, 2000),
 	IPC_U32(struct config, guard.address_connections),
 	IPC_U32(struct config, guard.address_messages),
@@ -382,7 +388,7 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
-	static const char *const sections[] = { "tls", "dns", "smtp", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log", "guard" };
+	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log", "guard" };
 	cfg_opt_t  inner[LEN(sections)][LEN(settings) + 1], listen[LISTEN_KINDS + 1], top[LEN(settings) + LEN(sections) + 2];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;
@@ -501,6 +507,12 @@ enum status config_check(const struct config *c, struct buf *errors)
 	if (c->dns_forward.n > 0 && !resolver_valid(c->dns_forward))
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
 	proxies_check(c, errors);
+	for (size_t i = 0; i < c->subaddress.n; i++)
+		if (str_find(STR("!#$%&'*+-/=?^_`{|}~"), c->subaddress.p[i]) < 0) {
+			buf_addf(errors, "smtp.subaddress: \"%.*s\": separators are signs that may stand in a name, such as + or -\n",
+				 STR_FMT(c->subaddress));
+			break;
+		}
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
 	(void)!guard_settings_check(&c->guard, errors); /* what it adds to `errors` counts */

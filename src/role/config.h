@@ -32,6 +32,8 @@ struct config {
 	size_t                 listen_count;
 	struct str             tls_certificate, tls_key; /* paths */
 	struct str             tls_authorities;          /* path; of hosts that remote must be sure of */
+	bool                   signin_scram;
+	bool                   tls_client_certificates; /* ask clients for one, to sign in with */
 	struct str             dns_forward;              /* "ADDR@PORT", "" = resolve from the root */
 	struct str             relay;                    /* "host:port", "" = by MX */
 	uint32_t               remote_port;              /* 25 */
@@ -42,6 +44,7 @@ struct config {
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
 	uint32_t               retention_s;   /* of removed accounts */
+	struct str             subaddress;    /* smtp: characters that separate a subaddress */
 	uint64_t               trace_octets;
 	uint32_t               trace_keep_s;
 	struct guard_settings  guard;         /* `trusted` is smtp.trusted */

@@ -1,6 +1,7 @@
 /* role/role_auth.c - the directory and sign-in; nobody else sees a password hash. */
 #include "db/db.h"
 #include "directory/directory_rows.h"
+#include "directory/scram.h"
 #include "role/role.h"
 #include "sys/sandbox.h"
 
@@ -24,9 +25,11 @@ static bool start(struct role *r, const char **ret_why)
 	struct directory        *d;
 	enum status              st;
 
+	options.subaddress = arena_cstr(r->arena, r->config->subaddress);
 	if (r->config->lab) {
 		options.hash_ops = LAB_HASH_OPS;
 		options.hash_memory_octets = LAB_HASH_OCTETS;
+		options.scram_iterations = SCRAM_ITERATIONS_LAB;
 	}
 	st = db_root("auth", role_root(r, "auth"));
 	if (st == ST_OK) {
@@ -56,6 +59,7 @@ static void stop(struct role *r, unsigned grace_ms)
 
 static void reload(struct role *r)
 {
+	directory_set_subaddress(r->self, r->config->subaddress);
 	guard_set(directory_guard(r->self), &r->config->guard);
 }
 

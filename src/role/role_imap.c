@@ -20,6 +20,8 @@ static const struct imap_settings *settings_of(struct role *r)
 	imap_settings_init(s);
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
+	s->scram = r->config->signin_scram;
+	s->client_certificates = r->config->tls_client_certificates;
 	return s;
 }
 
@@ -44,7 +46,8 @@ static bool start(struct role *r, const char **ret_why)
 	}
 	s->net = role_net_new(r);
 	s->ask = (struct imap_ask_ipc){ .ipc = r->ipc, .notify = imap_notify_new() };
-	s->env = (struct imap_env){ .settings = settings_of(r), .store = s->store, .notify = s->ask.notify, .ask = &imap_ask_ipc, .ask_ctx = &s->ask };
+	s->env = (struct imap_env){ .settings = settings_of(r), .store = s->store, .notify = s->ask.notify, .ask = &imap_ask_ipc, .ask_ctx = &s->ask,
+				   .sasl = &sasl_ask_ipc, .sasl_ctx = r->ipc };
 	ipc_bus_listen(r->ipc, imap_notify_bus, s->ask.notify);
 	for (unsigned i = 0; i < r->listener_count; i++)
 		net_listen(s->net, r->listeners[i].fd, &imap_proto, &s->env, s->tls, r->listeners[i].kind == LISTEN_IMAPS);

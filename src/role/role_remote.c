@@ -13,6 +13,8 @@
 #define THREADS 600u  /* deliveries at once; queue asks for fewer */
 #define BACKLOG 2000u
 
+#define PROBE_POOL    2u /* apart, so that probes and deliveries do not wait for each other */
+#define PROBE_THREADS LIMIT_SMTP_PROBES
 static bool trusts; /* read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
@@ -52,8 +54,16 @@ static void on_deliver(void *ctx, struct ipc_request *q)
 	deliver_remote_rows[0].handler((void *)(uintptr_t)atomic_load(&self->now), q);
 }
 
+static void on_probe(void *ctx, struct ipc_request *q)
+{
+	struct remote_role *self = ctx;
+
+	remote_probe_handle((void *)(uintptr_t)atomic_load(&self->now), q);
+}
+
 static const struct ipc_row rows[] = {
 	{ IPC_REMOTE_DELIVER, on_deliver, 1 },
+	{ IPC_REMOTE_PROBE, on_probe, PROBE_POOL },
 };
 
 static bool prepare(struct role *r, const char **ret_why)
@@ -76,6 +86,7 @@ static bool start(struct role *r, const char **ret_why)
 	r->self = ARENA_NEW(r->arena, struct remote_role);
 	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
+	ipc_pool(r->ipc, PROBE_POOL, PROBE_THREADS, PROBE_THREADS);
 	ipc_serve(r->ipc, rows, LEN(rows), r->self);
 	(void)ret_why;
 	return true;

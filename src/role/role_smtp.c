@@ -31,6 +31,8 @@ static const struct smtp_settings *settings_of(struct role *r)
 	s->postmaster = arena_printf(r->arena, "postmaster@%.*s", STR_FMT(r->config->hostname));
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
+	s->scram = r->config->signin_scram;
+	s->client_certificates = r->config->tls_client_certificates;
 	s->normalise_eol = r->config->normalise_eol;
 	CHECK(cidr_list_parse(r->config->guard.trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
 	return s;

@@ -1,7 +1,7 @@
 /* smtp/smtp.h - SMTP reception and submission, and LMTP: a session over net/, asking auth and queue.
  *
  * RFC 5321, with PIPELINING (2920), SIZE (1870), 8BITMIME (6152), SMTPUTF8 (6531), ENHANCEDSTATUSCODES (2034), STARTTLS
- * (3207), AUTH (4954) with PLAIN (4616) and LOGIN, CHUNKING (3030), DSN (3461), LIMITS (9422), REQUIRETLS (8689), DELIVERBY (2852),
+ * (3207), AUTH (4954) with the mechanisms of src/sasl, CHUNKING (3030), DSN (3461), LIMITS (9422), REQUIRETLS (8689), DELIVERBY (2852),
  * FUTURERELEASE (4865), MT-PRIORITY (6710), ETRN (1985), XCLIENT; submission RFC 6409 and 8314; LMTP RFC 2033. docs/rfc/status.tsv says what is missing,
  * docs/rfc/deviations.md where we differ.
  *
@@ -16,8 +16,10 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_guard.h"
 #include "ipc/msg_queue.h"
+#include "ipc/msg_remote.h"
 #include "ipc/msg_trace.h"
 #include "net/net.h"
+#include "sasl/sasl_exchange.h"
 #include "wire/address/cidr.h"
 
 enum smtp_kind {
@@ -36,6 +38,8 @@ struct smtp_settings {
 	unsigned   signin_ms;      /* submission: from the greeting to a sign-in */
 	unsigned   barren_ms;      /* between accepted messages of a session */
 	unsigned   submit_wait_ms; /* how long the truth about a submit is sought after its channel was lost */
+	bool       scram;          /* offer it */
+	bool       client_certificates; /* submission: ask for one in the TLS handshake */
 	bool       allow_plain;    /* sign-in without TLS: --lab, loopback */
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */
 	bool       lenient_helo;   /* smtp_helo.h */
@@ -55,9 +59,15 @@ typedef void smtp_connect_fn(void *arg, enum status st, const struct guard_conne
 struct smtp_ask {
 	enum status (*rcpt)(void *ctx, const struct auth_rcpt_request *request, struct arena *a,     /* IPC_AUTH_RCPT */
 			    struct auth_rcpt_reply *ret);
-	enum status (*login)(void *ctx, const struct auth_login_request *request, struct arena *a,   /* IPC_AUTH_LOGIN */
-			     struct auth_login_reply *ret);
+	const struct sasl_ask *sasl;                                                                 /* sign-in; same ctx */
 	enum status (*sender)(void *ctx, uint64_t account, struct str address);                      /* IPC_AUTH_SENDER */
+	enum status (*behalf)(void *ctx, uint64_t account, struct str address);                      /* the same, behalf */
+	enum status (*rewrite)(void *ctx, const struct auth_rewrite_request *request, struct arena *a, /* IPC_AUTH_REWRITE */
+			       struct auth_rewrite_reply *ret);
+	enum status (*probe)(void *ctx, const struct remote_probe_request *request, struct arena *a, /* IPC_REMOTE_PROBE */
+			     struct remote_probe_reply *ret);
+	enum status (*probed)(void *ctx, const struct auth_probed_request *request, struct arena *a, /* IPC_AUTH_PROBED */
+			      struct auth_rcpt_reply *ret);
 	/* IPC_QUEUE_SUBMIT: does not wait. The request is not looked at after it has returned; done may be called before. */
 	void (*submit)(void *ctx, const struct queue_submit_request *request, smtp_submit_fn *done, void *arg);
 	enum status (*known)(void *ctx, struct str txid, struct queue_known_reply *ret);             /* IPC_QUEUE_KNOWN */

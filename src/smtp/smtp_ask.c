@@ -13,16 +13,33 @@ static enum status ask_rcpt(void *ctx, const struct auth_rcpt_request *request, 
 	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_RCPT, request, a, ret);
 }
 
-static enum status ask_login(void *ctx, const struct auth_login_request *request, struct arena *a, struct auth_login_reply *ret)
-{
-	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_LOGIN, request, a, ret);
-}
-
 static enum status ask_sender(void *ctx, uint64_t account, struct str address)
 {
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
 
-	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_SENDER, &(struct auth_sender_request){ account, address }, a, NULL);
+	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_SENDER, &(struct auth_sender_request){ account, address, false }, a, NULL);
+}
+
+static enum status ask_behalf(void *ctx, uint64_t account, struct str address)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+
+	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_SENDER, &(struct auth_sender_request){ account, address, true }, a, NULL);
+}
+
+static enum status ask_rewrite(void *ctx, const struct auth_rewrite_request *request, struct arena *a, struct auth_rewrite_reply *ret)
+{
+	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_REWRITE, request, a, ret);
+}
+
+static enum status ask_probe(void *ctx, const struct remote_probe_request *request, struct arena *a, struct remote_probe_reply *ret)
+{
+	return ipc_call(ctx, ROLE_REMOTE, IPC_ANY, IPC_REMOTE_PROBE, request, a, ret);
+}
+
+static enum status ask_probed(void *ctx, const struct auth_probed_request *request, struct arena *a, struct auth_rcpt_reply *ret)
+{
+	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_PROBED, request, a, ret);
 }
 
 /* What goes through ipc_start until the answer comes. */
@@ -146,8 +163,12 @@ static void wait_ms(void *ctx, unsigned ms)
 
 const struct smtp_ask smtp_ask_ipc = {
 	.rcpt = ask_rcpt,
-	.login = ask_login,
+	.sasl = &sasl_ask_ipc,
 	.sender = ask_sender,
+	.behalf = ask_behalf,
+	.rewrite = ask_rewrite,
+	.probe = ask_probe,
+	.probed = ask_probed,
 	.submit = ask_submit,
 	.known = ask_known,
 	.spool = ask_spool,

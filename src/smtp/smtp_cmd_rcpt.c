@@ -94,7 +94,7 @@ static void recipient_check(struct smtp_session *s, struct str address, struct a
 	const struct smtp_reply *refusal = &later;
 
 	*ret = (struct outcome){ 0 };
-	if (ask(s, address, a, &r) == ST_OK) {
+	if (ask(s, address, a, &r) == ST_OK && (r.kind != AUTH_RCPT_PROBE || smtp_probe(s, address, a, &r) == ST_OK)) {
 		ret->delay_ms = r.delay_ms;
 		refusal = own_words(&r, a, &ret->own) ? &ret->own : kind_check(s, &r);
 		if (refusal == &ret->own && r.reason.n > 0)

@@ -38,6 +38,21 @@ bool smtp_content_reserve(struct smtp_content *c, uint64_t octets)
 	return true;
 }
 
+bool smtp_content_grow(struct smtp_content *c, size_t octets)
+{
+	size_t want = c->memory.n + octets + LIMIT_SMTP_FIXUP;
+
+	if (want > LIMIT_INLINE + LIMIT_SMTP_FIXUP + LIMIT_SMTP_REWRITE)
+		return false;
+	if (want > c->reserved) {
+		if (!net_memory_take(c->net, want - c->reserved))
+			return false;
+		c->reserved = want;
+	}
+	c->memory.max = MAX(c->memory.max, want);
+	return true;
+}
+
 size_t smtp_content_room(const struct smtp_content *c)
 {
 	return LIMIT_INLINE - MIN(c->memory.n, LIMIT_INLINE);

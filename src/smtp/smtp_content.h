@@ -25,6 +25,9 @@ void smtp_content_done(struct smtp_content *c);
 
 /* Reserve room for `octets` in memory in all; LIMIT_INLINE at most counts. false: the process is full. */
 MUST_CHECK bool smtp_content_reserve(struct smtp_content *c, uint64_t octets);
+/* Room for so many octets more in memory, past LIMIT_INLINE if need be: for a header that is rewritten, before the content is spilled or
+ * complete. false: the process is full, or it would be over LIMIT_SMTP_REWRITE. */
+MUST_CHECK bool smtp_content_grow(struct smtp_content *c, size_t octets);
 /* Append in memory (at most smtp_content_room), or to the spool file. ST_OK, or what fd_write says. */
 MUST_CHECK enum status smtp_content_add(struct smtp_content *c, struct str octets);
 /* Octets that may still be added in memory; 0: it is time to spill. */

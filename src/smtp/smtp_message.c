@@ -44,8 +44,10 @@ static void header_scan(struct str message, struct header *h)
 	h->end = message.n - rest.n;
 }
 
+typedef enum status may_fn(void *ctx, uint64_t account, struct str address);
+
 /* Each mailbox of the field is the account's. ST_INVALID: not of the grammar, or none in it. */
-static enum status field_check(struct smtp_session *s, const struct mime_field *f)
+static enum status field_check(struct smtp_session *s, const struct mime_field *f, may_fn *may)
 {
 	struct mime_addresses list;
 	size_t                mailboxes = 0;
@@ -59,8 +61,7 @@ static enum status field_check(struct smtp_session *s, const struct mime_field *
 
 		if (m->kind != MIME_ADDRESS_MAILBOX || m->route.n > 0 || m->local.n == 0 || m->domain.n == 0)
 			return ST_INVALID;
-		st = s->env->ask->sender(s->env->ask_ctx, s->account,
-					 arena_printf(s->tx.arena, "%.*s@%.*s", STR_FMT(m->local), STR_FMT(m->domain)));
+		st = may(s->env->ask_ctx, s->account, arena_printf(s->tx.arena, "%.*s@%.*s", STR_FMT(m->local), STR_FMT(m->domain)));
 		if (st != ST_OK)
 			return st;
 		mailboxes++;
@@ -78,9 +79,10 @@ static const struct smtp_reply *author_check(struct smtp_session *s, const struc
 
 	if (h->from_count != 1 || h->sender_count > 1)
 		return &one_from;
-	st = field_check(s, &h->from);
+	/* RFC 5322 §3.6.2: who writes for another is the Sender; then the weaker right to the author's address is enough. */
+	st = field_check(s, &h->from, h->sender_count > 0 ? s->env->ask->behalf : s->env->ask->sender);
 	if (st == ST_OK && h->sender_count > 0)
-		st = field_check(s, &h->sender);
+		st = field_check(s, &h->sender, s->env->ask->sender);
 	switch (st) {
 	case ST_OK: return NULL;
 	case ST_DENIED: return &not_yours;
@@ -135,5 +137,5 @@ const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all)
 	refusal = author_check(s, &h);
 	if (!refusal && (!h.date || !h.message_id))
 		complete(s, &h);
-	return refusal;
+	return refusal ? refusal : smtp_rewrite(s);
 }

@@ -46,7 +46,7 @@ void smtp_check(const struct smtp_session *s)
 	CHECK(!s->skip_reply || s->state != SMTP_STATE_CHUNK);
 	CHECK(s->state != SMTP_STATE_MAIL || s->tx.rcpt_count == 0);
 	CHECK((s->state != SMTP_STATE_RCPT && !in_data) || s->tx.rcpt_count > 0);
-	CHECK(!!s->auth.arena == (s->state == SMTP_STATE_AUTH));
+	CHECK(!!s->sasl == (s->state == SMTP_STATE_AUTH));
 	CHECK((s->tx.content.net != NULL) == in_data);
 	CHECK((s->tx.pending != NULL) == (s->state == SMTP_STATE_SUBMIT));
 	CHECK(!s->signed_in || s->account != 0);
@@ -351,6 +351,15 @@ static enum net_proxy proxy(void *ctx, const char *peer)
 	return cidr_list_has(&set->trusted, str_of(peer)) ? NET_PROXY_WANTED : NET_PROXY_REFUSED;
 }
 
+/* Strangers on port 25 are not asked who they are. */
+static bool wants_certificate(void *ctx)
+{
+	const struct smtp_env      *env = ctx;
+	const struct smtp_settings *set = env->settings;
+
+	return env->kind == SMTP_KIND_SUBMISSION && set->client_certificates;
+}
+
 const struct net_proto smtp_proto = {
 	.name = "smtp",
 	.signin_accepted = METRIC_SMTP_SIGNINS_ACCEPTED,
@@ -359,6 +368,7 @@ const struct net_proto smtp_proto = {
 	.handle = handle,
 	.close = close_session,
 	.proxy = proxy,
+	.wants_certificate = wants_certificate,
 	.refused = "421 4.7.0 Too many connections, try again later\r\n",
 	.turned_away = smtp_trace_turned_away,
 	.strict_eol = true,
@@ -373,6 +383,7 @@ void smtp_settings_init(struct smtp_settings *ret)
 		.signin_ms = LIMIT_SIGNIN_MS,
 		.barren_ms = LIMIT_SMTP_BARREN_MS,
 		.submit_wait_ms = 30000,
+		.scram = true,
 		.lenient_helo = true,
 		.lenient_space = true,
 	};

@@ -19,7 +19,7 @@
  *   CHUNK  as DATA, of the octets that a BDAT has named
  *   BDAT   as RCPT; some chunks are there, the last is not
  *   SUBMIT as DATA; the content is complete and with queue, whose answer is awaited: no thread is held, nothing is read
- *   AUTH   auth has an arena; the next line is an answer to a challenge, no command
+ *   AUTH   sasl is set; the next line is an answer to a challenge, no command
  *   TLS    220 was sent, nothing else may be read before the handshake; hello and tx are empty
  *
  * signed_in is set once, in AUTH, and never cleared (a second AUTH and a later STARTTLS are refused).
@@ -71,12 +71,6 @@ struct smtp_tx {
 	unsigned             submits; /* how often it was submitted */
 };
 
-struct smtp_auth {
-	struct arena                *arena; /* wiping; NULL outside an exchange */
-	const struct smtp_mechanism *mechanism;
-	struct str                   user; /* LOGIN: after its first answer */
-};
-
 /* smtp_patience.c */
 struct smtp_patience {
 	int64_t  since_ms; /* monotonic: the greeting, or the last accepted message */
@@ -117,7 +111,7 @@ struct smtp_session {
 	uint64_t                    account;
 	struct buf                  login; /* canonical address of the account */
 	struct smtp_tx              tx;
-	struct smtp_auth            auth;
+	struct sasl                *sasl; /* NULL outside an exchange */
 	struct smtp_patience        patience;
 	struct smtp_guard           guard;
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
@@ -235,10 +229,14 @@ bool smtp_is_known(const struct smtp_session *s);
 
 /* ---- sign-in ---- */
 bool smtp_auth_offered(const struct smtp_session *s);
-void smtp_auth_mechanisms(struct buf *out); /* " PLAIN LOGIN" */
+void smtp_auth_mechanisms(const struct smtp_session *s, struct buf *out); /* " PLAIN LOGIN" */
 void smtp_auth_reset(struct smtp_session *s);
 /* A line in state AUTH. too_long: it was longer than LIMIT_SMTP_AUTH_LINE, and is empty. */
 enum smtp_next smtp_auth_line(struct smtp_session *s, struct str line, bool too_long);
+
+/* ---- recipients ---- */
+/* A recipient that auth does not know enough of: ask its host, and put auth's last word into *r, which is not PROBE. */
+MUST_CHECK enum status smtp_probe(struct smtp_session *s, struct str address, struct arena *a, struct auth_rcpt_reply *r);
 
 /* ---- data ---- */
 /* net's sink for the content of the transaction; ctx is the session. */
@@ -257,6 +255,8 @@ extern const struct smtp_reply smtp_bare_reply, smtp_too_big_reply;
 /* Look at the header in tx.content.memory once: loop, and on submission complete it (RFC 6409 §8) and check whose it is. all: the
  * whole message is there. NULL: fine; else the refusal. */
 const struct smtp_reply *smtp_message_check(struct smtp_session *s, bool all);
+/* Submission: addresses of envelope and header by the rules of rewriting (smtp_rewrite.c). NULL: done; else the refusal. */
+const struct smtp_reply *smtp_rewrite(struct smtp_session *s);
 /* Hand the message to queue. */
 enum smtp_next smtp_submit(struct smtp_session *s);
 /* In SUBMIT, woken: if queue has answered, so is the peer. */

@@ -183,8 +183,7 @@ static void xclient_value(const struct smtp_session *s, struct buf *out)
 
 static void auth_value(const struct smtp_session *s, struct buf *out)
 {
-	(void)s;
-	smtp_auth_mechanisms(out);
+	smtp_auth_mechanisms(s, out);
 }
 
 const struct smtp_extension smtp_extensions[] = {

@@ -253,18 +253,30 @@ static enum status parse(struct store_account *a, const struct store_delivery *d
 	return st == ST_FULL && store_reserve_give(a->store) ? ST_TEMP : st;
 }
 
+static bool fits(const struct store_account *a, const struct store_delivery *d, const struct parsed *p)
+{
+	uint64_t most = d->quota_octets + d->quota_octets / 100 * STORE_QUOTA_GRACE;
+
+	return d->quota_octets == 0 || d->target_count == 0 ||
+	       (a->state.size < d->quota_octets && p->bytes.content.n <= most && a->state.size <= most - p->bytes.content.n);
+}
+
 static enum status inside_one(struct store_account *a, const struct store_delivery *d, const struct parsed *p, struct box **boxes,
 			      struct arena *arena, struct store_delivered *ret)
 {
 	uint64_t    email;
 	enum status st = id_find(a, d->id, &email);
 
+	ret->modseq = a->state.modseq;
+	if (st == ST_NOT_FOUND && !fits(a, d, p)) {
+		ret->over_quota = true;
+		return ST_OK;
+	}
 	if (st == ST_NOT_FOUND)
 		return deliver(a, d, &p->bytes, &p->facts, boxes, arena, ret);
 	if (st == ST_OK && email > 0 && p->bytes.temp[0])
 		st = file_mend(a, email, &p->bytes);
 	ret->duplicate = st == ST_OK;
-	ret->modseq = a->state.modseq;
 	return st;
 }
 
@@ -277,8 +289,10 @@ static enum status inside(struct store_account *a, const struct store_delivery *
 
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		st = inside_one(a, &list[i], &parsed[i], &boxes, arena, &ret[i]);
-		changed = changed || !ret[i].duplicate;
+		changed = changed || !(ret[i].duplicate || ret[i].over_quota);
 	}
+	for (size_t i = 0; i < count; i++)
+		ret[i].usage_octets = a->state.size;
 	if (st == ST_OK && changed)
 		st = ids_forget(a, list, count);
 	return st == ST_OK ? boxes_write(a, boxes) : st;

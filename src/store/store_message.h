@@ -86,15 +86,21 @@ struct store_delivery {
 	uint64_t   size;    /* of content or file, without prefix */
 	struct str hash;    /* SHA-256 of content or file, checked; "" is not checked */
 	int64_t    received_ms;
+	uint64_t   quota_octets; /* of the account, 0: none */
 };
 struct store_delivered {
 	bool     duplicate; /* was there already: nothing changed. No rows below */
+	bool     over_quota; /* it does not fit: nothing of it is there, and its id is free. The others are not touched by that */
+	uint64_t usage_octets; /* of the account, afterwards */
 	uint64_t modseq;
 	size_t   count;     /* = target_count */
 	struct store_added *added; /* in the arena */
 	uint64_t *mailboxes;
 };
 #define STORE_DELIVER_MAX 32u
+/* A message fits if the account is below its quota and not more than STORE_QUOTA_GRACE per cent above it with the message: so the last one
+ * may go a little over, and a mailbox that is nearly full is not full for some senders only. */
+#define STORE_QUOTA_GRACE 10u
 /* `count` deliveries, at most STORE_DELIVER_MAX, in one transaction, not durable on return: settle. `ret` has as many places. All or
  * nothing: a caller that must know which of them fails repeats them one by one. Goes on below the watermark. ST_INVALID: hash or
  * size do not match, or a name or keyword that is none. */

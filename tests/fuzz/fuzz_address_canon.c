@@ -7,7 +7,7 @@ static void check_base(const struct address_canon *c)
 {
 	struct address_canon base, again;
 
-	if (!address_base(c, '+', &base))
+	if (!address_base(c, STR("+-="), &base))
 		return;
 	CHECK(base.n < c->n + 2); /* it may have gained quotes */
 	CHECK(address_canon_of(address_text(&base), false, &again) == ADDRESS_OK);

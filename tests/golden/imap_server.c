@@ -21,6 +21,12 @@
 
 static struct imap_notify *notify;
 
+static enum status fake_certificate(void *ctx, const struct auth_certificate_request *q, struct arena *a)
+{
+	(void)ctx, (void)q, (void)a;
+	return ST_NOT_FOUND;
+}
+
 static enum status fake_login(void *ctx, const struct auth_login_request *r, struct arena *a,
 			      struct auth_login_reply *ret)
 {
@@ -70,7 +76,8 @@ static int listen_loopback(unsigned *ret_port)
 
 int main(int argc, char **argv)
 {
-	static const struct imap_ask   ask = { .login = fake_login, .changed = fake_changed };
+	static const struct imap_ask   ask = { .changed = fake_changed };
+	static const struct sasl_ask   sasl = { .login = fake_login, .certificate = fake_certificate };
 	static struct net_limits limits = {
 		.threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000
 	};
@@ -101,7 +108,7 @@ int main(int argc, char **argv)
 	settings.signin_ms = getenv("SIGNIN_MS") ? (unsigned)atoi(getenv("SIGNIN_MS")) : settings.signin_ms;
 	notify = imap_notify_new();
 
-	struct imap_env env = { .settings = &settings, .store = store, .notify = notify, .ask = &ask };
+	struct imap_env env = { .settings = &settings, .store = store, .notify = notify, .ask = &ask, .sasl = &sasl };
 	struct net     *net = net_new(&limits);
 
 	net_listen(net, listen_loopback(&port), &imap_proto, &env, tls, false);

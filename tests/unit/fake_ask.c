@@ -6,6 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "directory/scram.h"
+#include "wire/sasl/sasl_scram.h"
+
 void fake_ask_init(struct fake_ask *f)
 {
 	*f = (struct fake_ask){ .now_ms = 1795248000000, .next_id = 1 }; /* Sat, 21 Nov 2026 08:00:00 */
@@ -62,6 +65,12 @@ static enum status rcpt(void *ctx, const struct auth_rcpt_request *request, stru
 		ret->kind = AUTH_RCPT_LOCAL;
 	else if (str_ieq(address, STR("closed@demo.test")))
 		ret->kind = AUTH_RCPT_CLOSED;
+	else if (str_ieq(address, STR("full@demo.test")))
+		ret->kind = AUTH_RCPT_FULL;
+	else if (str_ieq(address, STR("list@demo.test")))
+		ret->kind = AUTH_RCPT_REFUSED;
+	else if (str_iends(address, STR("@relay.example")))
+		*ret = (struct auth_rcpt_reply){ .kind = AUTH_RCPT_PROBE, .relay = STR("mx.relay.example:25") };
 	else
 		ret->kind = str_iends(address, STR("@demo.test")) ? AUTH_RCPT_UNKNOWN : AUTH_RCPT_FOREIGN;
 	return ST_OK;
@@ -93,6 +102,60 @@ static enum status sender(void *ctx, uint64_t account, struct str address)
 	if (str_eq(address, STR("down@demo.test")))
 		return ST_TEMP;
 	return str_ieq(address, account == 1 ? STR("alice@demo.test") : STR("bob@demo.test")) ? ST_OK : ST_DENIED;
+}
+
+/* On behalf: alice may use the boss's address in From. */
+static enum status behalf(void *ctx, uint64_t account, struct str address)
+{
+	if (account == 1 && str_ieq(address, STR("boss@demo.test")))
+		return ST_OK;
+	return sender(ctx, account, address);
+}
+
+/* What fake_ask.h says of `rewrites`. */
+static enum status rewrite(void *ctx, const struct auth_rewrite_request *request, struct arena *a, struct auth_rewrite_reply *ret)
+{
+	struct fake_ask *f = ctx;
+	struct str       local, domain;
+
+	*ret = (struct auth_rewrite_reply){ ARENA_ARRAY(a, struct auth_rewritten, request->address_count), request->address_count, !f->rewrites };
+	if (f->rewrite_status != ST_OK)
+		return f->rewrite_status;
+	for (size_t i = 0; i < request->address_count && f->rewrites; i++) {
+		const struct auth_rewrite_address *one = &request->addresses[i];
+
+		if (!str_rcut(one->address, '@', &local, &domain))
+			continue;
+		if (!one->recipient && str_ieq(domain, STR("demo.test")))
+			ret->addresses[i].address = arena_printf(a, "%.*s@brand.example", STR_FMT(local));
+		if (one->recipient && str_ieq(domain, STR("away.example")))
+			ret->addresses[i].address = arena_printf(a, "%.*s@a-much-longer-name-of-a-domain.example", STR_FMT(local));
+	}
+	return ST_OK;
+}
+
+static enum status probe(void *ctx, const struct remote_probe_request *request, struct arena *a, struct remote_probe_reply *ret)
+{
+	struct fake_ask *f = ctx;
+
+	(void)a;
+	CHECK(str_eq(request->domain, STR("relay.example")) && str_eq(request->relay, STR("mx.relay.example:25")));
+	f->probes++;
+	*ret = (struct remote_probe_reply){ str_starts(request->address, STR("there")) ? REMOTE_PROBE_EXISTS : REMOTE_PROBE_UNKNOWN, STR("") };
+	return f->probe_status;
+}
+
+static enum status probed(void *ctx, const struct auth_probed_request *request, struct arena *a, struct auth_rcpt_reply *ret)
+{
+	(void)ctx, (void)a;
+	*ret = (struct auth_rcpt_reply){ 0 };
+	if (request->result == AUTH_PROBE_EXISTS)
+		ret->kind = AUTH_RCPT_RELAY;
+	else if (request->result == AUTH_PROBE_UNKNOWN)
+		ret->kind = AUTH_RCPT_UNKNOWN;
+	else
+		*ret = (struct auth_rcpt_reply){ .kind = AUTH_RCPT_LATER, .code = 450, .enhanced = STR("4.1.1"), .text = STR("Not verified") };
+	return ST_OK;
 }
 
 static void content_take(struct fake_ask *f, const struct queue_submit_request *r)
@@ -233,10 +296,93 @@ static void pause_ms(void *ctx, unsigned ms)
 	f->paused_ms += ms;
 }
 
+static enum status scram_salt(void *ctx, const struct auth_scram_salt_request *q, struct arena *a,
+			      struct auth_scram_salt_reply *ret)
+{
+	(void)ctx, (void)a;
+	if (str_eq(q->user, STR("busy@demo.test")))
+		return ST_BUSY;
+	*ret = (struct auth_scram_salt_reply){ STR(FAKE_SALT), FAKE_ITERATIONS, STR(FAKE_NONCE) };
+	return ST_OK;
+}
+
+static enum status scram_proof(void *ctx, const struct auth_scram_proof_request *q, struct arena *a,
+			       struct auth_scram_proof_reply *ret)
+{
+	struct fake_ask *f = ctx;
+	uint8_t          signature[SCRAM_OCTETS];
+	struct scram_key key;
+	struct str       user, nonce;
+	struct buf       message;
+	bool             right;
+
+	f->logins++;
+	CHECK(sasl_scram_bare_parse(q->client_first, &user, &nonce) && str_eq(q->nonce, STR(FAKE_NONCE)));
+	if (str_eq(user, STR("limit@demo.test")))
+		return ST_LIMIT;
+	buf_init(&message, 3 * LIMIT_SASL_MESSAGE);
+	buf_add(&message, q->client_first);
+	buf_add_char(&message, ',');
+	sasl_scram_server_first(nonce, q->nonce, STR(FAKE_SALT), FAKE_ITERATIONS, &message);
+	buf_add_char(&message, ',');
+	buf_add(&message, q->client_final);
+	scram_key_make(q->hash, STR("password"), STR(FAKE_SALT), FAKE_ITERATIONS, &key);
+	right = scram_check(q->hash, &key, buf_str(&message), q->proof, signature) && str_eq(user, STR("alice@demo.test"));
+	buf_done(&message);
+	if (!right)
+		return ST_DENIED;
+	ret->login = (struct auth_login_reply){ 1, STR("alice@demo.test"), STR("token") };
+	ret->signature = arena_dup(a, str_n(signature, scram_octets(q->hash)));
+	return ST_OK;
+}
+
+static enum status bearer(void *ctx, const struct auth_bearer_request *q, struct arena *a, struct auth_login_reply *ret)
+{
+	struct fake_ask *f = ctx;
+
+	(void)a;
+	f->logins++;
+	if (!str_eq(q->token, STR("good.token")) || (q->user.n > 0 && !str_eq(q->user, STR("alice@demo.test"))))
+		return str_eq(q->token, STR("limit")) ? ST_LIMIT : ST_DENIED;
+	*ret = (struct auth_login_reply){ 1, STR("alice@demo.test"), STR("token") };
+	return ST_OK;
+}
+
+static enum status certificate(void *ctx, const struct auth_certificate_request *q, struct arena *a)
+{
+	(void)ctx, (void)a;
+	return str_eq(q->fingerprint, STR(FAKE_FINGERPRINT)) ? ST_OK : ST_NOT_FOUND;
+}
+
+static enum status external(void *ctx, const struct auth_external_request *q, struct arena *a, struct auth_login_reply *ret)
+{
+	struct fake_ask *f = ctx;
+
+	(void)a;
+	f->logins++;
+	if (!str_eq(q->fingerprint, STR(FAKE_FINGERPRINT)) || (q->user.n > 0 && !str_eq(q->user, STR("alice@demo.test"))))
+		return ST_DENIED;
+	*ret = (struct auth_login_reply){ 1, STR("alice@demo.test"), STR("token") };
+	return ST_OK;
+}
+
+const struct sasl_ask fake_sasl = {
+	.login = login,
+	.scram_salt = scram_salt,
+	.scram_proof = scram_proof,
+	.bearer = bearer,
+	.external = external,
+	.certificate = certificate,
+};
+
 const struct smtp_ask fake_ask = {
 	.rcpt = rcpt,
-	.login = login,
+	.sasl = &fake_sasl,
 	.sender = sender,
+	.behalf = behalf,
+	.rewrite = rewrite,
+	.probe = probe,
+	.probed = probed,
 	.submit = submit,
 	.known = known,
 	.spool = spool,

@@ -273,3 +273,22 @@ void net_memory_give(struct net *net, size_t octets)
 	CHECK(octets <= c->memory);
 	c->memory -= octets;
 }
+
+struct str net_channel_binding(const struct net_conn *c, enum net_binding kind, char out[NET_BINDING_OCTETS])
+{
+	struct str s = kind == NET_BINDING_EXPORTER ? c->exporter : c->end_point;
+
+	CHECK(s.n <= NET_BINDING_OCTETS);
+	if (!c->info.tls || s.n == 0)
+		return STR_NONE;
+	memcpy(out, s.p, s.n);
+	return str_n(out, s.n);
+}
+
+struct str net_peer_certificate(const struct net_conn *c, char out[NET_FINGERPRINT_OCTETS])
+{
+	if (!c->info.tls || c->certificate.n == 0)
+		return STR_NONE;
+	memcpy(out, c->certificate.p, NET_FINGERPRINT_OCTETS);
+	return str_n(out, NET_FINGERPRINT_OCTETS);
+}

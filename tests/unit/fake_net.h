@@ -25,6 +25,7 @@ struct net_conn {
 	uint64_t                data_n;
 	bool                    data_refused;
 	size_t                  memory, memory_limit; /* 0: no limit */
+	struct str              exporter, end_point, certificate; /* what TLS knows, borrowed */
 };
 
 /* Prepare; the test may change info, tls_possible, memory_limit and put early input into `in` before fake_start. */

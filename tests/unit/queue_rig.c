@@ -124,10 +124,21 @@ void rig_free(struct rig **at)
 	*at = NULL;
 }
 
+void rig_quotas(void)
+{
+	struct fake_call *c;
+
+	while ((c = fake_ipc_next(IPC_AUTH_QUOTA)) != NULL)
+		fake_ipc_answer(c, ST_OK, &(struct auth_quota_reply){ 0 });
+}
+
 void rig_settle(struct rig *r)
 {
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < 50; i++) {
 		queue_turn(r->q);
+		if (!r->quotas_held)
+			rig_quotas();
+	}
 }
 
 void rig_pass(struct rig *r, int64_t ms)

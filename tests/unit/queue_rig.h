@@ -16,6 +16,7 @@ struct rig {
 	struct queue_options options; /* change before rig_open */
 	struct arena *arena;
 	uint64_t      breaks;
+	bool          quotas_held; /* rig_settle leaves questions for quotas to the test */
 };
 
 extern struct rig_wants { /* what every submit asks for; rig_new clears it */
@@ -34,6 +35,7 @@ void rig_close(struct rig *r);
 void rig_crash(struct rig *r);
 void rig_free(struct rig **r); /* also checks the invariants */
 
+void rig_quotas(void); /* auth answers: no quotas */
 /* Turn the writer until nothing more happens without the test. */
 void rig_settle(struct rig *r);
 void rig_pass(struct rig *r, int64_t ms); /* time goes by, then rig_settle */

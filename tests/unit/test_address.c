@@ -208,7 +208,31 @@ static void test_base(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(cases); i++) {
 		struct address_canon a, base;
-		bool                 ok = address_canon_of(cases[i].in, true, &a) == ADDRESS_OK && address_base(&a, '+', &base);
+		bool                 ok = address_canon_of(cases[i].in, true, &a) == ADDRESS_OK && address_base(&a, STR("+"), &base);
+
+		assert_int_equal(ok, cases[i].want.p != NULL);
+		if (ok)
+			assert_str(address_text(&base), cases[i].want);
+	}
+}
+
+/* Of a set, the first that occurs counts. */
+static void test_base_set(void **state)
+{
+	static const struct {
+		struct str set, in, want;
+	} cases[] = {
+		{ STR("+-"), STR("a-b+c@demo.test"), STR("a@demo.test") },
+		{ STR("+-"), STR("a+b-c@demo.test"), STR("a@demo.test") },
+		{ STR("-+"), STR("-a+b@demo.test"), STR("-a@demo.test") },
+		{ STR("="), STR("a+b@demo.test"), STR_NONE },
+		{ STR(""), STR("a+b@demo.test"), STR_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct address_canon a, base;
+		bool                 ok = address_canon_of(cases[i].in, true, &a) == ADDRESS_OK && address_base(&a, cases[i].set, &base);
 
 		assert_int_equal(ok, cases[i].want.p != NULL);
 		if (ok)
@@ -233,7 +257,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),        cmocka_unit_test(test_length), cmocka_unit_test(test_domain_ascii),
-		cmocka_unit_test(test_base),         cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_base_set),         cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@ static const char *resolve(struct directory *d, const char *address)
 	static char               out[4096];
 	struct arena             *a = arena_new(NULL);
 	struct auth_resolve_reply r;
-	enum status               st = directory_resolve(d, str_of(address), a, &r);
+	enum status               st = directory_resolve(d, &(struct auth_resolve_request){ str_of(address), STR_NONE }, a, &r);
 	size_t                    n = 0;
 
 	if (st != ST_OK)
@@ -23,10 +23,12 @@ static const char *resolve(struct directory *d, const char *address)
 static const char *rcpt(struct directory *d, struct str address)
 {
 	static const char *const names[] = { "local", "foreign", "unknown", "closed" };
-	enum auth_rcpt_kind      kind;
-	enum status              st = directory_rcpt(d, address, &kind);
+	struct arena            *a = arena_new(NULL);
+	struct auth_rcpt_reply   r = { 0 };
+	enum status              st = directory_rcpt(d, &(struct auth_rcpt_request){ .address = address }, a, &r);
 
-	return st == ST_OK ? names[kind] : status_name(st);
+	arena_free(&a);
+	return st == ST_OK ? names[r.kind] : status_name(st);
 }
 
 static void fill(struct directory *d)
@@ -128,7 +130,7 @@ static void test_hostile(void **state)
 		assert_int_equal(directory_account_add(d, &(struct auth_account_add_request){ &name, 1, STR("x"), 0 }, &r), ST_INVALID);
 		assert_int_equal(directory_alias_add(d, &(struct auth_alias){ name.address, &name, 1 }), ST_INVALID);
 		assert_int_equal(directory_domain_add(d, &(struct auth_domain_request){ name.address }), ST_INVALID);
-		assert_int_equal(directory_sender(d, 1, name.address), ST_DENIED);
+		assert_int_equal(directory_sender(d, &(struct auth_sender_request){ 1, name.address, false }), ST_DENIED);
 		unit_exact_free(name.address);
 	}
 	memset(longest, 'a', sizeof(longest));
@@ -237,7 +239,7 @@ static void test_account_states(void **state)
 	assert_string_equal(rcpt(d, STR("alice@demo.test")), "closed");
 	assert_string_equal(resolve(d, "alice@demo.test"), "alice@demo.test");
 	assert_string_equal(rcpt(d, STR("team@demo.test")), "local");
-	assert_int_equal(directory_sender(d, alice, STR("alice@demo.test")), ST_DENIED);
+	assert_int_equal(directory_sender(d, &(struct auth_sender_request){ alice, STR("alice@demo.test"), false }), ST_DENIED);
 	/* Removed: nobody, but not forgotten. */
 	assert_int_equal(unit_remove(d, "alice@demo.test", false), ST_OK);
 	assert_int_equal(unit_remove(d, "alice@demo.test", false), ST_NOT_FOUND);
@@ -247,7 +249,7 @@ static void test_account_states(void **state)
 	assert_int_equal(unit_change(d, "alice@demo.test", AUTH_CHANGE_QUOTA, ""), ST_NOT_FOUND);
 	assert_int_equal(unit_change(d, "alice@demo.test", AUTH_CHANGE_ENABLE, ""), ST_OK);
 	assert_string_equal(rcpt(d, STR("alice@demo.test")), "local");
-	assert_int_equal(directory_sender(d, alice, STR("alice@demo.test")), ST_OK);
+	assert_int_equal(directory_sender(d, &(struct auth_sender_request){ alice, STR("alice@demo.test"), false }), ST_OK);
 	/* Retention, across a restart. */
 	assert_int_equal(unit_remove(d, "alice@demo.test", false), ST_OK);
 	assert_int_equal(directory_expire(d, a, &gone, &count), ST_OK);
@@ -309,7 +311,7 @@ static void test_rename(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_string_equal(resolve(d, "team@demo.test"), "liddell@new.test bob@demo.test");
 		assert_string_equal(rcpt(d, STR("alice@demo.test")), "unknown");
-		assert_int_equal(directory_sender(d, alice, STR("liddell@new.test")), ST_OK);
+		assert_int_equal(directory_sender(d, &(struct auth_sender_request){ alice, STR("liddell@new.test"), false }), ST_OK);
 		assert_string_equal(resolve(d, "postmaster@demo.test"), "bob@demo.test");
 		directory_close(&d);
 		d = unit_directory_open();
@@ -346,7 +348,7 @@ static void test_sender(void **state)
 		{ 0, "x@foreign.example", ST_DENIED },      { 99, "alice@demo.test", ST_DENIED },
 	};
 	for (size_t i = 0; i < LEN(cases); i++)
-		assert_int_equal(directory_sender(d, cases[i].account, str_of(cases[i].address)), cases[i].want);
+		assert_int_equal(directory_sender(d, &(struct auth_sender_request){ cases[i].account, str_of(cases[i].address), false }), cases[i].want);
 	directory_close(&d);
 }
 

@@ -97,7 +97,7 @@ static void test_throttle(void **state)
 		now += MIN(want, LIMIT_SIGNIN_WAIT);
 		assert_int_equal(throttle_wait_ms(t, 1, STR("a@x"), now), 0);
 	}
-	throttle_succeeded(t, 1, STR("a@x"));
+	throttle_succeeded(t, 1, STR("a@x"), now);
 	throttle_failed(t, 1, STR("a@x"), now);
 	assert_int_equal(throttle_wait_ms(t, 1, STR("a@x"), now), 0);
 	/* Forgotten after an hour. */
@@ -155,7 +155,7 @@ static void test_lane(void **state)
 	pthread_mutex_t  gate = PTHREAD_MUTEX_INITIALIZER;
 	_Atomic unsigned done = 0;
 	struct gated     jobs[40];
-	struct lane     *l = lane_new(2, 8, 3);
+	struct lane     *l = lane_new(2, 8, 0, 3);
 	unsigned         taken = 0;
 
 	(void)state;
@@ -318,7 +318,7 @@ static void *crowd_main(void *arg)
 	struct crowd       *c = arg;
 	struct arena       *a = arena_new(NULL);
 	char                peer[32];
-	enum auth_rcpt_kind kind;
+	struct auth_rcpt_reply rcpt;
 
 	snprintf(peer, sizeof(peer), "192.0.2.%u", c->number);
 	for (unsigned i = 0; i < 30; i++) {
@@ -326,9 +326,10 @@ static void *crowd_main(void *arg)
 
 		if (login(c->d, "alice@demo.test", "secret", peer) != ST_OK)
 			atomic_fetch_add(c->wrong, 1);
-		if (directory_rcpt(c->d, STR("alice+x@demo.test"), &kind) != ST_OK || kind != AUTH_RCPT_LOCAL)
+		if (directory_rcpt(c->d, &(struct auth_rcpt_request){ .address = STR("alice+x@demo.test") }, a, &rcpt) != ST_OK ||
+		    rcpt.kind != AUTH_RCPT_LOCAL)
 			atomic_fetch_add(c->wrong, 1);
-		if (directory_resolve(c->d, STR("team@demo.test"), a, &r) != ST_OK || r.target_count < 1)
+		if (directory_resolve(c->d, &(struct auth_resolve_request){ STR("team@demo.test"), STR_NONE }, a, &r) != ST_OK || r.target_count < 1)
 			atomic_fetch_add(c->wrong, 1);
 	}
 	arena_free(&a);

@@ -157,8 +157,10 @@ static void submit(unsigned n)
 /* One answer of a peer; false: nobody is asked. Deferred once in a while. */
 static bool step(bool defer)
 {
-	struct fake_call *call = fake_ipc_next(IPC_AUTH_RESOLVE);
+	struct fake_call *call;
 
+	rig_quotas();
+	call = fake_ipc_next(IPC_AUTH_RESOLVE);
 	if (call) {
 		struct str                address = ((const struct auth_resolve_request *)call->body)->address;
 		struct auth_target        t[2] = { { 2, STR("a2@demo.test") }, { 3, STR("a3@demo.test") } };

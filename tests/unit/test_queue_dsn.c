@@ -437,6 +437,68 @@ static void test_by(void **state)
 	rig_free(&r);
 }
 
+/* One that notes its time and expires later is given up for its age. */
+static void test_by_then_expired(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_show_reply shown;
+	struct str              text;
+	uint64_t                id;
+
+	(void)state;
+	r->options.expire_ms = 10 * MINUTE;
+	rig_open(r);
+	rig_wants = (struct rig_wants){ .flags = QUEUE_FLAG_BY_NOTIFY, .deliver_by_ms = rig_wall + MINUTE, .notify = F };
+	id = rig_submit(r, "ann@demo.test", "bob@far.test", MAIL);
+	for (int i = 0; i < 60 && queue_show(r->q, id, r->arena, &shown) == ST_OK; i++) {
+		if (fake_ipc_waiting() > 0) {
+			rig_resolve(r, "bob@far.test");
+			assert_true(rig_remote(r, REMOTE_DEFERRED, "4.4.1", "refused"));
+		} else {
+			rig_pass(r, MINUTE);
+		}
+	}
+	text = report(r);
+	assert_str(actions(r, text), STR("failed"));
+	assert_true(contains(text, "Status: 4.4.7"));
+	rig_free(&r);
+}
+
+/* A report that would be too long keeps the failures. */
+static void test_failures_first(void **state)
+{
+	struct rig *r = rig_new();
+	char       *to = malloc(LIMIT_RCPTS * 260), name[201];
+	size_t      n = 0;
+	struct str  text;
+
+	(void)state;
+	memset(name, 'x', 200);
+	name[200] = '\0';
+	for (size_t i = 0; i < LIMIT_RCPTS; i++)
+		n += (size_t)sprintf(to + n, "%s%s%zu@demo.test", i ? " " : "", name, i);
+	r->options.local_max = 2000;
+	rig_open(r);
+	rig_wants.notify = S | F;
+	assert_true(rig_submit(r, "ann@demo.test", to, MAIL));
+	for (size_t i = 0; i < LIMIT_RCPTS; i++) {
+		struct fake_call  *c = fake_ipc_next(IPC_AUTH_RESOLVE);
+		struct auth_target t = { .account = 100 + i, .address = STR("a@demo.test") };
+
+		assert_non_null(c);
+		fake_ipc_answer(c, i == LIMIT_RCPTS - 1 ? ST_NOT_FOUND : ST_OK, &(struct auth_resolve_reply){ &t, 1 });
+	}
+	rig_settle(r);
+	for (struct fake_call *c; (c = fake_ipc_next(IPC_LOCAL_DELIVER)) != NULL;)
+		fake_ipc_answer(c, ST_OK, &(struct local_deliver_reply){ LOCAL_DELIVERED, STR(""), STR("") });
+	rig_settle(r);
+	text = report(r);
+	assert_true(text.n <= LIMIT_INLINE && str_starts(actions(r, text), STR("failed delivered")));
+	assert_int_equal(rig_messages(r), 0);
+	free(to);
+	rig_free(&r);
+}
+
 static void test_hostname(void **state)
 {
 	struct rig *r = rig_new();
@@ -461,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_table), cmocka_unit_test(test_fields),     cmocka_unit_test(test_passed_on),
 		cmocka_unit_test(test_alias), cmocka_unit_test(test_success_after_loss), cmocka_unit_test(test_owed),
 		cmocka_unit_test(test_delay_once), cmocka_unit_test(test_by),    cmocka_unit_test(test_hostname),
+		cmocka_unit_test(test_by_then_expired), cmocka_unit_test(test_failures_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

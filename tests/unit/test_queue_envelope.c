@@ -264,6 +264,32 @@ static void test_hold(void **state)
 	rig_free(&r);
 }
 
+/* More than one operation takes. */
+static void test_many(void **state)
+{
+	struct fake_reply *replies[2100];
+	struct rig        *r = rig_new();
+	uint64_t           count = 0;
+
+	(void)state;
+	rig_open(r);
+	rig_wants.flags = QUEUE_FLAG_HOLD;
+	for (size_t i = 0; i < LEN(replies); i++)
+		replies[i] = rig_submit_raw(r, NULL, i % 3 ? "a@far.test" : "b@far.test", "bob@demo.test", STR(MAIL), -1, strlen(MAIL));
+	rig_settle(r);
+	for (size_t i = 0; i < LEN(replies); i++)
+		fake_reply_done(&replies[i]);
+	assert_int_equal(held(r), 2100);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .from = STR("b@") }, &count), ST_OK);
+	assert_int_equal(count, 700);
+	assert_int_equal(queue_release(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
+	assert_int_equal(count, 1400);
+	assert_int_equal(held(r), 0);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
+	assert_int_equal(count, 1400);
+	rig_free(&r);
+}
+
 /* ---- RFC 6710 ---- */
 
 static void test_priority(void **state)
@@ -406,7 +432,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),    cmocka_unit_test(test_flags), cmocka_unit_test(test_held_back), cmocka_unit_test(test_held_back_expires),
 		cmocka_unit_test(test_quarantine), cmocka_unit_test(test_hold),  cmocka_unit_test(test_priority),  cmocka_unit_test(test_filter),
-		cmocka_unit_test(test_migration),
+		cmocka_unit_test(test_migration),  cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

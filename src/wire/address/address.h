@@ -73,9 +73,9 @@ MUST_CHECK enum address_err address_literal(struct str literal, struct address_c
  * case. */
 bool address_domain_is_ascii(struct str domain);
 
-/* Take the subaddress off (RFC 5233 §1): "user+detail@d" gives "user@d"; the cut is at the first `separator` that
- * leaves a user. False if there is none; *ret is then untouched. `a` must be canonical. */
-MUST_CHECK bool address_base(const struct address_canon *a, char separator, struct address_canon *ret);
+/* Take the subaddress off (RFC 5233 §1): "user+detail@d" gives "user@d"; the cut is at the first of the `separators`
+ * that leaves a user. False if there is none; *ret is then untouched. `a` must be canonical. */
+MUST_CHECK bool address_base(const struct address_canon *a, struct str separators, struct address_canon *ret);
 
 static inline struct str address_text(const struct address_canon *a)
 {

@@ -76,8 +76,7 @@ bool address_local_fold(const struct local_text *in, struct local_text *ret)
 	return true;
 }
 
-/* Print into *ret; false if it does not fit. */
-static bool compose(struct str local, struct str domain, struct address_canon *ret)
+bool address_compose(struct str local, struct str domain, struct address_canon *ret)
 {
 	bool   quote = !address_is_dot_string(local);
 	size_t n = 0, escapes = 0;
@@ -115,7 +114,7 @@ enum address_err address_canon(const struct address *a, bool fold, struct addres
 		return ADDRESS_LENGTH;
 	if (fold)
 		local = folded;
-	if (!compose(str_n(local.p, local.n), address_text(&domain), &out))
+	if (!address_compose(str_n(local.p, local.n), address_text(&domain), &out))
 		return ADDRESS_LENGTH;
 	*ret = out;
 	return ADDRESS_OK;
@@ -129,20 +128,20 @@ enum address_err address_canon_of(struct str s, bool fold, struct address_canon 
 	return err == ADDRESS_OK ? address_canon(&a, fold, ret) : err;
 }
 
-bool address_base(const struct address_canon *a, char separator, struct address_canon *ret)
+bool address_base(const struct address_canon *a, struct str separators, struct address_canon *ret)
 {
 	struct local_text    local;
 	struct address_canon out;
 	struct str           user;
-	ptrdiff_t            at;
+	size_t               at = 1; /* so that "+x" has a user */
 
 	address_local_unquote(address_local(a), &local);
-	/* From the second octet on, so that "+x" has a user. */
-	at = str_find(str_from(str_n(local.p, local.n), 1), separator);
-	if (at < 0)
+	while (at < local.n && str_find(separators, local.p[at]) < 0)
+		at++;
+	if (at >= local.n)
 		return false;
-	user = str_first(str_n(local.p, local.n), (size_t)at + 1);
-	if (!compose(user, address_domain_of(a), &out))
+	user = str_first(str_n(local.p, local.n), at);
+	if (!address_compose(user, address_domain_of(a), &out))
 		return false;
 	*ret = out;
 	return true;

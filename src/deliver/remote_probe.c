@@ -1,0 +1,117 @@
+/* deliver/remote_probe.c - is somebody there? MAIL with the null sender and RCPT, and nothing after them; see msg_remote.h.
+ *
+ * Hosts are tried in turn until one answers RCPT. What a host says before that is about us, not about the recipient; and so
+ * is a refusal of RCPT for reasons of policy (X.7.X): neither makes a recipient unknown.
+ */
+#include "base/log.h"
+#include "deliver/remote.h"
+#include "deliver/remote_result.h"
+#include "deliver/remote_route.h"
+#include "deliver/remote_session.h"
+#include "sys/clock.h"
+
+struct probe {
+	struct remote                     remote; /* with the time of a probe */
+	const struct remote_probe_request *q;
+	struct arena                      *arena;
+	int64_t                            deadline_ms;
+	enum remote_probe                  result;
+	struct remote_outcome              why;
+};
+
+/* Fit to stand in RCPT: the address is canonical, but who asks is another process. */
+static bool address_fit(struct str address)
+{
+	return address.n > 0 && address.n <= LIMIT_ADDRESS && !str_has_ctl(address) && str_is_utf8(address) &&
+	       str_find(address, '<') < 0 && str_find(address, '>') < 0;
+}
+
+static bool command(struct remote_session *s, struct remote_outcome *ret_why)
+{
+	unsigned timeout_ms = s->remote->settings.timeouts.rcpt_ms;
+
+	return remote_session_send(s, "probe", timeout_ms, ret_why) &&
+	       remote_session_reply(s, "probe", remote_session_timeout(s, timeout_ms), ret_why);
+}
+
+/* The reply to RCPT decides. */
+static void rcpt_answered(struct probe *p, struct remote_session *s)
+{
+	bool policy;
+
+	if (s->reply.code / 100 == 2) {
+		p->result = REMOTE_PROBE_EXISTS;
+		p->why = remote_session_success(s);
+		return;
+	}
+	policy = str_starts(str_of(s->reply.enhanced), STR("5.7."));
+	p->why = remote_session_failure(s);
+	p->result = p->why.result == REMOTE_REFUSED && !policy ? REMOTE_PROBE_UNKNOWN : REMOTE_PROBE_LATER;
+}
+
+static bool ask(struct probe *p, struct remote_session *s)
+{
+	bool utf8 = !str_is_ascii(p->q->address);
+
+	if (utf8 && !(s->caps.offered & SMTP_CAP_SMTPUTF8))
+		return false;
+	buf_addf(&s->out, "MAIL FROM:<>%s\r\n", utf8 ? " SMTPUTF8" : "");
+	if (!command(s, &p->why))
+		return false;
+	if (s->reply.code / 100 != 2) {
+		p->why = remote_session_failure(s);
+		return false;
+	}
+	buf_addf(&s->out, "RCPT TO:<%.*s>\r\n", STR_FMT(p->q->address));
+	if (!command(s, &p->why))
+		return false;
+	rcpt_answered(p, s);
+	return true;
+}
+
+static bool try_target(struct probe *p, const struct remote_target *target)
+{
+	struct remote_session s;
+	bool                  asked = false;
+	enum remote_open      opened;
+
+	opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, !p->remote.settings.no_tls, &p->why);
+	if (opened == REMOTE_OPEN_TLS_FAILED) {
+		remote_session_close(&s);
+		opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, false, &p->why);
+	}
+	if (opened == REMOTE_OPEN_READY)
+		asked = ask(p, &s);
+	remote_session_close(&s);
+	return asked;
+}
+
+void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret)
+{
+	const struct remote_deliver_request where = { .domain = q->domain, .relay = q->relay };
+	struct probe                        p = { .remote = *remote, .q = q, .arena = a, .result = REMOTE_PROBE_UNREACHABLE };
+	struct remote_route                 route;
+	const struct remote_target         *target;
+
+	p.deadline_ms = clock_mono_ms() + LIMIT_PROBE_MS;
+	p.remote.settings.timeouts.quit_ms = 1000; /* its answer is not waited for long: the peer of ours waits */
+	p.why = (struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
+	if (!address_fit(q->address))
+		p.why.answer = STR("Malformed address");
+	else if (remote_route_open(&route, &p.remote, a, &where, &p.why))
+		while (clock_mono_ms() < p.deadline_ms && (target = remote_route_next(&route)) != NULL && !try_target(&p, target))
+			;
+	*ret = (struct remote_probe_reply){ p.result, p.why.answer };
+}
+
+void remote_probe_handle(void *ctx, struct ipc_request *r)
+{
+	const struct remote_probe_request *q = r->body;
+	int64_t                            began_ms = clock_mono_ms();
+	struct remote_probe_reply          reply;
+
+	remote_probe(ctx, q, r->arena, &reply);
+	log_info("recipient probed", LOG_STR("rcpt", q->address), LOG_STR("relay", q->relay), LOG_U64("result", reply.result),
+		 LOG_STR("answer", reply.answer), LOG_U64("ms", clock_mono_ms() - began_ms));
+	ipc_reply(r, ST_OK, &reply);
+}
