@@ -124,6 +124,13 @@
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
+/* Local programs, on submit.sock */
+#define LIMIT_SUBMIT_CONNECTIONS ((unsigned)64)   /* at once */
+#define LIMIT_SUBMIT_PER_UID     ((unsigned)16)   /* of them, of one user other than root */
+#define LIMIT_SUBMIT_RATE        ((unsigned)1000) /* messages a minute of one user other than root */
+#define LIMIT_SUBMIT_USERS       ((size_t)1024)   /* users whose rate is remembered */
+#define LIMIT_SUBMIT_IDLE_S      ((unsigned)60)   /* a connection that says nothing for so long is closed */
+
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
@@ -147,6 +154,9 @@
 #define LIMIT_ACCOUNT_BATCH  ((size_t)10000)      /* accounts made by one request */
 #define LIMIT_LIST_PAGE      ((size_t)500)        /* rows in one answer of a listing */
 #define LIMIT_LIST_OCTETS    ((size_t)512 * KIB)  /* in one answer of a listing, about */
+#define LIMIT_ALIAS_FILE     ((size_t)4 * MIB)    /* an aliases(5) file, each file it includes, all together */
+#define LIMIT_ALIAS_INCLUDES ((unsigned)5)        /* :include: in :include: */
+#define LIMIT_ALIAS_LINES    ((size_t)100000)     /* of one run */
 #define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 #define LIMIT_ALIAS_RULES    ((size_t)100)        /* of who may write to one alias */
 #define LIMIT_SUBADDRESS     ((size_t)8)          /* characters that separate a subaddress */
@@ -159,5 +169,13 @@
 #define LIMIT_SMTP_PROBES    ((unsigned)40)       /* under way for one smtp process; more are answered 450 */
 #define LIMIT_ROUTE_STEPS    ((size_t)200)        /* shown by the dry run */
 #define LIMIT_ROUTE_TEXT     ((size_t)1200)       /* of one step: two addresses and some words */
+
+/* Another server's configuration, for convert */
+#define LIMIT_POSTFIX_FILE   ((size_t)16 * MIB)   /* one file of it */
+#define LIMIT_POSTFIX_VALUE  ((size_t)256 * KIB)  /* of a parameter, expanded */
+#define LIMIT_POSTFIX_DEPTH  ((unsigned)20)       /* $name in $name */
+#define LIMIT_POSTFIX_STEPS  ((size_t)10000)      /* $name in one value */
+#define LIMIT_POSTFIX_PARAMS ((size_t)5000)
+#define LIMIT_POSTFIX_ROWS   ((size_t)200000)     /* of all tables together */
 
 #endif

@@ -125,11 +125,24 @@ static int parse(struct cli *c, int argc, char **argv, int at)
 	return c->arg_count < c->command->args_min ? usage_error(c, "an argument is missing", "") : CLI_OK;
 }
 
+/* The program was started by a name of its own: sendmail, mailq, newaliases. */
+static const struct cli_command *by_name(const char *program)
+{
+	const char                *slash = strrchr(program, '/');
+	const struct cli_command *k = command_find(slash ? slash + 1 : program, NULL);
+
+	return k && k->raw ? k : NULL;
+}
+
 /* The command that argv names, with its arguments. */
 static int run(struct cli *c, int argc, char **argv)
 {
 	const char *group = argc > 1 ? argv[1] : "--help";
 	int         code;
+
+	c->command = argc > 0 ? by_name(argv[0]) : NULL;
+	if (c->command)
+		return c->command->raw(c, argc, argv);
 
 	if (strcmp(group, "--help") == 0 || strcmp(group, "-h") == 0 || strcmp(group, "help") == 0) {
 		help_all(argc > 1 ? stdout : stderr);
@@ -142,6 +155,8 @@ static int run(struct cli *c, int argc, char **argv)
 	c->command = command_find(group, argc > 2 ? argv[2] : NULL);
 	if (!c->command)
 		return usage_error(c, "unknown command: ", arena_printf(c->arena, "%s %s", group, argc > 2 ? argv[2] : "").p);
+	if (c->command->raw)
+		return c->command->raw(c, argc - 1, argv + 1);
 	code = parse(c, argc, argv, c->command->name ? 3 : 2);
 	return code == CLI_OK ? c->command->run(c) : code == -1 ? CLI_OK : code;
 }

@@ -53,6 +53,8 @@ struct cli_command {
 	const char *examples;
 	const char *options[8];
 	bool        hidden;
+	/* The program has options of its own, not ours: called with its name in argv[0], instead of run. Returns a code of sysexits.h. */
+	int       (*raw)(struct cli *c, int argc, char **argv);
 };
 
 extern const struct cli_command cli_commands[];
@@ -70,6 +72,9 @@ MUST_CHECK int cli_config(struct cli *c);
 MUST_CHECK int cli_ask(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_reply, const char *subject);
 /* Only the running server; ST_CLOSED when there is none. Prints nothing. */
 MUST_CHECK enum status cli_ask_server(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_reply);
+
+/* One question and its answer on a connected socket of control's; ST_TEMP if it was closed before the answer. */
+MUST_CHECK enum status cli_exchange(int fd, enum ipc_msg_id id, const void *request, struct arena *a, void *ret_reply);
 
 /* Exit code of a status, and the message for people on stderr: "postrider: SUBJECT: why". */
 int cli_fail(const struct cli *c, enum status st, const char *subject);
@@ -137,6 +142,9 @@ int cmd_ban_list(struct cli *c);
 int cmd_ban_why(struct cli *c);
 int cmd_ban_lift(struct cli *c);
 int cmd_ban_add(struct cli *c);
+int cmd_alias_import(struct cli *c);
+int cmd_convert(struct cli *c);
 int cmd_role(struct cli *c);
+int cmd_sendmail(struct cli *c, int argc, char **argv); /* by name: sendmail, mailq, newaliases */
 
 #endif

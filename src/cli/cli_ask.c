@@ -21,8 +21,9 @@
 
 /* ---- the running server ---- */
 
-static enum status exchange(int fd, const struct ipc_msg *m, enum ipc_msg_id id, const void *request, struct arena *a, void *ret_reply)
+enum status cli_exchange(int fd, enum ipc_msg_id id, const void *request, struct arena *a, void *ret_reply)
 {
+	const struct ipc_msg *m = &ipc_msgs[id];
 	struct ipc_fds    fds = { .n = 0 };
 	struct ipc_frame  head = { .type = id, .number = 1 }, answer;
 	struct ipc_reader in;
@@ -66,7 +67,7 @@ enum status cli_ask_server(struct cli *c, enum ipc_msg_id id, const void *reques
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CLOSED : st;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	return exchange(fd, &ipc_msgs[id], id, request, c->arena, ret_reply);
+	return cli_exchange(fd, id, request, c->arena, ret_reply);
 }
 
 /* ---- no server: the role's own code, as the role's user ---- */

@@ -92,6 +92,14 @@ const struct cli_command cli_commands[] = {
 	  "postrider ban lift 192.0.2.7\npostrider ban lift 2001:db8::/48\npostrider ban lift --all", { "all" } },
 	{ "ban", "add", cmd_ban_add, 1, 1, "ADDRESS [--for TIME] [--reason TEXT]", "ban an address, /24, /64 or /48; for 1d by default",
 	  "postrider ban add 192.0.2.0/24 --for 7d --reason 'guesses passwords'", { "for=", "reason=" } },
+	{ "alias", "import", cmd_alias_import, 1, 1, "FILE [--domain D]", "make the aliases of a file such as /etc/aliases",
+	  "postrider alias import /etc/aliases\npostrider alias import ./aliases --domain example.org", { "domain=" } },
+	{ "convert", NULL, cmd_convert, 2, 2, "postfix DIR [--out NEW-DIR]", "the equivalent of another server's configuration, and what cannot be kept",
+	  "postrider convert postfix /etc/postfix\npostrider convert postfix /etc/postfix --out ./converted", { "out=" } },
+	{ "sendmail", NULL, NULL, 0, 0, "[OPTION]... [RECIPIENT]...", "take a message from standard input (see sendmail(8))",
+	  "postrider sendmail -t < message\npostrider sendmail -f ann@example.org bob@example.net < message", { NULL }, false, cmd_sendmail },
+	{ "mailq", NULL, NULL, 0, 0, "", "messages that wait, as Postfix shows them", "postrider mailq", { NULL }, false, cmd_sendmail },
+	{ "newaliases", NULL, NULL, 0, 0, "", "make the aliases of /etc/aliases", "postrider newaliases", { NULL }, false, cmd_sendmail },
 	{ "role", NULL, cmd_role, 2, 2, "NAME INSTANCE", "a process of the server (started by serve only)", "", { NULL }, true },
 };
 const size_t cli_command_count = LEN(cli_commands);

@@ -579,6 +579,37 @@ static const struct ipc_field trace_find_reply[] = {
 	IPC_U64(struct trace_find_reply, segment),
 	IPC_U64(struct trace_find_reply, offset),
 };
+static const struct ipc_field control_submit_open_reply[] = {
+	IPC_STR(struct control_submit_open_reply, hostname, LIMIT_DOMAIN),
+	IPC_STR(struct control_submit_open_reply, domain, LIMIT_DOMAIN),
+	IPC_U64(struct control_submit_open_reply, message_octets),
+};
+static const struct ipc_field control_submit_begin_request[] = {
+	IPC_STR(struct control_submit_begin_request, from, LIMIT_ADDRESS),
+	IPC_STR(struct control_submit_begin_request, login, LIMIT_LOCAL_PART),
+	IPC_LIST(struct control_submit_begin_request, rcpts, rcpt_count, LIMIT_RCPTS, &queue_rcpt_shape),
+	IPC_STR(struct control_submit_begin_request, envid, LIMIT_ENVID),
+	IPC_BOOL(struct control_submit_begin_request, ret_hdrs),
+	IPC_BOOL(struct control_submit_begin_request, ret_full),
+};
+static const struct ipc_field control_submit_refused[] = {
+	IPC_U32(struct control_submit_refused, index),
+	IPC_STR(struct control_submit_refused, text, LIMIT_REPLY_TEXT),
+};
+static const struct ipc_shape control_submit_refused_shape = IPC_SHAPE(control_submit_refused, control_submit_refused);
+static const struct ipc_field control_submit_begin_reply[] = {
+	IPC_U32(struct control_submit_begin_reply, code),
+	IPC_STR(struct control_submit_begin_reply, text, LIMIT_REPLY_TEXT),
+	IPC_LIST(struct control_submit_begin_reply, refused, refused_count, LIMIT_RCPTS, &control_submit_refused_shape),
+};
+static const struct ipc_field control_submit_data_request[] = {
+	IPC_STR(struct control_submit_data_request, octets, CONTROL_SUBMIT_CHUNK),
+};
+static const struct ipc_field control_submit_end_reply[] = {
+	IPC_U32(struct control_submit_end_reply, code),
+	IPC_STR(struct control_submit_end_reply, text, LIMIT_REPLY_TEXT),
+	IPC_U64(struct control_submit_end_reply, id),
+};
 
 /* ---- guard ---- */
 
@@ -677,7 +708,7 @@ static const struct ipc_field guard_add_reply[] = {
 const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	[IPC_NONE] = { .name = "none", .server = ROLE_COUNT, .request = EMPTY, .reply = EMPTY },
 
-	ASK(IPC_AUTH_RCPT, "auth_rcpt", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_rcpt_request), SHAPE(auth_rcpt_reply)),
+	ASK(IPC_AUTH_RCPT, "auth_rcpt", ROLE_AUTH, BY(SMTP) | BY(CONTROL), 10 * SECONDS, SHAPE(auth_rcpt_request), SHAPE(auth_rcpt_reply)),
 	ASK(IPC_AUTH_RESOLVE, "auth_resolve", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_resolve_request), SHAPE(auth_resolve_reply)),
 	ASK(IPC_AUTH_LOGIN, "auth_login", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_login_request), SHAPE(auth_login_reply)),
 	ASK(IPC_AUTH_SENDER, "auth_sender", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_sender_request), EMPTY),
@@ -698,9 +729,9 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_AUTH_ALIAS_LIST, "auth_alias_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_list_request),
 	      SHAPE(auth_alias_list_reply)),
 
-	BULK(IPC_QUEUE_SUBMIT, "queue_submit", ROLE_QUEUE, BY(SMTP), 60 * SECONDS, SHAPE(queue_submit_request), SHAPE(queue_submit_reply)),
-	ASK(IPC_QUEUE_KNOWN, "queue_known", ROLE_QUEUE, BY(SMTP), 60 * SECONDS, SHAPE(queue_known_request), SHAPE(queue_known_reply)),
-	ASK(IPC_QUEUE_SPOOL, "queue_spool", ROLE_QUEUE, BY(SMTP), 10 * SECONDS, EMPTY, SHAPE(queue_spool_reply)),
+	BULK(IPC_QUEUE_SUBMIT, "queue_submit", ROLE_QUEUE, BY(SMTP) | BY(CONTROL), 60 * SECONDS, SHAPE(queue_submit_request), SHAPE(queue_submit_reply)),
+	ASK(IPC_QUEUE_KNOWN, "queue_known", ROLE_QUEUE, BY(SMTP) | BY(CONTROL), 60 * SECONDS, SHAPE(queue_known_request), SHAPE(queue_known_reply)),
+	ASK(IPC_QUEUE_SPOOL, "queue_spool", ROLE_QUEUE, BY(SMTP) | BY(CONTROL), 10 * SECONDS, EMPTY, SHAPE(queue_spool_reply)),
 	ADMIN(IPC_QUEUE_LIST, "queue_list", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_list_request), SHAPE(queue_list_reply)),
 	ADMIN(IPC_QUEUE_SHOW, "queue_show", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_show_reply)),
 	ADMIN(IPC_QUEUE_RETRY, "queue_retry", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
@@ -761,4 +792,11 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	      SHAPE(auth_rewrite_list_reply)),
 	/* Longer than a probe may take: remote answers by itself. */
 	ASK(IPC_REMOTE_PROBE, "remote_probe", ROLE_REMOTE, BY(SMTP), 12 * SECONDS, SHAPE(remote_probe_request), SHAPE(remote_probe_reply)),
+	/* On submit.sock only (role/control_submit.c). */
+#define LOCAL(id, text, ms, req, rep) [id] = { text, ROLE_CONTROL, IPC_LANE_CONTROL, ms, 0, false, req, rep }
+	LOCAL(IPC_CONTROL_SUBMIT_OPEN, "control_submit_open", 30 * SECONDS, EMPTY, SHAPE(control_submit_open_reply)),
+	LOCAL(IPC_CONTROL_SUBMIT_BEGIN, "control_submit_begin", 60 * SECONDS, SHAPE(control_submit_begin_request), SHAPE(control_submit_begin_reply)),
+	LOCAL(IPC_CONTROL_SUBMIT_DATA, "control_submit_data", 60 * SECONDS, SHAPE(control_submit_data_request), SHAPE(control_submit_end_reply)),
+	LOCAL(IPC_CONTROL_SUBMIT_END, "control_submit_end", 2 * MINUTES, EMPTY, SHAPE(control_submit_end_reply)),
+#undef LOCAL
 };

@@ -89,6 +89,11 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_REWRITE_REMOVE,
 	IPC_AUTH_REWRITE_LIST,
 	IPC_REMOTE_PROBE,
+	/* control, on submit.sock */
+	IPC_CONTROL_SUBMIT_OPEN,
+	IPC_CONTROL_SUBMIT_BEGIN,
+	IPC_CONTROL_SUBMIT_DATA,
+	IPC_CONTROL_SUBMIT_END,
 	IPC_MSG_COUNT,
 };
 

@@ -54,6 +54,8 @@ static const struct setting {
 	{ "smtp", "subaddress", TEXT, AT(subaddress), "+", 0, LIMIT_SUBADDRESS, NULL, "characters that separate a subaddress (user+tag); \"\": none" },
 	{ "smtp", "trusted", TEXT, AT(guard.trusted), "", 0, 2000, NULL, "own servers and proxies, as \"192.0.2.0/24, 2001:db8::1\": no limits, no bans; XCLIENT, PROXY, LMTP, ETRN" },
 	{ "smtp", "proxy", TEXT, AT(proxy), "", 0, 100, NULL, "listeners behind a PROXY-protocol balancer, as \"smtp submission submissions lmtp\"" },
+	{ "smtp", "strict_header", SWITCH, AT(strict_header), "true", 0, 1, NULL, "refuse messages of strangers without exactly one valid From field" },
+	{ "submit", "domain", TEXT, AT(submit_domain), "", 0, LIMIT_DOMAIN, NULL, "domain of addresses without one, from local programs; \"\": the host's" },
 	{ "remote", "port", NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
 	{ "queue", "retry_first", SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
@@ -165,6 +167,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, guard.greylist_wait_s),
 	IPC_STR(struct config, guard.dnsbl, 2000),
 	IPC_U32(struct config, guard.dnsbl_threshold),
+	IPC_BOOL(struct config, strict_header),
+	IPC_STR(struct config, submit_domain, LIMIT_DOMAIN),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
 	IPC_STR(struct config, users, 32),
@@ -388,7 +392,7 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
-	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log", "guard" };
+	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "submit", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log", "guard" };
 	cfg_opt_t  inner[LEN(sections)][LEN(settings) + 1], listen[LISTEN_KINDS + 1], top[LEN(settings) + LEN(sections) + 2];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;

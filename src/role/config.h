@@ -50,6 +50,8 @@ struct config {
 	struct guard_settings  guard;         /* `trusted` is smtp.trusted */
 	bool                   normalise_eol; /* smtp: a bare CR or LF becomes CRLF */
 	struct str             proxy;         /* smtp: names of listeners */
+	bool                   strict_header; /* smtp: exactly one From field, of the grammar */
+	struct str             submit_domain; /* of addresses without one, from local programs; "" = the host's */
 	bool                   landlock;
 	uint32_t               landlock_max;
 	struct str             users; /* prefix of the system users */

@@ -76,6 +76,7 @@ static void stop_begin(struct master *m)
 	for (size_t i = 0; i < m->config.listen_count; i++)
 		fd_close(&m->listeners[i].fd);
 	fd_close(&m->control_fd);
+	fd_close(&m->submit_fd);
 	stage_enter(m, 1);
 }
 
@@ -249,8 +250,9 @@ static enum status prepare(struct master *m, const char **ret_why)
 		st = master_keys_read(m->arena, &m->config, &m->certificate, &m->key, ret_why);
 	if (st == ST_OK)
 		st = master_listen_all(&m->config, m->arena, m->listeners, ret_why);
-	if (st == ST_OK && dir_socket_listen(m->data_fd, MASTER_SOCKET, 0660, &m->control_fd) != ST_OK) {
-		*ret_why = "cannot make control.sock in the data directory";
+	if (st == ST_OK && (dir_socket_listen(m->data_fd, MASTER_SOCKET, 0660, &m->control_fd) != ST_OK ||
+			    dir_socket_listen(m->data_fd, MASTER_SUBMIT, 0666, &m->submit_fd) != ST_OK)) {
+		*ret_why = "cannot make control.sock and submit.sock in the data directory";
 		st = ST_IO;
 	}
 	return st;

@@ -17,6 +17,7 @@
 
 #define MASTER_LOCK   "postrider.lock" /* in the data directory: held while serving, our process id inside */
 #define MASTER_SOCKET "control.sock"
+#define MASTER_SUBMIT "submit.sock"    /* for every local user */
 #define MASTER_FORMAT "format"         /* version of the data directory's layout */
 
 struct master_options {

@@ -47,7 +47,7 @@ struct master {
 	struct process               processes[PROCESSES_MAX];
 	unsigned                     process_count;
 	struct master_listener       listeners[64];
-	int                          data_fd, lock_fd, control_fd, signal_fd, log_fd;
+	int                          data_fd, lock_fd, control_fd, submit_fd, signal_fd, log_fd;
 	int                          roots[ROLE_COUNT]; /* by role, -1: none */
 	struct str                   certificate, key;
 	uint64_t                     epoch;

@@ -146,8 +146,10 @@ static void give(struct master *m, struct process *p)
 			master_listen_again(&m->listeners[i]);
 			master_tell(p, ROLE_MSG_LISTENER, &(struct role_msg_listener){ .kind = m->listeners[i].address.kind, .fd = m->listeners[i].fd });
 		}
-	if (def->listeners & 1u << LISTEN_KINDS)
-		master_tell(p, ROLE_MSG_LISTENER, &(struct role_msg_listener){ .kind = LISTEN_KINDS, .fd = m->control_fd });
+	if (def->listeners & 1u << LISTEN_KINDS) {
+		master_tell(p, ROLE_MSG_LISTENER, &(struct role_msg_listener){ .kind = ROLE_LISTEN_CONTROL, .fd = m->control_fd });
+		master_tell(p, ROLE_MSG_LISTENER, &(struct role_msg_listener){ .kind = ROLE_LISTEN_SUBMIT, .fd = m->submit_fd });
+	}
 	pairs_make(m, p);
 	master_tell(p, ROLE_MSG_ENTER, NULL);
 }

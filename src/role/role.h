@@ -16,6 +16,10 @@
 #define ROLE_ROOTS     4u
 #define ROLE_LISTENERS 80u
 
+/* Listeners of control, behind the kinds of enum config_listener. */
+#define ROLE_LISTEN_CONTROL ((uint32_t)LISTEN_KINDS)
+#define ROLE_LISTEN_SUBMIT  ((uint32_t)LISTEN_KINDS + 1)
+
 struct role {
 	const struct role_def *def;
 	unsigned               instance;
@@ -40,7 +44,7 @@ struct role {
 struct role_def {
 	enum role_id id;
 	unsigned     needs;     /* sandbox: mask of enum sandbox_need */
-	unsigned     listeners; /* mask of 1u << enum config_listener (LISTEN_KINDS: control.sock) */
+	unsigned     listeners; /* mask of 1u << enum config_listener (LISTEN_KINDS: control.sock and submit.sock) */
 	const char  *user;      /* system user, behind the prefix of the setting sandbox.users */
 	const char  *root;      /* directory below `data` that is its own, or NULL */
 	bool         tls;       /* gets certificate and key */

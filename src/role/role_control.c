@@ -1,4 +1,5 @@
-/* role/role_control.c - control.sock: administrators' commands, passed on to the role that answers them; and what is to be done daily.
+/* role/role_control.c - control.sock: administrators' commands, passed on to the role that answers them; submit.sock: messages of local
+ * programs (control_submit.c); and what is to be done daily.
  *
  * A connection speaks the frames of ipc/ipc_frame.h. A request is taken if its row in ipc_msgs says `admin`; everything in it is
  * checked by decoding it here, then again by the role that answers. Who may: root, the user the server was started by (the owner of the data
@@ -16,6 +17,8 @@
 #include "ipc/ipc_frame.h"
 #include "ipc/msg_auth.h"
 #include "ipc/msg_queue.h"
+#include "role/control_answer.h"
+#include "role/control_submit.h"
 #include "role/role.h"
 #include "sys/fd.h"
 #include "sys/sandbox.h"
@@ -35,6 +38,7 @@ struct control {
 	struct control_status_reply all;
 	struct control_sample       samples[CONTROL_SAMPLES_MAX]; /* as the master told them last */
 	size_t                      sample_count;
+	struct control_submits     *submits;
 };
 
 struct session {
@@ -42,21 +46,22 @@ struct session {
 	int             fd;
 };
 
-static enum status answer(int fd, const struct ipc_frame *request, enum status st, const void *reply)
+static bool room_take(struct control *c)
 {
-	struct ipc_fds   fds = { .n = 0 };
-	struct ipc_frame head = { .type = request->type, .reply = true, .number = request->number, .status = st };
-	struct buf       out;
+	bool room;
 
-	buf_init(&out, LIMIT_IPC_FRAME + IPC_HEADER);
-	ipc_frame_begin(&out);
-	if (st == ST_OK && ipc_encode(&out, &fds, &ipc_msgs[request->type].reply, reply, IPC_VERSION) != ST_OK) {
-		ipc_frame_begin(&out);
-		head.status = ST_LIMIT;
-	}
-	st = ipc_frame_send(fd, &out, &head, NULL);
-	buf_done(&out);
-	return st;
+	pthread_mutex_lock(&c->lock);
+	room = c->connections < CONNECTIONS_MAX;
+	c->connections += room;
+	pthread_mutex_unlock(&c->lock);
+	return room;
+}
+
+static void room_give(struct control *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->connections--;
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void status_fill(struct control *c, struct control_status_reply *ret)
@@ -76,20 +81,20 @@ static enum status carry_out(struct control *c, int fd, const struct ipc_frame *
 	enum status           st = ipc_decode(f->payload, NULL, &m->request, request, a, f->version);
 
 	if (st != ST_OK) {
-		st = answer(fd, f, ST_INVALID, NULL);
+		st = control_answer(fd, f, ST_INVALID, NULL);
 	} else if (f->type == IPC_CONTROL_STATUS) {
 		pthread_mutex_lock(&c->lock);
 		status_fill(c, reply);
-		st = answer(fd, f, ST_OK, reply);
+		st = control_answer(fd, f, ST_OK, reply);
 		pthread_mutex_unlock(&c->lock);
 	} else if (f->type == IPC_CONTROL_METRICS) {
 		pthread_mutex_lock(&c->lock);
-		st = answer(fd, f, ST_OK, &(struct control_metrics_reply){ c->samples, c->sample_count });
+		st = control_answer(fd, f, ST_OK, &(struct control_metrics_reply){ c->samples, c->sample_count });
 		pthread_mutex_unlock(&c->lock);
 	} else {
 		st = ipc_call(c->role->ipc, m->server, IPC_ANY, (enum ipc_msg_id)f->type, request, a, reply);
 		log_info("command", LOG_C("command", m->name), LOG_ST("status", st));
-		st = answer(fd, f, st, reply);
+		st = control_answer(fd, f, st, reply);
 	}
 	arena_free(&a);
 	return st;
@@ -112,9 +117,7 @@ static void *session_main(void *arg)
 	}
 	ipc_reader_done(&in);
 	close(s.fd);
-	pthread_mutex_lock(&s.control->lock);
-	s.control->connections--;
-	pthread_mutex_unlock(&s.control->lock);
+	room_give(s.control);
 	return NULL;
 }
 
@@ -131,25 +134,12 @@ static bool thread_start(void *(*fn)(void *), void *arg)
 	return ok;
 }
 
-static void accepted(struct control *c, int fd)
+static void accepted(struct control *c, int fd, const struct ucred *who)
 {
-	const struct timeval idle = { .tv_sec = IDLE_S };
-	struct ucred         who;
-	socklen_t            n = sizeof(who);
-	struct session      *s;
-	bool                 room;
+	bool            room = room_take(c);
+	struct session *s = room ? malloc(sizeof(*s)) : NULL;
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0) {
-		close(fd);
-		return;
-	}
-	pthread_mutex_lock(&c->lock);
-	room = c->connections < CONNECTIONS_MAX;
-	c->connections += room;
-	pthread_mutex_unlock(&c->lock);
-	log_debug("administrator connected", LOG_U64("uid", who.uid), LOG_U64("pid", who.pid));
-	s = room ? malloc(sizeof(*s)) : NULL;
+	log_debug("administrator connected", LOG_U64("uid", who->uid), LOG_U64("pid", who->pid));
 	if (s) {
 		*s = (struct session){ c, fd };
 		if (thread_start(session_main, s))
@@ -157,25 +147,72 @@ static void accepted(struct control *c, int fd)
 		free(s);
 	}
 	close(fd); /* the command line says "try later" */
-	if (room) {
-		pthread_mutex_lock(&c->lock);
-		c->connections--;
-		pthread_mutex_unlock(&c->lock);
-	}
+	if (room)
+		room_give(c);
 }
+
+/* ---- submit.sock ---- */
+
+static void *submit_main(void *arg)
+{
+	control_submit_serve(arg);
+	return NULL;
+}
+
+static void submit_accepted(struct control *c, int fd, const struct ucred *who)
+{
+	struct control_submit *s = control_submit_new(c->submits, fd, who->uid, who->pid);
+
+	if (!s)
+		close(fd); /* too many: the program tries again */
+	else if (!thread_start(submit_main, s))
+		control_submit_free(&s);
+}
+
+/* ---- both ---- */
+
+struct door {
+	struct control *control;
+	int             fd;
+	unsigned        idle_s;
+	void (*accepted)(struct control *c, int fd, const struct ucred *who); /* takes the descriptor over */
+};
 
 static void *accept_main(void *arg)
 {
-	struct control *c = arg;
+	const struct door   *d = arg;
+	const struct timeval idle = { .tv_sec = d->idle_s };
 
 	for (;;) {
-		int fd = accept4(c->role->listeners[0].fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0)
-			accepted(c, fd);
-		else
+		int          fd = accept4(d->fd, NULL, NULL, SOCK_CLOEXEC);
+		struct ucred who;
+		socklen_t    n = sizeof(who);
+
+		if (fd < 0) {
 			usleep(10000); /* no descriptors: somebody has to leave first */
+			continue;
+		}
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
+			close(fd);
+		else
+			d->accepted(d->control, fd, &who);
 	}
 	return NULL;
+}
+
+static bool door_open(struct control *c, uint32_t kind, unsigned idle_s, void (*accepted_fn)(struct control *, int, const struct ucred *))
+{
+	for (unsigned i = 0; i < c->role->listener_count; i++) {
+		struct door *d;
+
+		if (c->role->listeners[i].kind != kind)
+			continue;
+		d = ARENA_NEW(c->role->arena, struct door);
+		*d = (struct door){ c, c->role->listeners[i].fd, idle_s, accepted_fn };
+		return thread_start(accept_main, d);
+	}
+	return false;
 }
 
 /* ---- removed accounts ---- */
@@ -237,6 +274,11 @@ static void *expire_main(void *arg)
 
 /* ---- the role ---- */
 
+static void reload(struct role *r)
+{
+	control_submits_reload(((struct control *)r->self)->submits, r->config);
+}
+
 static bool start(struct role *r, const char **ret_why)
 {
 	struct control *c = ARENA_NEW(r->arena, struct control);
@@ -244,7 +286,9 @@ static bool start(struct role *r, const char **ret_why)
 	c->role = r;
 	pthread_mutex_init(&c->lock, NULL);
 	r->self = c;
-	if (r->listener_count == 1 && thread_start(accept_main, c) && thread_start(expire_main, c))
+	c->submits = control_submits_new(r);
+	if (door_open(c, ROLE_LISTEN_CONTROL, IDLE_S, accepted) && door_open(c, ROLE_LISTEN_SUBMIT, LIMIT_SUBMIT_IDLE_S, submit_accepted) &&
+	    thread_start(expire_main, c))
 		return true;
 	*ret_why = "no control socket, or no threads";
 	return false;
@@ -285,6 +329,7 @@ const struct role_def role_control = {
 	.listeners = 1u << LISTEN_KINDS,
 	.user = "control",
 	.start = start,
+	.reload = reload,
 	.processes = processes,
 	.metrics = metrics,
 };

@@ -45,7 +45,7 @@ struct role_msg_root {
 	int        fd;
 };
 struct role_msg_listener {
-	uint32_t kind; /* enum config_listener, or LISTEN_KINDS: control.sock */
+	uint32_t kind; /* enum config_listener, ROLE_LISTEN_CONTROL or ROLE_LISTEN_SUBMIT */
 	int      fd;
 };
 struct role_msg_peer { /* PEER, DETACH, BAD_PEER */

@@ -35,6 +35,8 @@ static const struct smtp_settings *settings_of(struct role *r)
 	s->client_certificates = r->config->tls_client_certificates;
 	s->normalise_eol = r->config->normalise_eol;
 	CHECK(cidr_list_parse(r->config->guard.trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
+	s->strict_header = r->config->strict_header;
+	s->allow_no_from = r->config->lab;
 	return s;
 }
 

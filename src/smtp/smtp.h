@@ -42,6 +42,8 @@ struct smtp_settings {
 	bool       client_certificates; /* submission: ask for one in the TLS handshake */
 	bool       allow_plain;    /* sign-in without TLS: --lab, loopback */
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */
+	bool       strict_header;  /* of strangers: exactly one From field, of the grammar (smtp_message.c) */
+	bool       allow_no_from;  /* with strict_header: none is fine too. --lab: small tests */
 	bool       lenient_helo;   /* smtp_helo.h */
 	bool       lenient_space;  /* "MAIL FROM: <a@b>", smtp_mail.h */
 	struct cidr_list trusted;  /* who may say by XCLIENT and the PROXY protocol for whom he speaks, hand over by LMTP, and ask ETRN */

@@ -39,6 +39,7 @@ static void received_add(struct smtp_session *s)
 		.lmtp = s->env->kind == SMTP_KIND_LMTP,
 		.when_ms = tx->received_ms,
 	});
+	tx->trace_octets = tx->content.memory.n;
 }
 
 const struct smtp_reply *smtp_data_begin(struct smtp_session *s, uint64_t expected)

@@ -384,6 +384,7 @@ void smtp_settings_init(struct smtp_settings *ret)
 		.barren_ms = LIMIT_SMTP_BARREN_MS,
 		.submit_wait_ms = 30000,
 		.scram = true,
+		.strict_header = true,
 		.lenient_helo = true,
 		.lenient_space = true,
 	};

@@ -66,6 +66,7 @@ struct smtp_tx {
 	struct smtp_content content;
 	struct smtp_chunk   chunk; /* BDAT */
 	bool                last;  /* BDAT: LAST was said */
+	size_t              trace_octets; /* of our Received, before what the peer sent */
 	bool                header_done;
 	struct smtp_pending *pending; /* the answer that is awaited, or NULL; see smtp_submit.c */
 	unsigned             submits; /* how often it was submitted */

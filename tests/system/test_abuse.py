@@ -494,7 +494,8 @@ def test_hostile_message(server, name):
     with smtp(server, 25) as c:
         stuffed = octets.replace(b"\r\n.", b"\r\n..")
         got = c.message("x@elsewhere.example", "dave@demo.test", stuffed)
-        assert got[0] == 250, got
+        # From a stranger a header must end within what is looked at, or there could be another author behind it.
+        assert got[0] == (552 if len(octets.split(b"\r\n\r\n")[0]) > 255 * 1024 else 250), got
     assert pids == server.pids("imap") + server.pids("local") + server.pids("smtp")
 
 

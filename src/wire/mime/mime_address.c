@@ -74,7 +74,7 @@ static bool at_any(const struct parser *p, struct str set)
 
 static void malformed(struct parser *p)
 {
-	p->ret->malformed = true;
+	p->ret->malformed = p->ret->broken = true;
 }
 
 /* One comment; nested ones keep their parentheses. */
@@ -246,8 +246,10 @@ static void add_mailbox(struct parser *p, struct mime_address found)
 {
 	if (found.name.n == 0)
 		found.name = p->comment;
-	if (found.local.n == 0 || found.domain.n == 0)
+	if (found.local.n == 0)
 		malformed(p);
+	if (found.domain.n == 0)
+		p->ret->malformed = true;
 	found.kind = MIME_ADDRESS_MAILBOX;
 	*add(p, MIME_ADDRESS_MAILBOX) = found;
 }
@@ -382,7 +384,8 @@ void mime_addresses_parse(struct str value, struct arena *a, struct mime_address
 		ret->limit = ret->count >= LIMIT_ADDRESSES && p.in.n > 0;
 	}
 	if (p.in_group) {
-		ret->malformed = ret->malformed || !ret->limit;
+		if (!ret->limit)
+			malformed(&p);
 		add(&p, MIME_ADDRESS_GROUP_END);
 	}
 }

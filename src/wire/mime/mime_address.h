@@ -30,6 +30,7 @@ struct mime_addresses {
 	struct mime_address *items;
 	size_t               count;
 	bool                 malformed;
+	bool                 broken; /* malformed, and not only by mailboxes without a domain, as local programs write them */
 	bool                 limit; /* more than LIMIT_ADDRESSES: the rest is left out */
 };
 

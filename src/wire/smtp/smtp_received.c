@@ -34,3 +34,10 @@ void smtp_received_print(struct buf *out, const struct smtp_received *r)
 	text_date_write((struct text_date){ r->when_ms, 0 }, out);
 	buf_add(out, STR("\r\n"));
 }
+
+void smtp_received_local_print(struct buf *out, struct str host, uint32_t uid, struct str id, int64_t when_ms)
+{
+	buf_addf(out, "Received: by %.*s (Postrider, from uid %u)\r\n\tid %.*s; ", STR_FMT(host), uid, STR_FMT(id));
+	text_date_write((struct text_date){ when_ms, 0 }, out);
+	buf_add(out, STR("\r\n"));
+}

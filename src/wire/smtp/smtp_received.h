@@ -27,4 +27,7 @@ struct smtp_received {
 /* Append the field with its CRLF. */
 void smtp_received_print(struct buf *out, const struct smtp_received *r);
 
+/* The one of a local program: "Received: by HOST (Postrider, from uid 1000)" CRLF HT "id ID; DATE" CRLF. */
+void smtp_received_local_print(struct buf *out, struct str host, uint32_t uid, struct str id, int64_t when_ms);
+
 #endif

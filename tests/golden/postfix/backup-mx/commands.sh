@@ -1,0 +1,19 @@
+#!/bin/sh
+# Made by 'postrider convert postfix'. Read it, then run it as root, with the configuration in place. What exists already stays.
+# Accounts get new passwords, which are written to ./passwords.
+umask 077
+p() { postrider "$@" || [ $? -eq 4 ] || { echo "failed: postrider $*" >&2; failed=1; }; }
+account() {
+	new=$(head -c 15 /dev/urandom | base64)
+	printf '%s\n' "$new" | postrider account add "$1" --password-stdin && printf '%s %s\n' "$1" "$new" >> passwords
+}
+failed=0
+
+p domain add backup.example.com
+p domain add example.com --relay --verify probe
+p domain add shop.example --relay 192.0.2.80:2525 --verify probe
+p domain add club.example --relay mx.club.example:25 --verify probe
+p domain add club.example.net --relay --verify probe
+p alias import /etc/aliases
+
+exit $failed

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Made by 'postrider convert postfix'. Read it, then run it as root, with the configuration in place. What exists already stays.
+# Accounts get new passwords, which are written to ./passwords.
+umask 077
+p() { postrider "$@" || [ $? -eq 4 ] || { echo "failed: postrider $*" >&2; failed=1; }; }
+account() {
+	new=$(head -c 15 /dev/urandom | base64)
+	printf '%s\n' "$new" | postrider account add "$1" --password-stdin && printf '%s %s\n' "$1" "$new" >> passwords
+}
+failed=0
+
+p domain add mail.example.org
+p domain add example.org
+p alias import /etc/aliases
+
+exit $failed

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Made by 'postrider convert postfix'. Read it, then run it as root, with the configuration in place. What exists already stays.
+# Accounts get new passwords, which are written to ./passwords.
+umask 077
+p() { postrider "$@" || [ $? -eq 4 ] || { echo "failed: postrider $*" >&2; failed=1; }; }
+account() {
+	new=$(head -c 15 /dev/urandom | base64)
+	printf '%s\n' "$new" | postrider account add "$1" --password-stdin && printf '%s %s\n' "$1" "$new" >> passwords
+}
+failed=0
+
+p rewrite add me@desk.home.arpa me@example.net --sender
+p rewrite add @desk.home.arpa everybody@example.net --sender
+p rewrite add root@example.net me@example.net --sender
+p rewrite add www-data@example.net web@example.net --sender
+p rewrite add .example.net @example.net --sender
+p alias import /etc/aliases
+
+exit $failed

@@ -1,0 +1,131 @@
+"""postrider convert postfix: golden results, nothing forgotten, nothing run.
+
+tests/golden/postfix/CASE/etc is what is converted, beside it the three results. UPDATE_GOLDEN=1 writes them anew: read the difference.
+"""
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from server import BIN
+
+ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden", "postfix")
+CASES = sorted(os.listdir(ROOT))
+RESULTS = ("postrider.conf", "commands.sh", "report.txt")
+
+
+def convert(directory, *args, cwd=None):
+    return subprocess.run([os.path.abspath(BIN), "convert", "postfix", directory, *args], capture_output=True, text=True, timeout=60, cwd=cwd)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request, tmp_path_factory):
+    out = tmp_path_factory.mktemp(request.param)
+    done = convert("etc", "--out", str(out / "results"), cwd=os.path.join(ROOT, request.param))
+    assert done.returncode == 0, done.stderr
+    return request.param, out / "results"
+
+
+def params(name):
+    """Names that are set, read by another program than ours."""
+    found = set()
+    with open(os.path.join(ROOT, name, "etc", "main.cf")) as f:
+        for line in f:
+            if m := re.match(r"(\w+)\s*=", line):
+                found.add(m[1])
+    return found
+
+
+def test_golden(case):
+    name, out = case
+    for result in RESULTS:
+        got = (out / result).read_text()
+        path = os.path.join(ROOT, name, result)
+        if os.environ.get("UPDATE_GOLDEN"):
+            with open(path, "w") as f:
+                f.write(got)
+        with open(path) as f:
+            assert got == f.read(), path
+
+
+def test_every_parameter_has_a_word(case):
+    name, out = case
+    report = (out / "report.txt").read_text()
+    said = set(re.findall(r"^(?:kept|default|lost) +(\w+) = ", report, re.M))
+    assert params(name) <= said, params(name) - said
+    lines = report.splitlines()[2:]
+    assert len(lines) % 2 == 0
+    for head, why in zip(lines[::2], lines[1::2]):
+        assert re.match(r"(kept|default|lost) +\S", head) and re.match(r" {8}\S", why), (head, why)
+
+
+def test_commands_are_quoted(case, tmp_path):
+    """The script runs with a postrider that writes down its words; no word means anything to the shell."""
+    name, out = case
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "postrider"
+    fake.write_text('#!/usr/bin/python3\nimport json, sys\nopen(%r, "a").write(json.dumps(sys.argv[1:]) + "\\n")\n' % str(tmp_path / "said"))
+    fake.chmod(0o755)
+    work = tmp_path / "work"
+    work.mkdir()
+    done = subprocess.run(["sh", "-eu", str(out / "commands.sh")], cwd=work, env={"PATH": "%s:/usr/bin:/bin" % (tmp_path / "bin")},
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    assert set(os.listdir(work)) <= {"passwords"}
+    assert not os.path.exists("/tmp/never")
+    said = [json.loads(l) for l in (tmp_path / "said").read_text().splitlines()]
+    assert said
+    for words in said:
+        assert words[:2] in (["domain", "add"], ["account", "add"], ["alias", "add"], ["alias", "import"], ["rewrite", "add"]), words
+        for word in words[2:]:
+            assert not word.startswith("-") or word in ("--relay", "--verify", "--sender", "--recipient", "--password-stdin"), words
+    if (work / "passwords").exists():
+        assert stat.S_IMODE((work / "passwords").stat().st_mode) == 0o600
+        passwords = [l.split()[1] for l in (work / "passwords").read_text().splitlines()]
+        assert len(set(passwords)) == len(passwords) and all(len(p) == 20 for p in passwords)
+    if shutil.which("shellcheck"):
+        assert subprocess.run(["shellcheck", "-S", "error", str(out / "commands.sh")]).returncode == 0
+
+
+def test_result_is_a_configuration(case):
+    """What is written can be read: only settings that exist, only values that are valid."""
+    name, out = case
+    with open(os.path.join(os.path.dirname(os.path.dirname(ROOT)), "..", "src", "role", "config.c")) as f:
+        settings = f.read()
+    missing = [s for s in ('"subaddress"', '"guard"', '"filter"', '"reinject"', '"trusted"') if s not in settings]
+    if missing:
+        pytest.skip("this program has no " + ", ".join(missing))
+    done = subprocess.run([BIN, "config", "check", "--config", str(out / "postrider.conf")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_printed():
+    whole = convert(os.path.join(ROOT, "debian", "etc"))
+    assert whole.returncode == 0 and all("==> %s <==" % r in whole.stdout for r in RESULTS)
+    o = json.loads(convert(os.path.join(ROOT, "debian", "etc"), "--json").stdout)
+    assert o["v"] == 1 and set(RESULTS) <= set(o)
+
+
+def test_errors(tmp_path):
+    assert convert(str(tmp_path)).returncode == 3
+    assert subprocess.run([BIN, "convert", "exim", "/"], capture_output=True).returncode == 2
+    (tmp_path / "main.cf").write_bytes(b"\xff\x00\n = x\n" + b"a = $a\n" + b"b = " + b"$c" * 20000 + b"\nc = " + b"x" * 1000 + b"\n" + b"d\n" * 1000)
+    (tmp_path / "master.cf").write_bytes(b"\xff\n" * 100 + b"a b c d e f g\nsmtp inet n - n - - smtpd -o\n -o { x\n")
+    done = convert(str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    os.mkfifo(tmp_path / "virtual")
+    (tmp_path / "main.cf").write_text("virtual_alias_maps = hash:/etc/postfix/virtual\n")
+    done = convert(str(tmp_path))  # does not wait for somebody to write into it
+    assert done.returncode == 0 and "cannot be read" in done.stdout
+
+
+def test_many_rows(tmp_path):
+    (tmp_path / "main.cf").write_text("myhostname = mx.example.org\nvirtual_alias_domains = example.org\nvirtual_alias_maps = hash:/etc/postfix/virtual\n")
+    (tmp_path / "virtual").write_text("".join("user%d@example.org user%d@example.net\n" % (n, n) for n in range(20000)))
+    done = convert(str(tmp_path), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "commands.sh").read_text().count("p alias add") == 20000
