@@ -155,8 +155,10 @@ class Postrider(Server):
     name = "postrider"
     poll_s = 0.1  # each time is a process
 
-    def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None, hold=False):
+    def __init__(self, directory, accounts=8, lab=True, dns=None, relay=None, hold=False, environment=None, settings=None):
         super().__init__(directory, accounts)
+        self.environment = environment or {}
+        self.settings = settings  # {(section, name): value}: as `serve` with them, not as a demo and not in the lab
         self.hold = hold
         self.log_path = os.path.join(directory, "postrider.log")
         self.binary = postrider_binary()
@@ -169,16 +171,37 @@ class Postrider(Server):
         self.process = subprocess.Popen(
             [self.binary, "demo", "--dir", os.path.join(self.dir, "data"), "--port-base", str(self.base),
              "--accounts", str(len(self.accounts)), "--password", PASSWORD] + self.args,
-            stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
         try:
             for p in ("smtp", "submission", "submissions", "imap", "imaps"):
                 wait_port(self.ports[p], self.process)
             self.wait_line("Postrider is running")  # its accounts are there, and its own message was read
+            if self.settings is not None:
+                self.serve()
             self.wait_drained(60)
         except Failed as e:
             self.stop()
             with open(self.log_path, errors="replace") as f:
                 raise Failed(f"{e}\n{f.read()[-3000:]}") from None
+
+    def serve(self):
+        """In place of the demo, with other settings. A listener takes "0.0.0.0" too."""
+        end(self.process)
+        path = os.path.join(self.dir, "data", "postrider.conf")
+        with open(path) as f:
+            text = f.read()
+        for (section, name), value in self.settings.items():
+            block = re.search(r"(?ms)^%s \{\n.*?^\}" % section, text) if section else re.search("(?s).*", text)
+            if not block or not re.search(r"(?m)^\s*%s = " % name, block[0]):
+                raise Failed(f"there is no setting {section}.{name}")
+            changed = re.sub(r"(?m)^(\s*)%s = .*$" % name, lambda m: "%s%s = %s" % (m[1], name, value), block[0], count=1)
+            text = text[:block.start()] + changed + text[block.end():]
+        with open(path, "w") as f:
+            f.write(text)
+        self.process = subprocess.Popen([self.binary, "serve", "--config", path], stdout=self.log, stderr=subprocess.STDOUT,
+                                        stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
+        for p in ("smtp", "submission", "submissions", "imap", "imaps"):
+            wait_port(self.ports[p], self.process)
 
     def wait_line(self, text, seconds=120):
         limit = time.monotonic() + seconds

@@ -24,8 +24,10 @@
 #define LIMIT_HOPS           ((unsigned)50)       /* Received fields, RFC 5321 §6.3 */
 #define LIMIT_SMTP_ERRORS    ((unsigned)20)       /* then 421 */
 #define LIMIT_SMTP_COMMANDS  ((unsigned)1000)     /* without a message accepted in between, then 421; RCPT not counted */
+#define LIMIT_SMTP_CHUNK_COUNTED ((uint64_t)1 * KIB) /* chunks smaller than that are commands as above */
 #define LIMIT_SMTP_BARREN_MS ((unsigned)3600 * 1000) /* between accepted messages of a session: at the next command 421 */
 #define LIMIT_SMTP_RCPT_COMMANDS ((unsigned)5000) /* RCPT, refused ones too, without a message accepted, then 421 */
+#define LIMIT_SMTP_RCPTS_LOGGED ((unsigned)20)    /* refused recipients of a session that have a line each in the log */
 #define LIMIT_SMTP_AUTH_FAILURES ((unsigned)5)    /* wrong passwords in one session, then 421 */
 #define LIMIT_ENVID          ((size_t)100)        /* RFC 3461 §4.4 */
 #define LIMIT_ORCPT          ((size_t)512)        /* RFC 3461 §4.2: 500, with the address type */

@@ -107,7 +107,7 @@ static int password_make(struct demo *d)
 	return file_replace(d->dir, PASSWORD_FILE, 0600, d->password) == ST_OK ? CLI_OK : cli_error(d->cli, CLI_FAILED, "cannot write in %s", d->path);
 }
 
-/* What tests change by the environment: a visitor has no need of it. Times in seconds; config_check() looks at the whole. */
+/* What tests change by the environment: a visitor has no need of it. Times in seconds, sizes in octets; config_check() looks at the whole. */
 static int hooks_take(struct cli *c, struct config *k)
 {
 	const struct {
@@ -118,6 +118,7 @@ static int hooks_take(struct cli *c, struct config *k)
 		{ "POSTRIDER_LANDLOCK_MAX", &k->landlock_max, NULL }, { "POSTRIDER_WATERMARK", NULL, &k->watermark_octets },
 		{ "POSTRIDER_RETRY_FIRST", &k->retry_first_s, NULL }, { "POSTRIDER_RETRY_MAX", &k->retry_max_s, NULL },
 		{ "POSTRIDER_EXPIRE", &k->expire_s, NULL },	      { "POSTRIDER_RETENTION", &k->retention_s, NULL },
+		{ "POSTRIDER_MESSAGE_SIZE", NULL, &k->message_octets },
 		{ "POSTRIDER_DELAY_WARNING", &k->delay_warning_s, NULL },
 	};
 

@@ -90,7 +90,7 @@ int64_t guard_tick(struct guard *g)
 		g->saved_ms = guard_mono(g);
 	guard_unlock(g);
 	if (due)
-		(void)guard_save(g); /* it has logged why not */
+		(void)!guard_save(g); /* it has logged why not */
 	return next_ms < 0 ? SAVE_MS : MIN(next_ms, SAVE_MS);
 }
 
@@ -175,7 +175,7 @@ void guard_close(struct guard **gp)
 	if (g->threaded)
 		pthread_join(g->thread, NULL);
 	(void)guard_waits_end(g, true);
-	(void)guard_save(g);
+	(void)!guard_save(g);
 	guard_store_close(g);
 	guard_unref(g);
 }

@@ -1,4 +1,5 @@
 /* guard/guard_admin.c - what administrators ask: the bans, why, lift, add. May wait for guard.db: runs in a pool. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -62,11 +62,13 @@ struct net_want {
 
 /* ---- what a handler is told ---- */
 
+#define NET_EV_HEAD 8
+
 enum net_ev_kind {
 	NET_EV_START,    /* first call: send the greeting (TLS is up already on an implicit-TLS listener) */
 	NET_EV_LINE,     /* ev.line: without its CRLF, valid until the handler returns */
-	NET_EV_LONG,     /* the line was longer than wanted; it was read to its end and dropped */
-	NET_EV_BARE_EOL, /* LINE: the line held a bare CR, LF or a NUL, and is dropped (only if proto->strict_eol). A bare LF gives
+	NET_EV_LONG,     /* the line was longer than wanted; it was read to its end and dropped. ev.line: its first NET_EV_HEAD octets */
+	NET_EV_BARE_EOL, /* LINE: the line held a bare CR, LF or a NUL, and is dropped (only if proto->strict_eol); ev.line as in LONG. A bare LF gives
 	                  * it at once, and so does each line end behind it up to the next CRLF: a count of errors ends the peer */
 	NET_EV_DATA,     /* BYTES or DOT is complete: ev.data_n octets went through the sink; see refused, bare_eol */
 	NET_EV_TLS,      /* handshake done (if it fails the connection just ends) */

@@ -35,6 +35,15 @@ static bool has_stray(struct str line)
 	return str_find(line, '\r') >= 0 || str_find(line, '\0') >= 0;
 }
 
+/* What a line that is dropped begins with. */
+static void head_keep(struct net_unit *u, struct str line)
+{
+	if (u->too_long)
+		return; /* kept already */
+	u->head_n = (uint8_t)MIN(line.n, sizeof(u->head));
+	memcpy(u->head, line.p, u->head_n);
+}
+
 static bool line_done(struct net_unit *u, struct str line, struct net_ev *ev)
 {
 	bool crlf = line.n > 0 && line.p[line.n - 1] == '\r';
@@ -44,10 +53,11 @@ static bool line_done(struct net_unit *u, struct str line, struct net_ev *ev)
 		u->tainted = !crlf;
 	if (crlf)
 		line.n--;
+	head_keep(u, line);
 	if (u->too_long || line.n > u->want.n)
-		*ev = (struct net_ev){ .kind = NET_EV_LONG };
+		*ev = (struct net_ev){ .kind = NET_EV_LONG, .line = str_n(u->head, u->head_n) };
 	else if (bad || (u->strict && has_stray(line)))
-		*ev = (struct net_ev){ .kind = NET_EV_BARE_EOL };
+		*ev = (struct net_ev){ .kind = NET_EV_BARE_EOL, .line = str_n(u->head, u->head_n) };
 	else
 		*ev = (struct net_ev){ .kind = NET_EV_LINE, .line = line };
 	return true;
@@ -63,6 +73,7 @@ static bool line_feed(struct net_unit *u, struct str *in, struct net_ev *ev)
 		return line_done(u, line, ev);
 	}
 	if (u->too_long || in->n > u->want.n + 1) {
+		head_keep(u, *in);
 		u->too_long = true;
 		*in = str_from(*in, in->p[in->n - 1] == '\r' ? in->n - 1 : in->n);
 	}

@@ -53,6 +53,8 @@ struct net_unit {
 	bool             tainted;  /* strict: no CRLF since a bare LF; survives the unit */
 	bool             begun;    /* an octet of the unit was seen */
 	bool             refused;
+	uint8_t          head_n;
+	char             head[NET_EV_HEAD]; /* LINE: of one that is dropped */
 };
 
 /* Wait for another unit. */

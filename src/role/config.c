@@ -532,7 +532,7 @@ enum status config_check(const struct config *c, struct buf *errors)
 		}
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
-	(void)guard_settings_check(&c->guard, errors); /* what it adds to `errors` counts */
+	(void)!guard_settings_check(&c->guard, errors); /* what it adds to `errors` counts */
 	config_filter_check(c, errors);
 	return errors->n == before ? ST_OK : ST_INVALID;
 }

@@ -42,6 +42,8 @@ enum smtp_next smtp_cmd_bdat(struct smtp_session *s, struct str arg)
 
 	if (!smtp_bdat_parse(arg, &b))
 		return smtp_end(s, &syntax, "malformed BDAT");
+	if (b.octets >= LIMIT_SMTP_CHUNK_COUNTED)
+		s->commands--; /* a large message may come in very many of them; its size has a limit */
 	if (s->state == SMTP_STATE_RCPT) {
 		const struct smtp_reply *refusal = smtp_filter_data(s);
 

@@ -154,12 +154,17 @@ static enum smtp_rcpt_err parse(struct smtp_session *s, struct str arg, struct s
 	return err;
 }
 
+/* A flood of names must not become one of log lines: the end of the session tells how many there were. */
 static void log_refusal(struct smtp_session *s, struct str to, const struct outcome *o)
 {
 	metric_add(o->reply->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
-	log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("from", s->tx.from),
-		 LOG_STR("rcpt", to), LOG_C("reason", o->reason));
 	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, o->reply, STR_NONE);
+	if (++s->rcpts_refused <= LIMIT_SMTP_RCPTS_LOGGED)
+		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
+			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", to), LOG_C("reason", o->reason));
+	else if (s->rcpts_refused == LIMIT_SMTP_RCPTS_LOGGED + 1)
+		log_info("more recipients refused, from here on counted only", LOG_C("session", s->info->id),
+			 LOG_C("peer", s->info->peer));
 }
 
 enum smtp_next smtp_cmd_rcpt(struct smtp_session *s, struct str arg)

@@ -216,6 +216,18 @@ static enum smtp_next drained(struct smtp_session *s)
 	return smtp_end(s, &drain, "drain");
 }
 
+/* Of a line that net has dropped `head` is known. Octets follow BDAT that are no commands, and how many stood in the line. */
+static enum smtp_next dropped_line(struct smtp_session *s, struct str head, const struct smtp_reply *why)
+{
+	for (size_t i = 0; i < smtp_command_count; i++) {
+		const struct smtp_command *c = &smtp_commands[i];
+
+		if ((c->flags & SMTP_FLAG_OCTETS) && str_ieq(str_first(head, c->verb.n), c->verb))
+			return smtp_end(s, why, "malformed BDAT");
+	}
+	return smtp_answer(s, why);
+}
+
 static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 {
 	static const struct smtp_reply too_long = { 500, "5.5.2", "Line too long" };
@@ -235,10 +247,10 @@ static enum smtp_next event(struct smtp_session *s, const struct net_ev *ev)
 	case NET_EV_LINE:
 		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, ev->line, false) : command(s, ev->line);
 	case NET_EV_LONG:
-		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, STR_NONE, true) : smtp_answer(s, &too_long);
+		return s->state == SMTP_STATE_AUTH ? smtp_auth_line(s, STR_NONE, true) : dropped_line(s, ev->line, &too_long);
 	case NET_EV_BARE_EOL:
 		smtp_auth_reset(s);
-		return smtp_answer(s, &bare);
+		return dropped_line(s, ev->line, &bare);
 	case NET_EV_DATA: return s->state == SMTP_STATE_DATA ? smtp_data_done(s, ev->bare_eol) : smtp_bdat_done(s);
 	case NET_EV_TLS: /* RFC 3207 §4.2: nothing that was said before counts */
 		metric_add(METRIC_SMTP_TLS, 1);
@@ -321,7 +333,8 @@ static void close_session(void *session)
 	log_info("session ended", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 		 LOG_STR("helo", buf_str(&s->hello)), LOG_STR("user", buf_str(&s->login)),
 		 LOG_C("tls", s->info->tls_version), LOG_C("why", s->ending), LOG_U64("messages", s->messages),
-		 LOG_U64("refused", s->refused), LOG_U64("errors", s->errors), LOG_U64("size_octets", s->octets),
+		 LOG_U64("refused", s->refused), LOG_U64("rcpts_refused", s->rcpts_refused), LOG_U64("errors", s->errors),
+		 LOG_U64("size_octets", s->octets),
 		 LOG_I64("duration_ms", s->env->ask->now_ms(s->env->ask_ctx) - s->began_ms));
 	smtp_trace_ended(s);
 	smtp_guard_note(s, true);

@@ -121,7 +121,7 @@ struct smtp_session {
 	unsigned errors, commands, rcpts;              /* since the last accepted message: limits */
 	unsigned traced;                               /* events of this session */
 	unsigned auth_failures;
-	unsigned messages, refused;                    /* for the log */
+	unsigned messages, refused, rcpts_refused;     /* for the log */
 	uint64_t transactions, octets;
 	int64_t  began_ms;
 	const char *ending; /* constant text: why the session ends */

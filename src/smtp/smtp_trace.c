@@ -51,6 +51,8 @@ void smtp_trace_ended(struct smtp_session *s)
 	struct buf b = { .p = line, .cap = sizeof(line), .max = sizeof(line) - 1 };
 
 	buf_addf(&b, "%s; %u accepted, %u refused", s->ending, s->messages, s->refused);
+	if (s->rcpts_refused > 0)
+		buf_addf(&b, ", %u recipients refused", s->rcpts_refused);
 	if (s->info->tls)
 		buf_addf(&b, "; %s", s->info->tls_version);
 	if (s->hello.n > 0)

@@ -1,13 +1,14 @@
 /* load_smtp - send many messages over SMTP and measure; one thread, epoll.
  *
- *   load_smtp --port P --sessions N --messages M --size OCTETS --rcpts FILE [--rcpts-per-message K] [--reconnect]
+ *   load_smtp --port P --sessions N --messages M --size OCTETS --rcpts FILE [--rcpts-per-message K] [--reconnect] [--host A]
  *
  * Each of N sessions says EHLO once, then sends message after message: MAIL, RCPT and DATA in one packet (RFC 2920), the content with its
  * dot in the next, as mail servers do. --reconnect opens a connection for each message instead. Recipients are taken in turn from FILE, one address a line.
  * No two messages are equal.
  *
  * Prints one JSON object: seconds from the first connect to the last reply; latency of a transaction, from MAIL to the
- * reply to the dot, and of its durable part, from the dot to that reply. Exit status 1 if any message was not accepted.
+ * reply to the dot, and of its durable part, from the dot to that reply; with --reconnect also from connect to that reply. Exit status 1 if
+ * any message was not accepted.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,7 +33,7 @@ struct session {
 	unsigned   replies; /* still to come in this state */
 	unsigned   message; /* number of the one being sent */
 	bool       failed;  /* a reply in this transaction was no success */
-	double     began, dot;
+	double     opened, began, dot;
 	char       in[4096];
 	size_t     in_n;
 	char      *out; /* what could not be written yet */
@@ -49,7 +50,7 @@ static struct {
 	size_t             body_n;
 	int                epoll;
 	unsigned           next, done, errors, open;
-	double            *transaction_ms, *dot_ms;
+	double            *transaction_ms, *dot_ms, *session_ms;
 	char               last_error[200];
 	struct sockaddr_in to;
 } run = { .sessions = 1, .messages = 100, .per_message = 1, .size = 10240 };
@@ -115,7 +116,8 @@ static void watch(struct session *s, int op)
 
 static void session_open(struct session *s)
 {
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	s->opened = now();
+	s->fd     = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		die("socket");
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
@@ -213,6 +215,7 @@ static void message_done(struct session *s)
 {
 	double t = now();
 
+	run.session_ms[run.done]     = (t - s->opened) * 1e3;
 	run.transaction_ms[run.done] = (t - s->began) * 1e3;
 	run.dot_ms[run.done++]       = (t - s->dot) * 1e3;
 	run.errors += s->failed;
@@ -303,7 +306,8 @@ static void options(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{ "port", 1, NULL, 'p' },  { "sessions", 1, NULL, 's' },          { "messages", 1, NULL, 'm' }, { "size", 1, NULL, 'z' },
-		{ "rcpts", 1, NULL, 'r' }, { "rcpts-per-message", 1, NULL, 'k' }, { "reconnect", 0, NULL, 'c' }, { NULL, 0, NULL, 0 },
+		{ "rcpts", 1, NULL, 'r' }, { "rcpts-per-message", 1, NULL, 'k' }, { "reconnect", 0, NULL, 'c' },
+		{ "host", 1, NULL, 'h' },  { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -316,6 +320,7 @@ static void options(int argc, char **argv)
 		case 'r': read_rcpts(optarg); break;
 		case 'k': run.per_message = (unsigned)atoi(optarg); break;
 		case 'c': run.reconnect = true; break;
+		case 'h': run.to.sin_addr.s_addr = inet_addr(optarg); break;
 		default:  exit(2);
 		}
 	}
@@ -330,12 +335,14 @@ int main(int argc, char **argv)
 	struct session *sessions;
 	double          began, seconds;
 
+	run.to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	options(argc, argv);
 	make_body();
-	run.to             = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)run.port) };
-	run.to.sin_addr    = (struct in_addr){ htonl(INADDR_LOOPBACK) };
+	run.to.sin_family  = AF_INET;
+	run.to.sin_port    = htons((uint16_t)run.port);
 	run.transaction_ms = calloc(run.messages, sizeof(double));
 	run.dot_ms         = calloc(run.messages, sizeof(double));
+	run.session_ms     = calloc(run.messages, sizeof(double));
 	run.epoll          = epoll_create1(0);
 	sessions           = calloc(run.sessions, sizeof(*sessions));
 	began              = now();
@@ -363,6 +370,8 @@ int main(int argc, char **argv)
 	       seconds, run.done / seconds, began);
 	print_latency("transaction_ms", run.transaction_ms);
 	print_latency("dot_ms", run.dot_ms);
+	if (run.reconnect)
+		print_latency("session_ms", run.session_ms);
 	printf(", \"last_error\": \"");
 	for (const char *p = run.last_error; *p; p++)
 		putchar(*p == '"' || *p == '\\' || *p < ' ' ? '?' : *p);

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "net/net_int.h"
 
-/* What came out, as text: L<line> B(are) X(long) D<data>; and whether the data held stray line ends. */
+/* What came out, as text: L<line> B(are)<its beginning> X(long)<its beginning> D<data>; and whether the data held stray line ends. */
 struct script {
 	struct buf out, data;
 	size_t     refuse_at;
@@ -24,8 +24,12 @@ static void note(struct script *s, const struct net_ev *ev)
 {
 	switch (ev->kind) {
 	case NET_EV_LINE:     buf_addf(&s->out, "L%.*s|", STR_FMT(ev->line)); break;
-	case NET_EV_BARE_EOL: buf_addf(&s->out, "B|"); break;
-	case NET_EV_LONG:     buf_addf(&s->out, "X|"); break;
+	case NET_EV_BARE_EOL:
+	case NET_EV_LONG:
+		buf_add_char(&s->out, ev->kind == NET_EV_LONG ? 'X' : 'B');
+		buf_add(&s->out, ev->line);
+		buf_add_char(&s->out, '|');
+		break;
 	case NET_EV_DATA:
 		if (!ev->refused)
 			assert_int_equal(ev->data_n, s->data.n);
@@ -62,17 +66,17 @@ static const struct {
 } cases[] = {
 	{ STR("a\r\nbb\r\n\r\n"), true, false, 99, STR("La|Lbb|L|") },
 	{ STR("a\nb\r\n"), false, false, 99, STR("La|Lb|") },
-	{ STR("12345678\r\n123456789\r\nx\r\n"), true, false, 99, STR("L12345678|X|Lx|") },
-	{ STR("12345678\n123456789\nx\n"), false, false, 99, STR("L12345678|X|Lx|") },
-	{ STR("1234567890123456789012345678901234567890\r\r\r\nx\r\n"), true, false, 99, STR("X|Lx|") },
-	{ STR("12345678\r9\r\nx\r\n"), true, false, 99, STR("X|Lx|") },
+	{ STR("12345678\r\n123456789\r\nx\r\n"), true, false, 99, STR("L12345678|X12345678|Lx|") },
+	{ STR("12345678\n123456789\nx\n"), false, false, 99, STR("L12345678|X12345678|Lx|") },
+	{ STR("1234567890123456789012345678901234567890\r\r\r\nx\r\n"), true, false, 99, STR("X12345678|Lx|") },
+	{ STR("12345678\r9\r\nx\r\n"), true, false, 99, STR("X12345678|Lx|") },
 	/* strict: nothing between a bare LF and the next CRLF is a command */
-	{ STR("NOOP\nMAIL\r\nx\r\n"), true, false, 99, STR("B|B|Lx|") },
-	{ STR("NOOP\n\nMAIL\n\r\nx\r\n"), true, false, 99, STR("B|B|B|B|Lx|") },
-	{ STR("a\rb\r\nx\r\n"), true, false, 99, STR("B|Lx|") },
-	{ STR("a\r\r\nx\r\n"), true, false, 99, STR("B|Lx|") },
-	{ STR("a\0b\r\nx\r\n"), true, false, 99, STR("B|Lx|") },
-	{ STR("1234567890\nMAIL\r\nx\r\n"), true, false, 99, STR("X|B|Lx|") },
+	{ STR("NOOP\nMAIL\r\nx\r\n"), true, false, 99, STR("BNOOP|BMAIL|Lx|") },
+	{ STR("NOOP\n\nMAIL\n\r\nx\r\n"), true, false, 99, STR("BNOOP|B|BMAIL|B|Lx|") },
+	{ STR("a\rb\r\nx\r\n"), true, false, 99, STR("Ba\rb|Lx|") },
+	{ STR("a\r\r\nx\r\n"), true, false, 99, STR("Ba\r|Lx|") },
+	{ STR("a\0b\r\nx\r\n"), true, false, 99, STR("Ba\0b|Lx|") },
+	{ STR("1234567890\nMAIL\r\nx\r\n"), true, false, 99, STR("X12345678|BMAIL|Lx|") },
 	{ STR("a\rb\nx\n"), false, false, 99, STR("La\rb|Lx|") },
 	/* data */
 	{ STR("BDAT 0\r\nx\r\n"), true, false, 99, STR("LBDAT 0|D|Lx|") },
