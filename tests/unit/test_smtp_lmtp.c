@@ -205,6 +205,10 @@ static void test_xclient(void **state)
 	start(&r, SMTP_KIND_LMTP, "192.0.2.7"); /* nobody is judged there */
 	assert_int_equal(talk(&r, "XCLIENT ADDR=198.51.100.9\r\n"), 502);
 	rig_done(&r);
+
+	start(&r, SMTP_KIND_REINJECT, "192.0.2.7"); /* nor there: a client would have all rights of the filter */
+	assert_int_equal(talk(&r, "XCLIENT ADDR=198.51.100.9\r\n"), 502);
+	rig_done(&r);
 }
 
 /* ---- ETRN, RFC 1985 ---- */
