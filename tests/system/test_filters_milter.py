@@ -170,6 +170,18 @@ def test_bdat():
         assert split_own(s.recorder.take()[2])[1] == MESSAGE.replace(b"hello\r\n", b"hello\r\nX-Good: 1\r\n")
 
 
+def test_body_has_one_line_end():
+    """What a filter writes is kept as what a peer sends: CRLF ends a line and nothing else does, wherever the pieces are cut."""
+    m = Milter({"eom": b"".join(packet(b"b", p) for p in (b"one\n.\nMAIL FROM:<evil@far.test>\r", b"\ntwo\rthree\r", b"last")) + CONTINUE})
+    n = Milter()
+    with served(m, n) as s:
+        assert s.send()[0] == 250
+        assert n.told("body") == [b"one\r\n.\r\nMAIL FROM:<evil@far.test>\r\ntwo\r\nthree\r\nlast\r\n"]
+        m.on = {"eom": packet(b"b") + CONTINUE}
+        assert s.send()[0] == 250
+        assert len(n.told("body")) == 1  # an empty one stays empty
+
+
 def test_recipient_with_parameters():
     m = Milter({"eom": packet(b"2", b"<three@here.test>\0NOTIFY=NEVER ORCPT=rfc822;x@y.test\0") + CONTINUE})
     with served(m) as s:
@@ -271,6 +283,7 @@ HOSTILE = {  # name -> keywords of Milter; every one of them fails
     "reply of two codes": {"on": {"mail": packet(b"y", b"550-a\r\n450 b\0")}},
     "reply with a control octet": {"on": {"mail": packet(b"y", b"550 a\x1b[31m\0")}},
     "reply without an end": {"on": {"mail": packet(b"y", b"550-a\r\n\0")}},
+    "body with a NUL": {"on": {"eom": packet(b"b", b"a\0b\r\n") + CONTINUE}},
     "PROGRESS for ever": {"on": {"eom": PROGRESS * 60000}},
 }
 
