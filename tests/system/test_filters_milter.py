@@ -29,14 +29,14 @@ def test_stages_and_macros():
             c.send(MESSAGE.replace(b"\r\n.", b"\r\n..") + b".\r\n")
             assert c.reply()[0] == 250
             c.mail("a@far.test", "fwd@here.test")
-            c.send(b"Subject: 2\r\n\r\nx\r\n.\r\n")
+            c.send(b"From: a@far.test\r\nSubject: 2\r\n\r\nx\r\n.\r\n")
             assert c.reply()[0] == 250
             c.ok("MAIL FROM:<b@far.test> SIZE=99")
             c.ok("RSET")
             c.ok("QUIT", 221)
         until(lambda: "quit" in m.stages(), "no QUIT")
         assert m.stages() == (["connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "header", "header", "eoh", "body", "eom",
-                               "mail", "rcpt", "data", "header", "eoh", "body", "eom", "mail", "abort", "quit"])
+                               "mail", "rcpt", "data", "header", "header", "eoh", "body", "eom", "mail", "abort", "quit"])
         assert m.told("connect")[0].startswith(b"[127.0.0.1]\x004") and m.told("connect")[0].endswith(b"127.0.0.1\0")
         assert m.told("helo") == [b"client.far.test\0"]
         assert m.told("mail")[0] == b"<a@far.test>\0" and m.told("mail")[2] == b"<b@far.test>\0SIZE=99\0"
@@ -98,14 +98,14 @@ def test_several_in_order():
 
 def test_large_message():
     """Through a spool file: the body in pieces, a larger one back, and the other way round."""
-    big = b"Subject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 60000
+    big = b"From: a@far.test\r\nSubject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 60000
     m = Milter({"eom": packet(b"b", b"x" * 60000 + b"\r\n") * 12 + CONTINUE})
     n = Milter({"eom": packet(b"b", b"small\r\n") + CONTINUE})
     with served(m, n, size="4M", options="timeout=10s content=20s total=40s") as s:
         assert s.send(big)[0] == 250
         assert b"".join(m.told("body")) == big.split(b"\r\n\r\n", 1)[1]
         assert b"".join(n.told("body")) == (b"x" * 60000 + b"\r\n") * 12
-        assert split_own(s.recorder.take()[2])[1] == b"Subject: big\r\n\r\nsmall\r\n"
+        assert split_own(s.recorder.take()[2])[1] == b"From: a@far.test\r\nSubject: big\r\n\r\nsmall\r\n"
 
 
 VERDICTS = [  # stage, answer, reply
@@ -130,7 +130,7 @@ def test_verdicts():
         m.on = {"body": SKIP, "eom": packet(b"q", b"odd\0") + CONTINUE}
         assert s.send()[0] == 250
         m.on = {}
-        assert s.send(b"Subject: last\r\n\r\n.\r\n")[0] == 250
+        assert s.send(b"From: a@far.test\r\nSubject: last\r\n\r\n.\r\n")[0] == 250
         s.recorder.take(5)
         got = sorted(m[2].count(b"Subject: hello") for m in s.recorder.messages)  # in any order
         assert got == [0, 1, 1, 1, 1]  # not the held one, nor those that were refused or discarded
@@ -314,7 +314,7 @@ def test_defaults(default):
     honest = Milter({"eom": header(b"h", b"X-Good", b"1") + CONTINUE})
     evil = Milter({"eom": ADD + packet(b"-", b"fwd@here.test\0") + BODY + struct.pack(">I", 0)})
     with Filtered('milter_default = "%s" milters = "inet:127.0.0.1:%d, inet:%d@127.0.0.1 timeout=1s"' % (default, evil.port, honest.port)) as s:
-        big = b"Subject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 40000
+        big = b"From: a@far.test\r\nSubject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 40000
         for octets in (MESSAGE, big):
             assert s.send(octets)[0] == (550 if default == "reject" else 250)
         if default == "quarantine":
