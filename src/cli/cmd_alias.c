@@ -185,21 +185,22 @@ static int take(struct cli *c, const struct auth_alias *a)
 	return cli_ask(c, IPC_AUTH_ALIAS_REMOVE, &(struct auth_alias_remove_request){ a->from }, NULL, arena_cstr(c->arena, a->from));
 }
 
+/* What is changed is never away meanwhile, and who may write to it stays as it is. */
+static int move(struct cli *c, const struct auth_alias *from, const struct auth_alias *to)
+{
+	if (!from)
+		return put(c, to);
+	return to ? cli_ask(c, IPC_AUTH_ALIAS_CHANGE, to, NULL, arena_cstr(c->arena, to->from)) : take(c, from);
+}
+
 static int step_do(struct cli *c, const struct step *s)
 {
-	int code = s->before ? take(c, s->before) : CLI_OK;
-
-	if (code != CLI_OK || !s->after)
-		return code;
-	code = put(c, s->after);
-	if (code != CLI_OK && s->before && put(c, s->before) != CLI_OK)
-		cli_error(c, code, "%.*s: was removed, and could not be put back", STR_FMT(s->before->from));
-	return code;
+	return move(c, s->before, s->after);
 }
 
 static void step_undo(struct cli *c, const struct step *s)
 {
-	if ((s->after && take(c, s->after) != CLI_OK) || (s->before && put(c, s->before) != CLI_OK))
+	if (move(c, s->after, s->before) != CLI_OK)
 		cli_error(c, CLI_FAILED, "this could not be undone");
 }
 

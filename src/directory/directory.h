@@ -144,6 +144,7 @@ MUST_CHECK enum status directory_credential_remove(struct directory *d, const st
 
 /* ST_EXISTS: an alias, or an account that is not among the targets; ST_LIMIT: it would close a circle. */
 MUST_CHECK enum status directory_alias_add(struct directory *d, const struct auth_alias *q);
+MUST_CHECK enum status directory_alias_change(struct directory *d, const struct auth_alias *q);
 MUST_CHECK enum status directory_alias_remove(struct directory *d, const struct auth_alias_remove_request *q);
 /* Another policy for an alias that there is. ST_INVALID: an address that is none. */
 MUST_CHECK enum status directory_alias_policy(struct directory *d, const struct auth_alias_policy_request *q);

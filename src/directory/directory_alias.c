@@ -99,8 +99,6 @@ static enum status alias_may(struct directory *d, struct dir_alias *al)
 
 	for (size_t i = 0; i < al->count; i++)
 		keeps_copy |= str_eq(al->to[i], al->from);
-	if (map_find(&d->aliases, al->from) != NULL)
-		return ST_EXISTS;
 	if (dir_account_in_use(map_find(&d->accounts, al->from)) && !keeps_copy) {
 		log_info("alias not added: there is an account of this name, which must be among the targets",
 			 LOG_STR("from", al->from));
@@ -109,12 +107,17 @@ static enum status alias_may(struct directory *d, struct dir_alias *al)
 	return dir_alias_check(d, al);
 }
 
-static enum status alias_insert(struct directory *d, const struct dir_alias *al)
+/* In place of one of the same name, if there is one. */
+static enum status alias_write(struct directory *d, const struct dir_alias *al)
 {
-	enum status st = db_begin_write(d->db);
+	enum status     st = db_begin_write(d->db);
+	struct db_stmt *old;
 
 	if (st != ST_OK)
 		return st;
+	old = db_sql(d->db, "DELETE FROM alias WHERE name = ?1");
+	db_bind_str(old, 1, al->from);
+	st = db_run(old);
 	for (size_t i = 0; i < al->count && st == ST_OK; i++) {
 		struct db_stmt *s =
 			db_sql(d->db, "INSERT INTO alias (name, position, domain, target) VALUES (?1, ?2, ?3, ?4)");
@@ -130,6 +133,25 @@ static enum status alias_insert(struct directory *d, const struct dir_alias *al)
 	return dir_commit(d, st);
 }
 
+/* `old`: the alias that it replaces, or NULL. */
+static enum status alias_put(struct directory *d, struct dir_alias *al, struct dir_alias *old)
+{
+	enum status st = alias_may(d, al);
+
+	if (st == ST_OK)
+		st = alias_write(d, al);
+	if (st != ST_OK) {
+		dir_alias_free(al);
+		return st;
+	}
+	pthread_rwlock_wrlock(&d->lock);
+	if (old != NULL)
+		dir_alias_drop(d, old);
+	dir_alias_put(d, al);
+	pthread_rwlock_unlock(&d->lock);
+	return ST_OK;
+}
+
 static enum status alias_add(struct directory *d, const struct auth_alias *q, struct arena *a)
 {
 	struct str        *to = ARENA_ARRAY(a, struct str, q->to_count), name;
@@ -143,24 +165,37 @@ static enum status alias_add(struct directory *d, const struct auth_alias *q, st
 		st = alias_targets(d, q, a, to, &count);
 	if (st == ST_OK)
 		st = alias_rules(d, q->rules, q->rule_count, a, &rules);
+	if (st == ST_OK && map_find(&d->aliases, name) != NULL)
+		st = ST_EXISTS;
 	if (st != ST_OK)
 		return st;
 	al = dir_alias_new(name, to, count, dom);
 	dir_alias_set_rules(al, rules, q->rule_count);
-	st = alias_may(d, al);
-	if (st == ST_OK)
-		st = alias_insert(d, al);
-	if (st != ST_OK) {
-		dir_alias_free(al);
-		return st;
-	}
-	pthread_rwlock_wrlock(&d->lock);
-	dir_alias_put(d, al);
-	pthread_rwlock_unlock(&d->lock);
-	return ST_OK;
+	return alias_put(d, al, NULL);
 }
 
-enum status directory_alias_add(struct directory *d, const struct auth_alias *q)
+static enum status alias_change(struct directory *d, const struct auth_alias *q, struct arena *a)
+{
+	struct str        *to = ARENA_ARRAY(a, struct str, q->to_count), name;
+	struct dir_domain *dom;
+	struct dir_alias  *al, *old;
+	size_t             count;
+	enum status        st = alias_name(d, q->from, a, &name, &dom);
+
+	if (st == ST_OK)
+		st = alias_targets(d, q, a, to, &count);
+	if (st != ST_OK)
+		return st;
+	old = map_find(&d->aliases, name);
+	if (old == NULL)
+		return ST_NOT_FOUND;
+	al = dir_alias_new(name, to, count, dom);
+	dir_alias_set_rules(al, old->rules, old->rule_count);
+	return alias_put(d, al, old);
+}
+
+static enum status locked(struct directory *d, const struct auth_alias *q,
+			  enum status (*fn)(struct directory *d, const struct auth_alias *q, struct arena *a))
 {
 	struct arena *a;
 	enum status   st;
@@ -169,10 +204,20 @@ enum status directory_alias_add(struct directory *d, const struct auth_alias *q)
 		return ST_INVALID;
 	a = arena_new(NULL);
 	pthread_mutex_lock(&d->admin);
-	st = alias_add(d, q, a);
+	st = fn(d, q, a);
 	pthread_mutex_unlock(&d->admin);
 	arena_free(&a);
 	return st;
+}
+
+enum status directory_alias_add(struct directory *d, const struct auth_alias *q)
+{
+	return locked(d, q, alias_add);
+}
+
+enum status directory_alias_change(struct directory *d, const struct auth_alias *q)
+{
+	return locked(d, q, alias_change);
 }
 
 static enum status alias_policy(struct directory *d, const struct auth_alias_policy_request *q, struct arena *a)

@@ -228,6 +228,11 @@ static void on_alias_list(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
+static void on_alias_change(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_alias_change(ctx, r->body), NULL);
+}
+
 static void on_alias_policy(void *ctx, struct ipc_request *r)
 {
 	ipc_reply(r, directory_alias_policy(ctx, r->body), NULL);
@@ -312,5 +317,6 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_CREDENTIAL_ADD, on_credential_add, DIRECTORY_POOL },
 	{ IPC_AUTH_CREDENTIAL_LIST, on_credential_list, DIRECTORY_POOL },
 	{ IPC_AUTH_CREDENTIAL_REMOVE, on_credential_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_ALIAS_CHANGE, on_alias_change, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

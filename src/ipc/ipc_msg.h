@@ -96,6 +96,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_CONTROL_SUBMIT_END,
 	/* remote: a connection to a filter, for those who may make none */
 	IPC_REMOTE_CONNECT,
+	/* auth: what administrators ask */
+	IPC_AUTH_ALIAS_CHANGE,
 	IPC_MSG_COUNT,
 };
 

@@ -309,6 +309,8 @@ struct auth_policy {
 	enum auth_rule rule;
 	struct str     address; /* ADDRESS */
 };
+/* IPC_AUTH_ALIAS_CHANGE: other targets, at once: no mail meets a moment without them. Its rules stay, whatever `rules` says. ST_NOT_FOUND:
+ * there is no such alias. */
 struct auth_alias {
 	struct str          from; /* "@domain": catch-all */
 	struct auth_name   *to;

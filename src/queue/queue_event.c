@@ -92,10 +92,14 @@ void queue_event_held(struct queue *q, uint64_t id, struct str reason)
 
 void queue_event_take(void *ctx, struct ipc_request *r)
 {
-	struct queue *q = ctx;
+	struct queue             *q = ctx;
+	const struct trace_event *e = r->body;
+	/* What became of messages only queue itself can say: a session that was taken over must not. */
+	bool ok = e->message == 0 && (e->what < TRACE_ACCEPTED || e->what > TRACE_REMOVED);
 
-	queue_trace_add(q->trace, r->body);
-	ipc_reply(r, ST_OK, NULL);
+	if (ok)
+		queue_trace_add(q->trace, e);
+	ipc_reply(r, ok ? ST_OK : ST_DENIED, NULL);
 }
 
 void queue_event_find(void *ctx, struct ipc_request *r)

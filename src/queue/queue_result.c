@@ -381,14 +381,28 @@ void queue_result_push(struct queue_msg *m)
 
 /* ---- one group of many ---- */
 
+/* ST_NOT_FOUND: an administrator has removed it meanwhile; its recipients must not come back (Q2). */
+static enum status message_there(struct queue *q, uint64_t id)
+{
+	static const char sql[] = "SELECT 1 FROM message WHERE id = ?1";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st;
+
+	db_bind_u64(s, 1, id);
+	st = db_step(s);
+	db_done(s);
+	return st;
+}
+
 /* Only success is written early: a failure must come with its report, at the end of the round. A success that must be reported is
  * written as one that is owed (Q10): that a crash forgets it, and it is sent twice, would be worse than a late report. */
 static enum status partial_apply(struct queue *q, struct queue_op *op)
 {
 	struct queue_job *job = CONTAINER_OF(op, struct queue_job, op);
-	enum status       st = ST_OK;
+	enum status       st = message_there(q, job->msg->id);
 
-	(void)q;
+	if (st == ST_NOT_FOUND)
+		return ST_OK;
 	for (struct queue_to *to = job->to; to && st == ST_OK; to = to->next)
 		if (to->outcome == QUEUE_OUT_DONE)
 			st = rcpt_put(job->msg, to->rcpt, to, to->outcome, queue_notify_row(job->msg, to));

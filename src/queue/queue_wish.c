@@ -94,6 +94,15 @@ static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 	return ST_OK;
 }
 
+/* The message if it is in its round and what comes of that is not decided yet. Else its row says what is: the result may stand in it
+ * while the message itself is still in memory, until the next sync. */
+static struct queue_msg *under_way(struct queue *q, uint64_t id)
+{
+	struct queue_msg *m = queue_active_find(q, id);
+
+	return m && !m->decided ? m : NULL;
+}
+
 /* ---- retry, release: due now ---- */
 
 /* `at`: when it begins or began, if that is later. */
@@ -113,14 +122,14 @@ static enum status due_now(struct queue *q, uint64_t id, int64_t at)
 static enum status retry_one(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = true;
-	return queue_active_find(q, p->id) ? ST_OK : due_now(q, p->id, 0);
+	return under_way(q, p->id) ? ST_OK : due_now(q, p->id, 0);
 }
 
 /* All: but not what its sender wants held back. */
 static enum status retry_any(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = p->held || p->entered <= queue_now(q);
-	if (!*ret_did || queue_active_find(q, p->id))
+	if (!*ret_did || under_way(q, p->id))
 		return ST_OK;
 	return due_now(q, p->id, p->entered);
 }
@@ -160,7 +169,7 @@ enum status queue_release(struct queue *q, const struct queue_id_request *r, uin
 static enum status hold_one(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	static const char sql[] = "UPDATE message SET state = 2, due = NULL, reason = ?2 WHERE id = ?1";
-	struct queue_msg *m = queue_active_find(q, p->id);
+	struct queue_msg *m = under_way(q, p->id);
 	struct db_stmt   *s;
 
 	*ret_did = !p->held;

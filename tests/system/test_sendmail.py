@@ -256,12 +256,15 @@ def test_aliases(server):
     assert not os.path.exists(server.dir + "/ran")
     assert server.command("alias", "import", path, json_out=True)["changes"] == []
     server.command("alias", "add", "by-hand@demo.test", "bob@demo.test", check=True)
+    server.command("alias", "policy", "root@demo.test", "--from", "members", check=True)
     with open(path, "w") as f:
         f.write("root: alice\n")
     done = server.command("alias", "import", path, json_out=True)
     assert {(c["alias"], c["change"]) for c in done["changes"]} == {
         ("root@demo.test", "changed"), ("postmaster@demo.test", "removed"), ("run@demo.test", "removed"), ("staff@demo.test", "removed")}
     assert "by-hand@demo.test" in server.command("alias", "list").stdout
+    rows = server.command("alias", "list", json_out=True)["aliases"]
+    assert [r["policy"] for r in rows if r["from"] == "root@demo.test"] == [["members"]], rows  # a closed list stays closed
 
 
 def test_aliases_not_trusted(server):

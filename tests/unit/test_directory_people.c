@@ -133,6 +133,36 @@ static void test_policies(void **state)
 	directory_close(&d);
 }
 
+/* Other targets: the rules stay, in memory and on disk. */
+static void test_alias_change(void **state)
+{
+	struct directory *d = world();
+	struct auth_name  names[2] = { { STR("alice@demo.test") }, { STR("far@far.example") } };
+	struct auth_alias staff = { STR("Staff@demo.test"), names, 2, NULL, 0 };
+	struct auth_alias nobody = { STR("none@demo.test"), names, 2, NULL, 0 };
+	struct auth_name  itself[1] = { { STR("loop@demo.test") } };
+
+	(void)state;
+	assert_int_equal(policy(d, "staff@demo.test", AUTH_RULE_MEMBERS, ""), ST_OK);
+	assert_int_equal(directory_alias_change(d, &nobody), ST_NOT_FOUND);
+	assert_string_equal(rcpt(d, "x@far.example", "none@demo.test"), "unknown");
+	assert_int_equal(directory_alias_change(d, &staff), ST_OK);
+	assert_int_equal(directory_alias_add(d, &staff), ST_EXISTS);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(rcpt(d, "x@far.example", "staff@demo.test"), "refused");
+		assert_non_null(strstr(resolve(d, "", "staff@demo.test"), "far@far.example"));
+		directory_close(&d);
+		d = unit_directory_open();
+	}
+	/* A circle changes nothing. */
+	assert_int_equal(unit_alias(d, "loop@demo.test", "staff@demo.test"), ST_OK);
+	staff.to = itself;
+	staff.to_count = 1;
+	assert_int_equal(directory_alias_change(d, &staff), ST_LIMIT);
+	assert_non_null(strstr(resolve(d, "", "staff@demo.test"), "far@far.example"));
+	directory_close(&d);
+}
+
 static void test_policy_kept(void **state)
 {
 	struct directory *d = world();
@@ -715,7 +745,7 @@ static void test_upgrade(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_policies),     cmocka_unit_test(test_policy_kept),    cmocka_unit_test(test_subaddress),
+		cmocka_unit_test(test_policies),     cmocka_unit_test(test_policy_kept),    cmocka_unit_test(test_alias_change), cmocka_unit_test(test_subaddress),
 		cmocka_unit_test(test_relay),        cmocka_unit_test(test_probes),         cmocka_unit_test(test_probes_bounded),
 		cmocka_unit_test(test_srs),          cmocka_unit_test(test_rewrite),        cmocka_unit_test(test_rewrite_list),
 		cmocka_unit_test(test_delegate),     cmocka_unit_test(test_full),           cmocka_unit_test(test_route),

@@ -146,6 +146,89 @@ static void test_remove_overtakes(void **state)
 	rig_free(&r);
 }
 
+static uint64_t rows(struct rig *r, const char *sql)
+{
+	struct db      *db;
+	struct db_stmt *s;
+	char            path[64];
+	uint64_t        n;
+
+	snprintf(path, sizeof(path), "%s/queue.db", r->options.root);
+	assert_int_equal(db_open(path, &queue_db_read_options, &db), ST_OK);
+	s = db_sql(db, sql);
+	assert_int_equal(db_step(s), ST_OK);
+	n = db_u64(s, 0);
+	db_done(s);
+	db_close(&db);
+	return n;
+}
+
+/* Removed while one of its destinations was done and another was not: nothing of it comes back, also over a crash. */
+static void test_remove_before_partial(void **state)
+{
+	struct rig *r = rig_new();
+	uint64_t    id, count = 0;
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@two.test eve@three.test", MAIL);
+	rig_resolve(r, "bob@two.test");
+	rig_resolve(r, "eve@three.test");
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok");
+	assert_int_equal(rows(r, "SELECT count(*) FROM rcpt"), 0);
+	rig_crash(r);
+	rig_open(r);
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
+static uint64_t held(struct rig *r)
+{
+	struct queue_stats_reply s;
+
+	assert_int_equal(queue_stats(r->q, &s), ST_OK);
+	return s.held;
+}
+
+/* The host says "later": written with whatever comes next. */
+static void round_ends(struct rig *r)
+{
+	rig_resolve(r, "bob@two.test");
+	fake_ipc_answer(fake_ipc_next(IPC_REMOTE_DELIVER), ST_OK, &(struct remote_deliver_reply){ 0 });
+}
+
+/* The end of a round stands in the transaction, and then an administrator wants something: that is not lost. */
+static void test_wish_after_result(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_id_request q = { .id = 0 };
+	uint64_t                count = 0;
+
+	(void)state;
+	rig_open(r);
+	q.id = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	round_ends(r);
+	assert_int_equal(queue_hold(r->q, &q, &count), ST_OK);
+	assert_int_equal(count, 1);
+	rig_settle(r);
+	assert_int_equal(held(r), 1);
+	assert_int_equal(rig_show(r, q.id).entry.state, QUEUE_HELD);
+	rig_pass(r, 3600 * 1000);
+	assert_int_equal(fake_ipc_waiting(), 0);
+	/* and back, the same way */
+	assert_int_equal(queue_release(r->q, &q, &count), ST_OK);
+	rig_settle(r);
+	assert_int_equal(held(r), 0);
+	round_ends(r);
+	assert_int_equal(queue_retry(r->q, &q, &count), ST_OK);
+	rig_settle(r);
+	assert_true(rig_resolve(r, "bob@two.test")); /* at once */
+	assert_true(rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok"));
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
 /* A command, while no server runs. */
 static void test_no_server(void **state)
 {
@@ -282,7 +365,7 @@ int main(void)
 		cmocka_unit_test(test_list),      cmocka_unit_test(test_show_and_retry), cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_remove_overtakes),
 		cmocka_unit_test(test_no_server), cmocka_unit_test(test_damaged),        cmocka_unit_test(test_purge),
-		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_wish_after_result), cmocka_unit_test(test_remove_before_partial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

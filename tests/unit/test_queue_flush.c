@@ -71,9 +71,28 @@ static void test_limits(void **state)
 	rig_free(&r);
 }
 
+/* The trace takes from sessions what sessions can know, and nothing about what became of messages. */
+static void test_trace_taken(void **state)
+{
+	struct rig *r = rig_new();
+
+	(void)state;
+	rig_open(r);
+	for (enum trace_what what = 0; what <= TRACE_LAST; what++)
+		for (uint64_t message = 0; message < 2; message++) {
+			struct trace_event e = { .at_ms = rig_wall, .what = what, .message = message };
+			struct fake_reply *reply = fake_ipc_ask(queue_event_take, r->q, IPC_QUEUE_TRACE, &e);
+			bool ok = message == 0 && (what <= TRACE_MESSAGE_REFUSED || what >= TRACE_ENDED);
+
+			assert_int_equal(reply->status, ok ? ST_OK : ST_DENIED);
+			fake_reply_done(&reply);
+		}
+	rig_free(&r);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_domain), cmocka_unit_test(test_limits) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_domain), cmocka_unit_test(test_limits), cmocka_unit_test(test_trace_taken) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
