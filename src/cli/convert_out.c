@@ -155,6 +155,8 @@ void convert_print_commands(struct convert *c, struct buf *out)
 			 "# Made by 'postrider convert postfix'. Read it, then run it as root, with the configuration in place. What exists already stays.\n"
 			 "# Accounts get new passwords, which are written to ./passwords.\n"
 			 "umask 077\n"
+			 "[ ! -L passwords ] && { [ ! -e passwords ] || [ -O passwords ]; } ||"
+			 " { echo \"./passwords is a link, or not yours\" >&2; exit 1; }\n"
 			 "p() { postrider \"$@\" || [ $? -eq 4 ] || { echo \"failed: postrider $*\" >&2; failed=1; }; }\n"
 			 "account() {\n"
 			 "\tnew=$(head -c 15 /dev/urandom | base64)\n"

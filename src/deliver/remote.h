@@ -68,8 +68,8 @@ void remote_deliver(const struct remote *remote, const struct remote_deliver_req
 
 /* Ask the next hop for a recipient, in LIMIT_PROBE_MS at most (and what a lookup in DNS takes beyond). */
 void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret);
-/* Of IPC_REMOTE_PROBE, with a `struct remote *` as ctx; it waits, so it needs a pool of its own. */
-void remote_probe_handle(void *ctx, struct ipc_request *r);
+/* Answer IPC_REMOTE_PROBE; auth is asked where the address would go. It waits, so it needs a pool of its own. */
+void remote_probe_handle(const struct remote *remote, struct ipc *ipc, struct ipc_request *r);
 
 /* Handlers, with a `struct remote *` as ctx; pool 1. */
 extern const struct ipc_row deliver_remote_rows[];

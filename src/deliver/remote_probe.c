@@ -8,6 +8,7 @@
 #include "deliver/remote_result.h"
 #include "deliver/remote_route.h"
 #include "deliver/remote_session.h"
+#include "ipc/msg_auth.h"
 #include "sys/clock.h"
 
 struct probe {
@@ -104,14 +105,36 @@ void remote_probe(const struct remote *remote, const struct remote_probe_request
 	*ret = (struct remote_probe_reply){ p.result, p.why.answer };
 }
 
-void remote_probe_handle(void *ctx, struct ipc_request *r)
+/* Where it would go is the directory's word: smtp, which talks to strangers, must not be able to send us anywhere. */
+static enum status where(struct ipc *ipc, struct arena *a, struct remote_probe_request *q)
 {
-	const struct remote_probe_request *q = r->body;
-	int64_t                            began_ms = clock_mono_ms();
-	struct remote_probe_reply          reply;
+	const struct auth_resolve_request request = { .address = q->address };
+	struct auth_resolve_reply         found;
+	struct str                        local;
+	enum status                       st = ipc_call(ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_RESOLVE, &request, a, &found);
 
-	remote_probe(ctx, q, r->arena, &reply);
-	log_info("recipient probed", LOG_STR("rcpt", q->address), LOG_STR("relay", q->relay), LOG_U64("result", reply.result),
+	if (st != ST_OK)
+		return st;
+	if (found.target_count != 1 || found.targets[0].account != 0)
+		return ST_INVALID;
+	q->address = found.targets[0].address;
+	q->relay = found.targets[0].relay;
+	return str_rcut(q->address, '@', &local, &q->domain) ? ST_OK : ST_INVALID;
+}
+
+void remote_probe_handle(const struct remote *remote, struct ipc *ipc, struct ipc_request *r)
+{
+	struct remote_probe_request q = *(const struct remote_probe_request *)r->body;
+	int64_t                     began_ms = clock_mono_ms();
+	struct remote_probe_reply   reply;
+	enum status                 st = where(ipc, r->arena, &q);
+
+	if (st != ST_OK) {
+		ipc_reply(r, st, NULL);
+		return;
+	}
+	remote_probe(remote, &q, r->arena, &reply);
+	log_info("recipient probed", LOG_STR("rcpt", q.address), LOG_STR("relay", q.relay), LOG_U64("result", reply.result),
 		 LOG_STR("answer", reply.answer), LOG_U64("ms", clock_mono_ms() - began_ms));
 	ipc_reply(r, ST_OK, &reply);
 }

@@ -18,6 +18,7 @@ const struct ipc_edge ipc_edges[] = {
 	{ ROLE_QUEUE, ROLE_LOCAL, CONTROL | BULK, LIMIT_IPC_OPEN_QUEUE },
 	{ ROLE_QUEUE, ROLE_REMOTE, CONTROL | BULK, LIMIT_IPC_OPEN_QUEUE },
 	{ ROLE_REMOTE, ROLE_DNS, CONTROL, LIMIT_IPC_OPEN },
+	{ ROLE_REMOTE, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_IMAP, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
 	/* Announcements: nobody waits for them, so they are no questions. */
 	{ ROLE_LOCAL, ROLE_IMAP, BUS, 0 },

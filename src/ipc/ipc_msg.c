@@ -493,8 +493,6 @@ static const struct ipc_field remote_deliver_reply[] = {
 };
 
 static const struct ipc_field remote_probe_request[] = {
-	IPC_STR(struct remote_probe_request, domain, LIMIT_DOMAIN),
-	IPC_STR(struct remote_probe_request, relay, LIMIT_RELAY),
 	IPC_STR(struct remote_probe_request, address, LIMIT_ADDRESS),
 };
 static const struct ipc_field remote_probe_reply[] = {
@@ -717,7 +715,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	[IPC_NONE] = { .name = "none", .server = ROLE_COUNT, .request = EMPTY, .reply = EMPTY },
 
 	ASK(IPC_AUTH_RCPT, "auth_rcpt", ROLE_AUTH, BY(SMTP) | BY(CONTROL), 10 * SECONDS, SHAPE(auth_rcpt_request), SHAPE(auth_rcpt_reply)),
-	ASK(IPC_AUTH_RESOLVE, "auth_resolve", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_resolve_request), SHAPE(auth_resolve_reply)),
+	ASK(IPC_AUTH_RESOLVE, "auth_resolve", ROLE_AUTH, BY(QUEUE) | BY(REMOTE), 10 * SECONDS, SHAPE(auth_resolve_request), SHAPE(auth_resolve_reply)),
 	ASK(IPC_AUTH_LOGIN, "auth_login", ROLE_AUTH, BY(SMTP) | BY(IMAP), 30 * SECONDS, SHAPE(auth_login_request), SHAPE(auth_login_reply)),
 	ASK(IPC_AUTH_SENDER, "auth_sender", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_sender_request), EMPTY),
 

@@ -56,7 +56,7 @@ enum remote_probe {
 	REMOTE_PROBE_LAST = REMOTE_PROBE_UNREACHABLE,
 };
 struct remote_probe_request {
-	struct str domain, relay; /* as in remote_deliver_request */
+	struct str domain, relay; /* as in remote_deliver_request; not in the message: who asks talks to strangers, so remote has them from auth */
 	struct str address;
 };
 struct remote_probe_reply {

@@ -64,12 +64,29 @@ static void room_give(struct control *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void status_fill(struct control *c, struct control_status_reply *ret)
+/* Copies in `a`: an answer may wait for its reader, the lock may not. */
+static void status_fill(struct control *c, struct arena *a, struct control_status_reply *ret)
 {
+	pthread_mutex_lock(&c->lock);
 	*ret = c->all;
+	ret->processes = ARENA_ARRAY(a, struct control_process, c->all.process_count);
+	for (size_t i = 0; i < c->all.process_count; i++) {
+		ret->processes[i] = c->all.processes[i];
+		ret->processes[i].role = arena_dup(a, ret->processes[i].role);
+	}
+	pthread_mutex_unlock(&c->lock);
 	ret->version = STR(POSTRIDER_VERSION);
 	ret->hostname = c->role->config->hostname;
 	ret->started_ms = c->role->started_ms;
+}
+
+static void metrics_fill(struct control *c, struct arena *a, struct control_metrics_reply *ret)
+{
+	pthread_mutex_lock(&c->lock);
+	*ret = (struct control_metrics_reply){ ARENA_ARRAY(a, struct control_sample, c->sample_count), c->sample_count };
+	if (c->sample_count > 0)
+		memcpy(ret->samples, c->samples, c->sample_count * sizeof(*c->samples));
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* Status and metrics are ours; everything else is asked of the role that the table names. */
@@ -83,14 +100,11 @@ static enum status carry_out(struct control *c, int fd, const struct ipc_frame *
 	if (st != ST_OK) {
 		st = control_answer(fd, f, ST_INVALID, NULL);
 	} else if (f->type == IPC_CONTROL_STATUS) {
-		pthread_mutex_lock(&c->lock);
-		status_fill(c, reply);
+		status_fill(c, a, reply);
 		st = control_answer(fd, f, ST_OK, reply);
-		pthread_mutex_unlock(&c->lock);
 	} else if (f->type == IPC_CONTROL_METRICS) {
-		pthread_mutex_lock(&c->lock);
-		st = control_answer(fd, f, ST_OK, &(struct control_metrics_reply){ c->samples, c->sample_count });
-		pthread_mutex_unlock(&c->lock);
+		metrics_fill(c, a, reply);
+		st = control_answer(fd, f, ST_OK, reply);
 	} else {
 		st = ipc_call(c->role->ipc, m->server, IPC_ANY, (enum ipc_msg_id)f->type, request, a, reply);
 		log_info("command", LOG_C("command", m->name), LOG_ST("status", st));

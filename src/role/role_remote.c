@@ -26,6 +26,7 @@ static bool trusts; /* read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
+	struct ipc *ipc;
 	_Atomic(const struct remote *) now;
 	/* Sessions that began before a reload mean the filters of then. */
 	_Atomic(const struct config_filters *) filters, filters_before;
@@ -69,7 +70,7 @@ static void on_probe(void *ctx, struct ipc_request *q)
 {
 	struct remote_role *self = ctx;
 
-	remote_probe_handle((void *)(uintptr_t)atomic_load(&self->now), q);
+	remote_probe_handle(atomic_load(&self->now), self->ipc, q);
 }
 
 static const struct filter_conf *filter_find(const struct config_filters *f, const struct remote_connect_request *q)
@@ -116,6 +117,7 @@ static bool start(struct role *r, const char **ret_why)
 {
 	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
 	r->self = ARENA_NEW(r->arena, struct remote_role);
+	((struct remote_role *)r->self)->ipc = r->ipc;
 	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
 	ipc_pool(r->ipc, PROBE_POOL, PROBE_THREADS, PROBE_THREADS);

@@ -21,14 +21,12 @@ static enum auth_probe result_of(enum remote_probe result)
 	return AUTH_PROBE_UNREACHABLE;
 }
 
-static enum auth_probe ask(struct smtp_session *s, struct str address, struct str relay, struct arena *a)
+static enum auth_probe ask(struct smtp_session *s, struct str address, struct arena *a)
 {
-	struct remote_probe_request request = { .relay = relay, .address = address };
-	struct remote_probe_reply   reply;
-	struct str                  local;
-	enum auth_probe             result = AUTH_PROBE_SKIPPED;
+	const struct remote_probe_request request = { .address = address };
+	struct remote_probe_reply         reply;
+	enum auth_probe                   result = AUTH_PROBE_SKIPPED;
 
-	(void)str_rcut(address, '@', &local, &request.domain);
 	if (atomic_fetch_add(&under_way, 1) < LIMIT_SMTP_PROBES && s->env->ask->probe(s->env->ask_ctx, &request, a, &reply) == ST_OK) {
 		result = result_of(reply.result);
 		log_info("recipient verified", LOG_C("session", s->info->id), LOG_STR("rcpt", address), LOG_U64("result", result),
@@ -42,7 +40,7 @@ enum status smtp_probe(struct smtp_session *s, struct str address, struct arena 
 {
 	const struct auth_probed_request told = {
 		.address = address,
-		.result = ask(s, address, r->relay, a),
+		.result = ask(s, address, a),
 		.peer = str_of(s->info->peer),
 		.session = str_of(s->info->id),
 		.account = s->account,

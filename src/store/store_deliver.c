@@ -255,8 +255,10 @@ static enum status parse(struct store_account *a, const struct store_delivery *d
 
 static bool fits(const struct store_account *a, const struct store_delivery *d, const struct parsed *p)
 {
-	uint64_t most = d->quota_octets + d->quota_octets / 100 * STORE_QUOTA_GRACE;
+	uint64_t most;
 
+	if (__builtin_add_overflow(d->quota_octets, d->quota_octets / 100 * STORE_QUOTA_GRACE, &most))
+		most = UINT64_MAX;
 	return d->quota_octets == 0 || d->target_count == 0 ||
 	       (a->state.size < d->quota_octets && p->bytes.content.n <= most && a->state.size <= most - p->bytes.content.n);
 }

@@ -139,7 +139,7 @@ static enum status probe(void *ctx, const struct remote_probe_request *request, 
 	struct fake_ask *f = ctx;
 
 	(void)a;
-	CHECK(str_eq(request->domain, STR("relay.example")) && str_eq(request->relay, STR("mx.relay.example:25")));
+	CHECK(str_iends(request->address, STR("@relay.example")) && request->domain.n == 0 && request->relay.n == 0); /* that is auth's word */
 	f->probes++;
 	*ret = (struct remote_probe_reply){ str_starts(request->address, STR("there")) ? REMOTE_PROBE_EXISTS : REMOTE_PROBE_UNKNOWN, STR("") };
 	return f->probe_status;

@@ -2,6 +2,7 @@
 # Made by 'postrider convert postfix'. Read it, then run it as root, with the configuration in place. What exists already stays.
 # Accounts get new passwords, which are written to ./passwords.
 umask 077
+[ ! -L passwords ] && { [ ! -e passwords ] || [ -O passwords ]; } || { echo "./passwords is a link, or not yours" >&2; exit 1; }
 p() { postrider "$@" || [ $? -eq 4 ] || { echo "failed: postrider $*" >&2; failed=1; }; }
 account() {
 	new=$(head -c 15 /dev/urandom | base64)
