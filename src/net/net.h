@@ -137,6 +137,7 @@ struct net_info {
 	bool        tls;
 	const char *tls_version, *tls_cipher; /* NULL in clear */
 	bool        loopback;
+	bool        unnamed; /* a proxy has connected for a client that it does not name: `peer` is the proxy's address, and no reason to trust this one */
 };
 const struct net_info *net_info(const struct net_conn *c);
 /* The connection speaks for another address: net_info says so from now on, and the limits count for it. address: as text. false: it

@@ -62,6 +62,10 @@ static enum status apply(struct net_conn *c, const struct proxy *p)
 {
 	char text[INET6_ADDRSTRLEN], via[sizeof(c->info.peer)];
 
+	if (p->unknown) {
+		c->info.unnamed = true;
+		c->info.loopback = false;
+	}
 	if (p->local)
 		return ST_OK;
 	CHECK(inet_ntop(p->v6 ? AF_INET6 : AF_INET, p->source, text, sizeof(text)));

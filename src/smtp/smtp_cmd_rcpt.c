@@ -159,7 +159,8 @@ static void log_refusal(struct smtp_session *s, struct str to, const struct outc
 {
 	metric_add(o->reply->code >= 500 ? METRIC_SMTP_RCPTS_REFUSED : METRIC_SMTP_RCPTS_DEFERRED, 1);
 	smtp_trace(s, TRACE_RCPT_REFUSED, s->tx.from, to, o->reply, STR_NONE);
-	if (++s->rcpts_refused <= LIMIT_SMTP_RCPTS_LOGGED)
+	s->rcpts_refused++;
+	if (s->rcpts_refused <= LIMIT_SMTP_RCPTS_LOGGED || o->reply->code == 421) /* the last of a session says why it ended */
 		log_info("recipient refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 			 LOG_STR("from", s->tx.from), LOG_STR("rcpt", to), LOG_C("reason", o->reason));
 	else if (s->rcpts_refused == LIMIT_SMTP_RCPTS_LOGGED + 1)

@@ -320,17 +320,28 @@ static const struct smtp_reply *const view_replies[] = {
 	[SMTP_VIEW_HEADER] = &header_big, [SMTP_VIEW_BUSY] = &no_memory, [SMTP_VIEW_IO] = &no_content,
 };
 
-/* Where the new body of one filter goes. */
+/* Where the new body of one filter goes: as a chunk of the peer's does, so that what is kept has CRLF as its only line end, whoever wrote it. */
 struct body {
 	struct smtp_session *s;
 	struct smtp_content  content;
+	struct smtp_chunk    chunk;
+	enum status          status;
 };
+
+static void body_put(void *ctx, struct str run)
+{
+	struct body *b = ctx;
+
+	if (b->status == ST_OK)
+		b->status = smtp_filter_put(b->s, &b->content, run);
+}
 
 static enum status body_write(void *ctx, struct str octets)
 {
 	struct body *b = ctx;
 
-	return smtp_filter_put(b->s, &b->content, octets);
+	smtp_chunk_feed(&b->chunk, octets, body_put, b);
+	return b->chunk.nul ? ST_INVALID : b->status;
 }
 
 static unsigned hops_of(const struct milter_header *h)
@@ -362,9 +373,11 @@ static const struct smtp_reply *edits_apply(struct smtp_filter *f, struct smtp_m
 	struct smtp_session *s = f->s;
 	struct smtp_content  made;
 	bool                 remade = e->body || has_header_edit(e);
-	enum status          st = ST_OK;
+	enum status          st;
 
-	if (remade) {
+	smtp_chunk_end(&body->chunk, body_put, body);
+	st = body->status;
+	if (remade && st == ST_OK) {
 		milter_header_edit(&v->header, e, milter_leadspc(&m->m));
 		if (hops_of(&v->header) > LIMIT_HOPS)
 			return &loop;
@@ -390,12 +403,13 @@ static const struct smtp_reply *edits_apply(struct smtp_filter *f, struct smtp_m
 
 static const struct smtp_reply *message_tell(struct smtp_filter *f, struct smtp_milter *m, struct smtp_filter_view *view, struct arena *a)
 {
-	struct body              body = { .s = f->s };
+	struct body              body = { .s = f->s, .status = ST_OK };
 	struct milter_edits      edits = { .arena = a, .body_sink = { body_write, &body } };
 	const struct smtp_reply *refusal;
 	struct milter_verdict    v;
 
 	smtp_content_init(&body.content, net_of(f->s->conn));
+	smtp_chunk_init(&body.chunk, true);
 	v = milter_message(&m->m, &view->header, &view->body, &edits);
 	refusal = judge(f, m, "message", &v);
 	if (v.end == MILTER_CONTINUE || v.end == MILTER_ACCEPT)

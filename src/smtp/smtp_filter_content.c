@@ -68,6 +68,25 @@ static enum smtp_view header_memory(struct smtp_session *s, struct smtp_filter_v
 	return spool_read(c->spool, own, v->memory, v->memory_n) == ST_OK ? SMTP_VIEW_OK : SMTP_VIEW_IO;
 }
 
+/* Room for all fields of the header that begins `start`, before it is taken apart: a field takes more than the octets that it may have. */
+static bool fields_reserve(struct smtp_filter_view *v, struct str start)
+{
+	ptrdiff_t end = str_search(start, STR("\r\n\r\n"));
+	size_t    lines = 0, room;
+
+	start = end < 0 ? start : str_first(start, (size_t)end + 2);
+	while (lines < LIMIT_HEADER_FIELDS && (end = str_find(start, '\n')) >= 0) {
+		start = str_from(start, (size_t)end + 1);
+		lines++;
+	}
+	/* The array grows by doubling, and those before it stay. */
+	room = lines * 4 * sizeof(struct milter_field);
+	if (!net_memory_take(v->content->net, room))
+		return false;
+	v->memory_n += room;
+	return true;
+}
+
 enum smtp_view smtp_filter_view_open(struct smtp_session *s, struct arena *a, struct smtp_filter_view *ret)
 {
 	struct smtp_content *c = &s->tx.content;
@@ -78,6 +97,8 @@ enum smtp_view smtp_filter_view_open(struct smtp_session *s, struct arena *a, st
 	seen = header_memory(s, ret, &start);
 	if (seen != SMTP_VIEW_OK)
 		return seen;
+	if (!fields_reserve(ret, start))
+		return SMTP_VIEW_BUSY;
 	if (!milter_header_parse(start, a, &ret->header))
 		return SMTP_VIEW_HEADER;
 	/* Not ended within what was looked at, while the message goes on. */

@@ -45,6 +45,7 @@ struct smtp_filter {
 	bool                     hold; /* this message: quarantine */
 	struct smtp_filter_reply refusal;
 	char                     numbers[3][24]; /* macros that are numbers, as text */
+	char                     who[80];        /* the macro "_"; here, as a filter may ask for it in each of very many commands */
 };
 
 /* ---- smtp_filter.c ---- */
@@ -75,7 +76,7 @@ struct smtp_filter_view {
 	uint64_t             body_at; /* in the content */
 	struct smtp_content *content;
 	char                *memory; /* the header of a spooled message, or NULL */
-	size_t               memory_n;
+	size_t               memory_n; /* reserved: that, and for the fields */
 };
 enum smtp_view { SMTP_VIEW_OK, SMTP_VIEW_HEADER, SMTP_VIEW_BUSY, SMTP_VIEW_IO };
 /* Look at tx.content. HEADER: too big or too many fields; BUSY: no memory now. Close it whatever is returned. */

@@ -44,7 +44,8 @@ static struct str macro_rcpt_host(struct smtp_filter *f) { return f->rcpt.n > 0 
 /* "unknown [192.0.2.1]": who the peer is, as far as it is known. */
 static struct str macro_who(struct smtp_filter *f)
 {
-	return arena_printf(f->s->tx.arena, "unknown [%s]", f->s->info->peer);
+	snprintf(f->who, sizeof(f->who), "unknown [%s]", f->s->info->peer);
+	return str_of(f->who);
 }
 
 /* A row: the macro, and where its value comes from. One that has none is not sent. */

@@ -316,7 +316,7 @@ static void *open_session(void *ctx, struct net_conn *conn)
 	s->set = env->settings;
 	s->conn = conn;
 	s->info = net_info(conn);
-	s->trusted = cidr_list_has(&s->set->trusted, str_of(s->info->peer));
+	s->trusted = !s->info->unnamed && cidr_list_has(&s->set->trusted, str_of(s->info->peer));
 	smtp_patience_init(s);
 	s->began_ms = env->ask->now_ms(env->ask_ctx);
 	s->ending = "lost";

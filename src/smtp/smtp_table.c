@@ -76,8 +76,9 @@ static const struct smtp_reply *xclient_bar(const struct smtp_session *s)
 	static const struct smtp_reply no = { 502, "5.5.1", "XCLIENT is not offered to this address" };
 	static const struct smtp_reply late = { 503, "5.5.1", "XCLIENT comes before AUTH" };
 
-	/* Once: a proxy may go on by passing the client's lines through, and the client is not to say who it is. In LMTP no client is judged. */
-	return !s->trusted || s->xclient || s->env->kind == SMTP_KIND_LMTP ? &no : s->signed_in ? &late : NULL;
+	/* Once: a proxy may go on by passing the client's lines through, and the client is not to say who it is. In LMTP and behind the content
+	 * filter no client is judged. */
+	return !s->trusted || s->xclient || s->env->kind == SMTP_KIND_LMTP || s->env->kind == SMTP_KIND_REINJECT ? &no : s->signed_in ? &late : NULL;
 }
 
 /* ---- commands ---- */

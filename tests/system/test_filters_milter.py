@@ -29,14 +29,14 @@ def test_stages_and_macros():
             c.send(MESSAGE.replace(b"\r\n.", b"\r\n..") + b".\r\n")
             assert c.reply()[0] == 250
             c.mail("a@far.test", "fwd@here.test")
-            c.send(b"Subject: 2\r\n\r\nx\r\n.\r\n")
+            c.send(b"From: a@far.test\r\nSubject: 2\r\n\r\nx\r\n.\r\n")
             assert c.reply()[0] == 250
             c.ok("MAIL FROM:<b@far.test> SIZE=99")
             c.ok("RSET")
             c.ok("QUIT", 221)
         until(lambda: "quit" in m.stages(), "no QUIT")
         assert m.stages() == (["connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "header", "header", "eoh", "body", "eom",
-                               "mail", "rcpt", "data", "header", "eoh", "body", "eom", "mail", "abort", "quit"])
+                               "mail", "rcpt", "data", "header", "header", "eoh", "body", "eom", "mail", "abort", "quit"])
         assert m.told("connect")[0].startswith(b"[127.0.0.1]\x004") and m.told("connect")[0].endswith(b"127.0.0.1\0")
         assert m.told("helo") == [b"client.far.test\0"]
         assert m.told("mail")[0] == b"<a@far.test>\0" and m.told("mail")[2] == b"<b@far.test>\0SIZE=99\0"
@@ -98,14 +98,14 @@ def test_several_in_order():
 
 def test_large_message():
     """Through a spool file: the body in pieces, a larger one back, and the other way round."""
-    big = b"Subject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 60000
+    big = b"From: a@far.test\r\nSubject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 60000
     m = Milter({"eom": packet(b"b", b"x" * 60000 + b"\r\n") * 12 + CONTINUE})
     n = Milter({"eom": packet(b"b", b"small\r\n") + CONTINUE})
     with served(m, n, size="4M", options="timeout=10s content=20s total=40s") as s:
         assert s.send(big)[0] == 250
         assert b"".join(m.told("body")) == big.split(b"\r\n\r\n", 1)[1]
         assert b"".join(n.told("body")) == (b"x" * 60000 + b"\r\n") * 12
-        assert split_own(s.recorder.take()[2])[1] == b"Subject: big\r\n\r\nsmall\r\n"
+        assert split_own(s.recorder.take()[2])[1] == b"From: a@far.test\r\nSubject: big\r\n\r\nsmall\r\n"
 
 
 VERDICTS = [  # stage, answer, reply
@@ -130,7 +130,7 @@ def test_verdicts():
         m.on = {"body": SKIP, "eom": packet(b"q", b"odd\0") + CONTINUE}
         assert s.send()[0] == 250
         m.on = {}
-        assert s.send(b"Subject: last\r\n\r\n.\r\n")[0] == 250
+        assert s.send(b"From: a@far.test\r\nSubject: last\r\n\r\n.\r\n")[0] == 250
         s.recorder.take(5)
         got = sorted(m[2].count(b"Subject: hello") for m in s.recorder.messages)  # in any order
         assert got == [0, 1, 1, 1, 1]  # not the held one, nor those that were refused or discarded
@@ -168,6 +168,18 @@ def test_bdat():
             c.ok("NOOP")
         assert m.stages().count("data") == 2
         assert split_own(s.recorder.take()[2])[1] == MESSAGE.replace(b"hello\r\n", b"hello\r\nX-Good: 1\r\n")
+
+
+def test_body_has_one_line_end():
+    """What a filter writes is kept as what a peer sends: CRLF ends a line and nothing else does, wherever the pieces are cut."""
+    m = Milter({"eom": b"".join(packet(b"b", p) for p in (b"one\n.\nMAIL FROM:<evil@far.test>\r", b"\ntwo\rthree\r", b"last")) + CONTINUE})
+    n = Milter()
+    with served(m, n) as s:
+        assert s.send()[0] == 250
+        assert n.told("body") == [b"one\r\n.\r\nMAIL FROM:<evil@far.test>\r\ntwo\r\nthree\r\nlast\r\n"]
+        m.on = {"eom": packet(b"b") + CONTINUE}
+        assert s.send()[0] == 250
+        assert len(n.told("body")) == 1  # an empty one stays empty
 
 
 def test_recipient_with_parameters():
@@ -271,6 +283,7 @@ HOSTILE = {  # name -> keywords of Milter; every one of them fails
     "reply of two codes": {"on": {"mail": packet(b"y", b"550-a\r\n450 b\0")}},
     "reply with a control octet": {"on": {"mail": packet(b"y", b"550 a\x1b[31m\0")}},
     "reply without an end": {"on": {"mail": packet(b"y", b"550-a\r\n\0")}},
+    "body with a NUL": {"on": {"eom": packet(b"b", b"a\0b\r\n") + CONTINUE}},
     "PROGRESS for ever": {"on": {"eom": PROGRESS * 60000}},
 }
 
@@ -314,7 +327,7 @@ def test_defaults(default):
     honest = Milter({"eom": header(b"h", b"X-Good", b"1") + CONTINUE})
     evil = Milter({"eom": ADD + packet(b"-", b"fwd@here.test\0") + BODY + struct.pack(">I", 0)})
     with Filtered('milter_default = "%s" milters = "inet:127.0.0.1:%d, inet:%d@127.0.0.1 timeout=1s"' % (default, evil.port, honest.port)) as s:
-        big = b"Subject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 40000
+        big = b"From: a@far.test\r\nSubject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 40000
         for octets in (MESSAGE, big):
             assert s.send(octets)[0] == (550 if default == "reject" else 250)
         if default == "quarantine":

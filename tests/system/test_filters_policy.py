@@ -77,7 +77,7 @@ def test_actions():
         assert s.send()[0] == 250
         assert split_own(s.recorder.take()[2])[1] == b"X-Policy: one two\r\n" + MESSAGE
         assert b"X-Policy\0one two\0" in m.told("header")
-        big = b"Subject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 40000
+        big = b"From: a@far.test\r\nSubject: big\r\n\r\n" + b"0123456789abcdef\r\n" * 40000
         assert s.send(big)[0] == 250
         assert split_own(s.recorder.take(2)[2])[1] == b"X-Policy: one two\r\n" + big
 

@@ -118,7 +118,7 @@ def test_clamav():
         with Filtered('milters = "inet:127.0.0.1:%d"' % (base + 2)) as s:
             got = s.send(MESSAGE + b"a-virus-that-is-none\r\n")
             assert got[0] == 550 and "Found Test.Postrider" in got[1], got
-            assert s.send(b"Subject: big\r\n\r\n" + b"x" * 70 + b"\r\n" + b"padding\r\n" * 50000 + b"a-virus-that-is-none\r\n")[0] == 550
+            assert s.send(b"From: a@far.test\r\nSubject: big\r\n\r\n" + b"x" * 70 + b"\r\n" + b"padding\r\n" * 50000 + b"a-virus-that-is-none\r\n")[0] == 550
             assert s.send(b"X-Virus-Scanned: a lie\r\n" + MESSAGE)[0] == 250
             got = split_own(s.recorder.take()[2])[1]
             assert b"a lie" not in got and b"X-Virus-Scanned: " in got and b"X-Virus-Status: Clean" in got
@@ -151,4 +151,4 @@ def test_rspamd():
             assert split_own(s.recorder.take()[2])[1].endswith(MESSAGE)
             got = s.send(MESSAGE + GTUBE + b"\r\n")
             assert got[0] in (550, 554) and "tube" in got[1].lower(), got
-            assert s.send(b"Subject: big\r\n\r\n" + b"padding\r\n" * 50000)[0] == 250
+            assert s.send(b"From: a@far.test\r\nSubject: big\r\n\r\n" + b"padding\r\n" * 50000)[0] == 250

@@ -161,7 +161,7 @@ static struct net_want rig_line(struct rig_session *s, struct str line)
 		net_write(c, STR("trusted\r\n"));
 	} else if (str_eq(line, STR("INFO"))) {
 		const struct net_info *i = net_info(c);
-		net_printf(c, "%s %s\r\n", i->tls ? i->tls_version : "clear", i->peer);
+		net_printf(c, "%s %s%s%s\r\n", i->tls ? i->tls_version : "clear", i->peer, i->unnamed ? " unnamed" : "", i->unnamed && i->loopback ? " loopback" : "");
 	} else {
 		net_write(c, STR("what?\r\n"));
 	}

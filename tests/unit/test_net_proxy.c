@@ -47,9 +47,10 @@ static const struct {
 	{ RAW("PROXY TCP4 192.0.2.1 192.0.2.2 4097 25\r\n"), "clear 192.0.2.1\r\n" },
 	{ RAW("PROXY TCP6 2001:DB8::1 2001:db8::2 4097 25\r\n"), "clear 2001:db8::1\r\n" },
 	{ RAW("PROXY TCP6 ::ffff:192.0.2.3 2001:db8::2 4097 25\r\n"), "clear 192.0.2.3\r\n" },
-	{ RAW("PROXY UNKNOWN\r\n"), "clear 127.0.0.1\r\n" },
+	{ RAW("PROXY UNKNOWN\r\n"), "clear 127.0.0.1 unnamed\r\n" },
 	{ RAW(SIG "\x21\x11\x00\x14\xc0\x00\x02\x01\xc0\x00\x02\x02\x10\x01\x00\x19\x01\x00\x05smtp1"), "clear 192.0.2.1\r\n" },
 	{ RAW(SIG "\x20\x00\x00\x00"), "clear 127.0.0.1\r\n" },
+	{ RAW(SIG "\x21\x00\x00\x00"), "clear 127.0.0.1 unnamed\r\n" },
 };
 
 static void expect(int fd, const char *want)

@@ -74,6 +74,7 @@ static void test_rows(void **state)
 		if (rows[i].result == PROXY_DONE) {
 			assert_int_equal(n, header.n);
 			assert_int_equal(p.local, rows[i].local);
+			assert_int_equal(p.unknown, rows[i].local && (header.p[0] == 'P' || header.p[12] == '\x21'));
 			assert_int_equal(p.v6, rows[i].v6);
 			assert_int_equal(p.source_port, rows[i].port);
 			if (!p.local)

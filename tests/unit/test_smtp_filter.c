@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "milter/milter.h"
+#include "smtp/smtp_filter_int.h"
 #include "smtp_rig.h"
 
 static struct filter_list list;
@@ -98,9 +99,66 @@ static void test_flag(void **state)
 	}
 }
 
+/* What a filter asks for again and again takes no more memory than once. */
+static void test_macros(void **state)
+{
+	struct smtp_filter   f = { 0 };
+	struct milter_macros macros;
+	struct str           first;
+	struct rig           r;
+
+	(void)state;
+	rig_init(&r, SMTP_KIND_RELAY);
+	rig_start(&r);
+	assert_int_equal(talk(&r, HELLO), 250);
+	assert_int_equal(talk(&r, FROM), 250);
+	f.s = r.conn.session;
+	macros = smtp_filter_macros(&f);
+	first = macros.value(macros.ctx, STR("_"));
+	assert_str(first, STR("unknown [192.0.2.7]"));
+	for (unsigned i = 0; i < 100; i++)
+		assert_ptr_equal(macros.value(macros.ctx, STR("_")).p, first.p);
+	rig_done(&r);
+}
+
+/* Fields without content take more memory than their octets: it is asked for like any other. */
+static void test_many_fields(void **state)
+{
+	static const struct {
+		size_t         limit;
+		enum smtp_view seen;
+	} cases[] = { { 1 * MIB, SMTP_VIEW_BUSY }, { 4 * MIB, SMTP_VIEW_OK } };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+		struct smtp_filter_view view;
+		struct smtp_session    *s;
+		struct rig              r;
+
+		rig_init(&r, SMTP_KIND_RELAY);
+		r.conn.memory_limit = cases[i].limit;
+		rig_start(&r);
+		assert_int_equal(talk(&r, HELLO), 250);
+		assert_int_equal(talk(&r, FROM), 250);
+		assert_int_equal(talk(&r, TO), 250);
+		assert_int_equal(talk(&r, "DATA\r\n"), 354);
+		for (unsigned n = 0; n < LIMIT_HEADER_FIELDS - 100; n++)
+			assert_int_equal(talk(&r, "a:\r\n"), 0);
+		s = r.conn.session;
+		assert_int_equal(smtp_filter_view_open(s, a, &view), cases[i].seen);
+		smtp_filter_view_close(s, &view);
+		assert_int_equal(r.conn.memory, s->tx.content.reserved); /* all is given back */
+		rig_done(&r);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_too_many), cmocka_unit_test(test_defaults), cmocka_unit_test(test_flag) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_too_many), cmocka_unit_test(test_defaults), cmocka_unit_test(test_flag),
+		cmocka_unit_test(test_macros), cmocka_unit_test(test_many_fields),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

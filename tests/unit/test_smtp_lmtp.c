@@ -37,8 +37,9 @@ static void test_who(void **state)
 {
 	static const struct {
 		const char *trusted;
-		bool        loopback, in;
-	} rows[] = { { NULL, false, false }, { NULL, true, true }, { "192.0.2.0/24", false, true }, { "198.51.100.0/24", false, false } };
+		bool        loopback, in, unnamed;
+	} rows[] = { { NULL, false, false, false }, { NULL, true, true, false }, { "192.0.2.0/24", false, true, false },
+		     { "198.51.100.0/24", false, false, false }, { "192.0.2.0/24", false, false, true } };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(rows); i++) {
@@ -50,6 +51,7 @@ static void test_who(void **state)
 			r.set.trusted = (struct cidr_list){ &trusted_net, 1 };
 		}
 		r.conn.info.loopback = rows[i].loopback;
+		r.conn.info.unnamed = rows[i].unnamed; /* the address is a proxy's, and the peer is not */
 		rig_start(&r);
 		assert_str(buf_str(&r.conn.out), rows[i].in ? STR("220 mx.demo.test LMTP Postrider\r\n")
 							    : STR("554 5.7.1 LMTP is not offered to this address\r\n"));
@@ -201,6 +203,10 @@ static void test_xclient(void **state)
 	rig_done(&r);
 
 	start(&r, SMTP_KIND_LMTP, "192.0.2.7"); /* nobody is judged there */
+	assert_int_equal(talk(&r, "XCLIENT ADDR=198.51.100.9\r\n"), 502);
+	rig_done(&r);
+
+	start(&r, SMTP_KIND_REINJECT, "192.0.2.7"); /* nor there: a client would have all rights of the filter */
 	assert_int_equal(talk(&r, "XCLIENT ADDR=198.51.100.9\r\n"), 502);
 	rig_done(&r);
 }

@@ -84,7 +84,7 @@ static bool enhanced_take(struct str *text, char class, char ret[12])
 	n = text->n - s.n;
 	if (n > 9 || (s.n > 0 && s.p[0] != ' '))
 		return false;
-	CHECK(str_to_c(str_first(*text, n), ret, 12)); /* at most nine digits and dots */
+	CHECK(str_to_c(str_first(*text, n), ret, 12)); /* digits and dots */
 	*text = str_trim(s);
 	return true;
 }
@@ -107,7 +107,7 @@ static bool reply_line(struct str line, struct milter_reply *r, bool *ret_more)
 	if (str_has_ctl(text) || (r->line_count > 0 && code != r->code))
 		return false;
 	if (r->line_count == 0)
-		memcpy(r->enhanced, enhanced, sizeof(enhanced));
+		CHECK(str_to_c(str_of(enhanced), r->enhanced, sizeof(r->enhanced)));
 	r->code = code;
 	r->lines[r->line_count++] = text;
 	return true;

@@ -50,7 +50,7 @@ static bool v1_line(struct str line, struct proxy *p)
 		bool more = str_cut(line, ' ', &word[i], &line);
 
 		if (i == 0 && str_eq(word[0], STR("UNKNOWN"))) {
-			p->local = true; /* what follows is not to be looked at */
+			p->local = p->unknown = true; /* what follows is not to be looked at */
 			return true;
 		}
 		if (more != (i + 1 < LEN(word)))
@@ -127,6 +127,7 @@ static enum proxy_result v2_parse(struct str in, struct proxy *p, size_t *ret_n)
 	n = be16(in.p + 14);
 	/* UNSPEC with PROXY is what UNKNOWN is in version 1. LOCAL may come with any family, which is not to be looked at. */
 	p->local = command == 0 || family == 0;
+	p->unknown = command == 1 && family == 0;
 	if (n > LIMIT_PROXY_BLOCK || (!p->local && family != 0x11 && family != 0x21))
 		return PROXY_INVALID;
 	if (in.n < V2_HEAD + n)

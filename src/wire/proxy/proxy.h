@@ -18,7 +18,8 @@
 #include "base/str.h"
 
 struct proxy {
-	bool     local;     /* LOCAL or UNKNOWN: the proxy speaks for itself; the rest is then 0 */
+	bool     local;     /* no client is named: the rest but `unknown` is then 0 */
+	bool     unknown;   /* local, by UNKNOWN or UNSPEC: there is a client, and who it is nobody says. Else (LOCAL) the proxy speaks for itself */
 	bool     v6;
 	uint8_t  source[16]; /* IPv4: the first four octets */
 	uint16_t source_port;
