@@ -41,7 +41,7 @@
 #define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */
 #define LIMIT_PROXY_BLOCK    ((size_t)2048)       /* PROXY protocol v2: addresses and TLVs */
 #define LIMIT_PROXY_MS       ((unsigned)10 * 1000) /* from accepting to the end of that header */
-#define LIMIT_CIDRS          ((size_t)64)        /* networks in one setting */
+#define LIMIT_CIDRS          ((size_t)64)         /* networks in one setting */
 #define LIMIT_SMTP_FIXUP     ((size_t)4 * KIB)    /* what we add to a header: Received, Date, Message-ID */
 
 /* Content: up to LIMIT_INLINE it travels and is stored in a row, above it is a file */
@@ -124,12 +124,18 @@
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
+/* The configuration */
+#define LIMIT_PATH             ((size_t)4000)     /* of a file or directory */
+#define LIMIT_LISTENERS        ((size_t)64)       /* addresses, of all kinds together */
+#define LIMIT_SETTING_LIST     ((size_t)2000)     /* the text of a setting that lists networks or zones */
+
 /* Local programs, on submit.sock */
 #define LIMIT_SUBMIT_CONNECTIONS ((unsigned)64)   /* at once */
 #define LIMIT_SUBMIT_PER_UID     ((unsigned)16)   /* of them, of one user other than root */
 #define LIMIT_SUBMIT_RATE        ((unsigned)1000) /* messages a minute of one user other than root */
 #define LIMIT_SUBMIT_USERS       ((size_t)1024)   /* users whose rate is remembered */
 #define LIMIT_SUBMIT_IDLE_S      ((unsigned)60)   /* a connection that says nothing for so long is closed */
+
 /* Filters: milters and policy servers */
 #define LIMIT_MILTERS          ((unsigned)8)      /* configured */
 #define LIMIT_POLICIES         ((unsigned)8)      /* configured */

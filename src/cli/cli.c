@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "cli/cli_main.h"
+#include "wire/text/text_quantity.h"
 
 /* ---- help ---- */
 
@@ -36,7 +37,7 @@ static void help_all(FILE *to)
 	for (size_t i = 0; i < cli_command_count; i++) {
 		const struct cli_command *k = &cli_commands[i];
 		if (!k->hidden)
-			fprintf(to, "  %-8s %-9s %s\n", k->group, k->name ? k->name : "", k->summary);
+			fprintf(to, "  %-10s %-11s %s\n", k->group, k->name ? k->name : "", k->summary);
 	}
 	fprintf(to, "\nStart with:  postrider demo        Help for one:  postrider COMMAND --help\n"
 		    "Exit codes:  0 ok, 1 failed, 2 usage, 3 not found, 4 exists, 5 denied, 69 no server, 75 try later\n");
@@ -325,21 +326,11 @@ struct str cli_size(struct arena *a, uint64_t octets)
 	return arena_printf(a, u ? "%.1f %s" : "%.0f %s", v, units[u]);
 }
 
-bool cli_parse_size(const char *text, uint64_t *ret)
+bool cli_parse_time(const char *text, uint64_t *ret_s)
 {
-	static const char units[] = "kmgt";
-	struct str        s = str_of(text);
-	uint64_t          v, times = 1;
+	struct str s = str_of(text);
 
-	if (!str_take_u64(&s, &v) || s.n > 1)
-		return false;
-	if (s.n == 1) {
-		const char *u = strchr(units, ascii_lower(s.p[0]));
-		if (!u || !*u)
-			return false;
-		times = 1ull << (10 * (u - units + 1));
-	}
-	return !__builtin_mul_overflow(v, times, ret);
+	return s.n > 0 && !ascii_is_digit(s.p[s.n - 1]) && text_seconds_parse(s, ret_s);
 }
 
 static bool line_read(struct arena *a, struct str *ret)

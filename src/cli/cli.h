@@ -94,8 +94,8 @@ struct str cli_text(struct arena *a, struct str s);
 struct str cli_time(struct arena *a, int64_t ms);
 /* "12.3 MB". */
 struct str cli_size(struct arena *a, uint64_t octets);
-/* "512M" and the like. */
-MUST_CHECK bool cli_parse_size(const char *text, uint64_t *ret);
+/* "30m", "2d", in seconds. The unit must be there: who types "7" may mean days. */
+MUST_CHECK bool cli_parse_time(const char *text, uint64_t *ret_s);
 /* With --password-stdin the first line of standard input, else asked twice on the terminal. Empty is refused. */
 MUST_CHECK int cli_password(struct cli *c, struct str *ret);
 

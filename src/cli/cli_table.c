@@ -56,6 +56,8 @@ const struct cli_command cli_commands[] = {
 	  "forward an address, or @DOMAIN for all others of a domain; --from: who may write to it",
 	  "postrider alias add info@example.org ann@example.org bob@example.org\npostrider alias add @example.org ann@example.org\n"
 	  "postrider alias add staff@example.org ann@example.org bob@example.org --from members --from boss@example.net", { "from=" } },
+	{ "alias", "import", cmd_alias_import, 1, 1, "FILE [--domain D]", "make the aliases of a file such as /etc/aliases",
+	  "postrider alias import /etc/aliases\npostrider alias import ./aliases --domain example.org", { "domain=" } },
 	{ "alias", "policy", cmd_alias_policy, 1, 1, "LIST --from anyone|members|domain|ADDRESS...", "who may write to an alias",
 	  "postrider alias policy staff@example.org --from domain", { "from=" } },
 	{ "alias", "list", cmd_alias_list, 0, 1, "[DOMAIN]", "aliases", "postrider alias list", { NULL } },
@@ -92,8 +94,6 @@ const struct cli_command cli_commands[] = {
 	  "postrider ban lift 192.0.2.7\npostrider ban lift 2001:db8::/48\npostrider ban lift --all", { "all" } },
 	{ "ban", "add", cmd_ban_add, 1, 1, "ADDRESS [--for TIME] [--reason TEXT]", "ban an address, /24, /64 or /48; for 1d by default",
 	  "postrider ban add 192.0.2.0/24 --for 7d --reason 'guesses passwords'", { "for=", "reason=" } },
-	{ "alias", "import", cmd_alias_import, 1, 1, "FILE [--domain D]", "make the aliases of a file such as /etc/aliases",
-	  "postrider alias import /etc/aliases\npostrider alias import ./aliases --domain example.org", { "domain=" } },
 	{ "convert", NULL, cmd_convert, 2, 2, "postfix DIR [--out NEW-DIR]", "the equivalent of another server's configuration, and what cannot be kept",
 	  "postrider convert postfix /etc/postfix\npostrider convert postfix /etc/postfix --out ./converted", { "out=" } },
 	{ "sendmail", NULL, NULL, 0, 0, "[OPTION]... [RECIPIENT]...", "take a message from standard input (see sendmail(8))",

@@ -110,23 +110,6 @@ int cmd_ban_lift(struct cli *c)
 	return CLI_OK;
 }
 
-/* "90s", "10m", "2h", "1d": a number and a unit. */
-static bool duration_parse(struct str text, uint64_t *ret)
-{
-	static const struct {
-		char     unit;
-		uint64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	uint64_t v;
-
-	if (!str_take_u64(&text, &v) || text.n != 1)
-		return false;
-	for (size_t i = 0; i < LEN(units); i++)
-		if (units[i].unit == ascii_lower(text.p[0]))
-			return !__builtin_mul_overflow(v, units[i].seconds, ret) && *ret > 0 && *ret <= LIMIT_GUARD_BAN_S;
-	return false;
-}
-
 int cmd_ban_add(struct cli *c)
 {
 	const char              *time = cli_option(c, "for"), *reason = cli_option(c, "reason");
@@ -134,7 +117,7 @@ int cmd_ban_add(struct cli *c)
 	struct guard_add_reply   r = { 0 };
 	int                      code;
 
-	if (!duration_parse(str_of(time ? time : "1d"), &q.seconds))
+	if (!cli_parse_time(time ? time : "1d", &q.seconds) || q.seconds == 0 || q.seconds > LIMIT_GUARD_BAN_S)
 		return cli_error(c, CLI_USAGE, "--for takes a number and s, m, h or d, at most 366d");
 	if (q.reason.n > LIMIT_GUARD_REASON)
 		return cli_error(c, CLI_USAGE, "the reason is longer than %zu octets", LIMIT_GUARD_REASON);

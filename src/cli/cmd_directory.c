@@ -7,6 +7,8 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_queue.h"
+#include "wire/address/endpoint.h"
+#include "wire/text/text_quantity.h"
 
 /* ---- domains ---- */
 
@@ -27,7 +29,7 @@ int cmd_domain_add(struct cli *c)
 	q.relay = str_of(relay ? relay : "");
 	if (relay)
 		q.kind = AUTH_DOMAIN_RELAY;
-	if (q.relay.n > 0 && !config_address_split(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
+	if (q.relay.n > 0 && !endpoint_parse(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
 		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT or lmtp:HOST:PORT", relay);
 	if (verify && !relay)
 		return cli_error(c, CLI_USAGE, "--verify is for a domain that is relayed");
@@ -93,7 +95,7 @@ int cmd_account_add(struct cli *c)
 	const char                     *quota = cli_option(c, "quota");
 	int                             code;
 
-	if (quota && !cli_parse_size(quota, &q.quota_octets))
+	if (quota && !text_size_parse(str_of(quota), &q.quota_octets))
 		return cli_error(c, CLI_USAGE, "--quota %s: a size is a number with K, M, G or T", quota);
 	code = cli_config(c);
 	if (code == CLI_OK)
@@ -169,7 +171,7 @@ int cmd_account_quota(struct cli *c)
 {
 	struct auth_account_change_request q = { .what = AUTH_CHANGE_QUOTA };
 
-	if (!cli_parse_size(c->args[1], &q.quota_octets))
+	if (!text_size_parse(str_of(c->args[1]), &q.quota_octets))
 		return cli_error(c, CLI_USAGE, "%s: a size is a number with K, M, G or T", c->args[1]);
 	return account_change(c, &q, "quota changed");
 }

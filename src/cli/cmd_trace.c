@@ -12,7 +12,8 @@
 #include "queue/queue_id.h"
 #include "sys/clock.h"
 
-#define EVENTS_MAX ((size_t)5000) /* shown */
+#define EVENTS_MAX  ((size_t)5000)            /* shown */
+#define SINCE_MAX_S ((uint64_t)36500 * 86400) /* longer ago than anything */
 
 struct found {
 	struct cli         *c;
@@ -165,24 +166,16 @@ static int show(struct found *f, struct map *messages)
 /* "2d", "3h", "30m": so long ago. */
 static int since(struct cli *c, int64_t *ret_ms)
 {
-	static const struct {
-		char    unit;
-		int64_t ms;
-	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 } };
 	const char *text = cli_option(c, "since");
-	struct str  rest = str_of(text ? text : "");
-	uint64_t    n;
+	uint64_t    seconds;
 
 	*ret_ms = 0;
 	if (!text)
 		return CLI_OK;
-	if (str_take_u64(&rest, &n) && rest.n == 1 && n < 100000)
-		for (size_t i = 0; i < LEN(units); i++)
-			if (rest.p[0] == units[i].unit) {
-				*ret_ms = clock_wall_ms() - (int64_t)n * units[i].ms;
-				return CLI_OK;
-			}
-	return cli_error(c, CLI_USAGE, "--since takes a time ago: 30m, 3h, 2d");
+	if (!cli_parse_time(text, &seconds) || seconds > SINCE_MAX_S)
+		return cli_error(c, CLI_USAGE, "--since takes a time ago: 30m, 3h, 2d");
+	*ret_ms = clock_wall_ms() - (int64_t)seconds * 1000;
+	return CLI_OK;
 }
 
 int cmd_trace(struct cli *c)

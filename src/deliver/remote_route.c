@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sys/random.h"
+#include "wire/address/endpoint.h"
 
 #define HOST_NAME_MAX_OCTETS ((size_t)253) /* RFC 1035 §2.3.4, without length octets */
 
@@ -195,18 +196,16 @@ static bool open_domain(struct remote_route *r, struct str domain, struct remote
 static bool open_relay(struct remote_route *r, struct str relay, struct remote_outcome *ret_why)
 {
 	struct remote_address address;
-	struct str            host, port;
+	struct str            host;
 	uint32_t              n;
 
 	*ret_why = bad_relay;
 	r->secure = true;
 	r->lmtp = str_skip(&relay, STR("lmtp:"));
 	r->any_name = r->any_name || r->lmtp;
-	if (!str_rcut(relay, ':', &host, &port) || !str_to_u32(port, &n) || n == 0 || n > 65535)
+	if (!endpoint_parse(relay, &host, &n))
 		return false;
 	r->port = n;
-	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-		host = str_sub(host, 1, host.n - 2);
 	if (remote_address_parse(host, n, &address)) {
 		r->targets[r->target_count++] = (struct remote_target){ host, n, address, r->lmtp, r->any_name };
 		return true;

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "directory/directory_int.h"
 #include "directory/probe_known.h"
+#include "wire/address/endpoint.h"
 
 static enum status domain_insert(struct directory *d, const struct dir_domain *row)
 {
@@ -22,17 +23,13 @@ static enum status domain_insert(struct directory *d, const struct dir_domain *r
 /* "" or "host:port", "[address]:port", each with "lmtp:" before it or not. */
 static bool relay_valid(struct str relay)
 {
-	struct str host, port;
-	uint32_t   number;
+	struct str host;
+	uint32_t   port;
 
 	if (relay.n == 0)
 		return true;
 	(void)str_skip(&relay, STR("lmtp:"));
-	if (str_has_ctl(relay) || !str_is_ascii(relay) || !str_rcut(relay, ':', &host, &port) || !str_to_u32(port, &number))
-		return false;
-	if (host.n > 2 && host.p[0] == '[')
-		return host.p[host.n - 1] == ']' && number > 0 && number < 65536;
-	return host.n > 0 && str_find(host, ':') < 0 && str_find(host, ' ') < 0 && number > 0 && number < 65536;
+	return !str_has_ctl(relay) && str_is_ascii(relay) && str_find(relay, ' ') < 0 && endpoint_parse(relay, &host, &port);
 }
 
 enum status directory_domain_add(struct directory *d, const struct auth_domain_request *q)

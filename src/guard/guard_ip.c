@@ -10,18 +10,6 @@
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-/* Sixteen octets; of an IPv4 address the mapped form. */
-static bool octets_parse(struct str text, uint8_t ret[16])
-{
-	char c[LIMIT_IP_TEXT + 1];
-
-	str_cut(text, '%', &text, &(struct str){ 0 });
-	if (!str_to_c(text, c, sizeof(c)))
-		return false;
-	memcpy(ret, mapped, sizeof(mapped));
-	return inet_pton(AF_INET, c, ret + 12) == 1 || inet_pton(AF_INET6, c, ret) == 1;
-}
-
 static uint64_t number(const uint8_t *octets, size_t n)
 {
 	uint64_t v = 0;
@@ -35,7 +23,8 @@ bool guard_ip_parse(struct str text, struct guard_ip *ret)
 {
 	struct guard_ip ip = { 0 };
 
-	if (!octets_parse(text, ip.octets))
+	str_cut(text, '%', &text, &(struct str){ 0 });
+	if (!cidr_address_parse(text, ip.octets))
 		return false;
 	ip.v4 = memcmp(ip.octets, mapped, sizeof(mapped)) == 0;
 	if (ip.v4) {

@@ -1,6 +1,8 @@
 /* milter/filter_conf.c - grammar and contract are in filter_conf.h. */
 #include "milter/filter_conf.h"
 
+#include "wire/address/endpoint.h"
+
 #define TIMEOUT_MS 30000u
 #define CONTENT_MS 300000u
 #define TOTAL_MS   600000u
@@ -84,25 +86,18 @@ bool filter_default_parse(struct str word, enum filter_default *ret)
 
 /* ---- addresses ---- */
 
-static bool host_port(struct str host, struct str port, struct str *ret_host, uint32_t *ret_port)
+/* A name or an address, as remote looks it up. */
+static bool host_valid(struct str host)
 {
-	bool bracket = str_skip_char(&host, '[');
-
-	if (bracket) {
-		if (host.n < 2 || host.p[host.n - 1] != ']')
-			return false;
-		host.n--;
-	}
 	for (size_t i = 0; i < host.n; i++)
 		if (!ascii_is_alnum(host.p[i]) && str_find(STR(".-_:"), host.p[i]) < 0)
 			return false;
-	*ret_host = host;
-	return host.n > 0 && host.n <= LIMIT_DOMAIN && str_to_u32(port, ret_port) && *ret_port > 0 && *ret_port < 65536;
+	return host.n <= LIMIT_DOMAIN;
 }
 
 static bool address_parse(struct str text, struct filter_conf *f, const char **ret_why)
 {
-	struct str a, b;
+	struct str host, port;
 
 	f->address = text;
 	*ret_why = no_address;
@@ -112,15 +107,19 @@ static bool address_parse(struct str text, struct filter_conf *f, const char **r
 	}
 	if (!str_skip(&text, STR("inet:")) && !str_skip(&text, STR("inet6:")))
 		return false;
-	if (str_cut(text, '@', &a, &b))
-		return host_port(b, a, &f->host, &f->port);
-	return str_rcut(text, ':', &a, &b) && (a.p[0] == '[' || str_find(a, ':') < 0) && host_port(a, b, &f->host, &f->port);
+	if (str_cut(text, '@', &port, &host)) {
+		if (!endpoint_parts(host, port, &f->host, &f->port))
+			return false;
+	} else if (!endpoint_parse(text, &f->host, &f->port)) {
+		return false;
+	}
+	return host_valid(f->host);
 }
 
 bool filter_content_parse(struct str text, struct str *ret_relay, const char **ret_why)
 {
-	struct str host, port, unused, relay = text;
-	uint32_t   number;
+	struct str host, relay = text;
+	uint32_t   port;
 
 	*ret_why = "not smtp:HOST:PORT or lmtp:HOST:PORT";
 	if (str_skip(&text, STR("smtp:")))
@@ -131,8 +130,7 @@ bool filter_content_parse(struct str text, struct str *ret_relay, const char **r
 		*ret_why = no_unix;
 		return false;
 	}
-	if (!str_rcut(text, ':', &host, &port) || host.n == 0 || (host.p[0] != '[' && str_find(host, ':') >= 0) ||
-	    !host_port(host, port, &unused, &number))
+	if (!endpoint_parse(text, &host, &port) || !host_valid(host))
 		return false;
 	*ret_relay = relay;
 	return true;

@@ -3,7 +3,7 @@ import smtplib
 import socket
 
 import pytest
-from mailbox_ import imap, message, messages, ok, smtp, tls, wait_for
+from mailbox_ import imap, message, messages, smtp, tls, wait_for
 
 
 def swaks(run, server, account, to, port, *more, password=None):

@@ -5,6 +5,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from outside import Dns, NoNamespace, namespace  # noqa: E402
 from server import Server  # noqa: E402
 
 
@@ -14,3 +15,22 @@ def server():
     s = Server("--accounts", "20").start()
     yield s
     s.stop()
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A network namespace for all tests of a file."""
+    inside = namespace()
+    try:
+        inside.__enter__()
+    except NoNamespace as e:
+        pytest.skip(str(e))
+    yield
+    inside.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def dns(world):
+    d = Dns()
+    yield d
+    d.close()

@@ -11,10 +11,9 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 
 from peers import Smtp
-from server import BIN, free_base
+from server import BIN, free_base, until
 
 CONFIG = """data = "%(dir)s/data"
 hostname = "mx.here.test"
@@ -27,13 +26,6 @@ filter { %(filter)s }
 queue { retry_first = "1s" retry_max = "1s" expire = "5d" }
 """
 MESSAGE = b"From: a@far.test\r\nTo: fwd@here.test\r\nSubject: hello\r\n\r\nline one\r\n..dots\r\nend\r\n"
-
-
-def until(ask, what, seconds=30):
-    end = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 class Listener:

@@ -5,7 +5,6 @@ import hmac
 import os
 import re
 import socket
-import ssl
 
 from server import tls
 

@@ -39,6 +39,15 @@ def tls():
     return context
 
 
+def until(ask, what, seconds=60):
+    """What ask() gives as soon as it is true."""
+    end = time.monotonic() + seconds
+    while not (found := ask()):
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+    return found
+
+
 class Server:
     """start() returns when the demo has printed how to connect; stop() checks the log."""
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from peers import DOMAIN, Closed, Imap, Peer, Smtp, rss_kib, smtp
+from peers import DOMAIN, Closed, Imap, Peer, rss_kib, smtp
 from server import PASSWORD, Server
 
 HEADER = b"From: <alice@demo.test>\r\nSubject: x\r\n"
@@ -51,12 +51,6 @@ def serves(server, mark):
 
 def b64(octets):
     return base64.b64encode(octets).decode()
-
-
-def closed_with(c, codes=(421,)):
-    """The server said why and closed."""
-    lines = c.rest().split(b"\r\n")
-    return any(int(l[:3]) in codes for l in lines if l[:3].isdigit())
 
 
 def short(value):

@@ -3,9 +3,9 @@ import socket
 
 import pytest
 
-from filters import Filtered, Listener, MESSAGE, Recorder, split_own, until
+from filters import Filtered, Listener, MESSAGE, Recorder, split_own
 from peers import Smtp
-from server import free_base
+from server import free_base, until
 
 
 class Content(Listener):

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from filters import (ACCEPT, CLOSE, CONTINUE, DISCARD, HANG, MESSAGE, PROGRESS, REJECT, SKIP, TEMPFAIL, Filtered, Milter, header, packet,
-                     split_own, until)
-from server import BIN
+                     split_own)
+from server import BIN, until
 
 
 def setting(*milters, options="timeout=1s content=2s total=4s"):

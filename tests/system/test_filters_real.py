@@ -9,8 +9,8 @@ import tempfile
 
 import pytest
 
-from filters import Filtered, MESSAGE, Recorder, split_own, until
-from server import free_base
+from filters import Filtered, MESSAGE, split_own
+from server import free_base, until
 
 GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 

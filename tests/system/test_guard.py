@@ -10,42 +10,20 @@ import time
 
 import pytest
 
-from outside import Dns, NoNamespace, namespace
 from peers import DOMAIN, Closed, Imap, Smtp, rss_kib
-from server import BIN, PASSWORD
+from server import BIN, PASSWORD, until
 
 _networks = iter(range(1, 250))
 MESSAGE = b"From: <x@sender.example>\r\nSubject: x\r\n\r\nx\r\n"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def world():
+def world(world):
     """All of 10.0.0.0/8 and 2001:db8::/32 is this machine."""
-    inside = namespace()
-    try:
-        inside.__enter__()
-    except NoNamespace as e:
-        pytest.skip(str(e))
     for words in ("route add local 10.0.0.0/8 dev lo", "-6 route add local 2001:db8::/32 dev lo"):
         subprocess.run(["ip", *words.split()], check=True, capture_output=True)
     with open("/proc/sys/net/ipv6/ip_nonlocal_bind", "w") as f:
         f.write("1")
-    yield
-    inside.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="module")
-def dns(world):
-    d = Dns()
-    yield d
-    d.close()
-
-
-def until(ask, what, seconds=30):
-    end = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 class Served:

@@ -1,5 +1,4 @@
 """What a stranger puts into a message: line ends, dots, separators. One test per row of docs/hostile.md; the false ends of data are in test_smuggling.py."""
-import os
 import re
 
 import pytest

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from peers import DOMAIN, Imap, smtp
-from test_outward import Domain, dns, server, world  # noqa: F401
+from test_outward import Domain, server  # noqa: F401
 
 ALICE = "alice@" + DOMAIN
 HEAD = b"From: <alice@demo.test>\r\nSubject: %s\r\nDate: Sat, 01 Aug 2026 12:00:00 +0000\r\nMessage-ID: <%s@demo.test>\r\n\r\n"

@@ -6,11 +6,10 @@ import smtplib
 import socket
 import subprocess
 import tempfile
-import time
 
 import pytest
 
-from server import BIN, PASSWORD, Server, tls
+from server import BIN, PASSWORD, Server, tls, until
 
 
 @pytest.fixture
@@ -208,14 +207,7 @@ def stored(server, account):
 def mail_to(server, address):
     with smtplib.SMTP("127.0.0.1", server.port(25), timeout=30) as s:
         s.sendmail("out@else.test", [address], "From: out@else.test\r\nSubject: kept\r\n\r\nHello.\r\n")
-    until(lambda: stored(server, account_of(server, address)["id"]))
-
-
-def until(ask):
-    end = time.monotonic() + 30
-    while not ask():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    until(lambda: stored(server, account_of(server, address)["id"]), "nothing is stored")
 
 
 def test_removed_account_comes_back(server):
@@ -233,8 +225,8 @@ def test_removed_account_is_forgotten_in_the_end():
         mail_to(server, "carol@demo.test")
         gone, kept = (account_of(server, a + "@demo.test")["id"] for a in ("carol", "bob"))
         assert server.command("account", "remove", "carol@demo.test").returncode == 0
-        until(lambda: account_of(server, "carol@demo.test") is None)
-        until(lambda: not stored(server, gone))
+        until(lambda: account_of(server, "carol@demo.test") is None, "the account is still there")
+        until(lambda: not stored(server, gone), "its folder is still there")
         assert stored(server, kept) and account_of(server, "bob@demo.test")
         assert server.command("account", "enable", "carol@demo.test").returncode == 3
 

@@ -14,33 +14,18 @@ import time
 
 import pytest
 
-from outside import DROP, EXTENSIONS, NXDOMAIN, SERVFAIL, Dns, NoNamespace, Sink, namespace
-from server import BIN, PASSWORD, Server, tls
+from outside import DROP, NXDOMAIN, SERVFAIL, Sink
+from server import BIN, PASSWORD, Server, tls, until
 
 HOPS = 50  # LIMIT_HOPS
 _hosts = iter(range(10, 250))
 _names = iter(range(1, 1000))
 
 
-# ---- the world ----
-
-@pytest.fixture(scope="module", autouse=True)
-def world():
-    inside = namespace()
-    try:
-        inside.__enter__()
-    except NoNamespace as e:
-        pytest.skip(str(e))
-    yield
-    inside.__exit__(None, None, None)
+pytestmark = pytest.mark.usefixtures("world")
 
 
-@pytest.fixture(scope="module")
-def dns(world):
-    d = Dns()
-    yield d
-    d.close()
-
+# ---- servers ----
 
 @pytest.fixture(scope="module")
 def server(dns):
@@ -125,14 +110,6 @@ def messages(port, user, host="127.0.0.1", password=PASSWORD):
             return []
         parts = c.fetch(b",".join(found), "(RFC822)")[1]
         return [email.message_from_bytes(p[1], policy=email.policy.SMTPUTF8) for p in parts if isinstance(p, tuple)]
-
-
-def until(ask, what, timeout=30):
-    end = time.monotonic() + timeout
-    while not (found := ask()):
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
-    return found
 
 
 def mail_about(server, needle, user="alice@demo.test"):

@@ -14,9 +14,9 @@ import pytest
 
 from outside import Sink
 from peers import Smtp
-from server import Server
-from test_reload import Served, until
-from test_outward import Domain, dns, hand_in, messages, session, submit, text, world  # noqa: F401
+from server import Server, until
+from test_outward import Domain, hand_in, messages, session, submit, text
+from test_reload import Served
 
 INNER = "inner.test"
 INNER_HOST = "10.9.0.240"
@@ -24,7 +24,7 @@ EXIT_UNKNOWN, EXIT_DENIED, EXIT_LATER = 3, 5, 75
 
 
 @pytest.fixture(scope="module")
-def server(dns):  # noqa: F811
+def server(dns):
     s = Server("--accounts", "10", "--dns", "10.9.0.53@53", lab=False,
                environment={"POSTRIDER_RETRY_FIRST": "1", "POSTRIDER_RETRY_MAX": "2"}).start()
     s.expect('msg="sender refused"')
@@ -36,7 +36,7 @@ def server(dns):  # noqa: F811
     s.stop()
 
 
-def rcpt(server, to, sender="x@far.test", user=None):  # noqa: F811
+def rcpt(server, to, sender="x@far.test", user=None):
     """Code and text of the answer to RCPT."""
     with contextlib.ExitStack() as stack:
         s = stack.enter_context(session(server, user) if user else smtplib.SMTP("127.0.0.1", server.port(25), timeout=60))
@@ -85,7 +85,7 @@ def wait_subject(server, user, subject, count=1, seconds=30):
 
 # ---- forwards ----
 
-def test_srs(server, dns):  # noqa: F811
+def test_srs(server, dns):
     with Domain(dns) as friend, Domain(dns) as author:
         server.command("alias", "add", "fwd@second.test", friend.address(), "dave@demo.test", check=True)
         sender = author.address("Ann.Mixed")
@@ -116,7 +116,7 @@ def test_srs(server, dns):  # noqa: F811
         assert friend.sink.wait(4)[3].sender == ""
 
 
-def test_srs_later_rounds(server, dns):  # noqa: F811
+def test_srs_later_rounds(server, dns):
     """The reverse-path of a forward that is deferred stays, and a report of its failure goes to the author, not to ourselves."""
     with Domain(dns, say={"RCPT": {}}) as friend, Domain(dns) as author:
         friend.sink.say["RCPT"] = {friend.address(): ["450 4.2.1 later", "450 4.2.1 later", "550 5.1.1 gone"]}
@@ -128,7 +128,7 @@ def test_srs_later_rounds(server, dns):  # noqa: F811
         assert len(paths) == 3 and len(set(p.split(">")[0] for p in paths)) == 1 and "SRS0=" in paths[0]
 
 
-def test_backscatter(server, dns):  # noqa: F811
+def test_backscatter(server, dns):
     """Refused at the door, so nobody is bothered with a report; a null sender's failure makes none."""
     with Domain(dns) as author, Domain(dns, say={"RCPT": {}}) as friend:
         before = server.command("status", json_out=True)["queue"]
@@ -146,7 +146,7 @@ def test_backscatter(server, dns):  # noqa: F811
         assert author.sink.taken == []
 
 
-def test_loops(server, dns):  # noqa: F811
+def test_loops(server, dns):
     """Circles of aliases cannot be made; forwards between two hosts end by their hops, with one report, not with a storm."""
     server.command("alias", "add", "a1@demo.test", "a2@demo.test", check=True)
     server.command("alias", "add", "a2@demo.test", "a3@demo.test", check=True)
@@ -165,7 +165,7 @@ def test_loops(server, dns):  # noqa: F811
 
 # ---- relay domains ----
 
-def test_relay_domain(server, dns):  # noqa: F811
+def test_relay_domain(server, dns):
     with Sink(INNER_HOST, "inner-host.test") as inner:
         server.command("domain", "add", INNER, "--relay", INNER_HOST + ":25", "--verify", "probe", check=True)
         inner.say["RCPT"] = {"nobody@" + INNER: "550 5.1.1 nobody", "later@" + INNER: "450 4.2.1 greylisted"}
@@ -201,7 +201,7 @@ def test_relay_domain(server, dns):  # noqa: F811
     assert rcpt(server, "Ann+x@" + INNER) == (550, "5.7.1 Relaying denied: not a domain of ours, and not signed in")
 
 
-def test_backup_mx(server, dns):  # noqa: F811
+def test_backup_mx(server, dns):
     """Without a host of its own: by MX, to those that are better than we are."""
     with Domain(dns) as primary:
         dns.zone[primary.name]["MX"].append((20, "mail.demo.test"))
@@ -214,7 +214,7 @@ def test_backup_mx(server, dns):  # noqa: F811
 
 # ---- rewriting, delegation ----
 
-def test_rewrite(server, dns):  # noqa: F811
+def test_rewrite(server, dns):
     with Domain(dns) as friend:
         server.command("rewrite", "add", "erin@demo.test", "erin.brand@second.test", "--sender", check=True)
         server.command("rewrite", "add", "@alias." + friend.name, "@" + friend.name, "--recipient", check=True)

@@ -5,12 +5,11 @@ import email.policy
 import imaplib
 import re
 import smtplib
-import time
 
 import pytest
 
 from outside import EXTENSIONS, Sink
-from server import PASSWORD, Server, tls
+from server import PASSWORD, Server, tls, until
 
 SENDER = "alice@demo.test"
 SOON = {"POSTRIDER_RETRY_FIRST": "1", "POSTRIDER_RETRY_MAX": "1", "POSTRIDER_DELAY_WARNING": "1"}
@@ -45,14 +44,6 @@ def send(s, subject, rcpts, mail=()):
     message = "From: %s\r\nTo: x@far.test\r\nSubject: %s\r\n\r\nsecret body\r\n" % (SENDER, subject)
     code, text = s.data(message.encode())
     assert code == 250, text
-
-
-def until(ask, what, timeout=60):
-    end = time.monotonic() + timeout
-    while not (found := ask()):
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
-    return found
 
 
 def inbox(server, user=SENDER):

@@ -8,12 +8,11 @@ import socketserver
 import subprocess
 import tempfile
 import threading
-import time
 
 import pytest
 
 import outside
-from server import BIN, free_base
+from server import BIN, free_base, until
 
 CONFIG = """data = "%(dir)s/data"
 hostname = "%(hostname)s"
@@ -23,13 +22,6 @@ listen { smtp = {"127.0.0.1:%(port)d"%(more)s} submission = {} submissions = {} 
 queue { retry_first = "%(retry)s" retry_max = "%(retry_max)s" expire = "%(expire)s" }
 processes { smtp = %(smtp)d }
 """
-
-
-def until(ask, what, seconds=20):
-    end = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 class Served:

@@ -3,7 +3,6 @@ import base64
 import os
 import re
 import socket
-import ssl
 import time
 
 import pytest

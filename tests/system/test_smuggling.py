@@ -5,15 +5,12 @@ SMTP smuggling (CVE-2023-51764/5/6): whatever some server takes for the end of D
 
 POSTRIDER_FULL=1: split at every octet, not only around the sequence.
 """
-import base64
 import contextlib
 import os
-import shutil
 import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest

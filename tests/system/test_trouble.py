@@ -14,7 +14,7 @@ import tempfile
 
 import pytest
 
-from server import BIN, PASSWORD, Server, free_base, tls
+from server import BIN, PASSWORD, Server, free_base
 
 LIMIT = 50 << 20  # default of message_size
 OVER = 60 << 20

@@ -94,6 +94,11 @@ bool cidr_list_parse(struct str text, struct arena *a, struct cidr_list *ret, st
 	return true;
 }
 
+bool cidr_address_parse(struct str text, uint8_t ret[16])
+{
+	return address_octets(text, ret, &(unsigned){ 0 });
+}
+
 bool cidr_has(const struct cidr *c, const uint8_t octets[16])
 {
 	return same_prefix(octets, c->octets, c->bits);
@@ -101,10 +106,9 @@ bool cidr_has(const struct cidr *c, const uint8_t octets[16])
 
 bool cidr_list_has(const struct cidr_list *list, struct str address)
 {
-	uint8_t  octets[16];
-	unsigned width;
+	uint8_t octets[16];
 
-	if (list->count == 0 || !address_octets(address, octets, &width))
+	if (list->count == 0 || !cidr_address_parse(address, octets))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
 		if (cidr_has(&list->items[i], octets))

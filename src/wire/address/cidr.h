@@ -31,6 +31,9 @@ MUST_CHECK bool cidr_array_parse(struct str text, struct cidr *items, size_t cap
 /* The same for LIMIT_CIDRS; the items live in `a`. */
 MUST_CHECK bool cidr_list_parse(struct str text, struct arena *a, struct cidr_list *ret, struct str *ret_bad);
 
+/* One address as sixteen octets, IPv4 as ::ffff:a.b.c.d. What is in `ret` counts only if it is true. */
+MUST_CHECK bool cidr_address_parse(struct str text, uint8_t ret[16]);
+
 /* IPv4 as ::ffff:a.b.c.d. */
 bool cidr_has(const struct cidr *c, const uint8_t octets[16]);
 /* `address` as text is inside one of them. Text that is no address ("local", "") is in none. */

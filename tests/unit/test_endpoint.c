@@ -1,0 +1,51 @@
+/* tests/unit/test_endpoint.c - hosts with ports, each text in an exact-size block. */
+#include "unit.h"
+
+#include "wire/address/endpoint.h"
+
+static void test_parse(void **state)
+{
+	static const struct {
+		const char *text, *host; /* NULL: none */
+		uint32_t    port;
+	} rows[] = {
+		{ "mail.example:25", "mail.example", 25 },
+		{ "192.0.2.1:65535", "192.0.2.1", 65535 },
+		{ "[2001:db8::1]:24", "2001:db8::1", 24 },
+		{ "[mail.example]:24", "mail.example", 24 },
+		{ "*:25", "*", 25 },
+		{ "mail.example:0", NULL, 0 },
+		{ "mail.example:65536", NULL, 0 },
+		{ "mail.example:4294967321", NULL, 0 },
+		{ "mail.example:", NULL, 0 },
+		{ "mail.example:smtp", NULL, 0 },
+		{ "mail.example", NULL, 0 },
+		{ "2001:db8::1:25", NULL, 0 },
+		{ "[2001:db8::1:25", NULL, 0 },
+		{ "[2001:db8::1]25", NULL, 0 },
+		{ "[]:25", NULL, 0 },
+		{ "[:25", NULL, 0 },
+		{ ":25", NULL, 0 },
+		{ ":", NULL, 0 },
+		{ "", NULL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct str text = unit_exact(str_of(rows[i].text)), host = STR("before");
+		uint32_t   port = 77;
+
+		if (endpoint_parse(text, &host, &port) != (rows[i].host != NULL))
+			fail_msg("%s", rows[i].text);
+		assert_str(host, str_of(rows[i].host ? rows[i].host : "before"));
+		assert_int_equal(port, rows[i].host ? rows[i].port : 77);
+		unit_exact_free(text);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
