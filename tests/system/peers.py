@@ -127,6 +127,10 @@ class Smtp(Peer):
         return self.reply()
 
 
+def chunk(octets, last=False):
+    return b"BDAT %d%s\r\n" % (len(octets), b" LAST" if last else b"") + octets
+
+
 def smtp(server, standard_port, secure=False, user=None):
     """Greeted, and signed in where a user is given."""
     c = Smtp(server, standard_port)

@@ -94,11 +94,6 @@ def test_commands_are_quoted(case, tmp_path):
 def test_result_is_a_configuration(case):
     """What is written can be read: only settings that exist, only values that are valid."""
     name, out = case
-    with open(os.path.join(os.path.dirname(os.path.dirname(ROOT)), "..", "src", "role", "config.c")) as f:
-        settings = f.read()
-    missing = [s for s in ('"subaddress"', '"guard"', '"filter"', '"reinject"', '"trusted"') if s not in settings]
-    if missing:
-        pytest.skip("this program has no " + ", ".join(missing))
     done = subprocess.run([BIN, "config", "check", "--config", str(out / "postrider.conf")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 

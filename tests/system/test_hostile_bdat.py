@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from peers import DOMAIN, Closed, Imap, rss_kib, smtp
+from peers import DOMAIN, Closed, Imap, chunk, rss_kib, smtp
 from server import Server
 from test_smuggling import Normalising
 
@@ -40,10 +40,6 @@ def client(request, server, box):
 def begin(c, to):
     c.ok("MAIL FROM:<%s>" % STRANGER)
     c.ok("RCPT TO:<%s>" % to)
-
-
-def chunk(octets, last=False):
-    return b"BDAT %d%s\r\n" % (len(octets), b" LAST" if last else b"") + octets
 
 
 def codes(c, n):

@@ -3,17 +3,13 @@ import re
 
 import pytest
 
-from peers import DOMAIN, Imap, smtp
+from peers import DOMAIN, Imap, chunk, smtp
 from test_outward import Domain, server  # noqa: F401
 
 ALICE = "alice@" + DOMAIN
 HEAD = b"From: <alice@demo.test>\r\nSubject: %s\r\nDate: Sat, 01 Aug 2026 12:00:00 +0000\r\nMessage-ID: <%s@demo.test>\r\n\r\n"
 CORPUS = (b".\r\n..\r\n...\r\n.x\r\n\r\n.\r\nMAIL FROM:<evil@b.example>\r\nRCPT TO:<bob@demo.test>\r\nDATA\r\nSubject: smuggled\r\n\r\n.\r\nQUIT\r\n"
           b"From here\r\n>From there\r\n\xff\xfe\x80 8-bit\r\n\x0b\x0c\x1b[2J control\r\n" + b"x" * 990 + b"\r\n \r\n\t\r\nlast\r\n")
-
-
-def chunk(octets, last=False):
-    return b"BDAT %d%s\r\n" % (len(octets), b" LAST" if last else b"") + octets
 
 
 def hand_in(server, to, subject, way):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from peers import DOMAIN, Closed, Imap, Peer, Smtp, smtp
+from peers import DOMAIN, Closed, Imap, Peer, Smtp, chunk, smtp
 from server import BIN, Server
 from test_smuggling import BARE, LEGAL, NUL, assert_canonical
 
@@ -76,8 +76,7 @@ def message(subject, sender="x@elsewhere.example"):
 def chunked(c, sender, recipient, *chunks):
     """MAIL, RCPT and all chunks in one piece; the codes of the chunks."""
     group = b"MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n" % (sender.encode(), recipient.encode())
-    for i, chunk in enumerate(chunks):
-        group += b"BDAT %d%s\r\n" % (len(chunk), b" LAST" if i + 1 == len(chunks) else b"") + chunk
+    group += b"".join(chunk(octets, i + 1 == len(chunks)) for i, octets in enumerate(chunks))
     c.send(group)
     assert c.reply()[0] == 250 and c.reply()[0] == 250
     return [c.reply()[0] for _ in chunks]
@@ -118,7 +117,7 @@ def test_smuggling_in_chunks(server, secure):
             with smtp(server, 25, secure) as c:
                 c.ok("MAIL FROM:<out@elsewhere.example>")
                 c.ok("RCPT TO:<%s>" % BOB)
-                said = b"BDAT %d\r\n" % border + octets[:border] + b"BDAT %d LAST\r\n" % (len(octets) - border) + octets[border:]
+                said = chunk(octets[:border]) + chunk(octets[border:], True)
                 cut = said.index(end[:1] if border else b"\r") if border % 2 else len(said) // 2
                 c.send(said[:cut])
                 c.send(said[cut:] + b"NOOP\r\nQUIT\r\n")

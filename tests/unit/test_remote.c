@@ -1,27 +1,13 @@
 /* deliver/remote.h against a scripted, mostly hostile, SMTP server. RFC 5321 §3, §4.2, §4.5.3; RFC 2920; RFC 3207. */
 #include "unit.h"
 
-#include <signal.h>
-
-#include "deliver/remote.h"
-#include "fake_dns.h"
-#include "smtp_script.h"
+#include "remote_rig.h"
 #include "sys/fd.h"
 
-#define STEPS(...)                \
-	(const char *const[])     \
-	{                         \
-		__VA_ARGS__, NULL \
-	}
-#define HELLO   "S 220 mx.test ESMTP", "E EHLO me.test"
-#define PLAIN   HELLO, "S 250 mx.test"
 #define PIPE    HELLO, "S 250-mx.test", "S 250-8BITMIME", "S 250 PIPELINING"
 #define MAIL_OK "E MAIL FROM:<s@me.test>", "S 250 ok"
 #define RCPT_OK "E RCPT TO:<", "S 250 ok"
 #define SEND_OK "E DATA", "S 354 go", "D", "S 250 2.0.0 queued as 7"
-#define QUIT    "E QUIT", "S 221 bye", "W"
-
-static SSL_CTX *tls;
 
 struct remote_case {
 	const char        *name;
@@ -157,76 +143,6 @@ static const struct remote_case cases[] = {
 	  "D 2.0.0", "" },
 };
 
-struct run {
-	struct remote_deliver_request q;
-	struct remote_rcpt            rcpts[LIMIT_RCPTS];
-	struct fake_zone              zone;
-	struct remote                 remote;
-	struct arena                 *arena;
-	struct remote_deliver_reply   reply;
-	struct script                 script;
-};
-
-static const struct fake_record one_host[] = {
-	{ "d.test", DNS_MX, "10 mx.test" },
-	{ "mx.test", DNS_A, "127.0.0.1" },
-	{ NULL, 0, NULL },
-};
-
-static void run_init(struct run *r, size_t rcpts, const char *const *steps)
-{
-	*r = (struct run){ .zone.records = one_host, .arena = arena_new(NULL) };
-	r->q = (struct remote_deliver_request){
-		.domain = STR("d.test"),
-		.from = STR("s@me.test"),
-		.rcpts = r->rcpts,
-		.rcpt_count = rcpts,
-		.file = -1,
-		.content = STR("Subject: x\r\n\r\nhello\r\n"),
-		.size = 21,
-	};
-	for (size_t i = 0; i < rcpts; i++)
-		r->rcpts[i] = (struct remote_rcpt){ (uint32_t)(100 + i), arena_printf(r->arena, "r%zu@d.test", i) };
-	script_start(&r->script, steps, tls);
-	r->remote = fake_remote(&r->zone);
-	r->remote.settings.port = r->script.port;
-	r->remote.settings.lab = true;
-	r->remote.settings.timeouts.greeting_ms = r->remote.settings.timeouts.dot_ms = 2000;
-}
-
-static void run_go(struct run *r)
-{
-	remote_deliver(&r->remote, &r->q, r->arena, &r->reply);
-	script_stop(&r->script);
-	assert_int_equal(r->reply.result_count, r->q.rcpt_count);
-	for (size_t i = 0; i < r->reply.result_count; i++)
-		assert_int_equal(r->reply.results[i].index, r->q.rcpts[i].index);
-}
-
-static void run_done(struct run *r)
-{
-	script_free(&r->script);
-	arena_free(&r->arena);
-}
-
-/* "D 2.0.0|T 4.4.2" */
-static void check_results(const struct run *r, const char *name, const char *want)
-{
-	struct buf out;
-
-	buf_init(&out, 64 * KIB);
-	for (size_t i = 0; i < r->reply.result_count; i++)
-		buf_addf(&out, "%s%c %.*s", i > 0 ? "|" : "", "DTR"[r->reply.results[i].result],
-			 STR_FMT(r->reply.results[i].code));
-	if (!str_eq(buf_str(&out), str_of(want)) || r->script.failed)
-		print_error("case \"%s\": server failed at \"%s\", first answer \"%.*s\"\n%.*s\n", name,
-			    r->script.failed ? r->script.failed : "", STR_FMT(r->reply.results[0].answer),
-			    STR_FMT(buf_str(&r->script.seen)));
-	assert_str(buf_str(&out), str_of(want));
-	assert_null(r->script.failed);
-	buf_done(&out);
-}
-
 static void test_cases(void **state)
 {
 	(void)state;
@@ -235,7 +151,7 @@ static void test_cases(void **state)
 
 		run_init(&r, cases[i].rcpts, cases[i].steps);
 		run_go(&r);
-		check_results(&r, cases[i].name, cases[i].want);
+		run_check(&r, cases[i].name, cases[i].want);
 		if (str_search(r.reply.results[0].answer, str_of(cases[i].answer)) < 0)
 			assert_str(r.reply.results[0].answer, str_of(cases[i].answer));
 		run_done(&r);
@@ -299,7 +215,7 @@ static void test_hosts(void **state)
 		run_init(&r, rows[i].rcpts, rows[i].steps);
 		r.zone.records = zone;
 		run_go(&r);
-		check_results(&r, rows[i].name, rows[i].want);
+		run_check(&r, rows[i].name, rows[i].want);
 		assert_true(str_search(r.reply.results[0].answer, str_of(rows[i].answer)) >= 0);
 		run_done(&r);
 	}
@@ -376,7 +292,7 @@ static void test_content(void **state)
 		r.q.flags = rows[i].flags;
 		r.rcpts[0].address = rows[i].rcpt;
 		run_go(&r);
-		check_results(&r, rows[i].name, rows[i].want);
+		run_check(&r, rows[i].name, rows[i].want);
 		assert_str(buf_str(&r.script.data), rows[i].data);
 		run_done(&r);
 		unit_exact_free(content);
@@ -408,7 +324,7 @@ static void test_injection(void **state)
 		r.q.from = rows[i].from;
 		r.rcpts[0].address = rows[i].rcpt;
 		run_go(&r);
-		check_results(&r, "injection", rows[i].want);
+		run_check(&r, "injection", rows[i].want);
 		assert_int_equal(r.zone.lookups, 0);
 		run_done(&r);
 	}
@@ -462,7 +378,7 @@ static void test_file(void **state)
 		r.q.content = STR("");
 		r.q.size = LINES * (sizeof(line) - 1) + truncated;
 		run_go(&r);
-		check_results(&r, "file", truncated ? "T 4.3.0" : "D 2.0.0");
+		run_check(&r, "file", truncated ? "T 4.3.0" : "D 2.0.0");
 		assert_int_equal(r.script.data.n, truncated ? 0 : LINES * sizeof(line) + 3);
 		run_done(&r);
 	}
@@ -477,23 +393,8 @@ static void test_deadline(void **state)
 	run_init(&r, 1, STEPS("S 220 nobody comes"));
 	r.remote.settings.timeouts.total_ms = 0;
 	run_go(&r);
-	check_results(&r, "deadline", "T 4.4.0");
+	run_check(&r, "deadline", "T 4.4.0");
 	run_done(&r);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	tls = script_tls();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	SSL_CTX_free(tls);
-	return 0;
 }
 
 int main(void)
@@ -504,5 +405,5 @@ int main(void)
 		cmocka_unit_test(test_many),        cmocka_unit_test(test_file),    cmocka_unit_test(test_deadline),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, tls_setup, tls_teardown);
 }

@@ -2,23 +2,13 @@
 #include "unit.h"
 
 #include <openssl/pem.h>
-#include <signal.h>
 
-#include "deliver/remote.h"
 #include "deliver/remote_params.h"
-#include "fake_dns.h"
 #include "ipc/msg_queue.h"
 #include "net/net_tls.h"
-#include "smtp_script.h"
+#include "remote_rig.h"
 
-#define STEPS(...)                \
-	(const char *const[])     \
-	{                         \
-		__VA_ARGS__, NULL \
-	}
-#define HELLO "S 220 mx.test ESMTP", "E EHLO me.test"
 #define LHLO  "S 220 mx.test LMTP", "E LHLO me.test", "S 250 mx.test"
-#define QUIT  "E QUIT", "S 221 bye", "W"
 #define TLS   "S 250-mx.test", "S 250 STARTTLS", "E STARTTLS", "S 220 go", "T", "E EHLO me.test"
 
 /* ---- as text ---- */
@@ -134,71 +124,6 @@ static void test_caps(void **state)
 
 /* ---- on the wire ---- */
 
-static SSL_CTX *tls;
-
-struct run {
-	struct remote_deliver_request q;
-	struct remote_rcpt            rcpts[3];
-	struct fake_zone              zone;
-	struct remote                 remote;
-	struct arena                 *arena;
-	struct remote_deliver_reply   reply;
-	struct script                 script;
-};
-
-static const struct fake_record one_host[] = {
-	{ "d.test", DNS_MX, "10 mx.test" },
-	{ "mx.test", DNS_A, "127.0.0.1" },
-	{ "other.test", DNS_MX, "10 wrong.test" },
-	{ "wrong.test", DNS_A, "127.0.0.1" },
-	{ NULL, 0, NULL },
-};
-
-static void run_init(struct run *r, size_t rcpts, const char *const *steps)
-{
-	*r = (struct run){ .zone = { .records = one_host }, .arena = arena_new(NULL) };
-	r->q = (struct remote_deliver_request){
-		.domain = STR("d.test"),
-		.from = STR("s@me.test"),
-		.rcpts = r->rcpts,
-		.rcpt_count = rcpts,
-		.file = -1,
-		.content = STR("Subject: x\r\n\r\nhello\r\n"),
-		.size = 21,
-	};
-	for (size_t i = 0; i < rcpts; i++)
-		r->rcpts[i] = (struct remote_rcpt){ .index = (uint32_t)i, .address = arena_printf(r->arena, "r%zu@d.test", i) };
-	script_start(&r->script, steps, tls);
-	r->remote = fake_remote(&r->zone);
-	r->remote.settings.port = r->script.port;
-	r->remote.settings.lab = true;
-	r->remote.settings.timeouts.greeting_ms = r->remote.settings.timeouts.dot_ms = 2000;
-}
-
-/* "D 2.0.0|T 4.4.2" */
-static void run_check(struct run *r, const char *name, const char *want)
-{
-	struct buf out;
-
-	remote_deliver(&r->remote, &r->q, r->arena, &r->reply);
-	script_stop(&r->script);
-	buf_init(&out, 64 * KIB);
-	for (size_t i = 0; i < r->reply.result_count; i++)
-		buf_addf(&out, "%s%c %.*s", i > 0 ? "|" : "", "DTR"[r->reply.results[i].result], STR_FMT(r->reply.results[i].code));
-	if (!str_eq(buf_str(&out), str_of(want)) || r->script.failed)
-		print_error("case \"%s\": server failed at \"%s\", first answer \"%.*s\"\n%.*s\n", name, r->script.failed ? r->script.failed : "",
-			    STR_FMT(r->reply.results[0].answer), STR_FMT(buf_str(&r->script.seen)));
-	assert_str(buf_str(&out), str_of(want));
-	assert_null(r->script.failed);
-	buf_done(&out);
-}
-
-static void run_done(struct run *r)
-{
-	script_free(&r->script);
-	arena_free(&r->arena);
-}
-
 static void test_dsn(void **state)
 {
 	const struct {
@@ -225,6 +150,7 @@ static void test_dsn(void **state)
 		r.q.by_s = 60;
 		r.rcpts[0].notify = QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_FAILURE;
 		r.rcpts[0].orcpt = STR("rfc822;bob@list.test");
+		run_go(&r);
 		run_check(&r, "dsn", i < 2 ? "D 2.0.0" : "R 5.1.1");
 		assert_int_equal(r.reply.results[0].passed, cases[i].passed);
 		if (i == 1)
@@ -288,6 +214,7 @@ static void test_requiretls(void **state)
 		r.zone.secure = cases[i].secure;
 		r.remote.settings.trusts = cases[i].trusts;
 		if (cases[i].steps) {
+			run_go(&r);
 			run_check(&r, cases[i].name, cases[i].want);
 		} else {
 			remote_deliver(&r.remote, &r.q, r.arena, &r.reply);
@@ -327,6 +254,7 @@ static void test_lmtp(void **state)
 
 		run_init(&r, 3, cases[i].steps);
 		r.q.relay = arena_printf(r.arena, "lmtp:127.0.0.1:%u", r.script.port);
+		run_go(&r);
 		run_check(&r, cases[i].name, cases[i].want);
 		run_done(&r);
 	}
@@ -344,6 +272,7 @@ static void test_own_name(void **state)
 				  STEPS("S 220 me.test", QUIT));
 		r.q.relay = arena_printf(r.arena, "127.0.0.1:%u", r.script.port);
 		r.q.flags = filter ? QUEUE_FLAG_FILTER : 0;
+		run_go(&r);
 		run_check(&r, "own name", filter ? "D 2.0.0" : "R 5.4.6");
 		run_done(&r);
 	}
@@ -355,11 +284,6 @@ int main(void)
 		cmocka_unit_test(test_mail), cmocka_unit_test(test_rcpt),       cmocka_unit_test(test_unfit), cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_dsn),  cmocka_unit_test(test_requiretls), cmocka_unit_test(test_lmtp),  cmocka_unit_test(test_own_name),
 	};
-	int                     failed;
 
-	signal(SIGPIPE, SIG_IGN);
-	tls = script_tls();
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	SSL_CTX_free(tls);
-	return failed;
+	return cmocka_run_group_tests(tests, tls_setup, tls_teardown);
 }

@@ -1,23 +1,9 @@
 /* deliver/remote_probe.c against a scripted server: what counts as somebody, as nobody, and as neither; never DATA. */
 #include "unit.h"
 
-#include <signal.h>
+#include "remote_rig.h"
 
-#include "deliver/remote.h"
-#include "fake_dns.h"
-#include "smtp_script.h"
-
-#define STEPS(...)                \
-	(const char *const[])     \
-	{                         \
-		__VA_ARGS__, NULL \
-	}
-#define HELLO "S 220 mx.test ESMTP", "E EHLO me.test"
-#define PLAIN HELLO, "S 250 mx.test"
 #define MAIL  "E MAIL FROM:<>", "S 250 ok"
-#define QUIT  "E QUIT", "S 221 bye", "W"
-
-static SSL_CTX *tls;
 
 static const struct fake_record two_hosts[] = {
 	{ "d.test", DNS_MX, "10 a.test" },
@@ -165,11 +151,6 @@ int main(void)
 		cmocka_unit_test(test_lmtp),
 		cmocka_unit_test(test_nowhere),
 	};
-	int failed;
 
-	signal(SIGPIPE, SIG_IGN);
-	tls = script_tls();
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	SSL_CTX_free(tls);
-	return failed;
+	return cmocka_run_group_tests(tests, tls_setup, tls_teardown);
 }
