@@ -338,13 +338,12 @@ void convert_luser(struct convert *c, const char *name, struct str value)
 void convert_transport(struct convert *c, const char *name, struct str value)
 {
 	struct str map, rest = value;
-	size_t     used = 0;
 
 	if (value.n == 0)
 		convert_say(c, CONVERT_DEFAULT, name, value, "outside mail goes by MX");
 	while (text_postfix_word(&rest, &map)) {
 		struct convert_row *rows;
-		size_t              count;
+		size_t              count, used = 0;
 		const char         *why = convert_table(c, map, &rows, &count);
 
 		if (why) {

@@ -75,11 +75,12 @@ static const struct smtp_reply *times_check(const struct smtp_mail *m, int64_t n
 
 static uint32_t flags_of(const struct smtp_session *s, const struct smtp_mail *m)
 {
+	uint32_t ret = m->ret_hdrs ? QUEUE_FLAG_RET_HDRS : m->given & SMTP_PARAM_RET ? QUEUE_FLAG_RET_FULL : 0;
 	uint32_t by = (m->by_notify ? QUEUE_FLAG_BY_NOTIFY : 0) | (m->by_trace ? QUEUE_FLAG_BY_TRACE : 0);
 
 	return (m->body_8bit ? QUEUE_FLAG_8BIT : 0) | (m->given & SMTP_PARAM_SMTPUTF8 ? QUEUE_FLAG_SMTPUTF8 : 0) |
 	       (s->signed_in ? QUEUE_FLAG_SUBMIT : 0) | (m->given & SMTP_PARAM_REQUIRETLS ? QUEUE_FLAG_REQUIRETLS : 0) |
-	       (m->ret_hdrs ? QUEUE_FLAG_RET_HDRS : 0) | (m->given & SMTP_PARAM_BY && m->by_s >= 0 ? by : 0);
+	       ret | (m->given & SMTP_PARAM_BY && m->by_s >= 0 ? by : 0);
 }
 
 static struct str envid_of(struct smtp_session *s, const struct smtp_mail *m)

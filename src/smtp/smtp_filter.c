@@ -249,46 +249,53 @@ const struct smtp_reply *smtp_filter_mail(struct smtp_session *s, struct str arg
 	return refusal;
 }
 
+typedef struct milter_verdict tell_fn(struct smtp_filter *f, struct smtp_milter *m, struct str arg);
+
+static struct milter_verdict rcpt_tell(struct smtp_filter *f, struct smtp_milter *m, struct str arg)
+{
+	return milter_rcpt(&m->m, f->rcpt, smtp_filter_params(arg));
+}
+
+static struct milter_verdict data_tell(struct smtp_filter *f, struct smtp_milter *m, struct str arg)
+{
+	(void)f, (void)arg;
+	return milter_data(&m->m);
+}
+
+/* The policy servers, then each milter, until one refuses. */
+static const struct smtp_reply *stage(struct smtp_filter *f, enum filter_stage at, const char *name, tell_fn *tell, struct str arg)
+{
+	const struct smtp_reply *refusal;
+
+	if (!inside(f->s))
+		return &busy;
+	refusal = smtp_filter_policy(f, at);
+	for (unsigned i = 0; i < f->milter_count && !refusal; i++)
+		if (is_asked(f, &f->milters[i], &refusal)) {
+			struct milter_verdict v = tell(f, &f->milters[i], arg);
+
+			refusal = judge(f, &f->milters[i], name, &v);
+		}
+	outside(f->s);
+	return deferred(f, refusal);
+}
+
 const struct smtp_reply *smtp_filter_rcpt(struct smtp_session *s, struct str arg, struct str address)
 {
 	struct smtp_filter      *f = s->filter;
-	const struct smtp_reply *refusal = NULL;
+	const struct smtp_reply *refusal;
 
 	if (!f)
 		return NULL;
-	if (!inside(s))
-		return &busy;
 	f->rcpt = address;
-	refusal = smtp_filter_policy(f, FILTER_STAGE_RCPT);
-	for (unsigned i = 0; i < f->milter_count && !refusal; i++)
-		if (is_asked(f, &f->milters[i], &refusal)) {
-			struct milter_verdict v = milter_rcpt(&f->milters[i].m, address, smtp_filter_params(arg));
-
-			refusal = judge(f, &f->milters[i], "rcpt", &v);
-		}
+	refusal = stage(f, FILTER_STAGE_RCPT, "rcpt", rcpt_tell, arg);
 	f->rcpt = STR_NONE;
-	outside(s);
-	return deferred(f, refusal);
+	return refusal;
 }
 
 const struct smtp_reply *smtp_filter_data(struct smtp_session *s)
 {
-	struct smtp_filter      *f = s->filter;
-	const struct smtp_reply *refusal = NULL;
-
-	if (!f)
-		return NULL;
-	if (!inside(s))
-		return &busy;
-	refusal = smtp_filter_policy(f, FILTER_STAGE_DATA);
-	for (unsigned i = 0; i < f->milter_count && !refusal; i++)
-		if (is_asked(f, &f->milters[i], &refusal)) {
-			struct milter_verdict v = milter_data(&f->milters[i].m);
-
-			refusal = judge(f, &f->milters[i], "data", &v);
-		}
-	outside(s);
-	return deferred(f, refusal);
+	return s->filter ? stage(s->filter, FILTER_STAGE_DATA, "data", data_tell, STR_NONE) : NULL;
 }
 
 const struct smtp_reply *smtp_filter_unknown(struct smtp_session *s, struct str line)

@@ -69,7 +69,12 @@ static void verdict_done(void *arg, enum status st, const struct guard_connect_r
 
 static enum guard_listener listener_of(const struct smtp_session *s)
 {
-	return s->env->kind == SMTP_KIND_SUBMISSION ? GUARD_SUBMISSION : GUARD_SMTP;
+	static const enum guard_listener of[] = {
+		[SMTP_KIND_RELAY] = GUARD_SMTP, [SMTP_KIND_SUBMISSION] = GUARD_SUBMISSION, [SMTP_KIND_LMTP] = GUARD_LMTP,
+		[SMTP_KIND_REINJECT] = GUARD_LMTP, /* likewise: only servers of ours come there */
+	};
+
+	return of[s->env->kind];
 }
 
 static enum smtp_next refuse(struct smtp_session *s, const struct smtp_verdict *v)

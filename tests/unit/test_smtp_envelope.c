@@ -366,6 +366,8 @@ static void test_to_queue(void **state)
 	assert_int_equal(send_one(&r, "", ""), 250);
 	assert_true(r.ask.flags == QUEUE_FLAG_SUBMIT && r.ask.envid.n == 0 && r.ask.deliver_by_ms == 0 && r.ask.hold_until_ms == 0 && r.ask.priority == 0);
 	assert_str(buf_str(&r.ask.envelope), STR("0 \n"));
+	assert_int_equal(send_one(&r, " RET=FULL", ""), 250); /* said so, and passed on as that */
+	assert_true(r.ask.flags == (QUEUE_FLAG_SUBMIT | QUEUE_FLAG_RET_FULL));
 	assert_int_equal(send_one(&r, " BY=-5;N", ""), 250); /* told already */
 	assert_true(r.ask.deliver_by_ms == 0 && r.ask.flags == QUEUE_FLAG_SUBMIT);
 	assert_int_equal(send_one(&r, " BY=0;N", ""), 250);

@@ -78,6 +78,13 @@ static void test_accepted(void **state)
 		rig_done(&r);
 		assert_int_equal(door.notes, 0);
 	}
+	for (unsigned kind = SMTP_KIND_LMTP; kind <= SMTP_KIND_REINJECT; kind++) {
+		begin(&r, (enum smtp_kind)kind);
+		rig_start(&r);
+		assert_int_equal(door.asked, 1);
+		assert_int_equal(door.listener, GUARD_LMTP);
+		rig_done(&r);
+	}
 }
 
 static void test_refused(void **state)
