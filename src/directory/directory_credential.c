@@ -59,18 +59,12 @@ void dir_credential_forget(struct directory *d, uint64_t account)
 {
 	struct str key;
 	void      *value;
-	bool       again = true;
 
-	/* The map may move what is behind a removed entry. */
-	while (again) {
-		again = false;
-		for (size_t at = 0; !again && map_next(&d->credentials, &at, &key, &value);) {
-			if (account != 0 && ((struct dir_credential *)value)->account != account)
-				continue;
-			map_remove(&d->credentials, key);
-			free(value);
-			again = true;
-		}
+	for (size_t at = 0; map_next(&d->credentials, &at, &key, &value);) {
+		if (account != 0 && ((struct dir_credential *)value)->account != account)
+			continue;
+		map_remove(&d->credentials, key);
+		free(value);
 	}
 }
 
