@@ -117,6 +117,7 @@
 #define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
 
 /* Sending out */
+#define LIMIT_PREFIX           ((size_t)8 * KIB)    /* header fields that a message gets on its way out: two signatures */
 #define LIMIT_REMOTE_HOSTS     ((size_t)10)       /* MX hosts looked at for one next hop */
 #define LIMIT_REMOTE_ADDRESSES ((size_t)20)       /* addresses tried in one delivery */
 #define LIMIT_REMOTE_PER_HOST  ((size_t)4)        /* of them, of one host */

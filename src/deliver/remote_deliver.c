@@ -2,6 +2,7 @@
 #include "base/metric.h"
 #include "deliver/remote.h"
 #include "deliver/remote_params.h"
+#include "deliver/remote_policy.h"
 #include "deliver/remote_result.h"
 #include "deliver/remote_route.h"
 #include "deliver/remote_session.h"
@@ -32,6 +33,7 @@ struct delivery {
 	int64_t                              began_ms, deadline_ms;
 	bool                                 utf8_address;
 	unsigned                             sessions; /* that got as far as a transaction */
+	enum remote_site                     site;
 };
 
 /* Fit to stand between "<" and ">" in a command: nothing that ends the path or the line, RFC 5321 §4.1.2. */
@@ -111,15 +113,18 @@ static void try_target(struct delivery *d, const struct remote_target *target)
 	struct remote_deliver_request now;
 	struct remote_session         s;
 	struct remote_outcome         why;
-	enum remote_tls               tls = d->q->flags & QUEUE_FLAG_REQUIRETLS ? REMOTE_TLS_VERIFIED :
-					    d->remote->settings.no_tls          ? REMOTE_TLS_NONE :
-									          REMOTE_TLS_ANY;
+	struct remote_policy          policy;
 	enum remote_open              opened;
 
-	opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, tls, &why);
+	if (!remote_policy_find(&d->route, target, d->q, d->arena, &policy, &why)) {
+		remote_results_note_all(&d->results, why);
+		return;
+	}
+	opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &why);
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_session_close(&s);
-		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, REMOTE_TLS_NONE, &why);
+		policy = remote_policy_clear(&policy);
+		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &why);
 	}
 	d->results.host = s.host;
 	d->results.tls = s.tls;
@@ -127,6 +132,7 @@ static void try_target(struct delivery *d, const struct remote_target *target)
 	now = request_now(d);
 	if (opened == REMOTE_OPEN_READY)
 		d->sessions++;
+	d->site = d->sessions > 0 ? REMOTE_SITE_ANSWERED : REMOTE_SITE_TROUBLE;
 	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &now, &s.caps, &why)) {
 		remote_results_note_all(&d->results, why);
 	} else {
@@ -137,28 +143,11 @@ static void try_target(struct delivery *d, const struct remote_target *target)
 	d->results.host = d->results.tls = STR("");
 }
 
-/* RFC 8689 §4.2.1: the host's name must come by a way that nobody can have forged, else its certificate proves nothing. */
-static bool may_require_tls(const struct delivery *d, struct remote_outcome *ret_why)
-{
-	static const struct remote_outcome insecure = {
-		REMOTE_REFUSED, STR("5.7.30"), STR("The sender requires TLS (REQUIRETLS), and the domain does not secure the names of its mail hosts by DNSSEC")
-	};
-	static const struct remote_outcome nobody_trusted = { REMOTE_DEFERRED, STR("4.7.5"),
-							      STR("The sender requires verified TLS, and no authorities to verify with are set up here") };
-
-	*ret_why = d->remote->settings.trusts ? insecure : nobody_trusted;
-	return !(d->q->flags & QUEUE_FLAG_REQUIRETLS) || (d->remote->settings.trusts && d->route.secure);
-}
-
 static void try_hosts(struct delivery *d)
 {
 	struct remote_outcome why;
 
 	if (!remote_route_open(&d->route, d->remote, d->arena, d->q, &why)) {
-		remote_results_note_all(&d->results, why);
-		return;
-	}
-	if (!may_require_tls(d, &why)) {
 		remote_results_note_all(&d->results, why);
 		return;
 	}
@@ -189,5 +178,5 @@ void remote_deliver(const struct remote *remote, const struct remote_deliver_req
 		remote_results_note_all(&d.results, unreadable);
 	else if (remote_results_open(&d.results))
 		try_hosts(&d);
-	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count };
+	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count, d.site };
 }

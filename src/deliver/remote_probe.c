@@ -70,16 +70,21 @@ static bool ask(struct probe *p, struct remote_session *s)
 	return true;
 }
 
-static bool try_target(struct probe *p, const struct remote_target *target)
+static bool try_target(struct probe *p, const struct remote_route *route, const struct remote_target *target,
+		       const struct remote_deliver_request *as)
 {
 	struct remote_session s;
 	bool                  asked = false;
+	struct remote_policy  policy;
 	enum remote_open      opened;
 
-	opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, !p->remote.settings.no_tls, &p->why);
+	if (!remote_policy_find(route, target, as, p->arena, &policy, &p->why))
+		return false;
+	opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &p->why);
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_session_close(&s);
-		opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, false, &p->why);
+		policy = remote_policy_clear(&policy);
+		opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &p->why);
 	}
 	if (opened == REMOTE_OPEN_READY)
 		asked = ask(p, &s);
@@ -89,7 +94,7 @@ static bool try_target(struct probe *p, const struct remote_target *target)
 
 void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret)
 {
-	const struct remote_deliver_request where = { .domain = q->domain, .relay = q->relay };
+	const struct remote_deliver_request as = { .domain = q->domain, .relay = q->relay, .hop = q->hop };
 	struct probe                        p = { .remote = *remote, .q = q, .arena = a, .result = REMOTE_PROBE_UNREACHABLE };
 	struct remote_route                 route;
 	const struct remote_target         *target;
@@ -99,8 +104,8 @@ void remote_probe(const struct remote *remote, const struct remote_probe_request
 	p.why = (struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
 	if (!address_fit(q->address))
 		p.why.answer = STR("Malformed address");
-	else if (remote_route_open(&route, &p.remote, a, &where, &p.why))
-		while (clock_mono_ms() < p.deadline_ms && (target = remote_route_next(&route)) != NULL && !try_target(&p, target))
+	else if (remote_route_open(&route, &p.remote, a, &as, &p.why))
+		while (clock_mono_ms() < p.deadline_ms && (target = remote_route_next(&route)) != NULL && !try_target(&p, &route, target, &as))
 			;
 	*ret = (struct remote_probe_reply){ p.result, p.why.answer };
 }
@@ -119,6 +124,7 @@ static enum status where(struct ipc *ipc, struct arena *a, struct remote_probe_r
 		return ST_INVALID;
 	q->address = found.targets[0].address;
 	q->relay = found.targets[0].relay;
+	q->hop = found.targets[0].hop;
 	return str_rcut(q->address, '@', &local, &q->domain) ? ST_OK : ST_INVALID;
 }
 

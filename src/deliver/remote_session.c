@@ -215,13 +215,12 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 }
 
 /* READY if the peer declines TLS; the session in clear goes on. */
-static enum remote_open start_tls(struct remote_session *s, const struct remote_target *target, enum remote_tls tls,
-				  struct remote_outcome *ret_why)
+static enum remote_open start_tls(struct remote_session *s, const struct remote_policy *policy, struct remote_outcome *ret_why)
 {
 	const struct remote_timeouts *t = &s->remote->settings.timeouts;
 	const char                   *detail = "";
 	char                          name[LIMIT_DOMAIN + 1];
-	bool                          verify = tls == REMOTE_TLS_VERIFIED;
+	bool                          verify = policy->level == REMOTE_TLS_VERIFIED;
 	enum status                   st;
 
 	if (!command(s, "STARTTLS", STR_NONE, t->hello_ms, ret_why))
@@ -239,10 +238,7 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 		*ret_why = tls_injected;
 		return REMOTE_OPEN_FAILED;
 	}
-	/* RFC 6066 §3: no literal addresses in SNI. */
-	if (!str_to_c(str_eq(target->host, str_of(target->address.text)) ? STR("") : target->host, name, sizeof(name)))
-		name[0] = '\0';
-	if (name[0] == '[')
+	if (!str_to_c(policy->name, name, sizeof(name)))
 		name[0] = '\0';
 	st = verify && name[0] == '\0' ? ST_DENIED : /* an address is no name to prove */
 					 net_stream_tls(s->stream, name[0] == '\0' ? NULL : name, verify, remote_session_timeout(s, t->tls_ms), &detail);
@@ -256,7 +252,7 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 }
 
 enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
-				     int64_t deadline_ms, const struct remote_target *target, enum remote_tls tls,
+				     int64_t deadline_ms, const struct remote_target *target, const struct remote_policy *policy,
 				     struct remote_outcome *ret_why)
 {
 	*s = (struct remote_session){
@@ -273,10 +269,10 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 	buf_init(&s->out, OUT_MAX);
 	if (!session_connect(s, target, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
 		return REMOTE_OPEN_FAILED;
-	if (tls != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
-		return start_tls(s, target, tls, ret_why);
+	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
+		return start_tls(s, policy, ret_why);
 	*ret_why = tls_needed;
-	return tls == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+	return policy->level == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
 }
 
 void remote_session_close(struct remote_session *s)

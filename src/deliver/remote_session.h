@@ -3,8 +3,8 @@
  *   CONNECT --220--> GREETED --EHLO 250--> READY               EHLO 5xx: HELO 250 --> READY, nothing is offered
  *                    READY, STARTTLS offered --220--> handshake --> EHLO 250 --> READY in TLS
  *
- * TLS is opportunistic (REMOTE_TLS_ANY): any certificate, and without the offer, or with STARTTLS refused, it goes on in clear. If the
- * handshake fails the caller may connect again with REMOTE_TLS_NONE. With REMOTE_TLS_VERIFIED there is no session but in TLS, with a
+ * TLS is opportunistic (REMOTE_TLS_MAY): any certificate, and without the offer, or with STARTTLS refused, it goes on in clear. If the
+ * handshake fails the caller may connect again in clear. With REMOTE_TLS_VERIFIED there is no session but in TLS, with a
  * certificate for the host's name. LMTP says LHLO, and nothing else if that is refused. What was learnt in clear (the offers) is forgotten
  * when TLS is up; octets that came with the 220 to STARTTLS end the session (command injection, CVE-2011-0411 and its
  * kind).
@@ -16,8 +16,8 @@
 #define DELIVER_REMOTE_SESSION_H
 
 #include "deliver/remote.h"
+#include "deliver/remote_policy.h"
 #include "deliver/remote_result.h"
-#include "deliver/remote_route.h"
 #include "net/net_tls.h"
 #include "wire/smtp/smtp_caps.h"
 #include "wire/smtp/smtp_answer.h"
@@ -35,8 +35,6 @@ struct remote_session {
 	bool                   lmtp, any_name; /* as in struct remote_target */
 };
 
-enum remote_tls { REMOTE_TLS_NONE, REMOTE_TLS_ANY, REMOTE_TLS_VERIFIED };
-
 enum remote_open {
 	REMOTE_OPEN_READY,
 	REMOTE_OPEN_FAILED,     /* *ret_why */
@@ -45,7 +43,7 @@ enum remote_open {
 
 /* Connect and say hello. Whatever is returned, the caller ends with remote_session_close(). */
 MUST_CHECK enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
-						int64_t deadline_ms, const struct remote_target *target, enum remote_tls tls,
+						int64_t deadline_ms, const struct remote_target *target, const struct remote_policy *policy,
 						struct remote_outcome *ret_why);
 /* QUIT unless dead, and free. */
 void remote_session_close(struct remote_session *s);

@@ -14,7 +14,13 @@
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
 #define LIMIT_WORD   ((size_t)32)   /* a reason in one word */
-#define LIMIT_RELAY  (LIMIT_DOMAIN + 16) /* "host:port" */
+#define LIMIT_RELAY  ((size_t)600)  /* next hops: "host:port", "lmtp:host:port", ... */
+
+/* struct hop, a member called so. */
+#define HOP(type) \
+	IPC_ENUM(type, hop.tls, HOP_TLS_LAST), IPC_STR(type, hop.source4, LIMIT_IP_TEXT), IPC_STR(type, hop.source6, LIMIT_IP_TEXT), \
+		IPC_STR(type, hop.helo, LIMIT_DOMAIN), IPC_U64(type, hop.login), IPC_U32(type, hop.connections), IPC_U32(type, hop.rate), \
+		IPC_U32(type, hop.rate_s)
 
 /* ---- auth ---- */
 
@@ -42,6 +48,7 @@ static const struct ipc_field auth_target[] = {
 	IPC_U64(struct auth_target, account),
 	IPC_STR(struct auth_target, address, LIMIT_ADDRESS),
 	IPC_STR(struct auth_target, relay, LIMIT_RELAY),
+	HOP(struct auth_target),
 	IPC_BOOL(struct auth_target, forward),
 	IPC_STR(struct auth_target, from, LIMIT_ADDRESS),
 	IPC_U64(struct auth_target, quota_octets),
@@ -467,12 +474,14 @@ static const struct ipc_field remote_deliver_request[] = {
 	IPC_U64(struct remote_deliver_request, message),
 	IPC_STR(struct remote_deliver_request, domain, LIMIT_DOMAIN),
 	IPC_STR(struct remote_deliver_request, relay, LIMIT_RELAY),
+	HOP(struct remote_deliver_request),
 	IPC_STR(struct remote_deliver_request, from, LIMIT_ADDRESS),
 	IPC_LIST(struct remote_deliver_request, rcpts, rcpt_count, LIMIT_RCPTS, &remote_rcpt_shape),
 	IPC_U32(struct remote_deliver_request, flags),
 	IPC_U64(struct remote_deliver_request, size),
 	IPC_STR(struct remote_deliver_request, content, LIMIT_INLINE),
 	IPC_FD(struct remote_deliver_request, file),
+	IPC_STR(struct remote_deliver_request, prefix, LIMIT_PREFIX),
 	IPC_STR(struct remote_deliver_request, envid, LIMIT_ENVID),
 	IPC_I64(struct remote_deliver_request, priority),
 	IPC_BOOL(struct remote_deliver_request, by),
@@ -490,6 +499,7 @@ static const struct ipc_field remote_rcpt_result[] = {
 static const struct ipc_shape remote_rcpt_result_shape = IPC_SHAPE(remote_rcpt_result, remote_rcpt_result);
 static const struct ipc_field remote_deliver_reply[] = {
 	IPC_LIST(struct remote_deliver_reply, results, result_count, LIMIT_RCPTS, &remote_rcpt_result_shape),
+	IPC_ENUM(struct remote_deliver_reply, site, REMOTE_SITE_LAST),
 };
 
 static const struct ipc_field remote_probe_request[] = {

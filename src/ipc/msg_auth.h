@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "ipc/msg_hop.h"
 
 /* IPC_AUTH_RCPT: may this be a recipient, for this sender and this peer, now? Answered from memory, never waits. */
 enum auth_rcpt_kind {
@@ -47,6 +48,7 @@ struct auth_target {
 	uint64_t   account; /* 0: a foreign address */
 	struct str address; /* of the account, or the foreign one */
 	struct str relay;   /* foreign: "host:port" of the route; "" for the usual way */
+	struct hop hop;     /* foreign */
 	bool       forward; /* foreign, and reached through an alias of ours: `from` is the reverse-path it goes out with (SRS) */
 	struct str from;
 	uint64_t   quota_octets; /* account: 0 for none */

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "ipc/msg_hop.h"
 
 struct remote_rcpt {
 	uint32_t   index; /* the asker's, given back */
@@ -16,6 +17,7 @@ struct remote_deliver_request {
 	uint64_t            message; /* queue id, for the log */
 	struct str          domain;  /* next hop by MX, A-labels or an address literal */
 	struct str          relay;   /* or "host:port", "[ip]:port", "lmtp:host:port": no MX; "" for none */
+	struct hop          hop;
 	struct str          from;
 	struct remote_rcpt *rcpts;
 	size_t              rcpt_count;
@@ -23,6 +25,7 @@ struct remote_deliver_request {
 	uint64_t            size;
 	struct str          content;
 	int                 file;
+	struct str          prefix;  /* header fields that go before the content: signatures; "" for none */
 	struct str          envid;    /* decoded; "" if not given */
 	int64_t             priority; /* RFC 6710 */
 	bool                by;       /* RFC 2852, with the flags BY_NOTIFY and BY_TRACE: */
@@ -42,9 +45,17 @@ struct remote_rcpt_result {
 	struct str         tls;    /* "TLSv1.3 ...", "" in clear */
 	uint32_t           passed; /* enum remote_passed */
 };
-struct remote_deliver_reply { /* one per recipient, always */
+/* What the attempt says about the destination as a whole, for how much of it is tried at once. */
+enum remote_site {
+	REMOTE_SITE_NONE,     /* nothing: no host was asked (DNS, our own trouble) */
+	REMOTE_SITE_ANSWERED, /* a host talked about mail, whatever it said */
+	REMOTE_SITE_TROUBLE,  /* no connection, no session, 421: whatever the message, it would have been so */
+	REMOTE_SITE_LAST = REMOTE_SITE_TROUBLE,
+};
+struct remote_deliver_reply { /* one result per recipient, always */
 	struct remote_rcpt_result *results;
 	size_t                     result_count;
+	enum remote_site           site;
 };
 
 /* IPC_REMOTE_PROBE: does the next hop take mail for this address? MAIL with the null sender, RCPT, QUIT; never DATA. Bounded time. */
@@ -58,6 +69,7 @@ enum remote_probe {
 struct remote_probe_request {
 	struct str domain, relay; /* as in remote_deliver_request; not in the message: who asks talks to strangers, so remote has them from auth */
 	struct str address;
+	struct hop hop; /* as domain and relay */
 };
 struct remote_probe_reply {
 	enum remote_probe result;

@@ -47,6 +47,16 @@ static void job_end(struct queue_job *job)
 
 /* ---- auth ---- */
 
+static struct hop hop_dup(struct arena *a, const struct hop *hop)
+{
+	struct hop copy = *hop;
+
+	copy.source4 = arena_dup(a, hop->source4);
+	copy.source6 = arena_dup(a, hop->source6);
+	copy.helo = arena_dup(a, hop->helo);
+	return copy;
+}
+
 static void resolve_answer(struct queue_msg *m, struct queue_rcpt_row *r, const struct auth_resolve_reply *reply)
 {
 	if (reply->target_count == 0) {
@@ -61,6 +71,7 @@ static void resolve_answer(struct queue_msg *m, struct queue_rcpt_row *r, const 
 		r->found[i] = reply->targets[i];
 		r->found[i].address = arena_dup(m->arena, reply->targets[i].address);
 		r->found[i].relay = arena_dup(m->arena, reply->targets[i].relay);
+		r->found[i].hop = hop_dup(m->arena, &reply->targets[i].hop);
 		r->found[i].from = arena_dup(m->arena, reply->targets[i].from);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -317,6 +328,7 @@ static void remote_start(struct queue_job *job)
 		.message = m->id,
 		.domain = job->domain,
 		.relay = job->relay,
+		.hop = job->hop,
 		.from = job->sender,
 		.rcpts = rcpts,
 		.flags = m->flags,
@@ -355,8 +367,17 @@ static struct str domain_of(struct queue_msg *m, struct str address)
 	return str_n(p, domain.n);
 }
 
-/* Put a foreign target into the open group of its next hop and reverse-path: one transaction has one of each. `groups` has the jobs by
- * both; full ones were taken out. The setting `relay` is for what has no next hop of its own. */
+/* What must be the same of targets that go out together: next hop, how it is spoken to, reverse-path. */
+static struct str group_name(struct arena *a, struct str hop, const struct queue_to *to)
+{
+	const struct hop *h = &to->hop;
+
+	return arena_printf(a, "%.*s %.*s %u %.*s %.*s %.*s %llu", STR_FMT(hop), STR_FMT(to->sender), (unsigned)h->tls, STR_FMT(h->source4),
+			    STR_FMT(h->source6), STR_FMT(h->helo), (unsigned long long)h->login);
+}
+
+/* Put a foreign target into the open group of its like: one transaction has one next hop and one reverse-path. `groups` has the jobs by
+ * name; full ones were taken out. The setting `relay` is for what has no next hop of its own. */
 static void group_add(struct map *groups, struct queue_job **jobs, struct str relay, struct queue_msg *m,
 		      struct queue_to *to)
 {
@@ -365,13 +386,14 @@ static void group_add(struct map *groups, struct queue_job **jobs, struct str re
 
 	relay = to->relay.n ? to->relay : relay;
 	hop = relay.n ? relay : domain;
-	group = to->sender.n ? arena_printf(m->arena, "%.*s %.*s", STR_FMT(hop), STR_FMT(to->sender)) : hop;
+	group = group_name(m->arena, hop, to);
 	job = map_find(groups, group);
 
 	if (!job) {
 		job = job_new(m, remote_start);
 		job->domain = domain;
 		job->relay = relay;
+		job->hop = to->hop;
 		job->sender = to->sender.n ? to->sender : m->from;
 		job->key = str_hash(hop);
 		job->next = *jobs;

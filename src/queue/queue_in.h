@@ -74,6 +74,7 @@ struct queue_to { /* one target: an account, or a foreign address */
 	const struct queue_rcpt_row *rcpt;
 	uint64_t                     account;
 	struct str                   address;
+	struct hop                   hop;           /* foreign: how it is spoken to */
 	struct str                   relay, sender; /* foreign: next hop ("": by setting or MX); reverse-path ("": the message's) */
 	uint64_t                     quota_octets;  /* account: 0 for none */
 	uint32_t                     n; /* its row */
@@ -169,7 +170,8 @@ struct queue_job {
 	struct queue_to       *to;   /* local: one; remote: a group */
 	uint32_t               to_count;
 	struct str             domain;
-	struct str        relay;  /* "" : by the domain's MX */
+	struct str             relay;  /* "" : by the domain's MX */
+	struct hop             hop;
 	struct str             sender; /* reverse-path of its targets */
 	uint64_t               key; /* hash of the next hop, for domain_max */
 	int32_t                priority;

@@ -89,6 +89,7 @@ static void plan_add(struct plan *p, struct queue_rcpt_row *r, const struct auth
 				 .account = account,
 				 .address = target->address,
 				 .relay = target->relay,
+				 .hop = target->hop,
 				 .sender = target->forward ? target->from : STR(""),
 				 .quota_octets = target->quota_octets,
 				 .n = n };
