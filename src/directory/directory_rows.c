@@ -56,6 +56,15 @@ static void on_full(void *ctx, struct ipc_request *r)
 	ipc_reply(r, directory_full(ctx, r->body), NULL);
 }
 
+static void on_token(void *ctx, struct ipc_request *r)
+{
+	const struct auth_token_request *q = r->body;
+	struct auth_token_reply          reply = { 0 };
+	enum status                      st = directory_token(ctx, q->token, &reply.account);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
 static void on_quota(void *ctx, struct ipc_request *r)
 {
 	struct auth_quota_reply reply = { 0 };
@@ -295,6 +304,7 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_PROBED, on_probed, 0 },
 	{ IPC_AUTH_FULL, on_full, 0 },
 	{ IPC_AUTH_QUOTA, on_quota, 0 },
+	{ IPC_AUTH_TOKEN, on_token, 0 },
 	{ IPC_AUTH_ROUTE, on_route, DIRECTORY_POOL },
 	{ IPC_AUTH_ALIAS_POLICY, on_alias_policy, DIRECTORY_POOL },
 	{ IPC_AUTH_DELEGATE_ADD, on_delegate_add, DIRECTORY_POOL },

@@ -12,7 +12,7 @@
 #include "directory/directory_int.h"
 #include "directory/source.h"
 
-#define DIR_TOKEN_TEXT ((size_t)64) /* of a login reply */
+#define DIR_TOKEN_TEXT LIMIT_TOKEN /* of a login reply */
 
 struct dir_signin {
 	struct directory    *d;

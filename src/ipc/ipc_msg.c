@@ -71,7 +71,13 @@ static const struct ipc_field auth_login_request[] = {
 static const struct ipc_field auth_login_reply[] = {
 	IPC_U64(struct auth_login_reply, account),
 	IPC_STR(struct auth_login_reply, address, LIMIT_ADDRESS),
-	IPC_SECRET(struct auth_login_reply, token, 64),
+	IPC_SECRET(struct auth_login_reply, token, LIMIT_TOKEN),
+};
+static const struct ipc_field auth_token_request[] = {
+	IPC_SECRET(struct auth_token_request, token, LIMIT_TOKEN),
+};
+static const struct ipc_field auth_token_reply[] = {
+	IPC_U64(struct auth_token_reply, account),
 };
 static const struct ipc_field auth_scram_salt_request[] = {
 	IPC_ENUM(struct auth_scram_salt_request, hash, AUTH_SCRAM_LAST),
@@ -95,7 +101,7 @@ static const struct ipc_field auth_scram_proof_request[] = {
 static const struct ipc_field auth_scram_proof_reply[] = {
 	IPC_U64(struct auth_scram_proof_reply, login.account),
 	IPC_STR(struct auth_scram_proof_reply, login.address, LIMIT_ADDRESS),
-	IPC_SECRET(struct auth_scram_proof_reply, login.token, 64),
+	IPC_SECRET(struct auth_scram_proof_reply, login.token, LIMIT_TOKEN),
 	IPC_STR(struct auth_scram_proof_reply, signature, 64),
 };
 static const struct ipc_field auth_bearer_request[] = {
@@ -339,6 +345,7 @@ static const struct ipc_field queue_submit_request[] = {
 	IPC_STR(struct queue_submit_request, session, LIMIT_SESSION_ID),
 	IPC_STR(struct queue_submit_request, peer, LIMIT_IP_TEXT),
 	IPC_U64(struct queue_submit_request, account),
+	IPC_SECRET(struct queue_submit_request, token, LIMIT_TOKEN),
 	IPC_I64(struct queue_submit_request, received_ms),
 	IPC_U64(struct queue_submit_request, size),
 	IPC_STR(struct queue_submit_request, content, LIMIT_INLINE),
@@ -795,6 +802,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_AUTH_REWRITE, "auth_rewrite", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_rewrite_request), SHAPE(auth_rewrite_reply)),
 	ASK(IPC_AUTH_PROBED, "auth_probed", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_probed_request), SHAPE(auth_rcpt_reply)),
 	ASK(IPC_AUTH_FULL, "auth_full", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_full_request), EMPTY),
+	ASK(IPC_AUTH_TOKEN, "auth_token", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_token_request), SHAPE(auth_token_reply)),
 	ASK(IPC_AUTH_QUOTA, "auth_quota", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_quota_request), SHAPE(auth_quota_reply)),
 	ADMIN(IPC_AUTH_ROUTE, "auth_route", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_request), SHAPE(auth_route_reply)),
 	ADMIN(IPC_AUTH_ALIAS_POLICY, "auth_alias_policy", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias_policy_request), EMPTY),

@@ -98,6 +98,7 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_REMOTE_CONNECT,
 	/* auth: what administrators ask */
 	IPC_AUTH_ALIAS_CHANGE,
+	IPC_AUTH_TOKEN,
 	IPC_MSG_COUNT,
 };
 

@@ -76,6 +76,14 @@ struct auth_login_reply {
 	struct str token;   /* opaque, names this sign-in to keeper and queue */
 };
 
+/* IPC_AUTH_TOKEN: whose sign-in is it? ST_DENIED: none of ours, over a day old, or the account has changed since. */
+struct auth_token_request {
+	struct str token;
+};
+struct auth_token_reply {
+	uint64_t account;
+};
+
 /* The other ways to sign in. Same statuses, one throttle.
  *
  * IPC_AUTH_SCRAM_SALT: what the first answer of the server says (RFC 5802); also for a user who does not exist.

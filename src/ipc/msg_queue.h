@@ -45,7 +45,8 @@ enum queue_submit_result {
 	QUEUE_SUBMIT_FULL,    /* below the watermark, or ENOSPC: 452 */
 	QUEUE_SUBMIT_SUSPECT, /* storage set aside after a failed sync: 451 */
 	QUEUE_SUBMIT_INVALID,
-	QUEUE_SUBMIT_LAST = QUEUE_SUBMIT_INVALID,
+	QUEUE_SUBMIT_DENIED, /* the token is not (or no longer) one of this account: sign in again */
+	QUEUE_SUBMIT_LAST = QUEUE_SUBMIT_DENIED,
 };
 struct queue_submit_request {
 	struct str         txid; /* QUEUE_TXID octets */
@@ -56,6 +57,7 @@ struct queue_submit_request {
 	struct str         session; /* log id of the SMTP session */
 	struct str         peer;    /* IP address, or "local" */
 	uint64_t           account; /* signed-in account, or 0 */
+	struct str         token;   /* of the sign-in: from smtp, queue believes no account without */
 	int64_t            received_ms;
 	uint64_t           size; /* of the content, octets */
 	struct str         content; /* if size <= LIMIT_INLINE */

@@ -210,24 +210,6 @@ static struct queue_arriving *arriving_add(struct queue *q, struct str txid)
 	return a;
 }
 
-/* The writer has it, or nobody will. */
-static void arriving_end(struct queue *q, struct queue_arriving *a)
-{
-	struct queue_arriving **at = &q->arriving;
-	struct queue_op        *next;
-
-	pthread_mutex_lock(&q->lock);
-	while (*at != a)
-		at = &(*at)->next;
-	*at = a->next;
-	pthread_mutex_unlock(&q->lock);
-	for (struct queue_op *op = a->waiters; op; op = next) {
-		next = op->next;
-		queue_push(q, op);
-	}
-	free(a);
-}
-
 static bool arriving_wait(struct queue *q, struct str txid, struct queue_op *op)
 {
 	struct queue_arriving *a;
@@ -242,6 +224,25 @@ static bool arriving_wait(struct queue *q, struct str txid, struct queue_op *op)
 	}
 	pthread_mutex_unlock(&q->lock);
 	return a != NULL;
+}
+
+/* The writer has it, or nobody will. */
+static void arriving_end(struct queue *q, struct queue_arriving *a)
+{
+	struct queue_arriving **at = &q->arriving;
+	struct queue_op        *next;
+
+	pthread_mutex_lock(&q->lock);
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	pthread_mutex_unlock(&q->lock);
+	for (struct queue_op *op = a->waiters; op; op = next) {
+		next = op->next;
+		if (!arriving_wait(q, str_n(a->txid, sizeof(a->txid)), op)) /* it may have gone on to the copiers */
+			queue_push(q, op);
+	}
+	free(a);
 }
 
 static void take_large(struct queue *q, struct ipc_request *r)
@@ -273,9 +274,8 @@ void queue_submit_large(struct queue *q, struct ipc_request *r, struct queue_arr
 	arriving_end(q, a);
 }
 
-void queue_submit(void *ctx, struct ipc_request *r)
+static void submit(struct queue *q, struct ipc_request *r)
 {
-	struct queue                      *q = ctx;
 	const struct queue_submit_request *b = r->body;
 	struct queue_arriving             *a = NULL;
 	int                                spool = b->spool;
@@ -302,6 +302,67 @@ void queue_submit(void *ctx, struct ipc_request *r)
 		ipc_reply(r, ST_BUSY, NULL);
 	else
 		answer_failure(r, st);
+}
+
+/* ---- who sends? ----
+ *
+ * A session role talks to strangers, and may be theirs: that a message is an account's it proves with the token of the sign-in, which
+ * auth made. control takes messages of local programs, whose user the system vouches for, and names no account.
+ */
+
+struct proof {
+	struct queue          *q;
+	struct ipc_request    *r;
+	struct queue_arriving *arriving;
+};
+
+static bool needs_proof(const struct ipc_request *r)
+{
+	const struct queue_submit_request *b = r->body;
+
+	return r->asker == ROLE_SMTP && (b->account != 0 || (b->flags & QUEUE_FLAG_SUBMIT));
+}
+
+static void not_proved(struct ipc_request *r, enum status st)
+{
+	const struct queue_submit_request *b = r->body;
+	int                                spool = b->spool;
+
+	fd_close(&spool);
+	if (st == ST_DENIED)
+		log_warn("message of an account without its sign-in", LOG_STR("session", b->session), LOG_U64("account", b->account));
+	answer(r, st == ST_DENIED ? QUEUE_SUBMIT_DENIED : QUEUE_SUBMIT_SUSPECT, 0);
+}
+
+static void proof_done(void *arg, enum status st, const void *reply)
+{
+	struct proof                      *p = arg; /* in the request's arena */
+	struct queue                      *q = p->q;
+	struct queue_arriving             *a = p->arriving;
+	const struct queue_submit_request *b = p->r->body;
+
+	if (st == ST_OK && (b->account == 0 || ((const struct auth_token_reply *)reply)->account != b->account))
+		st = ST_DENIED;
+	if (st == ST_OK)
+		submit(q, p->r);
+	else
+		not_proved(p->r, st);
+	arriving_end(q, a);
+}
+
+void queue_submit(void *ctx, struct ipc_request *r)
+{
+	const struct queue_submit_request *b = r->body;
+	const struct auth_token_request    request = { b->token };
+	struct proof                      *p;
+
+	if (!needs_proof(r) || !request_ok(b)) {
+		submit(ctx, r);
+		return;
+	}
+	p = ARENA_NEW(r->arena, struct proof);
+	*p = (struct proof){ ctx, r, arriving_add(ctx, b->txid) };
+	ipc_start(p->q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_TOKEN, &request, proof_done, p);
 }
 
 /* ---- known? ---- */

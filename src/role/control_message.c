@@ -219,6 +219,7 @@ static struct control_verdict hand_over(struct control_message *m, const struct 
 	case QUEUE_SUBMIT_QUEUED: return fine;
 	case QUEUE_SUBMIT_FULL: return no_space;
 	case QUEUE_SUBMIT_SUSPECT: return no_queue;
+	case QUEUE_SUBMIT_DENIED: /* names no account */
 	case QUEUE_SUBMIT_INVALID: break;
 	}
 	return invalid;

@@ -5,6 +5,8 @@
  * An exchange ends in one place, smtp_auth_reset. What is wrong is never told apart: user, password and authorization
  * identity all give 535.
  */
+#include <string.h>
+
 #include "smtp/smtp_session.h"
 
 static const struct smtp_reply accepted = { 235, "2.7.0", "Signed in" };
@@ -71,6 +73,8 @@ static enum smtp_next answer(struct smtp_session *s, const struct sasl_result *r
 		s->signed_in = true;
 		s->account = r->login.account;
 		CHECK(buf_add(&s->login, r->login.address));
+		s->token_n = MIN(r->login.token.n, sizeof(s->token));
+		memcpy(s->token, r->login.token.p, s->token_n);
 		smtp_trace(s, TRACE_SIGNED_IN, buf_str(&s->login), STR_NONE, NULL, r->mechanism);
 		break;
 	case SASL_FAILURE:

@@ -113,6 +113,8 @@ struct smtp_session {
 	unsigned                    etrns;
 	uint64_t                    account;
 	struct buf                  login; /* canonical address of the account */
+	char                        token[LIMIT_TOKEN]; /* of the sign-in, for queue */
+	size_t                      token_n;
 	struct smtp_tx              tx;
 	struct sasl                *sasl; /* NULL outside an exchange */
 	struct smtp_patience        patience;

@@ -76,6 +76,7 @@ static void submit_start(struct smtp_session *s)
 				    .session = str_of(s->info->id),
 				    .peer = str_of(s->info->peer),
 				    .account = s->account,
+				    .token = str_n(s->token, s->token_n),
 				    .received_ms = tx->received_ms,
 				    .size = smtp_content_size(c),
 				    .content = c->spool < 0 ? buf_str(&c->memory) : STR_NONE,
@@ -133,10 +134,8 @@ static enum smtp_next queued(struct smtp_session *s, uint64_t id)
 	return smtp_answer_copies(s, &ok, buf_str(&b), copies);
 }
 
-static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply *r)
+static void note_not_queued(struct smtp_session *s, const struct smtp_reply *r)
 {
-	unsigned copies = smtp_copies(s);
-
 	log_warn("message not taken", LOG_C("session", s->info->id), LOG_C("tx", s->tx.id), LOG_STR("from", s->tx.from),
 		 LOG_U64("rcpts", s->tx.rcpt_count), LOG_C("reason", r ? r->text : "nobody knows"));
 	smtp_trace(s, TRACE_MESSAGE_REFUSED, s->tx.from, s->tx.rcpt_count == 1 ? s->tx.rcpts[0].address : STR_NONE, r, r ? STR_NONE : STR("queue gave no answer"));
@@ -144,6 +143,13 @@ static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply
 	s->refused++;
 	smtp_tx_reset(s);
 	smtp_enter(s, SMTP_STATE_READY);
+}
+
+static enum smtp_next not_queued(struct smtp_session *s, const struct smtp_reply *r)
+{
+	unsigned copies = smtp_copies(s);
+
+	note_not_queued(s, r);
 	return r ? smtp_answer_copies(s, r, str_of(r->text), copies) : smtp_end(s, NULL, "submit without an answer");
 }
 
@@ -151,12 +157,14 @@ static enum smtp_next answered(struct smtp_session *s, const struct queue_submit
 {
 	static const struct smtp_reply full = { 452, "4.3.1", "Not enough storage, try again later" };
 	static const struct smtp_reply suspect = { 451, "4.3.0", "Storage is being repaired, try again later" };
+	static const struct smtp_reply denied = { 421, "4.7.0", "The sign-in has become void, sign in again" };
 	static const struct smtp_reply invalid = { 554, "5.6.0", "Message cannot be queued" };
 
 	switch (r->result) {
 	case QUEUE_SUBMIT_QUEUED: return queued(s, r->id);
 	case QUEUE_SUBMIT_FULL: return not_queued(s, &full);
 	case QUEUE_SUBMIT_SUSPECT: return not_queued(s, &suspect);
+	case QUEUE_SUBMIT_DENIED: note_not_queued(s, &denied); return smtp_end(s, &denied, "sign-in not valid any more");
 	case QUEUE_SUBMIT_INVALID: break;
 	}
 	return not_queued(s, &invalid);

@@ -607,6 +607,24 @@ def test_killed(role):
         assert s.pids(role) != [victim]
 
 
+def replaced(server, role, old):
+    assert server.pids(role) not in ([], old)
+
+
+def test_sign_in_is_void():
+    """auth makes the tokens of sign-ins, and forgets its key when it ends: queue believes no session that signed in before."""
+    with Server() as s:
+        s.expect("process ended|channel|status=temp|without its sign-in|message not taken")
+        with smtp(s, 465, user="alice@demo.test") as m:
+            assert m.message("alice@demo.test", "bob@demo.test", HEADER + b"\r\n1\r\n")[0] == 250
+            old = s.pids("auth")
+            os.kill(old[0], signal.SIGKILL)
+            eventually(lambda: replaced(s, "auth", old))
+            eventually(lambda: serves(s, "new"))
+            assert m.message("alice@demo.test", "bob@demo.test", HEADER + b"\r\n2\r\n")[0] == 421
+        eventually(lambda: arrived(s, 1))
+
+
 def arrived(server, count):
     """Bob has got so many, or gets them while we idle."""
     with Imap(server, user="bob@demo.test") as c:

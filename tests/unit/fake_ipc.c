@@ -144,6 +144,8 @@ struct request {
 	struct fake_reply *reply;
 };
 
+enum role_id fake_ipc_asker;
+
 struct fake_reply *fake_ipc_ask(ipc_handler_fn *handler, void *ctx, enum ipc_msg_id id, const void *body)
 {
 	struct arena      *a = arena_new(NULL);
@@ -153,7 +155,7 @@ struct fake_reply *fake_ipc_ask(ipc_handler_fn *handler, void *ctx, enum ipc_msg
 	CHECK(reply);
 	reply->arena = arena_new(NULL);
 	r->reply = reply;
-	r->public = (struct ipc_request){ .id = id, .arena = a, .body = through_codec(&ipc_msgs[id].request, body, a) };
+	r->public = (struct ipc_request){ .id = id, .asker = fake_ipc_asker, .arena = a, .body = through_codec(&ipc_msgs[id].request, body, a) };
 	handler(ctx, &r->public);
 	return reply;
 }

@@ -34,6 +34,7 @@ struct fake_reply {
 	struct arena *arena;
 	void         *body; /* reply shape */
 };
+extern enum role_id fake_ipc_asker; /* whose question the next ones are; master's at first */
 /* Ask the code under test. The reply is freed by fake_reply_done. */
 struct fake_reply *fake_ipc_ask(ipc_handler_fn *handler, void *ctx, enum ipc_msg_id id, const void *body);
 void fake_reply_done(struct fake_reply **r);

@@ -168,6 +168,8 @@ struct fake_reply *rig_submit_raw(struct rig *r, const char *txid, const char *f
 		.hold_until_ms = rig_wants.hold_until_ms,
 		.deliver_by_ms = rig_wants.deliver_by_ms,
 		.priority = rig_wants.priority,
+		.account = rig_wants.account,
+		.token = str_of(rig_wants.token ? rig_wants.token : ""),
 	};
 	struct str rest = str_of(to), one;
 

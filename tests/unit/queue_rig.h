@@ -23,6 +23,8 @@ extern struct rig_wants { /* what every submit asks for; rig_new clears it */
 	uint32_t    flags, notify;
 	const char *envid, *orcpt;
 	int64_t     hold_until_ms, deliver_by_ms, priority;
+	uint64_t    account;
+	const char *token;
 } rig_wants;
 
 extern int64_t rig_mono, rig_wall; /* ms; the queue's clocks */

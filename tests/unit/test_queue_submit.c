@@ -170,6 +170,60 @@ static void test_refused_fields(void **state)
 	rig_free(&r);
 }
 
+/* smtp talks to strangers: what it says to be of an account it proves by the token of the sign-in. */
+static void test_proof(void **state)
+{
+	static const struct {
+		uint64_t                 account;
+		uint32_t                 flags;
+		enum role_id             asker;
+		enum status              st; /* auth's answer; ST_NOT_FOUND: it is not asked */
+		uint64_t                 whose;
+		enum queue_submit_result want;
+	} cases[] = {
+		{ 7, QUEUE_FLAG_SUBMIT, ROLE_SMTP, ST_OK, 7, QUEUE_SUBMIT_QUEUED },
+		{ 7, QUEUE_FLAG_SUBMIT, ROLE_SMTP, ST_OK, 8, QUEUE_SUBMIT_DENIED },
+		{ 7, 0, ROLE_SMTP, ST_OK, 8, QUEUE_SUBMIT_DENIED },
+		{ 0, QUEUE_FLAG_SUBMIT, ROLE_SMTP, ST_OK, 8, QUEUE_SUBMIT_DENIED },
+		{ 0, QUEUE_FLAG_SUBMIT, ROLE_SMTP, ST_OK, 0, QUEUE_SUBMIT_DENIED },
+		{ 7, QUEUE_FLAG_SUBMIT, ROLE_SMTP, ST_DENIED, 0, QUEUE_SUBMIT_DENIED },
+		{ 7, QUEUE_FLAG_SUBMIT, ROLE_SMTP, ST_TEMP, 0, QUEUE_SUBMIT_SUSPECT },
+		{ 0, 0, ROLE_SMTP, ST_NOT_FOUND, 0, QUEUE_SUBMIT_QUEUED },
+		{ 0, QUEUE_FLAG_SUBMIT, ROLE_CONTROL, ST_NOT_FOUND, 0, QUEUE_SUBMIT_QUEUED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct rig        *r = rig_new();
+		struct fake_reply *a, *k;
+		struct fake_call  *c;
+
+		rig_open(r);
+		rig_wants.account = cases[i].account;
+		rig_wants.flags = cases[i].flags;
+		rig_wants.token = "t0";
+		fake_ipc_asker = cases[i].asker;
+		a = submit(r, "one");
+		fake_ipc_asker = ROLE_MASTER;
+		k = ask_known(r, "one");
+		rig_settle(r);
+		c = fake_ipc_next(IPC_AUTH_TOKEN);
+		assert_int_equal(c != NULL, cases[i].st != ST_NOT_FOUND);
+		if (c) {
+			/* Whether it is known depends on auth's answer, and waits for it. */
+			assert_false(a->over || k->over);
+			assert_str(((const struct auth_token_request *)c->body)->token, STR("t0"));
+			fake_ipc_answer(c, cases[i].st, cases[i].st == ST_OK ? &(struct auth_token_reply){ cases[i].whose } : NULL);
+			rig_settle(r);
+		}
+		assert_int_equal(((struct queue_known_reply *)k->body)->known, cases[i].want == QUEUE_SUBMIT_QUEUED);
+		fake_reply_done(&k);
+		assert_int_equal(over(a).result, cases[i].want);
+		assert_int_equal(rig_messages(r), cases[i].want == QUEUE_SUBMIT_QUEUED);
+		rig_free(&r);
+	}
+}
+
 /* Many submits in one transaction: one sync for all. */
 #ifdef POSTRIDER_FAULTS
 static uint64_t syncs;
@@ -264,6 +318,35 @@ static void test_large(void **state)
 	rig_free(&r);
 }
 
+/* The same with large content: who asks for its id is put behind the copiers too. */
+static void test_large_proof(void **state)
+{
+	struct rig        *r = rig_new();
+	struct fake_reply *a, *k;
+	struct fake_call  *c;
+
+	(void)state;
+	rig_open(r);
+	for (int good = 0; good < 2; good++) {
+		int spool = spool_of(r, 300000);
+
+		rig_wants.account = 7;
+		rig_wants.token = "t0";
+		fake_ipc_asker = ROLE_SMTP;
+		a = rig_submit_raw(r, "big", "a@far.test", "bob@demo.test", STR(""), spool, 300000);
+		fake_ipc_asker = ROLE_MASTER;
+		k = ask_known(r, "big");
+		c = fake_ipc_next(IPC_AUTH_TOKEN);
+		assert_non_null(c);
+		fake_ipc_answer(c, ST_OK, &(struct auth_token_reply){ good ? 7 : 9 });
+		rig_settle(r);
+		assert_int_equal(((struct queue_known_reply *)k->body)->known, good);
+		fake_reply_done(&k);
+		assert_int_equal(over(a).result, good ? QUEUE_SUBMIT_QUEUED : QUEUE_SUBMIT_DENIED);
+	}
+	rig_free(&r);
+}
+
 static void test_large_refused(void **state)
 {
 	struct rig *r = rig_new();
@@ -355,8 +438,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_idempotent), cmocka_unit_test(test_txids_trimmed), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_fields),
-		cmocka_unit_test(test_group_commit), cmocka_unit_test(test_large), cmocka_unit_test(test_large_refused),
+		cmocka_unit_test(test_refused_fields), cmocka_unit_test(test_proof),
+		cmocka_unit_test(test_group_commit), cmocka_unit_test(test_large), cmocka_unit_test(test_large_refused), cmocka_unit_test(test_large_proof),
 		cmocka_unit_test(test_small_window), cmocka_unit_test(test_floor),
 	};
 
