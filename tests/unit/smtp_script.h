@@ -7,6 +7,8 @@
  *   "T"           TLS handshake (self-signed)      "X"              close, without shutting TLS down
  *   "W"           wait until the peer closes       "C"              close, accept the next connection
  *   "N 50 x"      send "x" fifty times             "t"              TLS handshake that the peer breaks off
+ *   "B"           read a BDAT ... LAST line, and its octets into script.data
+ *   "Z"           close with a reset
  * If a step fails, script.failed says which, and the connection is closed.
  */
 #ifndef SMTP_SCRIPT_H
@@ -115,6 +117,32 @@ static bool script_data(struct script *s)
 	}
 }
 
+static bool script_bdat(struct script *s)
+{
+	struct buf line;
+	struct str rest;
+	uint64_t   n;
+	bool       ok;
+
+	buf_init(&line, 64 * KIB);
+	ok = script_line(s, &line);
+	rest = buf_str(&line);
+	ok = ok && str_skip(&rest, STR("BDAT ")) && str_take_u64(&rest, &n) && str_eq(rest, STR(" LAST"));
+	buf_done(&line);
+	buf_clear(&s->data);
+	for (; ok && n > 0; n--) {
+		if (s->at == s->n && !script_fill(s))
+			return false;
+		buf_add_char(&s->data, s->in[s->at++]);
+	}
+	return ok;
+}
+
+static bool script_reset(struct script *s)
+{
+	return setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger)) == 0;
+}
+
 static void script_close(struct script *s)
 {
 	if (s->ssl)
@@ -165,6 +193,8 @@ static bool script_step(struct script *s, const char *step)
 	case 't': return !script_handshake(s);
 	case 'C': return script_accept(s);
 	case 'X': script_close(s); return true;
+	case 'B': return script_bdat(s);
+	case 'Z': return script_reset(s) && (script_close(s), true);
 	default:
 		while (script_fill(s))
 			continue;
