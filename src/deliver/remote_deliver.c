@@ -38,7 +38,7 @@ struct delivery {
 	struct str                           ascii_from;  /* as q->from and q->rcpts, */
 	struct remote_rcpt                  *ascii_rcpts; /* with their domains in A-labels */
 	int64_t                              began_ms, deadline_ms;
-	bool                                 utf8_address; /* even so */
+	bool                                 utf8_as_given, utf8_address; /* some are not ASCII: as they are given; even so */
 	unsigned                             sessions;     /* that got as far as a transaction */
 	bool                                 no_bdat, no_early; /* with the present target */
 	enum remote_site                     site;
@@ -87,6 +87,7 @@ static void check_addresses(struct delivery *d)
 	d->ascii_from = ascii_domain(d, d->q->from);
 	d->ascii_rcpts = ARENA_ARRAY(d->arena, struct remote_rcpt, d->q->rcpt_count);
 	d->utf8_address = !str_is_ascii(d->ascii_from);
+	d->utf8_as_given = !str_is_ascii(d->q->from);
 	for (size_t i = 0; i < d->q->rcpt_count; i++) {
 		struct str address = d->q->rcpts[i].address;
 
@@ -96,6 +97,7 @@ static void check_addresses(struct delivery *d)
 			remote_results_close(&d->results, i, bad_rcpt);
 		d->ascii_rcpts[i] = d->q->rcpts[i];
 		d->ascii_rcpts[i].address = ascii_domain(d, address);
+		d->utf8_as_given = d->utf8_as_given || !str_is_ascii(address);
 		if (!d->results.states[i].closed && !str_is_ascii(d->ascii_rcpts[i].address))
 			d->utf8_address = true;
 	}
@@ -134,6 +136,8 @@ static struct remote_deliver_request request_now(const struct delivery *d, const
 	if (!(caps->offered & SMTP_CAP_SMTPUTF8)) {
 		q.from = d->ascii_from;
 		q.rcpts = d->ascii_rcpts;
+	} else if (d->utf8_as_given) {
+		q.flags |= QUEUE_FLAG_SMTPUTF8;
 	}
 	return q;
 }

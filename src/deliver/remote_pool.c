@@ -71,15 +71,16 @@ static struct remote_session *idle_add(struct remote_pool *p, struct remote_sess
 	return out;
 }
 
-/* Without the lock: say QUIT. The reply is waited for if there is room to wait. */
-static void session_end(struct remote_pool *p, struct remote_session *s)
+/* Without the lock: say QUIT. The reply is waited for if there is room to wait, and somebody who does: the pool's thread, or who has stopped
+ * it and waits for its end. */
+static void session_end(struct remote_pool *p, struct remote_session *s, bool by_thread)
 {
 	if (!s)
 		return;
 	remote_session_quit(s);
 	if (!s->dead && s->stream) {
 		pthread_mutex_lock(&p->lock);
-		if (p->running && !p->stopped && p->closing_count < LEN(p->closing)) {
+		if ((by_thread || (p->running && !p->stopped)) && p->closing_count < LEN(p->closing)) {
 			if (p->idle_count + p->closing_count == 0)
 				pthread_cond_signal(&p->changed);
 			p->closing[p->closing_count++] = (struct waiting){ s, 0, clock_mono_ms() + REPLY_MS };
@@ -125,7 +126,7 @@ static void pool_tick(struct remote_pool *p)
 	for (size_t i = 0; i < m; i++)
 		remote_session_free(&done[i]);
 	for (size_t i = 0; i < n; i++)
-		session_end(p, over[i]);
+		session_end(p, over[i], true);
 	pthread_mutex_lock(&p->lock);
 }
 
@@ -177,7 +178,7 @@ struct remote_session *remote_pool_take(struct remote_pool *p, struct str key)
 		s->dead = !net_stream_quiet(s->stream); /* it has said 421, or has hung up */
 		if (!s->dead && clock_mono_ms() - s->opened_ms < LIMIT_REMOTE_SESSION_MS)
 			return s;
-		session_end(p, s);
+		session_end(p, s, false);
 	}
 	return NULL;
 }
@@ -223,7 +224,7 @@ void remote_pool_put(struct remote_pool *p, struct remote_session **sp)
 		}
 		pthread_mutex_unlock(&p->lock);
 	}
-	session_end(p, s);
+	session_end(p, s, false);
 }
 
 static struct remote_session *any_left(struct remote_pool *p)

@@ -307,8 +307,8 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 
 void remote_session_quit(struct remote_session *s)
 {
-	if (!s->dead && s->stream)
-		(void)net_stream_write(s->stream, STR("QUIT\r\n"), 0);
+	if (!s->dead && s->stream && net_stream_write(s->stream, STR("QUIT\r\n"), 0) != ST_OK)
+		s->dead = true;
 }
 
 void remote_session_free(struct remote_session **sp)

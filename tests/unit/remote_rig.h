@@ -79,6 +79,8 @@ static inline void run_go(struct run *r)
 /* After several: sessions that wait are ended. */
 static inline void run_end(struct run *r)
 {
+	if (r->remote.pool)
+		remote_pool_stop(r->remote.pool, 5000);
 	remote_pool_free(&r->remote.pool);
 	script_stop(&r->script);
 	if (r->script.failed)
