@@ -26,7 +26,6 @@ struct net_stream {
 	int    fd;
 	SSL   *ssl;
 	bool   failed; /* TLS is broken: no close_notify */
-	bool   asked;  /* something was written and nothing read since: the answer is not there yet */
 	char  *resume; /* under what sessions are kept (net_resume.c); NULL: they are not */
 	uint64_t sent; /* octets in clear */
 	size_t at, n;
@@ -118,7 +117,7 @@ struct net_stream *net_stream_new(int fd)
 	}
 	s->fd = fd;
 	s->ssl = NULL;
-	s->failed = s->asked = false;
+	s->failed = false;
 	s->resume = NULL;
 	s->sent = 0;
 	s->at = s->n = 0;
@@ -185,15 +184,9 @@ static enum status plain_outcome(struct net_stream *s, ssize_t n, unsigned mask,
 
 static enum status fill(struct net_stream *s, int64_t deadline)
 {
-	enum status st = ST_OK;
-	ssize_t     n = 0;
+	enum status st;
+	ssize_t     n;
 
-	/* To look first would cost a system call, in vain. */
-	if (s->asked && !(s->ssl && SSL_has_pending(s->ssl)))
-		st = await(s, SYS_READY_IN, deadline);
-	s->asked = false;
-	if (st != ST_OK)
-		return st;
 	do {
 		if (s->ssl) {
 			ERR_clear_error();
@@ -239,7 +232,6 @@ enum status net_stream_write(struct net_stream *s, struct str octets, unsigned t
 {
 	int64_t deadline = clock_mono_ms() + timeout_ms;
 
-	s->asked = true;
 	while (octets.n > 0) {
 		enum status st;
 		ssize_t     n;
