@@ -491,6 +491,23 @@ static void test_no_source(void **state)
 	}
 }
 
+static void test_bad_name(void **state)
+{
+	static const char *const bad[] = { "a b", "a\r\nMAIL FROM:<x@y>", "\x7f" };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(bad); i++) {
+		struct run r;
+
+		run_init(&r, 1, STEPS("S 220 nobody comes"));
+		r.q.hop.helo = str_of(bad[i]);
+		run_go(&r);
+		run_check(&r, bad[i], "T 4.3.5");
+		assert_int_equal(r.reply.site, REMOTE_SITE_NONE);
+		run_done(&r);
+	}
+}
+
 /* ---- content ---- */
 
 static void test_prefix(void **state)
@@ -587,7 +604,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pool),     cmocka_unit_test(test_key),       cmocka_unit_test(test_key_text), cmocka_unit_test(test_idle),   cmocka_unit_test(test_bounds), cmocka_unit_test(test_undelivered),
 		cmocka_unit_test(test_resumption), cmocka_unit_test(test_not_resumed), cmocka_unit_test(test_tls_pool), cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_hosts),    cmocka_unit_test(test_site),      cmocka_unit_test(test_source), cmocka_unit_test(test_no_source),
+		cmocka_unit_test(test_hosts),    cmocka_unit_test(test_site),      cmocka_unit_test(test_source), cmocka_unit_test(test_no_source), cmocka_unit_test(test_bad_name),
 		cmocka_unit_test(test_prefix),   cmocka_unit_test(test_folded),    cmocka_unit_test(test_alabels),
 	};
 
