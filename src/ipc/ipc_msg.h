@@ -98,6 +98,11 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_REMOTE_CONNECT,
 	/* auth: what administrators ask */
 	IPC_AUTH_ALIAS_CHANGE,
+	/* DKIM: what queue asks auth, what administrators ask */
+	IPC_AUTH_SIGN,
+	IPC_AUTH_KEY_ADD,
+	IPC_AUTH_KEY_LIST,
+	IPC_AUTH_KEY_CHANGE,
 	IPC_MSG_COUNT,
 };
 
