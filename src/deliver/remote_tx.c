@@ -57,7 +57,7 @@ static void write_mail(struct tx *t)
 
 	buf_addf(out, "MAIL FROM:<%.*s>", STR_FMT(t->q->from));
 	if (caps->offered & SMTP_CAP_SIZE)
-		buf_addf(out, " SIZE=%llu", (unsigned long long)t->content->size);
+		buf_addf(out, " SIZE=%llu", (unsigned long long)(t->content->size + t->q->prefix.n));
 	if ((caps->offered & SMTP_CAP_8BITMIME) && t->content->eight_bit)
 		buf_add(out, STR(" BODY=8BITMIME"));
 	if ((caps->offered & SMTP_CAP_SMTPUTF8) && (t->q->flags & QUEUE_FLAG_SMTPUTF8))
@@ -175,6 +175,10 @@ static bool send_content(struct tx *t)
 	struct str                         chunk;
 	char                               space[REMOTE_CHUNK];
 
+	if (!smtp_stuff_add(&stuff, &t->s->out, t->q->prefix)) {
+		content_failed(t, unreadable);
+		return false;
+	}
 	for (uint64_t at = 0; at < t->content->size; at += chunk.n) {
 		if (remote_content_read(t->content, at, space, &chunk) != ST_OK) {
 			t->s->dead = true; /* without the dot the peer drops what it has */
