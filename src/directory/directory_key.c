@@ -199,7 +199,7 @@ static enum status add_locked(struct directory *d, struct dir_domain *dom, struc
 	put(dom, selector, state, dir_wall_ms(d), key);
 	dom->keyed = true;
 	pthread_rwlock_unlock(&d->lock);
-	log_info("DKIM key added", LOG_STR("domain", dom->name), LOG_STR("selector", selector), LOG_U64("active", activate));
+	log_debug("DKIM key added", LOG_STR("domain", dom->name), LOG_STR("selector", selector), LOG_U64("active", activate));
 	return ST_OK;
 }
 

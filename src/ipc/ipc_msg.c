@@ -861,5 +861,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	/* A key may have to be made: seconds, for a long one. */
 	ADMIN(IPC_AUTH_KEY_ADD, "auth_key_add", ROLE_AUTH, 2 * MINUTES, SHAPE(auth_key_add_request), SHAPE(auth_key)),
 	ADMIN(IPC_AUTH_KEY_LIST, "auth_key_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_key_list_request), SHAPE(auth_key_list_reply)),
+	/* The same as IPC_DNS_LOOKUP. */
+	ADMIN(IPC_DNS_SHOW, "dns_show", ROLE_DNS, 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
 	ADMIN(IPC_AUTH_KEY_CHANGE, "auth_key_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_key_change_request), EMPTY),
 };

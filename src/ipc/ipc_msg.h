@@ -103,6 +103,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_KEY_ADD,
 	IPC_AUTH_KEY_LIST,
 	IPC_AUTH_KEY_CHANGE,
+	/* dns: what administrators ask */
+	IPC_DNS_SHOW,
 	IPC_MSG_COUNT,
 };
 
