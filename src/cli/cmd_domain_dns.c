@@ -177,7 +177,9 @@ int cmd_domain_dns(struct cli *c)
 
 	if (!addresses_valid(c, &wrong))
 		return cli_error(c, CLI_USAGE, "--address %s: no IP address, or too many", wrong);
-	code = dns_plan_make(c, c->args[0], &p);
+	code = cli_config(c);
+	if (code == CLI_OK)
+		code = dns_plan_make(c, c->args[0], dns_plan_certificate(c), &p);
 	if (code != CLI_OK)
 		return code;
 	if (cli_option(c, "check"))

@@ -49,7 +49,7 @@ int cmd_setup(struct cli *c)
 {
 	const char           *domain = cli_option(c, "domain"), *admin = cli_option(c, "admin"), *at;
 	CLEANUP(fd_close) int dir = -1;
-	struct str            password, path_dir, unused;
+	struct str            password, path_dir, unused, certificate;
 	char                 *whole, part[DIR_PATH_MAX];
 	struct dns_plan       dns;
 	int                   code;
@@ -79,10 +79,11 @@ int cmd_setup(struct cli *c)
 		code = cli_certificate_make(c, dir, c->config.hostname);
 	if (code == CLI_OK)
 		code = cli_config_write(c, c->config_path, &c->config, false);
+	certificate = dns_plan_certificate(c);
 	if (code == CLI_OK)
 		code = first_account(c, domain, admin, password);
 	if (code == CLI_OK)
-		code = dns_plan_make(c, domain, &dns);
+		code = dns_plan_make(c, domain, certificate, &dns);
 	if (code != CLI_OK)
 		return code;
 	if (c->json)

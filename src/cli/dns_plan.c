@@ -136,26 +136,23 @@ static void reports(struct making *m)
 }
 
 /* RFC 7672 §3.1: DANE-EE, the key's SubjectPublicKeyInfo, SHA-256: stays right when the certificate is renewed with the same key. */
-static void tlsa(struct making *m)
+struct str dns_plan_certificate(struct cli *c)
 {
-	FILE          *f = fopen(arena_cstr(m->c->arena, m->c->config.tls_certificate), "re");
+	FILE          *f = fopen(arena_cstr(c->arena, c->config.tls_certificate), "re");
 	X509          *cert = f ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
 	unsigned char *der = NULL;
 	int            n = cert ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : 0;
-	struct buf     text;
+	struct buf     text = { .p = arena_alloc(c->arena, 2 * SHA256 + 8), .cap = 2 * SHA256 + 8, .max = 2 * SHA256 + 8 };
 
 	if (n > 0) {
-		buf_init(&text, 200);
 		buf_add(&text, STR("3 1 1 "));
 		digest(str_n(der, (size_t)n), SHA256, &text);
-		add(m, DNS_PLAN_TLSA, under(m, "_25._tcp", m->p->host), "TLSA", arena_dup(m->c->arena, buf_str(&text)))->note =
-			"helps in a zone that is signed (DNSSEC), and harms when the key changes before the record does";
-		buf_done(&text);
 	}
 	OPENSSL_free(der);
 	X509_free(cert);
 	if (f)
 		fclose(f);
+	return buf_str(&text);
 }
 
 static bool loopback(struct str host)
@@ -180,7 +177,7 @@ static void srv(struct making *m)
 		}
 }
 
-int dns_plan_make(struct cli *c, const char *domain, struct dns_plan *ret)
+int dns_plan_make(struct cli *c, const char *domain, struct str certificate, struct dns_plan *ret)
 {
 	struct making   m = { c, ret };
 	struct dns_plan keys = { .host = STR("") };
@@ -203,7 +200,9 @@ int dns_plan_make(struct cli *c, const char *domain, struct dns_plan *ret)
 	for (size_t i = 0; i < keys.count; i++)
 		ret->records[ret->count++] = keys.records[i];
 	reports(&m);
-	tlsa(&m);
+	if (certificate.n)
+		add(&m, DNS_PLAN_TLSA, under(&m, "_25._tcp", ret->host), "TLSA", certificate)->note =
+			"helps in a zone that is signed (DNSSEC), and harms when the key changes before the record does";
 	srv(&m);
 	return CLI_OK;
 }

@@ -40,8 +40,11 @@ struct dns_plan {
 	bool                   no_address; /* those of the host are not known */
 };
 
+/* What TLSA says of the certificate of the configuration, "" if there is none. Before anything is asked: without a server this process
+ * becomes the user of auth, who may not be able to read the file. */
+struct str dns_plan_certificate(struct cli *c);
 /* Asks the directory for the keys; prints why when it fails. Strings live in c->arena. */
-MUST_CHECK int dns_plan_make(struct cli *c, const char *domain, struct dns_plan *ret);
+MUST_CHECK int dns_plan_make(struct cli *c, const char *domain, struct str certificate, struct dns_plan *ret);
 
 /* Append a TXT record's text as quoted strings of at most 255 octets (RFC 1035 §3.3.14). */
 void dns_plan_quote(struct str text, struct buf *out);

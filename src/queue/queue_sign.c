@@ -1,7 +1,7 @@
 /* queue/queue_sign.c - signatures of what leaves: read, hashed, signed by auth.
  *
- * Everything that leaves passes here, at the time it leaves: what a milter, the content filter or rewriting has changed is signed as it
- * is then. Ours are messages of accounts and local programs (QUEUE_FLAG_SUBMIT, on the word of those who took them) and our own
+ * Everything that leaves passes here, at the time it leaves: what a milter or rewriting has changed is signed as it is then. What goes
+ * through the content filter is signed before: a filter that changes what is signed breaks that (docs/concepts/dkim.md). Ours are messages of accounts and local programs (QUEUE_FLAG_SUBMIT, on the word of those who took them) and our own
  * reports; what is relayed or forwarded for strangers is not signed: we know nothing of it.
  *
  * What is hashed is what remote sends: the content through wire/smtp/smtp_fold.h, so a line that has to be folded is signed folded. The
@@ -296,8 +296,8 @@ static void sign_start(struct queue_job *job)
 
 bool queue_sign_wanted(const struct queue_msg *m)
 {
-	/* From the content filter it comes back, changed perhaps, and is signed then. */
-	return m->remote && m->filter.n == 0 && (m->flags & (QUEUE_FLAG_SUBMIT | QUEUE_FLAG_BOUNCE)) && !atomic_load(&m->removed);
+	/* The content filter too: what it brings back comes from anybody, as far as can be known then. */
+	return m->remote && (m->flags & (QUEUE_FLAG_SUBMIT | QUEUE_FLAG_BOUNCE)) && !atomic_load(&m->removed);
 }
 
 void queue_sign_push(struct queue_msg *m)
