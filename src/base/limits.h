@@ -114,6 +114,7 @@
 /* TLS */
 #define LIMIT_TLS_CERTS      ((unsigned)256)      /* certificates of one listener, chosen by SNI */
 #define LIMIT_TLS_PEM        ((size_t)256 * KIB)  /* a chain or key as PEM text */
+#define LIMIT_TLS_RESUME     ((size_t)1000)       /* sessions of servers, kept to resume them */
 #define LIMIT_TLS_CA_PEM     ((size_t)4 * MIB)    /* all authorities to trust */
 
 /* Sending out */
@@ -123,6 +124,13 @@
 #define LIMIT_REMOTE_PER_HOST  ((size_t)4)        /* of them, of one host */
 #define LIMIT_REMOTE_SESSIONS  ((unsigned)5)      /* of them, that answered EHLO */
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
+#define LIMIT_REMOTE_IDLE      ((size_t)500)      /* sessions that wait for another message */
+#define LIMIT_REMOTE_IDLE_HOST ((size_t)50)       /* of them, alike */
+#define LIMIT_REMOTE_CLOSING   ((size_t)200)      /* sessions that wait for the reply to QUIT; more are closed without */
+#define LIMIT_REMOTE_SESSION_MAILS ((unsigned)1000) /* transactions of one session */
+#define LIMIT_REMOTE_SESSION_MS ((int64_t)300 * 1000) /* after that it takes no further message */
+#define LIMIT_REMOTE_KNOWN     ((size_t)4096)     /* addresses of which something is remembered */
+#define LIMIT_REMOTE_EARLY     ((uint64_t)32 * KIB) /* content that is sent before RCPT is answered; what all RCPT being refused may cost */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
 /* The configuration */

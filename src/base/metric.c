@@ -57,6 +57,8 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_SMTP_POLICY_FAILURES] = COUNTER("smtp", "smtp_filter_failures", "kind=\"policy\"", NULL),
 	[METRIC_SMTP_FILTERS_FULL] = COUNTER("smtp", "smtp_filters_full", NULL, "Commands deferred because too many sessions wait for filters."),
 	[METRIC_SMTP_MESSAGES_DISCARDED] = COUNTER("smtp", "smtp_messages_discarded", NULL, "Messages that a filter had answered 250 and forgotten."),
+	[METRIC_REMOTE_CONNECTIONS] = COUNTER("remote", "remote_connections", NULL, "Connections to other hosts that were opened, or tried to be."),
+	[METRIC_REMOTE_REUSED] = COUNTER("remote", "remote_reused", NULL, "Deliveries that went on with a session of an earlier one."),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

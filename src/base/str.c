@@ -254,7 +254,16 @@ uint64_t str_hash(struct str s)
 
 bool str_is_ascii(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
+	uint64_t eight;
+	size_t   i = 0;
+
+	/* Whole messages are looked at: eight octets in a step. */
+	for (; s.n - i >= sizeof(eight); i += sizeof(eight)) {
+		memcpy(&eight, s.p + i, sizeof(eight));
+		if (eight & 0x8080808080808080u)
+			return false;
+	}
+	for (; i < s.n; i++)
 		if ((unsigned char)s.p[i] > 127)
 			return false;
 	return true;

@@ -1,11 +1,14 @@
 /* deliver/remote.h - sending mail to other hosts: the logic of the remote role.
  *
  * remote_deliver() takes one message for one next hop, blocks, and says for each recipient: delivered, deferred or
- * refused, with the peer's words. It is called from many threads at once; `struct remote` is only read.
+ * refused, with the peer's words. It is called from many threads at once; `struct remote` is only read, what it points to is thread-safe.
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
- *   remote_tx        MAIL, RCPT, DATA; results per recipient                           RFC 5321 §3.3, RFC 2920, RFC 2033
+ *   remote_pool      sessions that wait for another message to the same host
+ *   remote_hosts     which addresses did not take connections of late
+ *   remote_tx        MAIL, RCPT, DATA or BDAT; results per recipient                   RFC 5321 §3.3, RFC 2920, RFC 3030, RFC 2033
+ *   remote_content   the octets that go out                                            RFC 5321 §2.3.8, §4.5.2
  *   remote_params    what goes with MAIL and RCPT to a peer that offers it             RFC 3461, 2852, 6710, 8689
  *
  * What is never done: a bounce because something here or in DNS failed (that is a deferral), and a delivery that is
@@ -56,15 +59,29 @@ struct remote_resolver {
 	void *ctx;
 };
 
+struct remote_pool;
+struct remote_hosts;
+
 struct remote {
 	struct remote_settings settings;
 	struct remote_resolver resolver;
+	struct remote_pool    *pool;  /* NULL: a session is for one delivery */
+	struct remote_hosts   *hosts; /* NULL: nothing is remembered */
+};
+
+/* How it was done, for the log. */
+struct remote_deliver_note {
+	unsigned nth;      /* transaction of the last session that was used; 1: it was a new one */
+	unsigned connects; /* sessions that were opened, or tried to be */
+	uint64_t folded;   /* lines of the content that were too long */
 };
 
 /* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`.
  */
 void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
 		    struct remote_deliver_reply *ret);
+void remote_deliver_noted(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
+			  struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note);
 
 /* Ask the next hop for a recipient, in LIMIT_PROBE_MS at most (and what a lookup in DNS takes beyond). */
 void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret);

@@ -33,15 +33,36 @@ static enum status wait_connected(int fd, unsigned timeout_ms, int *ret_errno)
 	return *ret_errno == 0 ? ST_OK : ST_TEMP;
 }
 
-int remote_connect(const struct remote_target *t, unsigned timeout_ms, int *ret_errno)
+/* The port is chosen when the connection is made: one port of ours can then serve connections to many hosts. */
+static bool source_bind(int fd, const struct remote_target *t, struct str source, int *ret_errno)
+{
+	struct remote_address address;
+	const int             on = 1;
+
+	*ret_errno = EINVAL;
+	if (!remote_address_parse(source, 0, &address) || address.sa.ss_family != t->address.sa.ss_family)
+		return false;
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)&address.sa, address.sa_n) == 0)
+		return true;
+	*ret_errno = errno;
+	return false;
+}
+
+int remote_connect(const struct remote_target *t, struct str source, unsigned timeout_ms, struct remote_connect_why *ret)
 {
 	int fd = socket(t->address.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 
-	*ret_errno = 0;
+	*ret = (struct remote_connect_why){ 0 };
+	if (fd >= 0 && source.n > 0 && !source_bind(fd, t, source, &ret->err)) {
+		ret->source = true;
+		fd_close(&fd);
+		return -1;
+	}
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&t->address.sa, t->address.sa_n) == 0)
 		return fd;
-	*ret_errno = errno;
-	if (fd >= 0 && *ret_errno == EINPROGRESS && wait_connected(fd, timeout_ms, ret_errno) == ST_OK)
+	ret->err = errno;
+	if (fd >= 0 && ret->err == EINPROGRESS && wait_connected(fd, timeout_ms, &ret->err) == ST_OK)
 		return fd;
 	fd_close(&fd);
 	return -1;
@@ -59,13 +80,13 @@ enum status remote_connect_host(const struct remote *remote, struct str host, un
 	struct remote_route        *route = ARENA_NEW(a, struct remote_route);
 	struct remote_outcome       why;
 	const struct remote_target *t;
-	int                         err = 0;
+	struct remote_connect_why   failed = { 0 };
 
 	if (!remote_route_open(route, remote, a, &to, &why))
 		return ST_TEMP;
 	for (unsigned i = 0; i < TRIES && (t = remote_route_next(route)); i++) {
 		int64_t left = until_ms - clock_mono_ms();
-		int     fd = left > 0 ? remote_connect(t, (unsigned)left, &err) : -1;
+		int     fd = left > 0 ? remote_connect(t, STR(""), (unsigned)left, &failed) : -1;
 
 		if (fd < 0)
 			continue;
@@ -74,6 +95,6 @@ enum status remote_connect_host(const struct remote *remote, struct str host, un
 		*ret_fd = fd;
 		return ST_OK;
 	}
-	log_debug("filter cannot be connected", LOG_STR("host", host), LOG_U64("port", port), LOG_ERRNO(err));
+	log_debug("filter cannot be connected", LOG_STR("host", host), LOG_U64("port", port), LOG_ERRNO(failed.err));
 	return ST_TEMP;
 }

@@ -1,13 +1,16 @@
 /* deliver/remote_deliver.c - one message to one next hop; the contract is in remote.h. */
 #include "base/metric.h"
 #include "deliver/remote.h"
+#include "deliver/remote_hosts.h"
 #include "deliver/remote_params.h"
 #include "deliver/remote_policy.h"
+#include "deliver/remote_pool.h"
 #include "deliver/remote_result.h"
 #include "deliver/remote_route.h"
 #include "deliver/remote_session.h"
 #include "deliver/remote_tx.h"
 #include "sys/clock.h"
+#include "wire/address/address.h"
 
 const struct remote_timeouts remote_timeouts_default = {
 	.connect_ms = 30 * 1000,
@@ -30,10 +33,16 @@ struct delivery {
 	struct remote_results                results;
 	struct remote_content                content;
 	struct remote_route                  route;
+	const struct remote_target          *later[LIMIT_REMOTE_ADDRESSES]; /* suspects */
+	size_t                               later_count, later_at;
+	struct str                           ascii_from;  /* as q->from and q->rcpts, */
+	struct remote_rcpt                  *ascii_rcpts; /* with their domains in A-labels */
 	int64_t                              began_ms, deadline_ms;
-	bool                                 utf8_address;
-	unsigned                             sessions; /* that got as far as a transaction */
+	bool                                 utf8_as_given, utf8_address; /* some are not ASCII: as they are given; even so */
+	unsigned                             sessions;     /* that got as far as a transaction */
+	bool                                 no_bdat, no_early; /* with the present target */
 	enum remote_site                     site;
+	struct remote_deliver_note           note;
 };
 
 /* Fit to stand between "<" and ">" in a command: nothing that ends the path or the line, RFC 5321 §4.1.2. */
@@ -56,21 +65,40 @@ static bool address_writable(struct str address)
 	return !quoted;
 }
 
+/* RFC 6531 §3.2: an address of which only the domain is not ASCII can be written so that every host takes it. */
+static struct str ascii_domain(struct delivery *d, struct str address)
+{
+	struct address_canon canon;
+	struct str           local, domain;
+
+	if (str_is_ascii(address) || !str_rcut(address, '@', &local, &domain) || !str_is_ascii(local) ||
+	    address_domain(domain, &canon) != ADDRESS_OK)
+		return address;
+	return arena_printf(d->arena, "%.*s@%.*s", STR_FMT(local), STR_FMT(address_text(&canon)));
+}
+
 static void check_addresses(struct delivery *d)
 {
 	static const struct remote_outcome bad_from = { REMOTE_REFUSED, STR("5.1.7"), STR("Malformed sender address") };
 	static const struct remote_outcome bad_rcpt = { REMOTE_REFUSED, STR("5.1.3"),
 							STR("Malformed recipient address") };
+	bool                               from_fits = address_writable(d->q->from);
 
-	d->utf8_address = !str_is_ascii(d->q->from);
+	d->ascii_from = ascii_domain(d, d->q->from);
+	d->ascii_rcpts = ARENA_ARRAY(d->arena, struct remote_rcpt, d->q->rcpt_count);
+	d->utf8_address = !str_is_ascii(d->ascii_from);
+	d->utf8_as_given = !str_is_ascii(d->q->from);
 	for (size_t i = 0; i < d->q->rcpt_count; i++) {
 		struct str address = d->q->rcpts[i].address;
 
-		if (!address_writable(d->q->from))
+		if (!from_fits)
 			remote_results_close(&d->results, i, bad_from);
 		else if (address.n == 0 || !address_writable(address))
 			remote_results_close(&d->results, i, bad_rcpt);
-		else if (!str_is_ascii(address))
+		d->ascii_rcpts[i] = d->q->rcpts[i];
+		d->ascii_rcpts[i].address = ascii_domain(d, address);
+		d->utf8_as_given = d->utf8_as_given || !str_is_ascii(address);
+		if (!d->results.states[i].closed && !str_is_ascii(d->ascii_rcpts[i].address))
 			d->utf8_address = true;
 	}
 }
@@ -99,48 +127,149 @@ static bool peer_unfit(const struct delivery *d, const struct remote_deliver_req
 	return true;
 }
 
-/* What is left of the time, for this session. */
-static struct remote_deliver_request request_now(const struct delivery *d)
+/* As this peer is asked: with what is left of the time, and in its letters. */
+static struct remote_deliver_request request_now(const struct delivery *d, const struct smtp_caps *caps)
 {
 	struct remote_deliver_request q = *d->q;
 
 	q.by_s -= (clock_mono_ms() - d->began_ms) / 1000;
+	if (!(caps->offered & SMTP_CAP_SMTPUTF8)) {
+		q.from = d->ascii_from;
+		q.rcpts = d->ascii_rcpts;
+	} else if (d->utf8_as_given) {
+		q.flags |= QUEUE_FLAG_SMTPUTF8;
+	}
 	return q;
+}
+
+/* ---- one target ---- */
+
+/* A session that waits, unless `fresh`, or a new one. What it is worth is in *ret_opened, and why in *ret_why. */
+static struct remote_session *session_get(struct delivery *d, const struct remote_target *target, const struct remote_policy *policy,
+					  bool fresh, enum remote_open *ret_opened, struct remote_outcome *ret_why)
+{
+	const struct hop      *hop = &d->q->hop;
+	struct str             helo = hop->helo.n > 0 ? hop->helo : d->remote->settings.hostname;
+	struct remote_session *s = NULL;
+
+	if (!fresh && d->remote->pool)
+		s = remote_pool_take(d->remote->pool, remote_pool_key(d->arena, target, policy, hop, helo));
+	if (s) {
+		remote_session_attach(s, d->remote, d->arena, d->deadline_ms);
+		metric_add(METRIC_REMOTE_REUSED, 1);
+		*ret_opened = REMOTE_OPEN_READY;
+		return s;
+	}
+	metric_add(METRIC_REMOTE_CONNECTIONS, 1);
+	d->note.connects++;
+	s = remote_session_new(d->remote, d->arena, d->deadline_ms);
+	*ret_opened = remote_session_open(s, target, policy, hop, ret_why);
+	if (s->suspect)
+		remote_hosts_mark(d->remote->hosts, target, REMOTE_HOST_SUSPECT);
+	else if (!s->unasked)
+		remote_hosts_clear(d->remote->hosts, target, REMOTE_HOST_SUSPECT);
+	return s;
+}
+
+/* The session's own words, for the results; it may be gone before they are read. */
+static void results_name(struct delivery *d, const struct remote_session *s)
+{
+	d->results.host = arena_dup(d->arena, s->host);
+	d->results.tls = arena_dup(d->arena, s->tls);
+	d->results.passes = remote_params_passes(&s->caps);
+}
+
+static void site_note(struct delivery *d, bool talked, bool unasked)
+{
+	if (talked)
+		d->site = REMOTE_SITE_ANSWERED;
+	else if (!unasked && d->site != REMOTE_SITE_ANSWERED)
+		d->site = REMOTE_SITE_TROUBLE;
+}
+
+/* A session that is ready. */
+static enum remote_tx_end session_use(struct delivery *d, const struct remote_target *target, struct remote_session *s)
+{
+	struct remote_hosts          *hosts = d->remote->hosts;
+	struct remote_deliver_request now = request_now(d, &s->caps);
+	struct remote_outcome         why;
+	enum remote_tx_end            end;
+
+	if (peer_unfit(d, &now, &s->caps, &why)) {
+		site_note(d, true, false);
+		remote_results_note_all(&d->results, why);
+		return REMOTE_TX_DONE;
+	}
+	s->no_bdat = d->no_bdat || remote_hosts_marked(hosts, target, REMOTE_HOST_NO_BDAT);
+	s->no_early = d->no_early || remote_hosts_marked(hosts, target, REMOTE_HOST_NO_EARLY);
+	if (s->mails == 0)
+		metric_add(s->tls.n > 0 ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
+	end = remote_tx_all(s, &now, &d->content, &d->results);
+	d->note.nth = s->mails;
+	if (end != REMOTE_TX_GONE)
+		site_note(d, s->talked, false);
+	if (s->no_bdat && !d->no_bdat)
+		remote_hosts_mark(hosts, target, REMOTE_HOST_NO_BDAT);
+	if (s->no_early && !d->no_early)
+		remote_hosts_mark(hosts, target, REMOTE_HOST_NO_EARLY);
+	d->no_bdat = s->no_bdat;
+	d->no_early = s->no_early;
+	return end;
+}
+
+/* One session with a target. */
+static enum remote_tx_end try_session(struct delivery *d, const struct remote_target *target, struct remote_policy *policy, bool fresh)
+{
+	enum remote_open       opened;
+	struct remote_outcome  why;
+	struct remote_session *s = session_get(d, target, policy, fresh, &opened, &why);
+	enum remote_tx_end     end = REMOTE_TX_DONE;
+
+	if (opened == REMOTE_OPEN_TLS_FAILED) {
+		remote_pool_put(d->remote->pool, &s);
+		*policy = remote_policy_clear(policy);
+		s = session_get(d, target, policy, fresh, &opened, &why);
+	}
+	results_name(d, s);
+	if (opened == REMOTE_OPEN_READY) {
+		end = session_use(d, target, s);
+		d->sessions += end != REMOTE_TX_GONE;
+	} else {
+		site_note(d, false, s->unasked);
+		remote_results_note_all(&d->results, why);
+	}
+	remote_pool_put(d->remote->pool, &s);
+	d->results.host = d->results.tls = STR("");
+	return end;
 }
 
 static void try_target(struct delivery *d, const struct remote_target *target)
 {
-	struct remote_deliver_request now;
-	struct remote_session         s;
-	struct remote_outcome         why;
-	struct remote_policy          policy;
-	enum remote_open              opened;
+	struct remote_outcome why;
+	struct remote_policy  policy;
+	enum remote_tx_end    end;
 
 	if (!remote_policy_find(&d->route, target, d->q, d->arena, &policy, &why)) {
 		remote_results_note_all(&d->results, why);
 		return;
 	}
-	opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &why);
-	if (opened == REMOTE_OPEN_TLS_FAILED) {
-		remote_session_close(&s);
-		policy = remote_policy_clear(&policy);
-		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &why);
+	d->no_bdat = d->no_early = false;
+	end = try_session(d, target, &policy, false);
+	while (end != REMOTE_TX_DONE && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms)
+		end = try_session(d, target, &policy, true);
+}
+
+/* The next one; those that took no connection of late come last. */
+static const struct remote_target *next_target(struct delivery *d)
+{
+	const struct remote_target *target;
+
+	while ((target = remote_route_next(&d->route)) != NULL) {
+		if (d->later_count == LEN(d->later) || !remote_hosts_avoid(d->remote->hosts, target))
+			return target;
+		d->later[d->later_count++] = target;
 	}
-	d->results.host = s.host;
-	d->results.tls = s.tls;
-	d->results.passes = remote_params_passes(&s.caps);
-	now = request_now(d);
-	if (opened == REMOTE_OPEN_READY)
-		d->sessions++;
-	d->site = d->sessions > 0 ? REMOTE_SITE_ANSWERED : REMOTE_SITE_TROUBLE;
-	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &now, &s.caps, &why)) {
-		remote_results_note_all(&d->results, why);
-	} else {
-		metric_add(s.tls.n > 0 ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
-		remote_tx_all(&s, &now, &d->content, &d->results);
-	}
-	remote_session_close(&s);
-	d->results.host = d->results.tls = STR("");
+	return d->later_at < d->later_count ? d->later[d->later_at++] : NULL;
 }
 
 static void try_hosts(struct delivery *d)
@@ -153,7 +282,7 @@ static void try_hosts(struct delivery *d)
 	}
 	while (remote_results_open(&d->results) && d->sessions < LIMIT_REMOTE_SESSIONS &&
 	       clock_mono_ms() < d->deadline_ms) {
-		const struct remote_target *target = remote_route_next(&d->route);
+		const struct remote_target *target = next_target(d);
 
 		if (!target && (d->route.failed || d->route.target_count == 0))
 			remote_results_finish(&d->results, remote_route_why(&d->route));
@@ -163,8 +292,8 @@ static void try_hosts(struct delivery *d)
 	}
 }
 
-void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
-		    struct remote_deliver_reply *ret)
+void remote_deliver_noted(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
+			  struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note)
 {
 	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"),
 							  STR("Content cannot be read here") };
@@ -178,5 +307,15 @@ void remote_deliver(const struct remote *remote, const struct remote_deliver_req
 		remote_results_note_all(&d.results, unreadable);
 	else if (remote_results_open(&d.results))
 		try_hosts(&d);
+	d.note.folded = d.content.folded;
 	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count, d.site };
+	*ret_note = d.note;
+}
+
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
+		    struct remote_deliver_reply *ret)
+{
+	struct remote_deliver_note ignored;
+
+	remote_deliver_noted(remote, q, a, ret, &ignored);
 }

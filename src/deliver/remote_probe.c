@@ -73,21 +73,23 @@ static bool ask(struct probe *p, struct remote_session *s)
 static bool try_target(struct probe *p, const struct remote_route *route, const struct remote_target *target,
 		       const struct remote_deliver_request *as)
 {
-	struct remote_session s;
-	bool                  asked = false;
-	struct remote_policy  policy;
-	enum remote_open      opened;
+	struct remote_session *s;
+	bool                   asked = false;
+	struct remote_policy   policy;
+	enum remote_open       opened;
 
 	if (!remote_policy_find(route, target, as, p->arena, &policy, &p->why))
 		return false;
-	opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &p->why);
+	s = remote_session_new(&p->remote, p->arena, p->deadline_ms);
+	opened = remote_session_open(s, target, &policy, &p->q->hop, &p->why);
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_session_close(&s);
 		policy = remote_policy_clear(&policy);
-		opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &p->why);
+		s = remote_session_new(&p->remote, p->arena, p->deadline_ms);
+		opened = remote_session_open(s, target, &policy, &p->q->hop, &p->why);
 	}
 	if (opened == REMOTE_OPEN_READY)
-		asked = ask(p, &s);
+		asked = ask(p, s);
 	remote_session_close(&s);
 	return asked;
 }

@@ -7,7 +7,7 @@
 
 /* Count it, and one event per delivery: how many recipients ended how, and the first answer that is not a success. */
 static void note_delivery(const struct remote_deliver_request *q, const struct remote_deliver_reply *reply,
-			 int64_t began_ms)
+			 const struct remote_deliver_note *note, int64_t began_ms)
 {
 	size_t                           counts[REMOTE_RESULT_LAST + 1] = { 0 };
 	const struct remote_rcpt_result *told = NULL;
@@ -28,7 +28,8 @@ static void note_delivery(const struct remote_deliver_request *q, const struct r
 		 LOG_STR("domain", q->relay.n > 0 ? q->relay : q->domain),
 		 LOG_U64("delivered", counts[REMOTE_DELIVERED]), LOG_U64("deferred", counts[REMOTE_DEFERRED]),
 		 LOG_U64("refused", counts[REMOTE_REFUSED]), LOG_STR("host", told->host), LOG_STR("tls", told->tls),
-		 LOG_STR("answer", told->answer), LOG_U64("ms", clock_mono_ms() - began_ms));
+		 LOG_STR("answer", told->answer), LOG_U64("reused", note->nth > 1 ? note->nth : 0), LOG_U64("connects", note->connects),
+		 LOG_U64("folded", note->folded), LOG_U64("ms", clock_mono_ms() - began_ms));
 }
 
 static void handle_deliver(void *ctx, struct ipc_request *r)
@@ -37,10 +38,11 @@ static void handle_deliver(void *ctx, struct ipc_request *r)
 	int                                  file = q->file;
 	int64_t                              began_ms = clock_mono_ms();
 	struct remote_deliver_reply          reply;
+	struct remote_deliver_note           note;
 
-	remote_deliver(ctx, q, r->arena, &reply);
+	remote_deliver_noted(ctx, q, r->arena, &reply, &note);
 	fd_close(&file);
-	note_delivery(q, &reply, began_ms);
+	note_delivery(q, &reply, &note, began_ms);
 	ipc_reply(r, ST_OK, &reply);
 }
 

@@ -7,11 +7,13 @@
 
 #include "base/log.h"
 #include "deliver/remote_connect.h"
+#include "deliver/remote_pool.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-#define OUT_MAX (256 * KIB) /* one pipelined group: LIMIT_REMOTE_RCPTS addresses with their parameters */
-#define WRITE_MAX (8 * KIB)
+/* One pipelined group, LIMIT_REMOTE_RCPTS addresses with their parameters, and a piece of content. */
+#define OUT_MAX (384 * KIB)
+#define WRITE_MAX (64 * KIB)
 
 static const struct remote_outcome tls_injected = { REMOTE_DEFERRED, STR("4.7.0"),
 						    STR("Data before the TLS handshake") };
@@ -44,6 +46,7 @@ static struct remote_outcome transport_outcome(struct remote_session *s, const c
 		code = STR("4.5.0");
 	}
 	s->dead = true;
+	s->timed_out = st == ST_TEMP;
 	return (struct remote_outcome){ REMOTE_DEFERRED, code, arena_printf(s->arena, "%s (%s)", text, step) };
 }
 
@@ -136,17 +139,23 @@ struct remote_outcome remote_session_failure(struct remote_session *s)
 
 /* ---- connection ---- */
 
-static bool session_connect(struct remote_session *s, const struct remote_target *t, struct remote_outcome *ret_why)
+static bool session_connect(struct remote_session *s, const struct remote_target *t, const struct hop *hop, struct remote_outcome *ret_why)
 {
-	const int on = 1;
-	int       err, fd = remote_connect(t, remote_session_timeout(s, s->remote->settings.timeouts.connect_ms), &err);
+	const int                 on = 1;
+	struct str                source = t->address.sa.ss_family == AF_INET6 ? hop->source6 : hop->source4;
+	struct remote_connect_why why;
+	int fd = remote_connect(t, source, remote_session_timeout(s, s->remote->settings.timeouts.connect_ms), &why);
 
-	s->host = arena_printf(s->arena, "%.*s [%s]:%u", STR_FMT(t->host), t->address.text, t->port);
+	s->host = arena_printf(s->own, "%.*s [%s]:%u", STR_FMT(t->host), t->address.text, t->port);
 	if (fd < 0) {
-		*ret_why =
-			(struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"),
-						 arena_printf(s->arena, "Cannot connect (%s)", log_errno_name(err)) };
+		*ret_why = (struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"),
+						    arena_printf(s->arena, "Cannot connect (%s)", log_errno_name(why.err)) };
+		if (why.source)
+			ret_why->answer = arena_printf(s->arena, "Cannot connect from the address %.*s that the route names (%s)", STR_FMT(source),
+						       log_errno_name(why.err));
 		s->dead = true;
+		s->unasked = why.source;
+		s->suspect = !why.source;
 		return false;
 	}
 	/* A step's octets are written at once, so nothing is gained by waiting for more. */
@@ -183,10 +192,13 @@ static bool greeting(struct remote_session *s, struct remote_outcome *ret_why)
 {
 	const struct remote_timeouts *t = &s->remote->settings.timeouts;
 
-	if (!remote_session_reply(s, "greeting", remote_session_timeout(s, t->greeting_ms), ret_why))
+	if (!remote_session_reply(s, "greeting", remote_session_timeout(s, t->greeting_ms), ret_why)) {
+		s->suspect = true;
 		return false;
+	}
 	if (s->reply.code == 220)
 		return !is_loop(s, ret_why);
+	s->suspect = s->reply.code == 421;
 	*ret_why = remote_session_failure(s);
 	return false;
 }
@@ -196,7 +208,7 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 	const struct remote_settings *set = &s->remote->settings;
 
 	s->caps = (struct smtp_caps){ 0 };
-	if (!command(s, s->lmtp ? "LHLO" : "EHLO", set->hostname, set->timeouts.hello_ms, ret_why))
+	if (!command(s, s->lmtp ? "LHLO" : "EHLO", s->helo, set->timeouts.hello_ms, ret_why))
 		return false;
 	if (s->reply.code == 250) {
 		smtp_caps_parse(buf_str(&s->text), &s->caps);
@@ -205,7 +217,7 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 	}
 	/* RFC 5321 §3.2: a server that does not know EHLO gets HELO. */
 	if (s->reply.code / 100 == 5 && !s->lmtp) {
-		if (!command(s, "HELO", set->hostname, set->timeouts.hello_ms, ret_why))
+		if (!command(s, "HELO", s->helo, set->timeouts.hello_ms, ret_why))
 			return false;
 		if (s->reply.code == 250)
 			return !is_loop(s, ret_why);
@@ -240,6 +252,7 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 	}
 	if (!str_to_c(policy->name, name, sizeof(name)))
 		name[0] = '\0';
+	net_stream_resume(s->stream, s->key);
 	st = verify && name[0] == '\0' ? ST_DENIED : /* an address is no name to prove */
 					 net_stream_tls(s->stream, name[0] == '\0' ? NULL : name, verify, remote_session_timeout(s, t->tls_ms), &detail);
 	if (st != ST_OK) {
@@ -247,27 +260,44 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 		*ret_why = st == ST_DENIED ? not_verified : tls_failed;
 		return verify ? REMOTE_OPEN_FAILED : REMOTE_OPEN_TLS_FAILED;
 	}
-	s->tls = arena_printf(s->arena, "%s %s", net_stream_tls_version(s->stream), net_stream_tls_cipher(s->stream));
+	s->tls = arena_printf(s->own, "%s %s%s", net_stream_tls_version(s->stream), net_stream_tls_cipher(s->stream),
+			      net_stream_tls_resumed(s->stream) ? " resumed" : "");
 	return hello(s, ret_why) ? REMOTE_OPEN_READY : REMOTE_OPEN_FAILED;
 }
 
-enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
-				     int64_t deadline_ms, const struct remote_target *target, const struct remote_policy *policy,
-				     struct remote_outcome *ret_why)
+/* ---- from its beginning to its end ---- */
+
+struct remote_session *remote_session_new(const struct remote *remote, struct arena *a, int64_t deadline_ms)
 {
-	*s = (struct remote_session){
-		.remote = remote,
-		.arena = a,
-		.deadline_ms = deadline_ms,
-		.host = STR(""),
-		.tls = STR(""),
-		.lmtp = target->lmtp,
-		.any_name = target->any_name,
-	};
+	struct arena          *own = arena_new(NULL);
+	struct remote_session *s = ARENA_NEW(own, struct remote_session);
+
+	*s = (struct remote_session){ .own = own, .host = STR(""), .tls = STR(""), .opened_ms = clock_mono_ms() };
+	remote_session_attach(s, remote, a, deadline_ms);
+	s->reused = false;
 	buf_init(&s->line, LIMIT_SMTP_REPLY);
 	buf_init(&s->text, LIMIT_SMTP_REPLY);
 	buf_init(&s->out, OUT_MAX);
-	if (!session_connect(s, target, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
+	return s;
+}
+
+void remote_session_attach(struct remote_session *s, const struct remote *remote, struct arena *a, int64_t deadline_ms)
+{
+	s->remote = remote;
+	s->arena = a;
+	s->deadline_ms = deadline_ms;
+	s->reused = true;
+	s->talked = false;
+}
+
+enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				     const struct hop *hop, struct remote_outcome *ret_why)
+{
+	s->helo = arena_dup(s->own, hop->helo.n > 0 ? hop->helo : s->remote->settings.hostname);
+	s->key = remote_pool_key(s->own, target, policy, hop, s->helo);
+	s->lmtp = target->lmtp;
+	s->any_name = target->any_name;
+	if (!session_connect(s, target, hop, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
 		return REMOTE_OPEN_FAILED;
 	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
 		return start_tls(s, policy, ret_why);
@@ -275,15 +305,35 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 	return policy->level == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
 }
 
-void remote_session_close(struct remote_session *s)
+void remote_session_quit(struct remote_session *s)
 {
-	struct remote_outcome ignored;
+	if (!s->dead && s->stream && net_stream_write(s->stream, STR("QUIT\r\n"), 0) != ST_OK)
+		s->dead = true;
+}
 
-	/* RFC 5321 §4.1.1.10: QUIT and its reply; what the reply says changes nothing any more. */
-	if (s->stream && !s->dead)
-		(void)command(s, "QUIT", STR_NONE, s->remote->settings.timeouts.quit_ms, &ignored);
+void remote_session_free(struct remote_session **sp)
+{
+	struct remote_session *s = *sp;
+	struct arena          *own;
+
+	*sp = NULL;
+	if (!s)
+		return;
+	own = s->own;
 	net_stream_free(&s->stream);
 	buf_done(&s->line);
 	buf_done(&s->text);
 	buf_done(&s->out);
+	arena_free(&own);
+}
+
+void remote_session_close(struct remote_session **sp)
+{
+	struct remote_session *s = *sp;
+	struct remote_outcome  ignored;
+
+	/* RFC 5321 §4.1.1.10: QUIT and its reply; what the reply says changes nothing any more. */
+	if (s && s->stream && !s->dead)
+		(void)command(s, "QUIT", STR_NONE, s->remote->settings.timeouts.quit_ms, &ignored);
+	remote_session_free(sp);
 }

@@ -9,6 +9,9 @@
  * when TLS is up; octets that came with the 220 to STARTTLS end the session (command injection, CVE-2011-0411 and its
  * kind).
  *
+ * A session serves one delivery, and then, if it is in step, others to the same host under the same policy (remote_pool.h): it lives in an
+ * arena of its own, and what is told of it in a delivery in that one's.
+ *
  * Every wait ends at the step's timeout or the delivery's deadline, whichever is first; a reply as a whole has its
  * step's time, so that one sent octet by octet does not last longer.
  */
@@ -24,15 +27,27 @@
 
 struct remote_session {
 	const struct remote *remote;
+	struct arena        *own;         /* the session's */
 	struct arena        *arena;       /* the delivery's: outcomes live there */
-	int64_t              deadline_ms; /* monotonic */
+	int64_t              deadline_ms; /* monotonic, the delivery's */
+	int64_t              opened_ms;
 	struct net_stream   *stream;
 	struct buf           line, text, out;
 	struct smtp_answer_in reply; /* the last one */
 	struct smtp_caps     caps;
+	struct str           key;       /* what it may be used again for, remote_pool_key() */
+	struct str           helo;      /* what we call ourselves in it */
 	struct str           host, tls; /* as in struct remote_rcpt_result */
 	bool                 dead;      /* nothing more can be said on this connection */
-	bool                   lmtp, any_name; /* as in struct remote_target */
+	bool                 lmtp, any_name; /* as in struct remote_target */
+	bool                 unasked;   /* our own address could not be used: the peer has nothing to do with it */
+	bool                 suspect;   /* the peer took no connection, or did not greet */
+	bool                 timed_out;
+	bool                 dirty;     /* a transaction may be open: RSET before MAIL */
+	bool                 reused;    /* by this delivery, and nothing of it is answered yet */
+	bool                 talked;    /* MAIL was answered in this delivery, and not by 421 */
+	bool                 no_bdat, no_early; /* as enum remote_host_mark */
+	unsigned             mails;     /* transactions begun */
 };
 
 enum remote_open {
@@ -41,12 +56,18 @@ enum remote_open {
 	REMOTE_OPEN_TLS_FAILED, /* the handshake: *ret_why; another try in clear is allowed */
 };
 
-/* Connect and say hello. Whatever is returned, the caller ends with remote_session_close(). */
-MUST_CHECK enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
-						int64_t deadline_ms, const struct remote_target *target, const struct remote_policy *policy,
-						struct remote_outcome *ret_why);
+/* Not connected. It ends in remote_session_close(), or is given to a pool. */
+struct remote_session *remote_session_new(const struct remote *remote, struct arena *a, int64_t deadline_ms);
+/* Connect and say hello; once. */
+MUST_CHECK enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+						const struct hop *hop, struct remote_outcome *ret_why);
+/* It is for another delivery now. */
+void remote_session_attach(struct remote_session *s, const struct remote *remote, struct arena *a, int64_t deadline_ms);
 /* QUIT unless dead, and free. */
-void remote_session_close(struct remote_session *s);
+void remote_session_close(struct remote_session **s);
+/* The two halves of that: say QUIT without waiting; free. */
+void remote_session_quit(struct remote_session *s);
+void remote_session_free(struct remote_session **s);
 
 /* ---- for remote_tx ---- */
 

@@ -1,5 +1,7 @@
 /* net/net_stream.c - blocking client streams; contract in net_tls.h. */
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -24,6 +26,8 @@ struct net_stream {
 	int    fd;
 	SSL   *ssl;
 	bool   failed; /* TLS is broken: no close_notify */
+	char  *resume; /* under what sessions are kept (net_resume.c); NULL: they are not */
+	uint64_t sent; /* octets in clear */
 	size_t at, n;
 	char   in[INPUT];
 };
@@ -42,6 +46,7 @@ static SSL_CTX *ctx_new(void)
 
 	CHECK(ctx);
 	net_tls_ctx_common(ctx);
+	net_resume_ctx(ctx);
 	return ctx;
 }
 
@@ -96,6 +101,7 @@ enum status net_tls_trust(struct str ca_pem, const char **ret_why)
 	client.trusted = true;
 	pthread_mutex_unlock(&client.lock);
 	SSL_CTX_free(old);
+	net_resume_forget();
 	return ST_OK;
 }
 
@@ -112,6 +118,8 @@ struct net_stream *net_stream_new(int fd)
 	s->fd = fd;
 	s->ssl = NULL;
 	s->failed = false;
+	s->resume = NULL;
+	s->sent = 0;
 	s->at = s->n = 0;
 	return s;
 }
@@ -128,6 +136,7 @@ void net_stream_free(struct net_stream **sp)
 	SSL_free(s->ssl);
 	ERR_clear_error();
 	close(s->fd);
+	free(s->resume);
 	free(s);
 }
 
@@ -239,6 +248,7 @@ enum status net_stream_write(struct net_stream *s, struct str octets, unsigned t
 			return st;
 		if (st == ST_OK) {
 			octets = str_from(octets, (size_t)n);
+			s->sent += s->ssl ? 0 : (uint64_t)n;
 			deadline = clock_mono_ms() + timeout_ms;
 		}
 	}
@@ -250,7 +260,43 @@ bool net_stream_pending(struct net_stream *s)
 	return s->n > s->at || (s->ssl && SSL_has_pending(s->ssl));
 }
 
+bool net_stream_quiet(struct net_stream *s)
+{
+	unsigned mask = SYS_READY_IN;
+	char     c;
+
+	if (s->n > s->at || s->failed)
+		return false;
+	if (!s->ssl)
+		return recv(s->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	ERR_clear_error();
+	return net_tls_result(s->ssl, SSL_peek(s->ssl, &c, 1), &mask) == ST_AGAIN;
+}
+
+bool net_stream_undelivered(const struct net_stream *s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t       n = sizeof(info);
+	uint64_t        written = s->sent + (s->ssl ? BIO_number_written(SSL_get_wbio(s->ssl)) : 0);
+
+	/* It counts the SYN too, so all can look acknowledged when one octet is not: then this says nothing, which is the safe side. */
+	return getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+	       n >= offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked) && info.tcpi_bytes_acked < written;
+}
+
 /* ---- the handshake ---- */
+
+void net_stream_resume(struct net_stream *s, struct str key)
+{
+	free(s->resume);
+	s->resume = strndup(key.p ? key.p : "", key.n);
+	CHECK(s->resume);
+}
+
+bool net_stream_tls_resumed(const struct net_stream *s)
+{
+	return s->ssl && SSL_session_reused(s->ssl);
+}
 
 static bool is_address(const char *name)
 {
@@ -326,6 +372,8 @@ enum status net_stream_tls(struct net_stream *s, const char *server_name, bool v
 		*ret_why = "the server's name cannot be used";
 		return ST_DENIED;
 	}
+	if (s->resume)
+		net_resume_offer(s->ssl, s->resume, server_name, verify);
 	return handshake(s, clock_mono_ms() + timeout_ms, ret_why);
 }
 

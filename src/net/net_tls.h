@@ -36,6 +36,11 @@ void net_stream_free(struct net_stream **s); /* says the end of TLS, closes; NUL
  * and weak ones too, as the other choice is clear text. ST_OK; ST_DENIED: not verified; ST_INVALID: clear text was sent ahead
  * of TLS (RFC 3207 §4.2); ST_TEMP: timeout; ST_CLOSED: any other failure. After a failure only free it. *ret_why: static text. */
 MUST_CHECK enum status net_stream_tls(struct net_stream *s, const char *server_name, bool verify, unsigned timeout_ms, const char **ret_why);
+/* Before net_stream_tls: it may go on with a TLS session (RFC 5077, RFC 8446 §2.2) that an earlier stream with the same `key`, name and
+ * `verify` had, and what it learns is kept for later ones. The caller puts into the key whom it connects to and whatever it decided about
+ * whom to trust: a resumed session is as good as the one it comes from, and no certificate is looked at again. net_tls_trust forgets all. */
+void net_stream_resume(struct net_stream *s, struct str key);
+bool net_stream_tls_resumed(const struct net_stream *s);
 /* One line without CRLF (or bare LF) into `line` (cleared first): ST_OK, ST_CLOSED, ST_TEMP (timeout for the whole line; what has come
  * is lost), ST_LIMIT (over line->max; the rest of it is not read). */
 MUST_CHECK enum status net_stream_line(struct net_stream *s, struct buf *line, unsigned timeout_ms);
@@ -43,6 +48,10 @@ MUST_CHECK enum status net_stream_line(struct net_stream *s, struct buf *line, u
 MUST_CHECK enum status net_stream_write(struct net_stream *s, struct str octets, unsigned timeout_ms);
 /* Octets received but not read yet (must be none at STARTTLS). */
 bool net_stream_pending(struct net_stream *s);
+/* The peer has said nothing and is still there, as far as one look without waiting shows. TLS may take its own messages in. */
+bool net_stream_quiet(struct net_stream *s);
+/* After the connection was lost: the peer's system has certainly not got all that was written. Where that cannot be known: false. */
+bool net_stream_undelivered(const struct net_stream *s);
 const char *net_stream_tls_version(const struct net_stream *s); /* NULL in clear */
 const char *net_stream_tls_cipher(const struct net_stream *s);
 

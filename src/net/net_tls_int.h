@@ -22,4 +22,12 @@ void net_tls_ask_certificate(SSL *ssl);
 /* One call's outcome: ST_OK; ST_AGAIN with *ret_mask (sys/ready.h) to wait for; ST_CLOSED. */
 enum status net_tls_result(SSL *ssl, int result, unsigned *ret_mask);
 
+/* ---- sessions of servers, kept to resume them (net_resume.c); thread-safe ---- */
+
+/* What this context's streams learn is kept. */
+void net_resume_ctx(SSL_CTX *ctx);
+/* Before the handshake: go on with a kept session if there is one, and keep what comes of this one. */
+void net_resume_offer(SSL *ssl, const char *key, const char *server_name, bool verify);
+void net_resume_forget(void);
+
 #endif

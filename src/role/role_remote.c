@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "deliver/remote.h"
 #include "deliver/remote_connect.h"
+#include "deliver/remote_hosts.h"
+#include "deliver/remote_pool.h"
 #include "net/net_tls.h"
 #include "role/config_filter.h"
 #include "role/role.h"
@@ -21,12 +23,16 @@
 #define CONNECTS         200u /* connections to filters that are being made */
 #define CONNECTS_WAITING 2000u
 #define CONNECT_MS       10000u
+#define QUIT_MS          1000u /* at the end, for peers to answer QUIT */
 
 static bool trusts; /* read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
 	struct ipc *ipc;
+	/* Both live as long as the process. */
+	struct remote_pool  *pool;
+	struct remote_hosts *hosts;
 	_Atomic(const struct remote *) now;
 	/* Sessions that began before a reload mean the filters of then. */
 	_Atomic(const struct config_filters *) filters, filters_before;
@@ -44,6 +50,8 @@ static void settings_take(struct role *r)
 		if (config_address_split(r->config->listen[i].text, &own[n], &port) && own[n].n)
 			n++;
 	remote->resolver = remote_resolver_ipc(r->ipc);
+	remote->pool = self->pool;
+	remote->hosts = self->hosts;
 	remote->settings = (struct remote_settings){
 		.hostname = r->config->hostname,
 		.port = r->config->remote_port,
@@ -115,9 +123,13 @@ static bool prepare(struct role *r, const char **ret_why)
 
 static bool start(struct role *r, const char **ret_why)
 {
+	struct remote_role *self = ARENA_NEW(r->arena, struct remote_role);
+
 	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
-	r->self = ARENA_NEW(r->arena, struct remote_role);
-	((struct remote_role *)r->self)->ipc = r->ipc;
+	self->ipc = r->ipc;
+	self->pool = remote_pool_new(REMOTE_IDLE_MS);
+	self->hosts = remote_hosts_new();
+	r->self = self;
 	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
 	ipc_pool(r->ipc, PROBE_POOL, PROBE_THREADS, PROBE_THREADS);
@@ -127,6 +139,13 @@ static bool start(struct role *r, const char **ret_why)
 	return true;
 }
 
+static void stop(struct role *r, unsigned grace_ms)
+{
+	const struct remote_role *self = r->self;
+
+	remote_pool_stop(self->pool, MIN(grace_ms, QUIT_MS));
+}
+
 const struct role_def role_remote = {
 	.id = ROLE_REMOTE,
 	.needs = SANDBOX_OUT,
@@ -134,4 +153,5 @@ const struct role_def role_remote = {
 	.prepare = prepare,
 	.start = start,
 	.reload = settings_take,
+	.stop = stop,
 };

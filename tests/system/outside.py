@@ -377,14 +377,28 @@ class Session:
             if not line:
                 return
             lines.append(line[1:] if line.startswith(b".") else line)
+        self.content_end(b"".join(lines))
+
+    def on_bdat(self, text):
+        """The octets are read in any case, RFC 3030 2."""
+        words = text.split()
+        content = self.f.read(int(words[1]))
+        if not self.rcpts:
+            self.send("503 5.5.1 no valid recipients")
+        elif words[2:] != ["LAST"]:
+            self.send("503 5.5.1 one chunk only")
+        else:
+            self.content_end(content)
+
+    def content_end(self, content):
         if self.sink.lmtp:
-            self.dot_each(b"".join(lines))
+            self.dot_each(content)
             return
         reply = self.sink.reply_to("dot", "250 2.0.0 taken")
         with self.sink.lock:
             self.sink.dots += 1
             if reply.startswith("2"):
-                self.sink.taken.append(Taken(self.sender, list(self.rcpts), b"".join(lines), self.over_tls, self.helo))
+                self.sink.taken.append(Taken(self.sender, list(self.rcpts), content, self.over_tls, self.helo))
             self.sink.lock.notify_all()
         self.hold("dot")
         self.send(reply)

@@ -5,6 +5,8 @@
 #include <signal.h>
 
 #include "deliver/remote.h"
+#include "deliver/remote_hosts.h"
+#include "deliver/remote_pool.h"
 #include "fake_dns.h"
 #include "smtp_script.h"
 
@@ -26,6 +28,7 @@ struct run {
 	struct remote                 remote;
 	struct arena                 *arena;
 	struct remote_deliver_reply   reply;
+	struct remote_deliver_note    note;
 	struct script                 script;
 };
 
@@ -58,13 +61,31 @@ static inline void run_init(struct run *r, size_t rcpts, const char *const *step
 	r->remote.settings.timeouts.greeting_ms = r->remote.settings.timeouts.dot_ms = 2000;
 }
 
-static inline void run_go(struct run *r)
+/* One of several deliveries. */
+static inline void run_deliver(struct run *r)
 {
-	remote_deliver(&r->remote, &r->q, r->arena, &r->reply);
-	script_stop(&r->script);
+	remote_deliver_noted(&r->remote, &r->q, r->arena, &r->reply, &r->note);
 	assert_int_equal(r->reply.result_count, r->q.rcpt_count);
 	for (size_t i = 0; i < r->reply.result_count; i++)
 		assert_int_equal(r->reply.results[i].index, r->q.rcpts[i].index);
+}
+
+static inline void run_go(struct run *r)
+{
+	run_deliver(r);
+	script_stop(&r->script);
+}
+
+/* After several: sessions that wait are ended. */
+static inline void run_end(struct run *r)
+{
+	if (r->remote.pool)
+		remote_pool_stop(r->remote.pool, 5000);
+	remote_pool_free(&r->remote.pool);
+	script_stop(&r->script);
+	if (r->script.failed)
+		print_error("server failed at \"%s\"\n%.*s\n", r->script.failed, STR_FMT(buf_str(&r->script.seen)));
+	assert_null(r->script.failed);
 }
 
 static inline void run_done(struct run *r)

@@ -7,6 +7,8 @@
  *   "T"           TLS handshake (self-signed)      "X"              close, without shutting TLS down
  *   "W"           wait until the peer closes       "C"              close, accept the next connection
  *   "N 50 x"      send "x" fifty times             "t"              TLS handshake that the peer breaks off
+ *   "B"           read a BDAT ... LAST line, and its octets into script.data
+ *   "Z"           close with a reset               "F"              tell script_wait() that it came so far
  * If a step fails, script.failed says which, and the connection is closed.
  */
 #ifndef SMTP_SCRIPT_H
@@ -19,6 +21,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +36,8 @@ struct script {
 	struct buf         seen;   /* all lines that "E" read, each ended by LF */
 	SSL_CTX           *tls;
 	pthread_t          thread;
+	atomic_uint        flags;  /* how many "F" were passed */
+	struct sockaddr_in client; /* of the last connection */
 	unsigned           port;
 	int                listener, fd;
 	SSL               *ssl;
@@ -115,6 +120,32 @@ static bool script_data(struct script *s)
 	}
 }
 
+static bool script_bdat(struct script *s)
+{
+	struct buf line;
+	struct str rest;
+	uint64_t   n;
+	bool       ok;
+
+	buf_init(&line, 64 * KIB);
+	ok = script_line(s, &line);
+	rest = buf_str(&line);
+	ok = ok && str_skip(&rest, STR("BDAT ")) && str_take_u64(&rest, &n) && str_eq(rest, STR(" LAST"));
+	buf_done(&line);
+	buf_clear(&s->data);
+	for (; ok && n > 0; n--) {
+		if (s->at == s->n && !script_fill(s))
+			return false;
+		buf_add_char(&s->data, s->in[s->at++]);
+	}
+	return ok;
+}
+
+static bool script_reset(struct script *s)
+{
+	return setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger)) == 0;
+}
+
 static void script_close(struct script *s)
 {
 	if (s->ssl)
@@ -129,7 +160,7 @@ static void script_close(struct script *s)
 static bool script_accept(struct script *s)
 {
 	script_close(s);
-	s->fd = accept(s->listener, NULL, NULL);
+	s->fd = accept(s->listener, (struct sockaddr *)&s->client, &(socklen_t){ sizeof(s->client) });
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	return s->fd >= 0;
 }
@@ -165,6 +196,9 @@ static bool script_step(struct script *s, const char *step)
 	case 't': return !script_handshake(s);
 	case 'C': return script_accept(s);
 	case 'X': script_close(s); return true;
+	case 'B': return script_bdat(s);
+	case 'F': atomic_fetch_add(&s->flags, 1); return true;
+	case 'Z': return script_reset(s) && (script_close(s), true);
 	default:
 		while (script_fill(s))
 			continue;
@@ -199,6 +233,13 @@ static inline void script_start(struct script *s, const char *const *steps, SSL_
 	assert_int_equal(getsockname(s->listener, (struct sockaddr *)&sa, &n), 0);
 	s->port = ntohs(sa.sin_port);
 	assert_int_equal(pthread_create(&s->thread, NULL, script_run, s), 0);
+}
+
+/* Until it has passed so many "F", or has failed. */
+static inline void script_wait(struct script *s, unsigned flags)
+{
+	while (atomic_load(&s->flags) < flags && !s->failed)
+		usleep(1000);
 }
 
 /* Wait for the script's end; an accept that still waits ends too. */

@@ -9,8 +9,28 @@ static const struct {
 	{ STR("SIZE"), SMTP_CAP_SIZE },         { STR("8BITMIME"), SMTP_CAP_8BITMIME },
 	{ STR("SMTPUTF8"), SMTP_CAP_SMTPUTF8 }, { STR("DSN"), SMTP_CAP_DSN },
 	{ STR("DELIVERBY"), SMTP_CAP_DELIVERBY }, { STR("MT-PRIORITY"), SMTP_CAP_MT_PRIORITY },
-	{ STR("REQUIRETLS"), SMTP_CAP_REQUIRETLS },
+	{ STR("REQUIRETLS"), SMTP_CAP_REQUIRETLS }, { STR("CHUNKING"), SMTP_CAP_CHUNKING },
+	{ STR("LIMITS"), SMTP_CAP_LIMITS },
 };
+
+/* RFC 9422 §4: "NAME=value"; numbers have one to six digits and are not 0. What is unknown or malformed counts as not told. */
+static void limits_take(struct str params, struct smtp_caps *c)
+{
+	struct str param, name, value;
+	uint32_t   number;
+
+	while (params.n > 0) {
+		str_cut(params, ' ', &param, &params);
+		if (!str_cut(param, '=', &name, &value) || value.n > 6 || !str_to_u32(value, &number) || number == 0)
+			continue;
+		if (str_ieq(name, STR("MAILMAX")))
+			c->mail_max = number;
+		else if (str_ieq(name, STR("RCPTMAX")))
+			c->rcpt_max = number;
+		else if (str_ieq(name, STR("RCPTDOMAINMAX")))
+			c->rcpt_domain_max = number;
+	}
+}
 
 static void keyword_line(struct str line, struct smtp_caps *c)
 {
@@ -18,6 +38,8 @@ static void keyword_line(struct str line, struct smtp_caps *c)
 	uint64_t   number = 0;
 
 	str_cut(line, ' ', &keyword, &rest);
+	if (str_ieq(keyword, STR("LIMITS")))
+		limits_take(rest, c);
 	str_cut(str_trim(rest), ' ', &param, &rest);
 	for (size_t i = 0; i < LEN(caps); i++) {
 		if (!str_ieq(keyword, caps[i].keyword))

@@ -21,6 +21,8 @@ enum smtp_cap {                                /* bit mask */
 		SMTP_CAP_DELIVERBY = 1u << 6,  /* RFC 2852 */
 		SMTP_CAP_MT_PRIORITY = 1u << 7, /* RFC 6710 */
 		SMTP_CAP_REQUIRETLS = 1u << 8, /* RFC 8689 */
+		SMTP_CAP_CHUNKING = 1u << 9,   /* RFC 3030 */
+		SMTP_CAP_LIMITS = 1u << 10,    /* RFC 9422 */
 };
 
 struct smtp_caps {
@@ -28,6 +30,7 @@ struct smtp_caps {
 	unsigned   offered;     /* mask of enum smtp_cap */
 	uint64_t   size_octets; /* largest message; 0: no limit told */
 	uint64_t   by_min_s;    /* DELIVERBY: least time for BY=...R; 0: none told */
+	uint32_t   mail_max, rcpt_max, rcpt_domain_max; /* LIMITS: transactions of a session; recipients of one, their domains; 0: none told */
 };
 
 /* `text`: the lines of a 250 reply to EHLO. */
