@@ -9,7 +9,7 @@ import tempfile
 import dkim
 import pytest
 
-from outside import Sink
+from outside import SERVFAIL, Dns, Sink
 from server import BIN, PASSWORD, Server, tls, until
 
 SENDER = "alice@demo.test"
@@ -359,3 +359,45 @@ def test_dns_of_no_domain(installed):
     assert installed("domain", "dns", "example.net").returncode == 3
     assert installed("domain", "dns", "example.org", "--address", "nowhere").returncode == 2
     assert installed("domain", "dns", "example.org", "--check").returncode == 69
+
+
+def test_check():
+    """What DNS has, lacks, and has otherwise, as the server's own resolver sees it."""
+    dns = Dns("127.0.0.1", 10053)
+
+    def check():
+        done = server.command("domain", "dns", "demo.test", "--check", json_out=True)
+        return {(r["name"], r["type"]): r["found"] for r in done.get("records", [])}
+
+    def forget():
+        """Its cache goes with the resolver."""
+        for pid in server.pids("dns"):
+            os.kill(pid, signal.SIGKILL)
+
+    try:
+        with Server("--dns", "127.0.0.1@10053") as server:
+            server.expect("process ended|killed|dns")
+            found = check()
+            assert found[("demo.test", "MX")] == found[("demo.test", "TXT")] == found[("_dmarc.demo.test", "TXT")] == "missing"
+            for r in server.command("domain", "dns", "demo.test", json_out=True)["records"]:
+                entry = dns.zone.setdefault(r["name"], {})
+                if r["type"] == "MX":
+                    entry["MX"] = [(5, r["value"].split()[1].rstrip("."))]
+                elif r["type"] == "TXT":
+                    entry["TXT"] = ["site-verification=something", r["value"].replace("; ", ";")]
+            dns.zone["_dmarc.demo.test"]["TXT"] = ["v=DMARC1; p=reject"]  # its owner's choice
+            forget()
+            until(lambda: check().get(("demo.test", "MX")) == "ok", "the resolver is back")
+            found = check()
+            assert {found[k] for k in found if k[1] in ("MX", "TXT") and not k[0].startswith("_mta-sts.")} == {"ok"}, found
+            assert found[("_mta-sts.demo.test", "TXT")] == "not checked"
+            dns.zone["demo.test"] = {"TXT": ["v=spf1 a -all"], "MX": [(5, "other.test")]}
+            forget()
+            until(lambda: check().get(("demo.test", "MX")) == "different", "the resolver is back")
+            text = server.command("domain", "dns", "demo.test", "--check")
+            assert text.returncode == 1 and "v=spf1 a -all" in text.stdout and "wanted is  v=spf1 mx -all" in text.stdout
+            dns.zone["demo.test"] = {"rcode": SERVFAIL}
+            forget()
+            until(lambda: server.command("domain", "dns", "demo.test", "--check").returncode == 75, "DNS is in trouble")
+    finally:
+        dns.close()
