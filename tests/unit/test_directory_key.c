@@ -289,6 +289,43 @@ static void test_complete(void **state)
 	directory_close(&d);
 }
 
+/* A directory of the version before: its domains get keys, which are not used yet. */
+static void test_upgrade(void **state)
+{
+	static const char *const old[] = {
+		"CREATE TABLE domain (name TEXT PRIMARY KEY NOT NULL, created_ms INTEGER NOT NULL) WITHOUT ROWID;"
+		"CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL UNIQUE, domain TEXT NOT NULL, hash TEXT NOT NULL,"
+		" quota_octets INTEGER NOT NULL, disabled INTEGER NOT NULL, removed_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
+		"CREATE INDEX account_domain ON account (domain, address);"
+		"CREATE TABLE alias (name TEXT NOT NULL, position INTEGER NOT NULL, domain TEXT NOT NULL, target TEXT NOT NULL,"
+		" PRIMARY KEY (name, position)) WITHOUT ROWID;"
+		"CREATE INDEX alias_target ON alias (target);"
+		"INSERT INTO domain VALUES ('demo.test', 1);",
+		"CREATE TABLE gone (id INTEGER PRIMARY KEY NOT NULL, due_ms INTEGER NOT NULL, last INTEGER NOT NULL);",
+	};
+	const struct db_schema schema = { old, LEN(old) };
+	struct directory      *d;
+	struct db             *db;
+	struct str             fields;
+
+	(void)state;
+	snprintf(unit_path, sizeof(unit_path), "auth/old.db");
+	assert_int_equal(db_open(unit_path, &(struct db_options){ .schema = &schema, .create = true }, &db), ST_OK);
+	assert_int_equal(db_sync(db), ST_OK);
+	db_close(&db);
+	d = unit_directory_open();
+	listed(d, "demo.test", "");
+	directory_keys_complete(d); /* in its lane, which closing waits for */
+	directory_close(&d);
+	d = unit_directory_open();
+	dir_keys_complete(d); /* if it was closed before it had begun */
+	directory_close(&d);
+	d = unit_directory_open();
+	listed(d, "demo.test", "e19700101:new r19700101:new");
+	assert_int_equal(sign(d, "demo.test", &fields), ST_NOT_FOUND);
+	directory_close(&d);
+}
+
 static int setup(void **state)
 {
 	arena = arena_new(NULL);
@@ -305,7 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life), cmocka_unit_test(test_limit), cmocka_unit_test(test_import),
-		cmocka_unit_test(test_sign), cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_sign), cmocka_unit_test(test_complete), cmocka_unit_test(test_upgrade),
 	};
 
 	return cmocka_run_group_tests_name("directory_key", tests, setup, teardown);
