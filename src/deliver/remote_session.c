@@ -22,6 +22,7 @@ static const struct remote_outcome tls_needed = { REMOTE_REFUSED, STR("5.7.10"),
 						  STR("The sender requires TLS, and the host does not offer it") };
 static const struct remote_outcome not_verified = { REMOTE_REFUSED, STR("5.7.10"),
 						    STR("The sender requires verified TLS, and the host cannot prove its name") };
+static const struct remote_outcome bad_name = { REMOTE_DEFERRED, STR("4.3.5"), STR("The route's name for EHLO is malformed") };
 static const struct remote_outcome loop = { REMOTE_REFUSED, STR("5.4.6"),
 					    STR("The mail host calls itself by our name: loop") };
 
@@ -297,6 +298,11 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 	s->key = remote_pool_key(s->own, target, policy, hop, s->helo);
 	s->lmtp = target->lmtp;
 	s->any_name = target->any_name;
+	if (str_has_ctl(s->helo) || str_find(s->helo, ' ') >= 0) { /* it was checked where it was set */
+		s->dead = s->unasked = true;
+		*ret_why = bad_name;
+		return REMOTE_OPEN_FAILED;
+	}
 	if (!session_connect(s, target, hop, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
 		return REMOTE_OPEN_FAILED;
 	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))

@@ -50,7 +50,8 @@ MUST_CHECK enum status net_stream_write(struct net_stream *s, struct str octets,
 bool net_stream_pending(struct net_stream *s);
 /* The peer has said nothing and is still there, as far as one look without waiting shows. TLS may take its own messages in. */
 bool net_stream_quiet(struct net_stream *s);
-/* After the connection was lost: the peer's system has certainly not got all that was written. Where that cannot be known: false. */
+/* After the connection was lost: the peer's system has not acknowledged all that was written, so nobody there can have read it (or had so little
+ * time for it that the acknowledgement was not sent yet, and reset the connection). Where that cannot be known: false. */
 bool net_stream_undelivered(const struct net_stream *s);
 const char *net_stream_tls_version(const struct net_stream *s); /* NULL in clear */
 const char *net_stream_tls_cipher(const struct net_stream *s);

@@ -82,6 +82,20 @@ static bool script_send(struct script *s, const char *p, size_t n)
 	return send(s->fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
+/* In one piece: who has seen its beginning may hang up. */
+static bool script_send_line(struct script *s, const char *text)
+{
+	struct buf line;
+	bool       ok;
+
+	buf_init(&line, 64 * KIB);
+	buf_add(&line, str_of(text));
+	buf_add(&line, STR("\r\n"));
+	ok = script_send(s, line.p, line.n);
+	buf_done(&line);
+	return ok;
+}
+
 static bool script_line(struct script *s, struct buf *line)
 {
 	while (!(line->n >= 2 && line->p[line->n - 1] == '\n' && line->p[line->n - 2] == '\r')) {
@@ -187,7 +201,7 @@ static bool script_step(struct script *s, const char *step)
 	const char *arg = strlen(step) > 2 ? step + 2 : "";
 
 	switch (step[0]) {
-	case 'S': return script_send(s, arg, strlen(arg)) && script_send(s, "\r\n", 2);
+	case 'S': return script_send_line(s, arg);
 	case 'R': return script_send(s, arg, strlen(arg));
 	case 'N': return script_many(s, arg);
 	case 'E': return script_expect(s, arg);

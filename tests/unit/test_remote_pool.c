@@ -2,6 +2,7 @@
  * that counts its connections. RFC 5321 §3.8, RFC 9422, RFC 5077, RFC 8446 §2.2. */
 #include "unit.h"
 
+#include "deliver/remote_connect.h"
 #include "remote_rig.h"
 
 #define IDLE_MS   60000u
@@ -193,6 +194,45 @@ static void test_bounds(void **state)
 	assert_null(remote_pool_take(r.remote.pool, remote_pool_key(r.arena, &t, &policy, &r.q.hop, r.remote.settings.hostname)));
 	remote_pool_free(&r.remote.pool);
 	run_done(&r);
+}
+
+/* What the peer's system has acknowledged it may have; what it has answered by a reset it has not. */
+static void test_undelivered(void **state)
+{
+	const struct {
+		const char        *name;
+		const char *const *steps;
+		bool               flag_first, undelivered;
+	} rows[] = {
+		{ "read, then closed", STEPS("E hello", "F", "X"), false, false },
+		{ "closed before", STEPS("S hi", "X", "F"), true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct run                r;
+		struct remote_target      t = { .host = STR("mx.test") };
+		struct remote_connect_why why;
+		struct net_stream        *s;
+		struct buf                line;
+		enum status               st = ST_OK;
+
+		run_init(&r, 1, rows[i].steps);
+		buf_init(&line, 100);
+		assert_true(remote_address_parse(STR("127.0.0.1"), r.script.port, &t.address));
+		s = net_stream_new(remote_connect(&t, STR(""), 5000, &why));
+		if (rows[i].flag_first)
+			script_wait(&r.script, 1);
+		assert_int_equal(net_stream_write(s, STR("hello\r\n"), 5000), ST_OK);
+		while (st == ST_OK)
+			st = net_stream_line(s, &line, 5000);
+		assert_int_equal(st, ST_CLOSED);
+		assert_int_equal(net_stream_undelivered(s), rows[i].undelivered);
+		net_stream_free(&s);
+		script_stop(&r.script);
+		buf_done(&line);
+		run_done(&r);
+	}
 }
 
 /* ---- TLS ---- */
@@ -451,6 +491,23 @@ static void test_no_source(void **state)
 	}
 }
 
+static void test_bad_name(void **state)
+{
+	static const char *const bad[] = { "a b", "a\r\nMAIL FROM:<x@y>", "\x7f" };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(bad); i++) {
+		struct run r;
+
+		run_init(&r, 1, STEPS("S 220 nobody comes"));
+		r.q.hop.helo = str_of(bad[i]);
+		run_go(&r);
+		run_check(&r, bad[i], "T 4.3.5");
+		assert_int_equal(r.reply.site, REMOTE_SITE_NONE);
+		run_done(&r);
+	}
+}
+
 /* ---- content ---- */
 
 static void test_prefix(void **state)
@@ -545,9 +602,9 @@ static void test_alabels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pool),     cmocka_unit_test(test_key),       cmocka_unit_test(test_key_text), cmocka_unit_test(test_idle),   cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_pool),     cmocka_unit_test(test_key),       cmocka_unit_test(test_key_text), cmocka_unit_test(test_idle),   cmocka_unit_test(test_bounds), cmocka_unit_test(test_undelivered),
 		cmocka_unit_test(test_resumption), cmocka_unit_test(test_not_resumed), cmocka_unit_test(test_tls_pool), cmocka_unit_test(test_dead),
-		cmocka_unit_test(test_hosts),    cmocka_unit_test(test_site),      cmocka_unit_test(test_source), cmocka_unit_test(test_no_source),
+		cmocka_unit_test(test_hosts),    cmocka_unit_test(test_site),      cmocka_unit_test(test_source), cmocka_unit_test(test_no_source), cmocka_unit_test(test_bad_name),
 		cmocka_unit_test(test_prefix),   cmocka_unit_test(test_folded),    cmocka_unit_test(test_alabels),
 	};
 

@@ -60,6 +60,39 @@ static void test_cases(void **state)
 		}
 }
 
+/* As a server reads it, RFC 5321 §4.5.2. */
+static void decode(struct str wire, struct buf *out)
+{
+	struct str line;
+
+	buf_init(out, wire.n);
+	while (!str_eq(wire, STR(".\r\n"))) {
+		assert_true(str_cut(wire, '\n', &line, &wire));
+		(void)str_skip_char(&line, '.');
+		buf_add(out, line);
+		buf_add_char(out, '\n');
+	}
+}
+
+/* Lines of none to three dots, in every order of four. */
+static void test_dots(void **state)
+{
+	(void)state;
+	for (unsigned order = 0; order < 256; order++) {
+		struct buf in, wire, back;
+
+		buf_init(&in, 100);
+		for (unsigned i = 0; i < 4; i++)
+			buf_addf(&in, "%.*s\r\n", (int)(order >> 2 * i & 3), "...");
+		encode(buf_str(&in), 1 + order % 5, &wire);
+		decode(buf_str(&wire), &back);
+		assert_str(buf_str(&back), buf_str(&in));
+		buf_done(&in);
+		buf_done(&wire);
+		buf_done(&back);
+	}
+}
+
 static void test_full(void **state)
 {
 	struct smtp_stuff s = { 0 };
@@ -73,7 +106,7 @@ static void test_full(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_full) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_dots), cmocka_unit_test(test_full) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,17 +3,9 @@
 
 #include <string.h>
 
+#include "wire/smtp/smtp_stuff.h"
+
 /* ---- writing ---- */
-
-/* Octets before the next one that needs a decision. */
-static size_t plain_length(struct str in)
-{
-	size_t n = 0;
-
-	while (n < in.n && in.p[n] != '\r' && in.p[n] != '\n' && in.p[n] != '\0')
-		n++;
-	return n;
-}
 
 static void line_end(struct smtp_fold *f, struct buf *out)
 {
@@ -89,7 +81,7 @@ static void hold(struct smtp_fold *f, struct buf *out, struct str text)
 bool smtp_fold_add(struct smtp_fold *f, struct buf *out, struct str in)
 {
 	while (in.n > 0) {
-		size_t n = plain_length(in);
+		size_t n = smtp_plain_length(in);
 		char   c = in.p[0];
 
 		if (n > 0) {

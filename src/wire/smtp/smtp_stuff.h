@@ -21,6 +21,8 @@ struct smtp_stuff {
 
 /* Append `in`, encoded, to `out`: at most twice as many octets, and two more. False if they do not fit. */
 MUST_CHECK bool smtp_stuff_add(struct smtp_stuff *s, struct buf *out, struct str in);
+/* Octets of `in` before the first CR, LF or NUL. */
+size_t smtp_plain_length(struct str in);
 /* Append the end: a CRLF if the last line has none, then ".CRLF". */
 MUST_CHECK bool smtp_stuff_end(struct smtp_stuff *s, struct buf *out);
 
