@@ -213,4 +213,17 @@
 #define LIMIT_POSTFIX_PARAMS ((size_t)5000)
 #define LIMIT_POSTFIX_ROWS   ((size_t)200000)     /* of all tables together */
 
+/* DKIM */
+#define LIMIT_DKIM_KEYS      ((size_t)16)         /* of one domain */
+#define LIMIT_DKIM_SELECTOR  ((size_t)63)         /* one label */
+#define LIMIT_DKIM_RSA_MIN   ((unsigned)1024)     /* bits, RFC 8301 §3.2 */
+#define LIMIT_DKIM_RSA_MAX   ((unsigned)4096)     /* what verifiers must take, RFC 8301 §3.2 */
+#define LIMIT_DKIM_SECRET    ((size_t)8 * KIB)    /* a private key as PEM text */
+#define LIMIT_DKIM_RECORD    ((size_t)1 * KIB)    /* text of a key record: RSA with 4096 bits */
+#define LIMIT_DKIM_NAMES     ((size_t)3 * KIB)    /* h= of one signature */
+#define LIMIT_DKIM_HEADER    ((size_t)512 * KIB)  /* header fields of one message that are signed; one with more goes unsigned */
+#define LIMIT_DKIM_THREADS   ((unsigned)2)        /* that sign, in auth; that read and hash, in queue */
+#define LIMIT_DKIM_BACKLOG   ((unsigned)256)      /* signatures that wait in auth */
+#define LIMIT_DKIM_FLIGHT    ((unsigned)64)       /* messages being signed at once, for queue */
+
 #endif

@@ -144,6 +144,8 @@ int cmd_ban_lift(struct cli *c);
 int cmd_ban_add(struct cli *c);
 int cmd_alias_import(struct cli *c);
 int cmd_convert(struct cli *c);
+int cmd_domain_key(struct cli *c);
+int cmd_domain_dns(struct cli *c);
 int cmd_role(struct cli *c);
 int cmd_sendmail(struct cli *c, int argc, char **argv); /* by name: sendmail, mailq, newaliases */
 

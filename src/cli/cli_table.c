@@ -25,6 +25,16 @@ const struct cli_command cli_commands[] = {
 	{ "domain", "list", cmd_domain_list, 0, 0, "", "domains with their accounts and aliases", "postrider domain list", { NULL } },
 	{ "domain", "remove", cmd_domain_remove, 1, 1, "DOMAIN", "no longer receive mail for it (it must have no accounts)",
 	  "postrider domain remove example.org", { NULL } },
+	{ "domain", "key", cmd_domain_key, 2, 3,
+	  "list DOMAIN | add DOMAIN [SELECTOR] [--algorithm rsa|ed25519] [--bits N] [--key-stdin] [--activate] | activate|retire|remove DOMAIN SELECTOR",
+	  "keys that the domain's mail is signed with (DKIM)",
+	  "postrider domain key list example.org\npostrider domain key add example.org --algorithm ed25519\n"
+	  "postrider domain key add example.org mail --key-stdin --activate < mail.private\npostrider domain key activate example.org r20261128",
+	  { "algorithm=", "bits=", "key-stdin", "activate" } },
+	{ "domain", "dns", cmd_domain_dns, 1, 1, "DOMAIN [--zone | --check] [--address IP]...",
+	  "the DNS records that the domain needs; --check: which of them DNS has",
+	  "postrider domain dns example.org\npostrider domain dns example.org --zone --address 192.0.2.7 > example.org.mail\n"
+	  "postrider domain dns example.org --check", { "zone", "check", "address=" } },
 	{ "account", "add", cmd_account_add, 1, 1, "ADDRESS [--password-stdin] [--quota SIZE]", "make an account",
 	  "postrider account add ann@example.org\nprintf 'secret\\n' | postrider account add bob@example.org --password-stdin --quota 5G",
 	  { "password-stdin", "quota=" } },

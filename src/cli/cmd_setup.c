@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/cli_install.h"
+#include "cli/dns_plan.h"
 #include "ipc/msg_auth.h"
 #include "role/master.h"
 #include "sys/dir.h"
@@ -34,20 +35,6 @@ static void config_fill(struct cli *c, const char *domain, const char *dir)
 	c->config_loaded = true;
 }
 
-static void print_dns(const struct cli *c, const char *domain)
-{
-	const struct str h = c->config.hostname;
-
-	printf("\nDNS records to publish (replace the address by this machine's):\n\n"
-	       "%.*s.  A     192.0.2.1\n"
-	       "%s.  MX    10 %.*s.\n"
-	       "%s.  TXT   \"v=spf1 mx -all\"\n"
-	       "_dmarc.%s.  TXT  \"v=DMARC1; p=none; rua=mailto:postmaster@%s\"\n"
-	       "_submissions._tcp.%s.  SRV  0 1 465 %.*s.\n"
-	       "_imaps._tcp.%s.  SRV  0 1 993 %.*s.\n",
-	       STR_FMT(h), domain, STR_FMT(h), domain, domain, domain, domain, STR_FMT(h), domain, STR_FMT(h));
-}
-
 static int first_account(struct cli *c, const char *domain, const char *admin, struct str password)
 {
 	struct auth_domain_request      d = { .name = str_of(domain) };
@@ -62,8 +49,9 @@ int cmd_setup(struct cli *c)
 {
 	const char           *domain = cli_option(c, "domain"), *admin = cli_option(c, "admin"), *at;
 	CLEANUP(fd_close) int dir = -1;
-	struct str            password, path_dir, unused;
+	struct str            password, path_dir, unused, certificate;
 	char                 *whole, part[DIR_PATH_MAX];
+	struct dns_plan       dns;
 	int                   code;
 
 	if (!domain || !admin)
@@ -91,15 +79,20 @@ int cmd_setup(struct cli *c)
 		code = cli_certificate_make(c, dir, c->config.hostname);
 	if (code == CLI_OK)
 		code = cli_config_write(c, c->config_path, &c->config, false);
+	certificate = dns_plan_certificate(c);
 	if (code == CLI_OK)
 		code = first_account(c, domain, admin, password);
+	if (code == CLI_OK)
+		code = dns_plan_make(c, domain, certificate, &dns);
 	if (code != CLI_OK)
 		return code;
 	if (c->json)
-		return cli_print_json(json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "config", c->config_path, "domain", domain, "admin", admin));
+		return cli_print_json(json_pack("{s:i, s:s, s:s, s:s, s:o}", "v", 1, "config", c->config_path, "domain", domain, "admin", admin,
+						"records", dns_plan_json(&dns)));
 	printf("Configuration: %s\nCertificate:   %.*s (self-signed: replace it by one from a certificate authority)\nAccount:       %s\n",
 	       c->config_path, STR_FMT(c->config.tls_certificate), admin);
-	print_dns(c, domain);
+	printf("\nDNS records to publish ('postrider domain dns %s' shows them again):\n\n", domain);
+	dns_plan_print_table(&dns);
 	printf("\nStart the server with: postrider serve --config %s\n", c->config_path);
 	return CLI_OK;
 }

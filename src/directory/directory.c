@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "directory/directory_int.h"
+#include "directory/directory_sign.h"
 #include "directory/lane.h"
 #include "directory/probe_known.h"
 #include "directory/throttle.h"
@@ -90,6 +91,17 @@ static const char *const steps[] = {
 	" target TEXT NOT NULL,"
 	" PRIMARY KEY (source, scope)"
 	") WITHOUT ROWID;",
+	/* DKIM keys. keyed: whether the domain ever had some. */
+	"ALTER TABLE domain ADD COLUMN keyed INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE dkim ("
+	" domain TEXT NOT NULL,"
+	" selector TEXT NOT NULL,"
+	" algorithm INTEGER NOT NULL," /* enum dkim_algorithm */
+	" state INTEGER NOT NULL,"     /* enum auth_key_state */
+	" created_ms INTEGER NOT NULL,"
+	" secret BLOB NOT NULL," /* PKCS#8 */
+	" PRIMARY KEY (domain, selector)"
+	") WITHOUT ROWID;",
 };
 static const struct db_schema schema = { steps, LEN(steps) };
 
@@ -127,7 +139,7 @@ static enum status rows_end(struct db_stmt *s, enum status st)
 
 static enum status load_domains(struct directory *d)
 {
-	struct db_stmt *s = db_sql(d->db, "SELECT name, created_ms, kind, relay, verify FROM domain");
+	struct db_stmt *s = db_sql(d->db, "SELECT name, created_ms, kind, relay, verify, keyed FROM domain");
 	enum status     st;
 
 	while ((st = db_step(s)) == ST_OK) {
@@ -137,6 +149,7 @@ static enum status load_domains(struct directory *d)
 			.kind = (enum auth_domain_kind)db_u64(s, 2),
 			.relay = db_str(s, 3),
 			.verify = (enum auth_verify)db_u64(s, 4),
+			.keyed = db_u64(s, 5) != 0,
 		};
 
 		if (row.kind > AUTH_DOMAIN_LAST || row.verify > AUTH_VERIFY_LAST) {
@@ -226,6 +239,8 @@ static enum status load(struct directory *d)
 		st = dir_scram_secret(d);
 	if (st == ST_OK)
 		st = dir_load_more(d);
+	if (st == ST_OK)
+		st = dir_keys_load(d);
 	return st;
 }
 
@@ -275,6 +290,7 @@ enum status directory_open(const struct directory_options *options, struct direc
 	CHECK(d != NULL && pthread_mutex_init(&d->admin, NULL) == 0);
 	lock_init(d);
 	options_set(d, options);
+	d->arena = arena_new(NULL);
 	dir_mem_init(d);
 	d->probes = probe_known_new(LIMIT_PROBES_KNOWN);
 	random_octets(d->token_key, sizeof(d->token_key));
@@ -295,6 +311,7 @@ enum status directory_open(const struct directory_options *options, struct direc
 	d->verified = verified_new();
 	d->lane = lane_new(MIN(d->options.hash_threads, LIMIT_HASH_THREADS), LIMIT_HASH_QUEUE, LIMIT_HASH_RESERVE,
 			   LIMIT_HASH_SHARE);
+	d->signers = lane_new(LIMIT_DKIM_THREADS, LIMIT_DKIM_BACKLOG, 0, 0);
 	*ret = d;
 	return ST_OK;
 }
@@ -305,7 +322,9 @@ void directory_close(struct directory **dp)
 
 	if (d == NULL)
 		return;
+	atomic_store(&d->closing, true);
 	lane_free(&d->lane);
+	lane_free(&d->signers);
 	if (d->throttle != NULL)
 		throttle_free(&d->throttle);
 	if (d->verified != NULL)
@@ -316,6 +335,7 @@ void directory_close(struct directory **dp)
 	dir_mem_done(d);
 	pthread_rwlock_destroy(&d->lock);
 	pthread_mutex_destroy(&d->admin);
+	arena_free(&d->arena);
 	explicit_bzero(d->token_key, sizeof(d->token_key));
 	explicit_bzero(d->scram_secret, sizeof(d->scram_secret));
 	explicit_bzero(d->srs_key, sizeof(d->srs_key));

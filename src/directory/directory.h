@@ -112,12 +112,29 @@ MUST_CHECK enum status directory_certificate(struct directory *d, struct str fin
  * removed or given another password since. */
 MUST_CHECK enum status directory_token(struct directory *d, struct str token, uint64_t *ret_account);
 
+/* ---- DKIM ---- */
+
+/* Signatures for a message that leaves; statuses as IPC_AUTH_SIGN, ST_BUSY: too many wait. `q` must live until done() is called, exactly
+ * once, from inside this call or from a thread of the lane; the reply lives during the call. `a` is used until then. */
+typedef void directory_sign_fn(void *arg, enum status st, const struct auth_sign_reply *reply);
+void directory_sign_start(struct directory *d, const struct auth_sign_request *q, struct arena *a, directory_sign_fn *done, void *arg);
+/* Once after opening: domains that never had keys get some, which are not active, in a thread of that lane. */
+void directory_keys_complete(struct directory *d);
+
 /* ---- administrators: statuses as in msg_auth.h, and those of the database ---- */
 MUST_CHECK enum status directory_domain_add(struct directory *d, const struct auth_domain_request *q);
 /* Its aliases go with it. ST_DENIED while there are accounts, removed ones included. */
 MUST_CHECK enum status directory_domain_remove(struct directory *d, const struct auth_domain_request *q);
 MUST_CHECK enum status directory_domain_list(struct directory *d, const struct auth_list_request *q, struct arena *a,
 					     struct auth_domain_list_reply *ret);
+
+/* Takes as long as making a key does. The reply lives in `a`. */
+MUST_CHECK enum status directory_key_add(struct directory *d, const struct auth_key_add_request *q, struct arena *a, struct auth_key *ret);
+MUST_CHECK enum status directory_key_list(struct directory *d, const struct auth_key_list_request *q, struct arena *a,
+					  struct auth_key_list_reply *ret);
+MUST_CHECK enum status directory_key_change(struct directory *d, const struct auth_key_change_request *q);
+/* One key of each algorithm. */
+MUST_CHECK enum status directory_keys_make(struct directory *d, struct str domain, bool activate);
 
 /* ST_NOT_FOUND: a domain that is not ours. One transaction and one hash. The password may be an imported hash, see
  * password.h. */

@@ -71,6 +71,11 @@ static enum status domain_delete(struct directory *d, struct str name)
 		st = db_run(s);
 	}
 	if (st == ST_OK) {
+		s = db_sql(d->db, "DELETE FROM dkim WHERE domain = ?1");
+		db_bind_str(s, 1, name);
+		st = db_run(s);
+	}
+	if (st == ST_OK) {
 		s = db_sql(d->db, "DELETE FROM domain WHERE name = ?1");
 		db_bind_str(s, 1, name);
 		st = db_run(s);

@@ -26,6 +26,8 @@ struct dir_domain {
 	enum auth_verify      verify;
 	struct dir_account *first;             /* lowest id that is neither disabled nor removed, or NULL */
 	struct dir_alias   *catch_all;
+	struct dir_key     *keys;  /* DKIM, in order of making */
+	bool                keyed; /* it has, or had, some */
 };
 
 struct dir_account {
@@ -82,6 +84,9 @@ struct directory {
 	uint32_t                 scram_iterations;
 	struct map               credentials; /* by kind and hash */
 	uint8_t                  srs_key[32];
+	struct lane             *signers;
+	struct arena            *arena;
+	atomic_bool              closing;
 	char                     separators[LIMIT_SUBADDRESS + 1]; /* changes under `lock` */
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "directory/directory_int.h"
+#include "directory/directory_sign.h"
 
 static struct str keep(struct str s)
 {
@@ -52,6 +53,7 @@ static void domain_free(struct dir_domain *dom)
 {
 	drop(&dom->name);
 	drop(&dom->relay);
+	dir_keys_drop(dom);
 	free(dom);
 }
 
@@ -96,6 +98,7 @@ void dir_domain_put(struct directory *d, const struct dir_domain *row)
 	dom->kind = row->kind;
 	dom->relay = keep(row->relay);
 	dom->verify = row->verify;
+	dom->keyed = row->keyed;
 	CHECK(map_put(&d->domains, dom->name, dom) == NULL);
 }
 

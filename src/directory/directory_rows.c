@@ -1,6 +1,8 @@
 /* directory/directory_rows.c - see directory_rows.h. */
 #include "directory/directory_rows.h"
 
+#include "base/log.h"
+
 static void on_rcpt(void *ctx, struct ipc_request *r)
 {
 	const struct auth_rcpt_request *q = r->body;
@@ -151,9 +153,49 @@ static void on_credential_remove(void *ctx, struct ipc_request *r)
 	ipc_reply(r, directory_credential_remove(ctx, r->body), NULL);
 }
 
+/* With keys that sign at once: until they are published, receivers take the mail as unsigned. Without them it is a domain all the same. */
 static void on_domain_add(void *ctx, struct ipc_request *r)
 {
-	ipc_reply(r, directory_domain_add(ctx, r->body), NULL);
+	const struct auth_domain_request *q = r->body;
+	enum status                       st = directory_domain_add(ctx, q), keys;
+
+	if (st == ST_OK && q->kind == AUTH_DOMAIN_LOCAL) {
+		keys = directory_keys_make(ctx, q->name, true);
+		if (keys != ST_OK)
+			log_error("no DKIM keys could be made; 'domain key add' does it", LOG_STR("domain", q->name), LOG_ST("status", keys));
+	}
+	ipc_reply(r, st, NULL);
+}
+
+static void sign_done(void *arg, enum status st, const struct auth_sign_reply *reply)
+{
+	ipc_reply(arg, st, reply);
+}
+
+static void on_sign(void *ctx, struct ipc_request *r)
+{
+	directory_sign_start(ctx, r->body, r->arena, sign_done, r);
+}
+
+static void on_key_add(void *ctx, struct ipc_request *r)
+{
+	struct auth_key reply = { 0 };
+	enum status     st = directory_key_add(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_key_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_key_list_reply reply = { 0 };
+	enum status                st = directory_key_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_key_change(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_key_change(ctx, r->body), NULL);
 }
 
 static void on_domain_remove(void *ctx, struct ipc_request *r)
@@ -328,5 +370,9 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_CREDENTIAL_LIST, on_credential_list, DIRECTORY_POOL },
 	{ IPC_AUTH_CREDENTIAL_REMOVE, on_credential_remove, DIRECTORY_POOL },
 	{ IPC_AUTH_ALIAS_CHANGE, on_alias_change, DIRECTORY_POOL },
+	{ IPC_AUTH_SIGN, on_sign, 0 },
+	{ IPC_AUTH_KEY_ADD, on_key_add, DIRECTORY_POOL },
+	{ IPC_AUTH_KEY_LIST, on_key_list, DIRECTORY_POOL },
+	{ IPC_AUTH_KEY_CHANGE, on_key_change, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

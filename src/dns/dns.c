@@ -442,5 +442,6 @@ static void on_lookup(void *ctx, struct ipc_request *r)
 
 const struct ipc_row dns_rows[] = {
 	{ IPC_DNS_LOOKUP, on_lookup, 0 },
+	{ IPC_DNS_SHOW, on_lookup, 0 },
 };
 const size_t dns_row_count = LEN(dns_rows);

@@ -311,6 +311,45 @@ static const struct ipc_field auth_rewrite_list_reply[] = {
 	IPC_LIST(struct auth_rewrite_list_reply, rules, rule_count, LIMIT_LIST_PAGE, &auth_rewrite_rule_shape),
 	IPC_BOOL(struct auth_rewrite_list_reply, more),
 };
+static const struct ipc_field auth_sign_request[] = {
+	IPC_STR(struct auth_sign_request, domain, LIMIT_DOMAIN),
+	IPC_STR(struct auth_sign_request, names, LIMIT_DKIM_NAMES),
+	IPC_STR(struct auth_sign_request, header, LIMIT_DKIM_HEADER),
+	IPC_STR(struct auth_sign_request, body_hash, DKIM_HASH),
+	IPC_I64(struct auth_sign_request, time_s),
+};
+static const struct ipc_field auth_sign_reply[] = {
+	IPC_STR(struct auth_sign_reply, fields, LIMIT_PREFIX),
+};
+static const struct ipc_field auth_key[] = {
+	IPC_STR(struct auth_key, selector, LIMIT_DKIM_SELECTOR),
+	IPC_ENUM(struct auth_key, algorithm, DKIM_ALGORITHM_LAST),
+	IPC_ENUM(struct auth_key, state, AUTH_KEY_STATE_LAST),
+	IPC_U32(struct auth_key, bits),
+	IPC_I64(struct auth_key, created_ms),
+	IPC_STR(struct auth_key, record, LIMIT_DKIM_RECORD),
+};
+static const struct ipc_shape auth_key_shape = IPC_SHAPE(auth_key, auth_key);
+static const struct ipc_field auth_key_add_request[] = {
+	IPC_STR(struct auth_key_add_request, domain, LIMIT_DOMAIN),
+	IPC_STR(struct auth_key_add_request, selector, LIMIT_DKIM_SELECTOR),
+	IPC_ENUM(struct auth_key_add_request, algorithm, DKIM_ALGORITHM_LAST),
+	IPC_U32(struct auth_key_add_request, bits),
+	IPC_SECRET(struct auth_key_add_request, secret, LIMIT_DKIM_SECRET),
+	IPC_BOOL(struct auth_key_add_request, activate),
+};
+static const struct ipc_field auth_key_list_request[] = {
+	IPC_STR(struct auth_key_list_request, domain, LIMIT_DOMAIN),
+};
+static const struct ipc_field auth_key_list_reply[] = {
+	IPC_STR(struct auth_key_list_reply, domain, LIMIT_DOMAIN),
+	IPC_LIST(struct auth_key_list_reply, keys, key_count, LIMIT_DKIM_KEYS, &auth_key_shape),
+};
+static const struct ipc_field auth_key_change_request[] = {
+	IPC_STR(struct auth_key_change_request, domain, LIMIT_DOMAIN),
+	IPC_STR(struct auth_key_change_request, selector, LIMIT_DKIM_SELECTOR),
+	IPC_ENUM(struct auth_key_change_request, what, AUTH_KEY_CHANGE_LAST),
+};
 static const struct ipc_field auth_route_request[] = {
 	IPC_STR(struct auth_route_request, address, LIMIT_ADDRESS),
 	IPC_STR(struct auth_route_request, from, LIMIT_ADDRESS),
@@ -826,4 +865,11 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
 	    SHAPE(remote_connect_reply)),
 	ADMIN(IPC_AUTH_ALIAS_CHANGE, "auth_alias_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias), EMPTY),
+	ASK(IPC_AUTH_SIGN, "auth_sign", ROLE_AUTH, BY(QUEUE), 30 * SECONDS, SHAPE(auth_sign_request), SHAPE(auth_sign_reply)),
+	/* A key may have to be made: seconds, for a long one. */
+	ADMIN(IPC_AUTH_KEY_ADD, "auth_key_add", ROLE_AUTH, 2 * MINUTES, SHAPE(auth_key_add_request), SHAPE(auth_key)),
+	ADMIN(IPC_AUTH_KEY_LIST, "auth_key_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_key_list_request), SHAPE(auth_key_list_reply)),
+	/* The same as IPC_DNS_LOOKUP. */
+	ADMIN(IPC_DNS_SHOW, "dns_show", ROLE_DNS, 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
+	ADMIN(IPC_AUTH_KEY_CHANGE, "auth_key_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_key_change_request), EMPTY),
 };

@@ -99,6 +99,13 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* auth: what administrators ask */
 	IPC_AUTH_ALIAS_CHANGE,
 	IPC_AUTH_TOKEN,
+	/* DKIM: what queue asks auth, what administrators ask */
+	IPC_AUTH_SIGN,
+	IPC_AUTH_KEY_ADD,
+	IPC_AUTH_KEY_LIST,
+	IPC_AUTH_KEY_CHANGE,
+	/* dns: what administrators ask */
+	IPC_DNS_SHOW,
 	IPC_MSG_COUNT,
 };
 

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "ipc/msg_hop.h"
+#include "wire/dkim/dkim.h"
 
 /* IPC_AUTH_RCPT: may this be a recipient, for this sender and this peer, now? Answered from memory, never waits. */
 enum auth_rcpt_kind {
@@ -396,6 +397,63 @@ struct auth_route_reply {
 	size_t                  step_count;
 	struct auth_target     *targets;
 	size_t                  target_count;
+};
+
+/* ---- DKIM ---- docs/concepts/dkim.md */
+
+/* IPC_AUTH_SIGN: the DKIM-Signature fields of a message that leaves. auth prints them, so nothing but a signature over such a field can
+ * be had from it. ST_NOT_FOUND: neither the domain nor one above it is ours and has a key that is active: the message goes unsigned. */
+struct auth_sign_request {
+	struct str domain;    /* of the From field */
+	struct str names;     /* h= */
+	struct str header;    /* the fields of h=, canonical (relaxed), LIMIT_DKIM_HEADER at most */
+	struct str body_hash; /* SHA-256 of the canonical body (relaxed), octets */
+	int64_t    time_s;    /* t= */
+};
+struct auth_sign_reply {
+	struct str fields; /* with their CRLFs */
+};
+
+/* IPC_AUTH_KEY_*: the keys of a domain. ST_NOT_FOUND: domain or selector; ST_EXISTS: selector; ST_LIMIT: LIMIT_DKIM_KEYS; ST_INVALID: the
+ * selector, or the key that was given, is not one. */
+enum auth_key_state { /* stored */
+	AUTH_KEY_NEW,     /* to be published; nothing is signed with it yet */
+	AUTH_KEY_ACTIVE,  /* one of each algorithm at most */
+	AUTH_KEY_RETIRED, /* to stay published until what was signed with it has arrived */
+	AUTH_KEY_STATE_LAST = AUTH_KEY_RETIRED,
+};
+struct auth_key {
+	struct str          selector;
+	enum dkim_algorithm algorithm;
+	enum auth_key_state state;
+	uint32_t            bits;
+	int64_t             created_ms;
+	struct str          record; /* text of its TXT record */
+};
+struct auth_key_add_request { /* the reply is the key */
+	struct str          domain, selector; /* selector "": one is chosen */
+	enum dkim_algorithm algorithm;        /* of one that is made */
+	uint32_t            bits;             /* RSA: 0: 2048 */
+	struct str          secret;           /* PEM; "": a key is made */
+	bool                activate;
+};
+struct auth_key_list_request {
+	struct str domain;
+};
+struct auth_key_list_reply {
+	struct str       domain; /* canonical */
+	struct auth_key *keys;
+	size_t           key_count;
+};
+enum auth_key_change {
+	AUTH_KEY_ACTIVATE, /* the one of its algorithm that was active is retired */
+	AUTH_KEY_RETIRE,
+	AUTH_KEY_REMOVE, /* ST_DENIED: it is active */
+	AUTH_KEY_CHANGE_LAST = AUTH_KEY_REMOVE,
+};
+struct auth_key_change_request {
+	struct str           domain, selector;
+	enum auth_key_change what;
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* ipc/msg_dns.h - what dns is asked.
  *
  * ST_OK: an answer was had, see rcode and security. ST_TEMP: none was (timeout, SERVFAIL, bogus with security BOGUS in the
- * log): defer, never bounce.
+ * log): defer, never bounce. IPC_DNS_LOOKUP; and IPC_DNS_SHOW, the same for administrators.
  */
 #ifndef IPC_MSG_DNS_H
 #define IPC_MSG_DNS_H

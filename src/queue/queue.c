@@ -86,6 +86,7 @@ static void init(struct queue *q, const struct queue_options *o)
 	queue_flight_init(&q->f_remote, q->o.remote_max, q->o.domain_max);
 	queue_flight_init(&q->f_lone_local, 1, 0);
 	queue_flight_init(&q->f_lone_remote, 1, 0);
+	queue_flight_init(&q->f_sign, LIMIT_DKIM_FLIGHT, 0);
 }
 
 static enum status open_files(struct queue *q)
@@ -139,6 +140,7 @@ void queue_start(struct queue *q, struct ipc *ipc)
 	q->ipc = ipc;
 	q->threaded = true;
 	queue_copier_start(q);
+	queue_signer_start(q);
 	queue_trace_start(q->trace);
 	CHECK(pthread_create(&q->writer, NULL, queue_writer_main, q) == 0);
 }
@@ -147,7 +149,7 @@ void queue_start(struct queue *q, struct ipc *ipc)
  * message is sent twice (RFC 1047). One that thinks for longer is not worth the wait. */
 static void drain(struct queue *q)
 {
-	struct queue_flight *const all[] = { &q->f_auth, &q->f_local, &q->f_remote, &q->f_lone_local, &q->f_lone_remote };
+	struct queue_flight *const all[] = { &q->f_auth, &q->f_local, &q->f_remote, &q->f_lone_local, &q->f_lone_remote, &q->f_sign };
 	const int64_t              end = clock_mono_ms() + DRAIN_MS;
 
 	for (size_t i = 0; i < LEN(all); i++)
@@ -161,6 +163,7 @@ void queue_stop(struct queue *q)
 	if (q->threaded)
 		drain(q);
 	queue_copier_stop(q);
+	queue_signer_stop(q);
 	pthread_mutex_lock(&q->lock);
 	q->stopping = true;
 	pthread_cond_signal(&q->cond);
@@ -204,6 +207,8 @@ void queue_close(struct queue **at)
 	queue_flight_done(&q->f_remote);
 	queue_flight_done(&q->f_lone_local);
 	queue_flight_done(&q->f_lone_remote);
+	queue_flight_done(&q->f_sign);
+	queue_signer_free(q);
 	pthread_mutex_destroy(&q->lock);
 	pthread_mutex_destroy(&q->read_lock);
 	pthread_cond_destroy(&q->cond);

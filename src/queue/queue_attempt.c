@@ -333,6 +333,7 @@ static void remote_start(struct queue_job *job)
 		.rcpts = rcpts,
 		.flags = m->flags,
 		.size = m->size,
+		.prefix = m->prefix,
 		.envid = m->envid,
 		.priority = m->priority,
 		.by = m->deliver_by > 0,
@@ -438,6 +439,15 @@ static void not_now(struct queue_job *job)
 	}
 }
 
+/* The directory is asked again soon: nothing leaves unsigned that is to be signed. */
+static void not_signed(struct queue_job *job)
+{
+	for (struct queue_to *to = job->to; to; to = to->next) {
+		to->code = STR("4.3.0");
+		to->answer = STR("It could not be signed: the directory does not answer");
+	}
+}
+
 void queue_attempt_all(struct queue_msg *m)
 {
 	struct queue        *q = m->q;
@@ -447,6 +457,10 @@ void queue_attempt_all(struct queue_msg *m)
 
 	for (; jobs; jobs = next) {
 		next = jobs->next;
+		if (m->unsigned_yet && jobs->to->account == 0) {
+			not_signed(jobs);
+			continue;
+		}
 		atomic_fetch_add(&m->open, 1);
 		jobs->priority = m->priority;
 		if (!queue_flight_add(jobs->to->account ? local : remote, jobs)) {

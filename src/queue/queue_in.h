@@ -104,7 +104,7 @@ struct queue_rcpt_row { /* a row of table rcpt */
 	size_t              to_count;
 };
 
-enum queue_phase { QUEUE_PHASE_ROUTE, QUEUE_PHASE_ASSIGN, QUEUE_PHASE_DELIVER, QUEUE_PHASE_RESULT };
+enum queue_phase { QUEUE_PHASE_ROUTE, QUEUE_PHASE_SIGN, QUEUE_PHASE_ASSIGN, QUEUE_PHASE_DELIVER, QUEUE_PHASE_RESULT };
 
 struct queue_msg {
 	struct queue          *q;
@@ -144,6 +144,8 @@ struct queue_msg {
 	struct str             filter;  /* the content filter, if the message goes there in this round */
 	struct queue_to      **to;
 	size_t                 to_count;
+	struct str             prefix;       /* signatures, to go before the content to foreign targets */
+	bool                   unsigned_yet; /* it should have some, and could not be signed: no foreign target is attempted */
 	struct queue_op        op; /* ASSIGN, RESULT */
 	/* what the result decides */
 	bool                   decided, held, whole; /* whole: held as the round found it */
@@ -208,6 +210,7 @@ struct queue {
 	char                 path[64];
 	struct queue_copier *copier;
 	struct queue_trace  *trace;
+	struct queue_signer *signer;
 
 	const struct queue_live *_Atomic live; /* NULL: as in `o` */
 	pthread_mutex_t  lock;
@@ -259,7 +262,7 @@ struct queue {
 	atomic_int_fast64_t  space_looked;
 	atomic_bool          full, full_was, suspect;
 
-	struct queue_flight f_auth, f_local, f_remote, f_lone_local, f_lone_remote;
+	struct queue_flight f_auth, f_local, f_remote, f_lone_local, f_lone_remote, f_sign;
 };
 
 /* Queue time: goes on with the monotonic clock, and over a restart by the wall clock within reason. A jump of
@@ -313,6 +316,13 @@ struct str queue_answer(struct queue_msg *m, struct str text, size_t max); /* co
 void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r);
 void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r); /* of a fixed account */
 void queue_attempt_all(struct queue_msg *m); /* every target of the round */
+
+/* ---- queue_sign.c ---- */
+void queue_signer_start(struct queue *q);
+void queue_signer_stop(struct queue *q); /* what waits stays undone */
+void queue_signer_free(struct queue *q);
+bool queue_sign_wanted(const struct queue_msg *m); /* after routing: it leaves, and is ours */
+void queue_sign_push(struct queue_msg *m);         /* ends in queue_round_step */
 
 /* ---- queue_result.c ---- */
 void queue_result_push(struct queue_msg *m);      /* the round is over */

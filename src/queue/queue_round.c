@@ -1,6 +1,7 @@
 /* queue/queue_round.c - a message's round: where to, then attempts, then the result.
  *
  *   ROUTE    every recipient without a fixed target is resolved by auth
+ *   SIGN     only if it is ours and there is a foreign target (queue_sign.c)
  *   ASSIGN   only if there is a local target and no delivery id yet: the writer makes one durable first (Q4)
  *   DELIVER  every target is attempted once
  *   RESULT   the writer commits what came of it; then the message is gone, or waits on disk
@@ -172,6 +173,16 @@ static void route_filter(struct queue_msg *m, struct queue_rcpt_row *r)
 	r->found_count = 1;
 }
 
+static void assign_or_deliver(struct queue_msg *m)
+{
+	if (m->base == 0 && has_local(m)) {
+		m->phase = QUEUE_PHASE_ASSIGN;
+		queue_assign_push(m);
+	} else {
+		deliver(m);
+	}
+}
+
 static void route(struct queue_msg *m)
 {
 	m->phase = QUEUE_PHASE_ROUTE;
@@ -215,12 +226,16 @@ static void round_advance(struct queue_msg *m)
 	switch (m->phase) {
 	case QUEUE_PHASE_ROUTE:
 		plan(m);
-		if (m->base == 0 && has_local(m)) {
-			m->phase = QUEUE_PHASE_ASSIGN;
-			queue_assign_push(m);
+		if (queue_sign_wanted(m)) {
+			m->phase = QUEUE_PHASE_SIGN;
+			atomic_store(&m->open, 1);
+			queue_sign_push(m);
 		} else {
-			deliver(m);
+			assign_or_deliver(m);
 		}
+		break;
+	case QUEUE_PHASE_SIGN:
+		assign_or_deliver(m);
 		break;
 	case QUEUE_PHASE_DELIVER:
 		m->phase = QUEUE_PHASE_RESULT;

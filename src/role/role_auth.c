@@ -43,6 +43,7 @@ static bool start(struct role *r, const char **ret_why)
 	}
 	ipc_pool(r->ipc, DIRECTORY_POOL, 1, BACKLOG);
 	ipc_serve(r->ipc, directory_rows, directory_row_count, d);
+	directory_keys_complete(d);
 	r->self = d;
 	return true;
 }

@@ -132,12 +132,21 @@ void rig_quotas(void)
 		fake_ipc_answer(c, ST_OK, &(struct auth_quota_reply){ 0 });
 }
 
+static void signatures(struct rig *r)
+{
+	struct fake_call *c;
+
+	while (!r->signatures_held && (c = fake_ipc_next(IPC_AUTH_SIGN)) != NULL)
+		fake_ipc_answer(c, ST_NOT_FOUND, NULL);
+}
+
 void rig_settle(struct rig *r)
 {
 	for (int i = 0; i < 50; i++) {
 		queue_turn(r->q);
 		if (!r->quotas_held)
 			rig_quotas();
+		signatures(r);
 	}
 }
 

@@ -16,6 +16,7 @@ struct rig {
 	struct queue_options options; /* change before rig_open */
 	struct arena *arena;
 	uint64_t      breaks;
+	bool          signatures_held; /* the test answers questions for signatures itself; else there are no keys */
 	bool          quotas_held; /* rig_settle leaves questions for quotas to the test */
 };
 
