@@ -157,6 +157,18 @@
 #define LIMIT_POLICY_ANSWER    ((size_t)4 * KIB)  /* of a policy server, up to the empty line */
 #define LIMIT_POLICY_PREPEND   ((size_t)2 * KIB)  /* header fields that policy servers add to one message */
 
+/* Pipes: programs that take messages */
+#define LIMIT_PIPES            ((size_t)32)       /* configured */
+#define LIMIT_PIPE_NAME        ((size_t)32)
+#define LIMIT_PIPE_ARGS        ((size_t)64)       /* words of a configured command */
+#define LIMIT_PIPE_ARG         ((size_t)1000)     /* octets of one of them */
+#define LIMIT_PIPE_ARGV        ((size_t)96 * KIB) /* of all words of one run, after expansion; the system takes 128 KiB in one */
+#define LIMIT_PIPE_RCPTS       ((size_t)100)      /* recipients of one run */
+#define LIMIT_PIPE_RUNS        ((unsigned)100)    /* programs of one pipe at once */
+#define LIMIT_PIPE_MS          ((int64_t)3600 * 1000) /* longest time that a program can be given */
+#define LIMIT_PIPE_OUTPUT      ((size_t)4 * KIB)  /* of what a program says, kept */
+#define LIMIT_PIPE_HEAD        ((size_t)64 * KIB) /* of a message, searched for our own Delivered-To */
+
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
 #define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */

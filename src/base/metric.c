@@ -57,6 +57,9 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_SMTP_POLICY_FAILURES] = COUNTER("smtp", "smtp_filter_failures", "kind=\"policy\"", NULL),
 	[METRIC_SMTP_FILTERS_FULL] = COUNTER("smtp", "smtp_filters_full", NULL, "Commands deferred because too many sessions wait for filters."),
 	[METRIC_SMTP_MESSAGES_DISCARDED] = COUNTER("smtp", "smtp_messages_discarded", NULL, "Messages that a filter had answered 250 and forgotten."),
+	[METRIC_PIPE_DELIVERED] = COUNTER("pipe", "pipe_recipients", "result=\"delivered\"", "Recipients whose messages programs were given, by attempt."),
+	[METRIC_PIPE_DEFERRED] = COUNTER("pipe", "pipe_recipients", "result=\"deferred\"", NULL),
+	[METRIC_PIPE_REFUSED] = COUNTER("pipe", "pipe_recipients", "result=\"refused\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

@@ -7,6 +7,7 @@
 #include "ipc/msg_dns.h"
 #include "ipc/msg_guard.h"
 #include "ipc/msg_local.h"
+#include "ipc/msg_pipe.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
 #include "ipc/msg_trace.h"
@@ -502,6 +503,24 @@ static const struct ipc_field remote_deliver_reply[] = {
 	IPC_ENUM(struct remote_deliver_reply, site, REMOTE_SITE_LAST),
 };
 
+static const struct ipc_field pipe_rcpt[] = {
+	IPC_U32(struct pipe_rcpt, index),
+	IPC_STR(struct pipe_rcpt, address, LIMIT_ADDRESS),
+	IPC_STR(struct pipe_rcpt, original, LIMIT_ORCPT),
+};
+static const struct ipc_shape pipe_rcpt_shape = IPC_SHAPE(pipe_rcpt, pipe_rcpt);
+static const struct ipc_field pipe_deliver_request[] = {
+	IPC_STR(struct pipe_deliver_request, id, LIMIT_SESSION_ID),
+	IPC_STR(struct pipe_deliver_request, name, LIMIT_PIPE_NAME),
+	IPC_STR(struct pipe_deliver_request, nexthop, LIMIT_DOMAIN),
+	IPC_STR(struct pipe_deliver_request, from, LIMIT_ADDRESS),
+	IPC_LIST(struct pipe_deliver_request, rcpts, rcpt_count, LIMIT_PIPE_RCPTS, &pipe_rcpt_shape),
+	IPC_STR(struct pipe_deliver_request, peer, LIMIT_IP_TEXT),
+	IPC_U64(struct pipe_deliver_request, size),
+	IPC_STR(struct pipe_deliver_request, content, LIMIT_INLINE),
+	IPC_FD(struct pipe_deliver_request, file),
+};
+
 static const struct ipc_field remote_probe_request[] = {
 	IPC_STR(struct remote_probe_request, address, LIMIT_ADDRESS),
 };
@@ -818,4 +837,6 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
 	    SHAPE(remote_connect_reply)),
 	ADMIN(IPC_AUTH_ALIAS_CHANGE, "auth_alias_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias), EMPTY),
+	/* Longer than a message may wait for its pipe and its program may run, together (deliver/pipe.c). */
+	BULK(IPC_PIPE_DELIVER, "pipe_deliver", ROLE_PIPE, BY(QUEUE), 80 * MINUTES, SHAPE(pipe_deliver_request), SHAPE(remote_deliver_reply)),
 };

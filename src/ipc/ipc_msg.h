@@ -98,6 +98,8 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_REMOTE_CONNECT,
 	/* auth: what administrators ask */
 	IPC_AUTH_ALIAS_CHANGE,
+	/* pipe */
+	IPC_PIPE_DELIVER,
 	IPC_MSG_COUNT,
 };
 

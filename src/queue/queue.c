@@ -20,6 +20,7 @@
 #define AUTH_MAX 100
 
 #define DRAIN_MS      5000
+#define DRAIN_PIPES_MS 30000
 #define DRAIN_LOOK_US 5000
 
 #define TXID_BATCH_MAX (QUEUE_BATCH_MAX * (QUEUE_TXID_OCTETS + 8))
@@ -144,15 +145,15 @@ void queue_start(struct queue *q, struct ipc *ipc)
 }
 
 /* Start nothing more, and give hosts that have a message in hand a moment to answer: an answer that gets lost means that the
- * message is sent twice (RFC 1047). One that thinks for longer is not worth the wait. */
+ * message is sent twice (RFC 1047). One that thinks for longer is not worth the wait. Programs are ours, and get longer. */
 static void drain(struct queue *q)
 {
 	struct queue_flight *const all[] = { &q->f_auth, &q->f_local, &q->f_remote, &q->f_lone_local, &q->f_lone_remote };
-	const int64_t              end = clock_mono_ms() + DRAIN_MS;
+	const int64_t              begun = clock_mono_ms();
 
 	for (size_t i = 0; i < LEN(all); i++)
 		queue_flight_close(all[i]);
-	while (atomic_load(&q->in_flight) > 0 && clock_mono_ms() < end)
+	while (atomic_load(&q->in_flight) > 0 && clock_mono_ms() < begun + (atomic_load(&q->in_pipes) > 0 ? DRAIN_PIPES_MS : DRAIN_MS))
 		usleep(DRAIN_LOOK_US);
 }
 

@@ -50,11 +50,18 @@ struct queue_options { /* 0 or empty: the default */
 
 /* ST_OK; otherwise a status of db_open. A suspect database is repaired first. */
 MUST_CHECK enum status queue_open(const struct queue_options *options, struct queue **ret);
+struct queue_pipe { /* a program that takes messages, "pipe:NAME" as a next hop */
+	struct str name;
+	uint32_t   recipients; /* of one run, 1 to LIMIT_PIPE_RCPTS */
+	uint32_t   runs;       /* at once */
+};
 /* The options that can change while it runs: from the next round of each message on; what waits keeps its time. From one thread. */
 struct queue_live {
 	struct str hostname, relay, filter; /* copied */
 	int64_t    retry_first_ms, retry_max_ms, expire_ms; /* none is 0 */
 	int64_t    delay_warning_ms; /* negative: none */
+	const struct queue_pipe *pipes; /* copied */
+	size_t                   pipe_count;
 };
 void              queue_set_live(struct queue *q, const struct queue_live *live);
 void              queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms);

@@ -167,7 +167,7 @@ static void no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st,
 	if (late)
 		log_error("a delivery was not answered in time", LOG_C("message", queue_id_text(m->id).p), LOG_C("asked", ipc_msgs[id].name));
 	for (struct queue_to *to = job->to; to; to = to->next) {
-		to->outcome = lost ? QUEUE_OUT_LOST : late && id == IPC_REMOTE_DELIVER ? QUEUE_OUT_DEFERRED : QUEUE_OUT_NONE;
+		to->outcome = lost ? QUEUE_OUT_LOST : late && id != IPC_LOCAL_DELIVER ? QUEUE_OUT_DEFERRED : QUEUE_OUT_NONE;
 		to->code = STR("4.3.0");
 		to->answer = lost ? STR("The attempt was lost with its process") :
 			     late ? STR("The attempt was not answered in time") :
@@ -176,7 +176,7 @@ static void no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st,
 }
 
 /* The content as it goes with a request. Large: a descriptor of the finished file, to be closed by the caller. */
-static bool content_give(struct queue_job *job, struct str *content, int *file)
+bool queue_job_content(struct queue_job *job, struct str *content, int *file)
 {
 	struct queue_msg *m = job->msg;
 	enum status       st;
@@ -260,7 +260,7 @@ static void local_start(struct queue_job *job)
 	};
 
 	atomic_fetch_add(&m->q->in_flight, 1);
-	if (content_give(job, &request.content, &request.file)) {
+	if (queue_job_content(job, &request.content, &request.file)) {
 		job_start(job, ROLE_LOCAL, to->account, IPC_LOCAL_DELIVER, &request, local_done);
 		fd_close(&request.file);
 	} else {
@@ -302,15 +302,14 @@ static void remote_answer(struct queue_job *job, const struct remote_deliver_rep
 	}
 }
 
-static void remote_done(void *arg, enum status st, const void *reply)
+void queue_job_answered(struct queue_job *job, enum ipc_msg_id id, enum status st, const struct remote_deliver_reply *reply)
 {
-	struct queue_job *job = arg;
-	struct queue     *q = job->msg->q;
+	struct queue *q = job->msg->q;
 
 	if (st == ST_OK)
 		remote_answer(job, reply);
 	else
-		no_answer(job, IPC_REMOTE_DELIVER, st, starting != job);
+		no_answer(job, id, st, starting != job);
 	queue_flight_end(job);
 	/* A slow destination must not make the others' results wait: written as they come, unless these are all. */
 	if (st == ST_OK && job->to_count < job->msg->to_count)
@@ -318,6 +317,16 @@ static void remote_done(void *arg, enum status st, const void *reply)
 	else
 		queue_round_step(job->msg);
 	atomic_fetch_sub(&q->in_flight, 1); /* the writer has the result: whoever stops the queue waits for this */
+}
+
+static void remote_done(void *arg, enum status st, const void *reply)
+{
+	queue_job_answered(arg, IPC_REMOTE_DELIVER, st, reply);
+}
+
+void queue_job_ask(struct queue_job *job, enum role_id role, enum ipc_msg_id id, const void *request, ipc_done_fn *done)
+{
+	job_start(job, role, IPC_ANY, id, request, done);
 }
 
 static void remote_start(struct queue_job *job)
@@ -344,7 +353,7 @@ static void remote_start(struct queue_job *job)
 		request.rcpt_count++;
 	}
 	atomic_fetch_add(&m->q->in_flight, 1);
-	if (content_give(job, &request.content, &request.file)) {
+	if (queue_job_content(job, &request.content, &request.file)) {
 		job_start(job, ROLE_REMOTE, IPC_ANY, IPC_REMOTE_DELIVER, &request, remote_done);
 		fd_close(&request.file);
 	} else {
@@ -382,27 +391,32 @@ static void group_add(struct map *groups, struct queue_job **jobs, struct str re
 		      struct queue_to *to)
 {
 	struct str        domain = domain_of(m, to->address), hop, group;
+	struct queue_pipe pipe = { .recipients = 1 };
 	struct queue_job *job;
+	bool              program;
 
 	relay = to->relay.n ? to->relay : relay;
-	hop = relay.n ? relay : domain;
+	program = queue_pipe_is(relay);
+	hop = program ? arena_printf(m->arena, "%.*s %.*s", STR_FMT(relay), STR_FMT(domain)) : relay.n ? relay : domain;
 	group = group_name(m->arena, hop, to);
 	job = map_find(groups, group);
 
 	if (!job) {
-		job = job_new(m, remote_start);
+		job = job_new(m, program ? queue_pipe_start : remote_start);
 		job->domain = domain;
 		job->relay = relay;
 		job->hop = to->hop;
 		job->sender = to->sender.n ? to->sender : m->from;
-		job->key = str_hash(hop);
+		job->key = str_hash(program ? relay : hop);
 		job->next = *jobs;
 		*jobs = job;
 		map_put(groups, group, job);
 	}
 	to->next = job->to;
 	job->to = to;
-	if (++job->to_count == QUEUE_JOB_RCPTS)
+	if (program && queue_pipe_find(m->q, relay, &pipe))
+		job->hop.connections = pipe.runs;
+	if (++job->to_count == (program ? MIN(pipe.recipients, LIMIT_PIPE_RCPTS) : QUEUE_JOB_RCPTS))
 		map_remove(groups, group);
 }
 

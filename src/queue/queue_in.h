@@ -17,6 +17,7 @@
 #include "db/db.h"
 #include "ipc/msg_auth.h"
 #include "ipc/msg_local.h"
+#include "ipc/msg_pipe.h"
 #include "ipc/msg_remote.h"
 #include "queue/queue.h"
 #include "queue/queue_trace.h"
@@ -252,7 +253,7 @@ struct queue {
 
 	atomic_int_fast64_t  flush_from;  /* mono_ms: this minute of flushes */
 	atomic_uint          flushes;     /* in it */
-	atomic_uint_fast64_t floor, memory, active_count, in_flight;
+	atomic_uint_fast64_t floor, memory, active_count, in_flight, in_pipes; /* in_pipes: of those in flight */
 	atomic_uint_fast64_t messages, held; /* on disk */
 	atomic_uint_fast64_t submitted, delivered, bounced, next_file;
 	atomic_int_fast64_t  clock_base; /* queue time = clock_base + mono_ms() */
@@ -313,6 +314,17 @@ struct str queue_answer(struct queue_msg *m, struct str text, size_t max); /* co
 void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r);
 void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r); /* of a fixed account */
 void queue_attempt_all(struct queue_msg *m); /* every target of the round */
+
+bool queue_job_content(struct queue_job *job, struct str *content, int *file); /* as it goes with a request; the descriptor is the caller's to close */
+void queue_job_ask(struct queue_job *job, enum role_id role, enum ipc_msg_id id, const void *request, ipc_done_fn *done);
+/* What came of it, for all its targets; ends the job and its step, and gives q->in_flight back. `reply` counts if st is ST_OK. */
+void queue_job_answered(struct queue_job *job, enum ipc_msg_id id, enum status st, const struct remote_deliver_reply *reply);
+
+/* ---- queue_pipe.c ---- */
+bool queue_pipe_is(struct str relay);
+/* The pipe that a next hop names, if it is configured; its name is borrowed from the options. */
+bool queue_pipe_find(struct queue *q, struct str relay, struct queue_pipe *ret);
+void queue_pipe_start(struct queue_job *job);
 
 /* ---- queue_result.c ---- */
 void queue_result_push(struct queue_msg *m);      /* the round is over */

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "role/config_filter.h"
+#include "role/config_pipe.h"
 #include "role/config_setting.h"
 #include "wire/address/endpoint.h"
 
@@ -157,7 +158,7 @@ static bool parse(const char *path, struct arena *a, struct config *ret, struct 
 {
 	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "submit", "filter", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log",
 						"guard" };
-	cfg_opt_t  inner[LEN(sections)][CONFIG_SETTINGS + 1], listen[LISTEN_KINDS + 1], top[CONFIG_SETTINGS + LEN(sections) + 2];
+	cfg_opt_t  inner[LEN(sections)][CONFIG_SETTINGS + 1], listen[LISTEN_KINDS + 1], top[CONFIG_SETTINGS + LEN(sections) + 3];
 	size_t     n = section_options("", top);
 	cfg_t     *cfg;
 	bool       ok;
@@ -170,6 +171,7 @@ static bool parse(const char *path, struct arena *a, struct config *ret, struct 
 		listen[i] = (cfg_opt_t)CFG_STR_LIST(config_listener_names[i], (char *)(uintptr_t)listen_defaults[i], CFGF_NONE);
 	listen[LISTEN_KINDS] = (cfg_opt_t)CFG_END();
 	top[n++] = (cfg_opt_t)CFG_SEC("listen", listen, CFGF_NONE);
+	top[n++] = (cfg_opt_t)CFG_SEC("pipe", config_pipe_options(), CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
 	top[n] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(top, CFGF_NONE);
 	CHECK(cfg);
@@ -179,6 +181,7 @@ static bool parse(const char *path, struct arena *a, struct config *ret, struct 
 		buf_addf(errors, "%s: cannot be read as a configuration file\n", path);
 	ok = ok && store_settings(cfg, ret, a, errors);
 	ok = ok && store_listeners(cfg, ret, a, errors);
+	ok = ok && config_pipes_store(cfg, path, ret, a, errors);
 	cfg_free(cfg);
 	return ok;
 }
@@ -245,4 +248,5 @@ void config_print(const struct config *c, struct buf *out)
 	for (size_t i = 0; i < CONFIG_SETTINGS; i++)
 		if (*config_settings[i].section && (i == 0 || strcmp(config_settings[i].section, config_settings[i - 1].section) != 0))
 			print_section(out, config_settings[i].section, c);
+	config_pipes_print(c, out);
 }

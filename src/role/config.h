@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "deliver/pipe_conf.h"
 #include "guard/guard_settings.h"
 #include "ipc/ipc_codec.h"
 
@@ -57,6 +58,8 @@ struct config {
 	struct str             submit_domain; /* of addresses without one, from local programs; "" = the host's */
 	bool                   landlock;
 	uint32_t               landlock_max;
+	struct pipe_conf      *pipes;
+	size_t                 pipe_count;
 	struct str             users; /* prefix of the system users */
 	uint32_t               log_level, log_format; /* base/log.h */
 	bool                   lab;   /* demo --lab: plain-text sign-in, no connection and rate limits on loopback */

@@ -2,6 +2,7 @@
 #include "role/config.h"
 
 #include "base/limits.h"
+#include "role/config_pipe.h"
 
 static const struct ipc_field address_fields[] = {
 	IPC_STR(struct config_address, text, LIMIT_DOMAIN),
@@ -71,6 +72,7 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, guard.dnsbl_threshold),
 	IPC_BOOL(struct config, strict_header),
 	IPC_STR(struct config, submit_domain, LIMIT_DOMAIN),
+	IPC_LIST(struct config, pipes, pipe_count, LIMIT_PIPES, &config_pipe_shape),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
 	IPC_STR(struct config, users, 32),
