@@ -127,6 +127,7 @@
 
 /* The configuration */
 #define LIMIT_PATH             ((size_t)4000)     /* of a file or directory */
+#define LIMIT_CONFIG           ((size_t)1 * MIB)  /* the file */
 #define LIMIT_LISTENERS        ((size_t)64)       /* addresses, of all kinds together */
 #define LIMIT_SETTING_LIST     ((size_t)2000)     /* the text of a setting that lists networks or zones */
 
