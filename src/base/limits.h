@@ -37,6 +37,7 @@
 #define LIMIT_SMTP_BY_MIN_S  ((unsigned)60)       /* RFC 2852 §3: shortest time that may be demanded */
 #define LIMIT_SMTP_DELAY_MS  ((unsigned)60 * 1000) /* a reply is held back no longer, whoever asks for it */
 #define LIMIT_SMTP_ETRN      ((unsigned)20)       /* in one session, then 458 */
+#define LIMIT_QUEUE_EDITS    ((size_t)100)        /* recipients taken out, or added, by one command */
 #define LIMIT_QUEUE_FLUSHES  ((unsigned)60)       /* by ETRN, in a minute, from all */
 #define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */
 #define LIMIT_PROXY_BLOCK    ((size_t)2048)       /* PROXY protocol v2: addresses and TLVs */

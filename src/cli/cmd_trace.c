@@ -27,7 +27,7 @@ static const char *const what_names[] = {
 	[TRACE_SIGNIN_REFUSED] = "sign-in refused", [TRACE_SENDER_REFUSED] = "sender refused", [TRACE_RCPT_REFUSED] = "recipient refused",
 	[TRACE_MESSAGE_REFUSED] = "message refused", [TRACE_ACCEPTED] = "accepted", [TRACE_RECIPIENT] = "for", [TRACE_DELIVERED] = "delivered",
 	[TRACE_DEFERRED] = "deferred", [TRACE_FAILED] = "failed", [TRACE_LOST] = "interrupted", [TRACE_REPORTED] = "reported",
-	[TRACE_HELD] = "held", [TRACE_REMOVED] = "removed", [TRACE_ENDED] = "session ended", [TRACE_NOTE] = "note",
+	[TRACE_HELD] = "held", [TRACE_REMOVED] = "removed", [TRACE_ENDED] = "session ended", [TRACE_NOTE] = "note", [TRACE_EDITED] = "edited",
 };
 _Static_assert(LEN(what_names) == TRACE_LAST + 1, "a name for each");
 

@@ -424,6 +424,24 @@ static const struct ipc_field queue_id_request[] = {
 static const struct ipc_field queue_count_reply[] = {
 	IPC_U64(struct queue_count_reply, count),
 };
+static const struct ipc_field queue_edit_address[] = {
+	IPC_STR(struct queue_edit_address, text, LIMIT_ADDRESS),
+};
+static const struct ipc_shape queue_edit_address_shape = IPC_SHAPE(queue_edit_address, queue_edit_address);
+static const struct ipc_field queue_edit_request[] = {
+	IPC_U64(struct queue_edit_request, id),
+	IPC_STR(struct queue_edit_request, to, LIMIT_ADDRESS),
+	IPC_STR(struct queue_edit_request, from, LIMIT_ADDRESS),
+	IPC_LIST(struct queue_edit_request, remove, remove_count, LIMIT_QUEUE_EDITS, &queue_edit_address_shape),
+	IPC_LIST(struct queue_edit_request, add, add_count, LIMIT_QUEUE_EDITS, &queue_edit_address_shape),
+	IPC_BOOL(struct queue_edit_request, sender_given),
+	IPC_STR(struct queue_edit_request, sender, LIMIT_ADDRESS),
+};
+static const struct ipc_field queue_edit_reply[] = {
+	IPC_U64(struct queue_edit_reply, count),
+	IPC_U64(struct queue_edit_reply, busy),
+	IPC_U64(struct queue_edit_reply, reports),
+};
 static const struct ipc_field queue_stats_reply[] = {
 	IPC_U64(struct queue_stats_reply, messages),  IPC_U64(struct queue_stats_reply, held),
 	IPC_U64(struct queue_stats_reply, in_flight), IPC_U64(struct queue_stats_reply, submitted),
@@ -837,6 +855,9 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
 	    SHAPE(remote_connect_reply)),
 	ADMIN(IPC_AUTH_ALIAS_CHANGE, "auth_alias_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias), EMPTY),
+	ADMIN(IPC_QUEUE_REDIRECT, "queue_redirect", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_edit_request), SHAPE(queue_edit_reply)),
+	ADMIN(IPC_QUEUE_EDIT, "queue_edit", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_edit_request), SHAPE(queue_edit_reply)),
+	ADMIN(IPC_QUEUE_BOUNCE, "queue_bounce", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_edit_reply)),
 	/* Longer than a message may wait for its pipe and its program may run, together (deliver/pipe.c). */
 	BULK(IPC_PIPE_DELIVER, "pipe_deliver", ROLE_PIPE, BY(QUEUE), 80 * MINUTES, SHAPE(pipe_deliver_request), SHAPE(remote_deliver_reply)),
 };

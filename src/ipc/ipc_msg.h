@@ -100,6 +100,10 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_ALIAS_CHANGE,
 	/* pipe */
 	IPC_PIPE_DELIVER,
+	/* queue: what administrators ask */
+	IPC_QUEUE_REDIRECT,
+	IPC_QUEUE_EDIT,
+	IPC_QUEUE_BOUNCE,
 	IPC_MSG_COUNT,
 };
 

@@ -125,7 +125,7 @@ struct queue_show_reply {
 	int64_t                 deliver_by_ms; /* wall clock; 0: no limit */
 	bool                    more;          /* recipients that did not fit */
 };
-/* SHOW, RETRY, REMOVE, HOLD, RELEASE; id 0 with the last four: all that match the filters. RETRY of a message by its id also ends
+/* SHOW, RETRY, REMOVE, HOLD, RELEASE, BOUNCE; id 0 with all but SHOW: all that match the filters. RETRY of a message by its id also ends
  * the time that its sender wanted it held back; RELEASE is for held ones alone. */
 struct queue_id_request {
 	uint64_t   id;
@@ -133,6 +133,24 @@ struct queue_id_request {
 };
 struct queue_count_reply {
 	uint64_t count;
+};
+/* REDIRECT: what waits goes to `add` (one) instead. EDIT, of one id: recipients that wait are taken out and added, the sender is changed. BOUNCE, with a
+ * queue_id_request: the failure report at once, and the message is gone. A message that is in its round this moment is left as it is and counted as busy.
+ * ST_INVALID: no valid address, or nobody would be left; ST_NOT_FOUND: no such id, or it has no such recipient; ST_EXISTS: it has that recipient; ST_LIMIT: too many. */
+struct queue_edit_address {
+	struct str text;
+};
+struct queue_edit_request {
+	uint64_t                   id;
+	struct str                 to, from; /* REDIRECT: as in a listing; "" for all */
+	struct queue_edit_address *remove, *add;
+	size_t                     remove_count, add_count;
+	bool                       sender_given;
+	struct str                 sender; /* "": the null reverse-path */
+};
+struct queue_edit_reply {
+	uint64_t count, busy;
+	uint64_t reports; /* BOUNCE: how many senders are told */
 };
 struct queue_stats_reply {
 	uint64_t messages, held, in_flight, submitted, delivered, bounced;

@@ -89,6 +89,10 @@ MUST_CHECK enum status queue_retry(struct queue *q, const struct queue_id_reques
 MUST_CHECK enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
 MUST_CHECK enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
 MUST_CHECK enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
+/* See ipc/msg_queue.h: what each refuses. Nothing is changed then. */
+MUST_CHECK enum status queue_redirect(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
+MUST_CHECK enum status queue_edit(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
+MUST_CHECK enum status queue_bounce(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_stats(struct queue *q, struct queue_stats_reply *ret);
 
 /* Check the invariants Q1.. on a queue that is not started; `found` is called for each break. */

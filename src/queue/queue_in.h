@@ -288,6 +288,8 @@ MUST_CHECK enum status queue_db_pin(struct queue *q, uint64_t *ret); /* UINT64_M
 /* ---- queue_load.c ---- what is due, as far as it fits into memory. What is damaged is held; what cannot be read for another
  * reason stays as it is, and is tried again. */
 void queue_db_load_due(struct queue *q);
+/* Its row, recipients and content. ST_CORRUPT: they are not what they should be. */
+MUST_CHECK enum status queue_message_load(struct queue *q, struct queue_msg *m);
 MUST_CHECK enum status queue_head_load(struct queue *q, struct queue_msg *m); /* count the hops of a large message */
 
 /* ---- queue_msg.c ---- */
@@ -329,6 +331,7 @@ void queue_pipe_start(struct queue_job *job);
 /* ---- queue_result.c ---- */
 void queue_result_push(struct queue_msg *m);      /* the round is over */
 void queue_result_partial(struct queue_job *job); /* one group of it; ends in queue_round_step */
+void queue_notice_start(struct queue *q, struct queue_msg *notice); /* it is durable: start it, or free it if it has no place in memory */
 void queue_assign_push(struct queue_msg *m);      /* leads to queue_round_go */
 
 /* ---- queue_notice.c ---- the report of this round, of all that its sender wants to know; NULL if nothing is. With queue_notify_any only */
@@ -348,6 +351,7 @@ void queue_event_accepted(const struct queue_msg *m);
 void queue_event_target(const struct queue_msg *m, struct queue_to *to); /* its outcome, a success once only */
 void queue_event_result(const struct queue_msg *m);                      /* a round is over, durably */
 void queue_event_removed(struct queue *q, uint64_t id);
+void queue_event_edited(struct queue *q, uint64_t id, struct str to, struct str text); /* by an administrator */
 void queue_event_held(struct queue *q, uint64_t id, struct str reason); /* not at the end of a round */
 void queue_event_take(void *ctx, struct ipc_request *r);
 void queue_event_find(void *ctx, struct ipc_request *r);
@@ -391,6 +395,11 @@ void queue_on_retry(void *ctx, struct ipc_request *r);
 void queue_on_remove(void *ctx, struct ipc_request *r);
 void queue_on_hold(void *ctx, struct ipc_request *r);
 void queue_on_release(void *ctx, struct ipc_request *r);
+
+/* ---- queue_edit.c, queue_bounce.c ---- handlers */
+void queue_on_redirect(void *ctx, struct ipc_request *r);
+void queue_on_edit(void *ctx, struct ipc_request *r);
+void queue_on_bounce(void *ctx, struct ipc_request *r);
 
 /* ---- queue_writer.c ---- */
 void *queue_writer_main(void *q);

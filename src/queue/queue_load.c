@@ -104,7 +104,7 @@ enum status queue_head_load(struct queue *q, struct queue_msg *m)
 static const char sql_message[] =
 	"SELECT id, base, attempts, stalls, crashes, file, flags, account, received, entered, size, sender, session, peer, hash,"
 	" envid, deliver_by, priority, warned"
-	" FROM message WHERE id = ?1 AND state = 0";
+	" FROM message WHERE id = ?1";
 
 static enum status message_read(struct queue *q, struct queue_msg *m)
 {
@@ -140,7 +140,7 @@ static enum status message_read(struct queue *q, struct queue_msg *m)
 }
 
 /* ST_CORRUPT: rows or content are not what they should be. */
-static enum status message_load(struct queue *q, struct queue_msg *m)
+enum status queue_message_load(struct queue *q, struct queue_msg *m)
 {
 	enum status st = message_read(q, m);
 
@@ -171,7 +171,7 @@ static bool load_one(struct queue *q, uint64_t id, uint64_t octets)
 		queue_msg_free(m);
 		return false;
 	}
-	st = message_load(q, m);
+	st = queue_message_load(q, m);
 	if (st != ST_OK && st != ST_CORRUPT) {
 		load_later(q, m, st);
 		return true;

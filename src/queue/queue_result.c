@@ -317,7 +317,7 @@ static enum status result_apply(struct queue *q, struct queue_op *op)
 
 /* ---- afterwards ---- */
 
-static void notice_start(struct queue *q, struct queue_msg *n)
+void queue_notice_start(struct queue *q, struct queue_msg *n)
 {
 	atomic_fetch_add(&q->messages, 1);
 	atomic_fetch_add(&q->bounced, 1);
@@ -361,7 +361,7 @@ static void result_finish(struct queue *q, struct queue_op *op, enum status st)
 	}
 	q->pins_on_disk = q->pins_on_disk || (!gone(m) && m->base != 0);
 	if (m->notice)
-		notice_start(q, m->notice);
+		queue_notice_start(q, m->notice);
 	m->notice = NULL;
 	queue_msg_free(m);
 }
