@@ -18,6 +18,8 @@
 
 _Static_assert(PIPE_WAIT_MS + LIMIT_PIPE_MS < (int64_t)80 * 60 * 1000, "who asks waits for longer (ipc_msg.c)");
 
+#define RUN_TASKS 8u /* processes that a run has as a rule */
+
 struct waiting {
 	struct waiting     *next;
 	struct ipc_request *request;
@@ -38,7 +40,7 @@ struct pipes {
 	struct line     lines[2 * LIMIT_PIPES]; /* by name, for good: some may be of the past */
 	size_t          line_count;
 	struct str      separators;
-	uint32_t        processes_base;
+	uint32_t        own_tasks, base_tasks; /* 0: not counted */
 	unsigned        running;
 	bool            stopping;
 	int             cancel;
@@ -114,11 +116,11 @@ void pipes_set(struct pipes *p, const struct pipes_settings *s)
 			l->conf = &s->confs[i];
 		else
 			log_error("too many pipes were renamed since the start: this one is not run before the next", LOG_STR("pipe", s->confs[i].name));
-		all += (uint64_t)s->confs[i].runs * s->confs[i].processes;
+		all += (uint64_t)s->confs[i].runs * RUN_TASKS;
 	}
 	p->separators = s->separators;
-	/* The system counts by user: all runs of all pipes together have what each may have. */
-	p->processes_base = s->own_tasks ? (uint32_t)MIN(all, UINT32_MAX) : 0;
+	p->own_tasks = s->own_tasks;
+	p->base_tasks = (uint32_t)all;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -157,9 +159,16 @@ static bool loops(const struct pipe_run *run, const struct remote_content *sourc
 struct terms {
 	const struct pipe_conf *conf; /* NULL: the pipe is not configured any more */
 	struct str              separators;
-	uint32_t                processes;
+	uint32_t                own_tasks, base_tasks;
 	int                     cancel;
 };
+
+/* The system counts tasks by user, not by run. So a run has what it may have on top of what there is, or of what all runs have as a rule, if that is more: one that forks without
+ * end stops well before those that come after it are touched. */
+static uint32_t processes_of(const struct terms *t)
+{
+	return t->conf->processes && t->own_tasks ? MAX(t->base_tasks, t->own_tasks + program_tasks()) + t->conf->processes : 0;
+}
 
 static void run_program(const struct terms *t, const struct pipe_run *run, const char *const *argv, const struct remote_content *source, struct arena *a, struct pipe_verdict *ret)
 {
@@ -171,7 +180,7 @@ static void run_program(const struct terms *t, const struct pipe_run *run, const
 		.envp = pipe_environment(run, a),
 		.memory_octets = c->memory_octets,
 		.file_octets = c->file_octets,
-		.processes = c->processes ? t->processes : 0,
+		.processes = processes_of(t),
 		.network = c->network,
 		.time_ms = (int64_t)c->time_s * 1000,
 		.output_max = LIMIT_PIPE_OUTPUT,
@@ -230,7 +239,7 @@ static struct waiting *take(struct pipes *p, struct line *l, struct terms *ret)
 		if (--p->running == 0)
 			pthread_cond_broadcast(&p->quiet);
 	}
-	*ret = (struct terms){ p->stopping ? NULL : l->conf, p->separators, p->processes_base, p->cancel };
+	*ret = (struct terms){ p->stopping ? NULL : l->conf, p->separators, p->own_tasks, p->base_tasks, p->cancel };
 	pthread_mutex_unlock(&p->lock);
 	return w;
 }

@@ -5,6 +5,7 @@
  */
 #include "sys/program.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -68,6 +69,20 @@ bool program_prepare(void)
 		if (!filters[i].filter && !filter_make(i == 1, &filters[i]))
 			return false;
 	return true;
+}
+
+uint32_t program_tasks(void)
+{
+	DIR           *d = opendir("/proc");
+	struct dirent *e;
+	struct stat    info;
+	uint32_t       count = 0;
+
+	while (d && (e = readdir(d)) != NULL)
+		count += ascii_is_digit(e->d_name[0]) && fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_uid == geteuid();
+	if (d)
+		closedir(d);
+	return count;
 }
 
 /* ---- the child ---- */

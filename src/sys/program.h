@@ -44,6 +44,8 @@ struct program_end {
 
 /* Before the sandbox is entered, once: makes the filters that programs get. False: not to be had. */
 MUST_CHECK bool program_prepare(void);
+/* Processes that our user has now, as /proc shows them. */
+uint32_t program_tasks(void);
 void program_run(const struct program *p, struct arena *a, struct program_end *ret);
 
 #endif
