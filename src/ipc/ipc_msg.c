@@ -378,6 +378,9 @@ static const struct ipc_field queue_list_request[] = {
 	IPC_U64(struct queue_list_request, after),
 	IPC_STR(struct queue_list_request, to, LIMIT_ADDRESS),
 	IPC_STR(struct queue_list_request, from, LIMIT_ADDRESS),
+	IPC_STR(struct queue_list_request, reason, LIMIT_REASON),
+	IPC_STR(struct queue_list_request, site, LIMIT_RELAY),
+	IPC_I64(struct queue_list_request, before_ms),
 };
 static const struct ipc_field queue_list_reply[] = {
 	IPC_LIST(struct queue_list_reply, entries, entry_count, LIMIT_LIST_PAGE, &queue_entry_shape),
@@ -393,6 +396,8 @@ static const struct ipc_field queue_show_rcpt[] = {
 	IPC_STR(struct queue_show_rcpt, answer, LIMIT_REASON),
 	IPC_STR(struct queue_show_rcpt, orcpt, LIMIT_ORCPT),
 	IPC_U32(struct queue_show_rcpt, notify),
+	IPC_STR(struct queue_show_rcpt, site, LIMIT_RELAY),
+	IPC_STR(struct queue_show_rcpt, why, LIMIT_REPLY_TEXT),
 };
 static const struct ipc_shape queue_show_rcpt_shape = IPC_SHAPE(queue_show_rcpt, queue_show_rcpt);
 /* The entry inside: its fields stand here again, at their offsets in the outer struct. */
@@ -415,6 +420,24 @@ static const struct ipc_field queue_show_reply[] = {
 	IPC_I64(struct queue_show_reply, begins_ms),
 	IPC_I64(struct queue_show_reply, deliver_by_ms),
 	IPC_BOOL(struct queue_show_reply, more),
+	IPC_I64(struct queue_show_reply, expires_ms),
+	IPC_U32(struct queue_show_reply, attempts),
+	IPC_U32(struct queue_show_reply, stalls),
+	IPC_U32(struct queue_show_reply, crashes),
+};
+static const struct ipc_field queue_shape_request[] = {
+	IPC_U64(struct queue_shape_request, after),
+};
+#define AGE(n) IPC_U64(struct queue_shape_row, ages##n)
+static const struct ipc_field queue_shape_row[] = {
+	IPC_STR(struct queue_shape_row, site, LIMIT_RELAY), AGE(0), AGE(1), AGE(2), AGE(3), AGE(4), AGE(5), AGE(6), AGE(7), AGE(8), AGE(9),
+};
+#undef AGE
+static const struct ipc_shape queue_shape_row_shape = IPC_SHAPE(queue_shape_row, queue_shape_row);
+static const struct ipc_field queue_shape_reply[] = {
+	IPC_LIST(struct queue_shape_reply, rows, row_count, LIMIT_LIST_PAGE, &queue_shape_row_shape),
+	IPC_U64(struct queue_shape_reply, after),
+	IPC_BOOL(struct queue_shape_reply, more),
 };
 static const struct ipc_field queue_id_request[] = {
 	IPC_U64(struct queue_id_request, id),
@@ -858,6 +881,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_QUEUE_REDIRECT, "queue_redirect", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_edit_request), SHAPE(queue_edit_reply)),
 	ADMIN(IPC_QUEUE_EDIT, "queue_edit", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_edit_request), SHAPE(queue_edit_reply)),
 	ADMIN(IPC_QUEUE_BOUNCE, "queue_bounce", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_edit_reply)),
+	ADMIN(IPC_QUEUE_SHAPE, "queue_shape", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_shape_request), SHAPE(queue_shape_reply)),
 	/* Longer than a message may wait for its pipe and its program may run, together (deliver/pipe.c). */
 	BULK(IPC_PIPE_DELIVER, "pipe_deliver", ROLE_PIPE, BY(QUEUE), 80 * MINUTES, SHAPE(pipe_deliver_request), SHAPE(remote_deliver_reply)),
 };

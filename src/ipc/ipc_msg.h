@@ -104,6 +104,7 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_QUEUE_REDIRECT,
 	IPC_QUEUE_EDIT,
 	IPC_QUEUE_BOUNCE,
+	IPC_QUEUE_SHAPE,
 	IPC_MSG_COUNT,
 };
 

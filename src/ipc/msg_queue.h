@@ -99,6 +99,9 @@ struct queue_entry {
 struct queue_list_request {
 	uint64_t   after; /* ids above this */
 	struct str to, from; /* filters, "" for all */
+	struct str reason;   /* in why it waits */
+	struct str site;     /* a recipient waits for this next hop: "host:port" or "pipe:NAME" as it was found, else its domain */
+	int64_t    before_ms; /* wall clock: received before; 0: at any time */
 };
 struct queue_list_reply {
 	struct queue_entry *entries;
@@ -113,6 +116,8 @@ struct queue_show_rcpt {
 	uint32_t              attempts;
 	int64_t               last_ms, next_ms;
 	struct str            answer; /* what the last attempt was told */
+	struct str            site;   /* its next hop, as far as it is known; "": an account, or not known yet */
+	struct str            why;    /* why it waits until then */
 };
 struct queue_show_reply {
 	struct queue_entry      entry;
@@ -124,6 +129,23 @@ struct queue_show_reply {
 	int64_t                 begins_ms;     /* wall clock: the sender wanted it held back until then; 0: not, or that is over */
 	int64_t                 deliver_by_ms; /* wall clock; 0: no limit */
 	bool                    more;          /* recipients that did not fit */
+	int64_t                 expires_ms;    /* wall clock: then it is given up */
+	uint32_t                attempts, stalls, crashes; /* rounds that somebody answered; in a row: that nobody could be asked in, that lost an attempt with its process */
+};
+/* IPC_QUEUE_SHAPE: recipients that wait, by next hop and age, of a page of messages: those with ids above `after`. Ask again until !more, with the `after` of the reply. */
+#define QUEUE_SHAPE_AGES 10u /* up to 5, 10, 20, ... 1280 minutes, and older */
+struct queue_shape_request {
+	uint64_t after;
+};
+struct queue_shape_row {
+	struct str site; /* "": accounts */
+	uint64_t   ages0, ages1, ages2, ages3, ages4, ages5, ages6, ages7, ages8, ages9;
+};
+struct queue_shape_reply {
+	struct queue_shape_row *rows;
+	size_t                  row_count;
+	uint64_t                after;
+	bool                    more;
 };
 /* SHOW, RETRY, REMOVE, HOLD, RELEASE, BOUNCE; id 0 with all but SHOW: all that match the filters. RETRY of a message by its id also ends
  * the time that its sender wanted it held back; RELEASE is for held ones alone. */

@@ -93,6 +93,7 @@ MUST_CHECK enum status queue_release(struct queue *q, const struct queue_id_requ
 MUST_CHECK enum status queue_redirect(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_edit(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_bounce(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret);
+MUST_CHECK enum status queue_shape(struct queue *q, uint64_t after, struct arena *a, struct queue_shape_reply *ret);
 MUST_CHECK enum status queue_stats(struct queue *q, struct queue_stats_reply *ret);
 
 /* Check the invariants Q1.. on a queue that is not started; `found` is called for each break. */

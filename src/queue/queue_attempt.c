@@ -297,6 +297,7 @@ static void remote_answer(struct queue_job *job, const struct remote_deliver_rep
 			to->code = queue_answer(job->msg, r->code, QUEUE_CODE_MAX);
 			to->answer = queue_answer(job->msg, r->answer, QUEUE_REASON_MAX);
 			to->host = queue_answer(job->msg, r->host, QUEUE_REASON_MAX);
+			to->tls = queue_answer(job->msg, r->tls, QUEUE_REASON_MAX);
 			to->passed = r->passed;
 		}
 	}

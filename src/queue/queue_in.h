@@ -81,7 +81,7 @@ struct queue_to { /* one target: an account, or a foreign address */
 	uint32_t                     n; /* its row */
 	enum queue_outcome           outcome;
 	bool                         traced; /* its end is in the trace */
-	struct str                   code, answer, host;
+	struct str                   code, answer, host, tls;
 	uint32_t                     passed; /* enum remote_passed */
 };
 
@@ -388,6 +388,13 @@ MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t 
 void queue_on_flush(void *ctx, struct ipc_request *r);
 
 /* ---- queue_admin.c ---- */
+/* The shared handle for listings, under its lock until it is given back; NULL if it cannot be opened now. */
+struct db *queue_reader_take(struct queue *q);
+void       queue_reader_give(struct queue *q);
+/* The next hop of a row `r` of table rcpt: its own, else its domain. */
+#define QUEUE_SITE_SQL                                                                                                                       \
+	"CASE WHEN r.relay <> '' THEN r.relay WHEN r.target <> '' THEN lower(substr(r.target, length(rtrim(r.target, replace(r.target, '@', ''))) + 1))" \
+	" ELSE lower(substr(r.address, length(rtrim(r.address, replace(r.address, '@', ''))) + 1)) END"
 extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3); ?5 at most */
 
 /* ---- queue_wish.c ---- handlers */
@@ -400,6 +407,7 @@ void queue_on_release(void *ctx, struct ipc_request *r);
 void queue_on_redirect(void *ctx, struct ipc_request *r);
 void queue_on_edit(void *ctx, struct ipc_request *r);
 void queue_on_bounce(void *ctx, struct ipc_request *r);
+void queue_on_shape(void *ctx, struct ipc_request *r); /* queue_shape.c */
 
 /* ---- queue_writer.c ---- */
 void *queue_writer_main(void *q);

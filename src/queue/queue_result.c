@@ -187,7 +187,8 @@ static struct str answer_of(struct queue_msg *m, const struct queue_to *to)
 	if (to->host.n == 0)
 		return text;
 	pthread_mutex_lock(&m->lock);
-	text = arena_printf(m->arena, "%.*s: %.*s", STR_FMT(to->host), STR_FMT(to->answer));
+	text = to->tls.n ? arena_printf(m->arena, "%.*s (%.*s): %.*s", STR_FMT(to->host), STR_FMT(to->tls), STR_FMT(to->answer)) :
+			   arena_printf(m->arena, "%.*s: %.*s", STR_FMT(to->host), STR_FMT(to->answer));
 	pthread_mutex_unlock(&m->lock);
 	return text;
 }

@@ -74,7 +74,8 @@ class Piped(Filtered):
         """{recipient: its row} of all that wait."""
         rows = {}
         for m in self.queue():
-            for r in json.loads(self.command("queue", "show", m["id"], "--json"))["recipients"]:
+            done = subprocess.run([BIN, "queue", "show", m["id"], "--json", "--config", self.path], capture_output=True, text=True)
+            for r in json.loads(done.stdout)["recipients"] if done.returncode == 0 else []:  # gone meanwhile
                 rows[r["address"]] = r
         return rows
 
