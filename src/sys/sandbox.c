@@ -139,6 +139,7 @@ static bool exec_rules(scmp_filter_ctx f, unsigned needs)
 		ok = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), calls_refused[i], 0) >= 0;
 	for (size_t i = 0; i < LEN(namespaces) && ok; i++)
 		ok = refuse_if(f, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
+	ok = ok && seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 2, SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1(SCMP_CMP_NE, 0)) >= 0;
 	ok = ok && refuse_if(f, SCMP_SYS(ioctl), SCMP_A1_32(SCMP_CMP_EQ, TIOCSTI));
 	if (!(needs & SANDBOX_OUT))
 		return ok && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_NE, AF_UNIX));
