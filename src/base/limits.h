@@ -38,6 +38,7 @@
 #define LIMIT_SMTP_DELAY_MS  ((unsigned)60 * 1000) /* a reply is held back no longer, whoever asks for it */
 #define LIMIT_SMTP_ETRN      ((unsigned)20)       /* in one session, then 458 */
 #define LIMIT_QUEUE_FLUSHES  ((unsigned)60)       /* by ETRN, in a minute, from all */
+#define LIMIT_QUEUE_SITES    ((size_t)4096)      /* destinations that the queue remembers; idle ones are forgotten, oldest first */
 #define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */
 #define LIMIT_PROXY_BLOCK    ((size_t)2048)       /* PROXY protocol v2: addresses and TLVs */
 #define LIMIT_PROXY_MS       ((unsigned)10 * 1000) /* from accepting to the end of that header */
