@@ -277,7 +277,7 @@ static void local_all(struct queue_msg *m)
 {
 	struct queue_flight *flight = m->crashes ? &m->q->f_lone_local : &m->q->f_local;
 
-	for (size_t i = 0; i < m->to_count; i++) {
+	for (size_t i = m->to_count; i-- > 0;) {
 		struct queue_job *job;
 
 		if (m->to[i]->account == 0)

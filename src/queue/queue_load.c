@@ -158,6 +158,7 @@ static void load_later(struct queue *q, struct queue_msg *m, enum status st)
 	if (q->unread.count == 0)
 		q->reread = queue_now(q) + REREAD_MS;
 	map_put_u64(&q->unread, m->id, q);
+	queue_dues_add(&q->dues, m->priority, m->lane, q->reread);
 	queue_msg_free(m);
 }
 

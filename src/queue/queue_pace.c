@@ -35,7 +35,7 @@ static void believe(struct queue_pace *p, int64_t at_ms)
 {
 	p->window = MIN(p->window, p->hold);
 	p->cap = p->window;
-	p->cap_until = at_ms + QUEUE_PACE_CAP_MS;
+	p->cap_until = at_ms + (p->full ? QUEUE_PACE_CAP_MS : QUEUE_PACE_CAP_SHORT_MS);
 	p->success = p->failure = 0;
 	p->hold = 0;
 }
@@ -88,8 +88,8 @@ bool queue_pace_failure(struct queue_pace *p, unsigned now, int64_t at_ms)
 		return false;
 	}
 	narrow(p, part);
-	if (now > 0 && now + 1 >= before)
-		p->hold = now;
+	p->hold = now;
+	p->full = now + 1 >= before;
 	return false;
 }
 

@@ -13,7 +13,7 @@
  * cohorts there.
  *
  * Rates: N messages in S seconds, kept in any S seconds. A tenth of N (at least one) may go at once, the rest evenly: the generic cell rate
- * algorithm (ITU-T I.371). A full bucket of N, emptied at once after a quiet hour and refilled in the next, would be twice the rate in some
+ * algorithm (ITU-T I.371); so in the long run a tenth of the rate is not used. A full bucket of N, emptied at once after a quiet hour and refilled in the next, would be twice the rate in some
  * hour; and even spacing alone makes five messages to one provider wait for minutes without need.
  *
  * Pure: time comes from the caller, in milliseconds. Tests: tests/unit/test_queue_pace.c.
@@ -26,11 +26,13 @@
 
 #define QUEUE_PACE_DEAD   2      /* failed cohorts at a window of one */
 #define QUEUE_PACE_CAP_MS 300000 /* so long a host is believed that it takes no more at once */
+#define QUEUE_PACE_CAP_SHORT_MS 30000 /* the same, when fewer were under way than might have been: it may have been chance */
 
 struct queue_pace {
 	unsigned first, ceiling; /* where the window begins, how far it may go: 1 or more */
 	unsigned window;         /* so many at once */
 	unsigned hold;           /* 0: none, else so many until one of them ends */
+	bool     full;           /* then the window was full */
 	unsigned cap;            /* 0: none, else not beyond until cap_until */
 	int64_t  cap_until;
 	double   success, failure; /* parts of a cohort, since the last step */
