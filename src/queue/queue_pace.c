@@ -82,7 +82,7 @@ bool queue_pace_failure(struct queue_pace *p, unsigned now, int64_t at_ms)
 		p->last += 1;
 		return p->last >= QUEUE_PACE_DEAD;
 	}
-	if (p->cohorts + part * HALF >= 1) {
+	if (p->cohorts >= 1) {
 		p->window = 1;
 		p->success = p->failure = 0;
 		return false;

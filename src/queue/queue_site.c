@@ -168,8 +168,8 @@ static int64_t slot(struct queue_site *s, uint32_t lane, int64_t from, int64_t g
 		CHECK(s->slots);
 	}
 	for (unsigned i = 0; i < QUEUE_LANES; i++)
-		lanes += s->slots[i] > from;
-	at = MAX(s->slots[lane], from) + gap_ms * MAX(lanes, 1);
+		lanes += s->slots[i] >= from;
+	at = s->slots[lane] >= from ? s->slots[lane] + gap_ms * MAX(lanes, 1) : from;
 	if (at > from + max_ms)
 		return from + max_ms / 2 + (int64_t)(random_u64() % (uint64_t)(max_ms / 2));
 	return s->slots[lane] = at;

@@ -23,17 +23,19 @@ static void test_feedback(void **state)
 		{ "ff", 5, 20, 0, 4, false },
 		{ "fff", 5, 20, 0, 4, false },
 		{ "fsf", 5, 20, 0, 4, false },
-		{ "ffff", 5, 20, 0, 1, false },  /* a whole cohort, and nobody answered */
-		{ "fffff", 5, 20, 0, 1, false },
-		{ "ffffff", 5, 20, 0, 1, true }, /* and two more, one by one */
-		{ "ffffsf", 5, 20, 0, 1, false },
+		{ "ffff", 5, 20, 0, 3, false },
+		{ "fffff", 5, 20, 0, 1, false }, /* a whole cohort, and nobody answered */
+		{ "ffffff", 5, 20, 0, 1, false },
+		{ "fffffff", 5, 20, 0, 1, true }, /* and two more, one by one */
+		{ "fffffsf", 5, 20, 0, 1, false },
 		{ "fffs", 5, 20, 0, 4, false },
 		{ "f", 1, 20, 0, 1, false },     /* not after one */
 		{ "ff", 1, 20, 0, 1, true },
 		{ "fsfsfsfs", 1, 1, 0, 1, false },
 		{ "f", 20, 20, 0, 19, false },
 		{ "ffffffffffffffffff", 20, 20, 0, 19, false },
-		{ "fffffffffffffffffff", 20, 20, 0, 1, false },
+		{ "fffffffffffffffffff", 20, 20, 0, 18, false },
+		{ "ffffffffffffffffffff", 20, 20, 0, 1, false },
 	};
 
 	(void)state;
