@@ -39,6 +39,7 @@
 #define LIMIT_SMTP_ETRN      ((unsigned)20)       /* in one session, then 458 */
 #define LIMIT_QUEUE_EDITS    ((size_t)100)        /* recipients taken out, or added, by one command */
 #define LIMIT_QUEUE_FLUSHES  ((unsigned)60)       /* by ETRN, in a minute, from all */
+#define LIMIT_QUEUE_SITES    ((size_t)4096)      /* destinations that the queue remembers; idle ones are forgotten, oldest first */
 #define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */
 #define LIMIT_PROXY_BLOCK    ((size_t)2048)       /* PROXY protocol v2: addresses and TLVs */
 #define LIMIT_PROXY_MS       ((unsigned)10 * 1000) /* from accepting to the end of that header */

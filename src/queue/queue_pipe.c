@@ -39,13 +39,20 @@ static struct str original_of(const struct queue_rcpt_row *r)
 	return r->address;
 }
 
+/* As the pipe would say it. */
 static void unknown(struct queue_job *job)
 {
-	for (struct queue_to *to = job->to; to; to = to->next) {
-		to->outcome = QUEUE_OUT_DEFERRED;
-		to->code = STR("4.3.5"); /* RFC 3463 §3.4: system incorrectly configured */
-		to->answer = STR("No pipe of this name is configured");
-	}
+	struct remote_rcpt_result   results[LIMIT_PIPE_RCPTS];
+	struct remote_deliver_reply reply = { results, 0, REMOTE_SITE_NONE };
+
+	for (struct queue_to *to = job->to; to && reply.result_count < LEN(results); to = to->next, reply.result_count++)
+		results[reply.result_count] = (struct remote_rcpt_result){
+			.index = (uint32_t)reply.result_count,
+			.result = REMOTE_DEFERRED,
+			.code = STR("4.3.5"), /* RFC 3463 §3.4: system incorrectly configured */
+			.answer = STR("No pipe of this name is configured"),
+		};
+	queue_remote_answered(job, IPC_PIPE_DELIVER, ST_OK, &reply);
 }
 
 static void pipe_done(void *arg, enum status st, const void *reply)
@@ -53,7 +60,7 @@ static void pipe_done(void *arg, enum status st, const void *reply)
 	struct queue_job *job = arg;
 
 	atomic_fetch_sub(&job->msg->q->in_pipes, 1);
-	queue_job_answered(job, IPC_PIPE_DELIVER, st, reply);
+	queue_remote_answered(job, IPC_PIPE_DELIVER, st, reply);
 }
 
 void queue_pipe_start(struct queue_job *job)
@@ -64,10 +71,9 @@ void queue_pipe_start(struct queue_job *job)
 	struct pipe_deliver_request request = { .id = str_of(id.p), .nexthop = STR(""), .from = job->sender, .rcpts = rcpts, .peer = m->peer, .size = m->size };
 	struct queue_pipe           pipe;
 
+	atomic_fetch_add(&m->q->in_flight, 1);
 	if (!queue_pipe_find(m->q, job->relay, &pipe) || !endpoint_pipe(job->relay, &request.name, &request.nexthop)) {
 		unknown(job);
-		queue_flight_end(job);
-		queue_round_step(m);
 		return;
 	}
 	request.nexthop = request.nexthop.n ? request.nexthop : job->domain;
@@ -75,10 +81,11 @@ void queue_pipe_start(struct queue_job *job)
 		rcpts[request.rcpt_count] = (struct pipe_rcpt){ (uint32_t)request.rcpt_count, to->address, original_of(to->rcpt) };
 		request.rcpt_count++;
 	}
-	atomic_fetch_add(&m->q->in_flight, 1);
 	atomic_fetch_add(&m->q->in_pipes, 1);
-	if (queue_job_content(job, &request.content, &request.file)) {
-		queue_job_ask(job, ROLE_PIPE, IPC_PIPE_DELIVER, &request, pipe_done);
+	if (atomic_load(&m->removed)) {
+		pipe_done(job, ST_IO, NULL); /* while it stood in line */
+	} else if (queue_job_content(job, &request.content, &request.file)) {
+		queue_job_ask(job, ROLE_PIPE, IPC_ANY, IPC_PIPE_DELIVER, &request, pipe_done);
 		fd_close(&request.file);
 	} else {
 		pipe_done(job, ST_IO, NULL);

@@ -10,6 +10,8 @@
 struct picked {
 	uint64_t          id, file;
 	int64_t           entered;
+	int32_t           priority;
+	uint32_t          lane;
 	bool              held, did;
 	bool              busy; /* in its round: left as it is */
 	struct queue_msg *msg;  /* of a bounce: it, with its report */

@@ -32,6 +32,8 @@ static void reload(struct role *r)
 		.delay_warning_ms = c->delay_warning_s ? (int64_t)c->delay_warning_s * 1000 : -1,
 		.pipes = pipes,
 		.pipe_count = c->pipe_count,
+		.site_first = c->site_first,
+		.site_connections = c->site_connections,
 	});
 	queue_set_trace(r->self, c->trace_octets, (int64_t)c->trace_keep_s * 1000);
 }
