@@ -140,6 +140,7 @@ int cmd_queue_redirect(struct cli *c);
 int cmd_queue_edit(struct cli *c);
 int cmd_queue_bounce(struct cli *c);
 int cmd_queue_shape(struct cli *c);
+int cmd_queue_sites(struct cli *c);
 int cmd_queue_hold(struct cli *c);
 int cmd_queue_release(struct cli *c);
 int cmd_ban_list(struct cli *c);

@@ -137,12 +137,22 @@ static json_t *notify_json(uint32_t mask)
 	return list;
 }
 
+static json_t *site_json(const struct queue_show_rcpt *p)
+{
+	static const char *const states[] = { "open", "dead", "probing" };
+
+	if (!p->site_known)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "state", states[p->site_state], "now", (json_int_t)p->site_now, "limit", (json_int_t)p->site_limit, "waiting",
+			 (json_int_t)p->site_waiting, "since_ms", (json_int_t)p->site_since_ms, "until_ms", (json_int_t)p->site_until_ms, "next_ms", (json_int_t)p->site_next_ms);
+}
+
 static json_t *rcpt_json(const struct queue_show_rcpt *p)
 {
-	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "address", cli_json_str(p->address), "target", cli_json_str(p->target),
+	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "address", cli_json_str(p->address), "target", cli_json_str(p->target),
 			 "state", rcpt_state_names[p->state], "attempts", (json_int_t)p->attempts, "last_ms", (json_int_t)p->last_ms, "next_ms",
 			 (json_int_t)p->next_ms, "answer", cli_json_str(p->answer), "notify", notify_json(p->notify), "orcpt",
-			 cli_json_str(p->orcpt), "site", cli_json_str(p->site), "why", cli_json_str(p->why));
+			 cli_json_str(p->orcpt), "site", cli_json_str(p->site), "why", cli_json_str(p->why), "destination", site_json(p));
 }
 
 /* ---- what happened to it ---- */
@@ -231,6 +241,20 @@ static void envelope_print(struct cli *c, const struct queue_show_reply *r)
 		printf("its sender calls it %.*s\n", STR_FMT(cli_text(c->arena, r->envid)));
 }
 
+static void site_print(struct cli *c, const struct queue_show_rcpt *p)
+{
+	if (p->site.n == 0)
+		return;
+	printf("     by way of %.*s", STR_FMT(cli_text(c->arena, p->site)));
+	if (p->site_known && p->site_state != QUEUE_SITE_KIND_OPEN)
+		printf(", which does not answer since %.*s and is tried again at %.*s", STR_FMT(cli_time(c->arena, p->site_since_ms)), STR_FMT(cli_time(c->arena, p->site_until_ms)));
+	else if (p->site_known)
+		printf(": %u of %u deliveries under way there, %u in line", p->site_now, p->site_limit, p->site_waiting);
+	if (p->site_next_ms)
+		printf("; its rate lets the next one go at %.*s", STR_FMT(cli_time(c->arena, p->site_next_ms)));
+	printf("\n");
+}
+
 static void rcpt_print(struct cli *c, const struct queue_show_rcpt *p)
 {
 	bool other = p->target.n > 0 && !str_ieq(p->target, p->address);
@@ -238,8 +262,7 @@ static void rcpt_print(struct cli *c, const struct queue_show_rcpt *p)
 	printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(cli_text(c->arena, p->address)), other ? " at " : "",
 	       STR_FMT(cli_text(c->arena, other ? p->target : STR(""))), rcpt_state_names[p->state], p->attempts, p->attempts == 1 ? "" : "s",
 	       STR_FMT(cli_time(c->arena, p->last_ms)));
-	if (p->site.n)
-		printf("     by way of %.*s\n", STR_FMT(cli_text(c->arena, p->site)));
+	site_print(c, p);
 	if (p->answer.n)
 		printf("     %.*s\n", STR_FMT(cli_text(c->arena, p->answer)));
 	if (p->why.n && p->next_ms > 0)

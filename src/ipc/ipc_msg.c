@@ -15,6 +15,7 @@
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
 #define LIMIT_WORD   ((size_t)32)   /* a reason in one word */
+#define LIMIT_SITE_NAME ((size_t)800) /* a destination: QUEUE_SITE_NAME_MAX */
 #define LIMIT_RELAY  ((size_t)600)  /* next hops: "host:port", "lmtp:host:port", ... */
 
 /* struct hop, a member called so. */
@@ -398,6 +399,14 @@ static const struct ipc_field queue_show_rcpt[] = {
 	IPC_U32(struct queue_show_rcpt, notify),
 	IPC_STR(struct queue_show_rcpt, site, LIMIT_RELAY),
 	IPC_STR(struct queue_show_rcpt, why, LIMIT_REPLY_TEXT),
+	IPC_BOOL(struct queue_show_rcpt, site_known),
+	IPC_ENUM(struct queue_show_rcpt, site_state, QUEUE_SITE_KIND_LAST),
+	IPC_U32(struct queue_show_rcpt, site_now),
+	IPC_U32(struct queue_show_rcpt, site_limit),
+	IPC_U32(struct queue_show_rcpt, site_waiting),
+	IPC_I64(struct queue_show_rcpt, site_since_ms),
+	IPC_I64(struct queue_show_rcpt, site_until_ms),
+	IPC_I64(struct queue_show_rcpt, site_next_ms),
 };
 static const struct ipc_shape queue_show_rcpt_shape = IPC_SHAPE(queue_show_rcpt, queue_show_rcpt);
 /* The entry inside: its fields stand here again, at their offsets in the outer struct. */
@@ -464,6 +473,35 @@ static const struct ipc_field queue_edit_reply[] = {
 	IPC_U64(struct queue_edit_reply, count),
 	IPC_U64(struct queue_edit_reply, busy),
 	IPC_U64(struct queue_edit_reply, reports),
+};
+static const struct ipc_field queue_sites_request[] = {
+	IPC_STR(struct queue_sites_request, after, LIMIT_SITE_NAME),
+	IPC_STR(struct queue_sites_request, name, LIMIT_SITE_NAME),
+	IPC_BOOL(struct queue_sites_request, retry),
+};
+static const struct ipc_field queue_site_row[] = {
+	IPC_STR(struct queue_site_row, name, LIMIT_SITE_NAME),
+	IPC_STR(struct queue_site_row, last_answer, LIMIT_REASON),
+	IPC_ENUM(struct queue_site_row, state, QUEUE_SITE_KIND_LAST),
+	IPC_U32(struct queue_site_row, now),
+	IPC_U32(struct queue_site_row, limit),
+	IPC_U32(struct queue_site_row, ceiling),
+	IPC_U32(struct queue_site_row, waiting),
+	IPC_U32(struct queue_site_row, rate),
+	IPC_U32(struct queue_site_row, rate_s),
+	IPC_U64(struct queue_site_row, delivered),
+	IPC_U64(struct queue_site_row, deferred),
+	IPC_U64(struct queue_site_row, refused),
+	IPC_I64(struct queue_site_row, since_ms),
+	IPC_I64(struct queue_site_row, until_ms),
+	IPC_I64(struct queue_site_row, last_ms),
+	IPC_I64(struct queue_site_row, next_ms),
+};
+static const struct ipc_shape queue_site_row_shape = IPC_SHAPE(queue_site_row, queue_site_row);
+static const struct ipc_field queue_sites_reply[] = {
+	IPC_LIST(struct queue_sites_reply, sites, site_count, LIMIT_LIST_PAGE, &queue_site_row_shape),
+	IPC_BOOL(struct queue_sites_reply, more),
+	IPC_U64(struct queue_sites_reply, due),
 };
 static const struct ipc_field queue_stats_reply[] = {
 	IPC_U64(struct queue_stats_reply, messages),  IPC_U64(struct queue_stats_reply, held),
@@ -882,6 +920,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_QUEUE_EDIT, "queue_edit", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_edit_request), SHAPE(queue_edit_reply)),
 	ADMIN(IPC_QUEUE_BOUNCE, "queue_bounce", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_edit_reply)),
 	ADMIN(IPC_QUEUE_SHAPE, "queue_shape", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_shape_request), SHAPE(queue_shape_reply)),
+	ADMIN(IPC_QUEUE_SITES, "queue_sites", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_sites_request), SHAPE(queue_sites_reply)),
 	/* Longer than a message may wait for its pipe and its program may run, together (deliver/pipe.c). */
 	BULK(IPC_PIPE_DELIVER, "pipe_deliver", ROLE_PIPE, BY(QUEUE), 80 * MINUTES, SHAPE(pipe_deliver_request), SHAPE(remote_deliver_reply)),
 };

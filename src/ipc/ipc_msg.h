@@ -105,6 +105,7 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_QUEUE_EDIT,
 	IPC_QUEUE_BOUNCE,
 	IPC_QUEUE_SHAPE,
+	IPC_QUEUE_SITES,
 	IPC_MSG_COUNT,
 };
 

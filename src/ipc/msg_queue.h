@@ -108,6 +108,7 @@ struct queue_list_reply {
 	size_t              entry_count;
 	bool                more;
 };
+enum queue_site_kind { QUEUE_SITE_KIND_OPEN, QUEUE_SITE_KIND_DEAD, QUEUE_SITE_KIND_PROBING, QUEUE_SITE_KIND_LAST = QUEUE_SITE_KIND_PROBING };
 struct queue_show_rcpt {
 	struct str            address, target; /* target: account address or next hop */
 	struct str            orcpt;
@@ -118,6 +119,11 @@ struct queue_show_rcpt {
 	struct str            answer; /* what the last attempt was told */
 	struct str            site;   /* its next hop, as far as it is known; "": an account, or not known yet */
 	struct str            why;    /* why it waits until then */
+	/* Of that next hop as the scheduler sees it, if it is known; as in queue_site_row. */
+	bool                  site_known;
+	enum queue_site_kind  site_state;
+	uint32_t              site_now, site_limit, site_waiting;
+	int64_t               site_since_ms, site_until_ms, site_next_ms;
 };
 struct queue_show_reply {
 	struct queue_entry      entry;
@@ -173,6 +179,25 @@ struct queue_edit_request {
 struct queue_edit_reply {
 	uint64_t count, busy;
 	uint64_t reports; /* BOUNCE: how many senders are told */
+};
+/* IPC_QUEUE_SITES: destinations as the scheduler sees them now, by name; queue/queue_site.h says what is what. `name`: that one alone (ST_NOT_FOUND: nothing is known of it).
+ * `retry`, with a name: it is dead no more, and what waits for it on disk is due now; `due` says how many messages. */
+struct queue_sites_request {
+	struct str after, name;
+	bool       retry;
+};
+struct queue_site_row {
+	struct str           name, last_answer;
+	enum queue_site_kind state;
+	uint32_t             now, limit, ceiling, waiting, rate, rate_s;
+	uint64_t             delivered, deferred, refused;
+	int64_t              since_ms, until_ms, last_ms, next_ms; /* wall clock, 0: none */
+};
+struct queue_sites_reply {
+	struct queue_site_row *sites;
+	size_t                 site_count;
+	bool                   more;
+	uint64_t               due;
 };
 struct queue_stats_reply {
 	uint64_t messages, held, in_flight, submitted, delivered, bounced;

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "queue/queue_in.h"
+#include "queue/queue_site.h"
 #include "queue/queue_why.h"
 
 /* ---- reading ---- */
@@ -108,8 +109,25 @@ static struct queue_show_rcpt rcpt_read(struct db_stmt *s, struct arena *a, int6
 	};
 }
 
+/* Where its next hop stands with the scheduler. A name with a source address or a login is not looked for: the rows do not know them. */
+static void site_fill(struct queue *q, struct arena *a, struct queue_show_rcpt *r)
+{
+	struct queue_site_info s;
+
+	if (r->state != QUEUE_RCPT_PENDING || r->site.n == 0 || queue_site_find(q, r->site, a, &s) != ST_OK)
+		return;
+	r->site_known = true;
+	r->site_state = (enum queue_site_kind)s.state;
+	r->site_now = s.now;
+	r->site_limit = s.limit;
+	r->site_waiting = s.waiting;
+	r->site_since_ms = s.since_ms;
+	r->site_until_ms = s.until_ms;
+	r->site_next_ms = s.next_ms;
+}
+
 /* As many as an answer takes. */
-static enum status show_rcpts(struct db *db, uint64_t id, const struct queue_waits *w, struct arena *a, struct queue_show_reply *ret)
+static enum status show_rcpts(struct queue *q, struct db *db, uint64_t id, const struct queue_waits *w, struct arena *a, struct queue_show_reply *ret)
 {
 	static const char sql[] =
 		"SELECT address, target, state, attempts, last, code, answer, notify, orcpt, account, " QUEUE_SITE_SQL " FROM rcpt r WHERE message = ?1 ORDER BY n";
@@ -124,7 +142,8 @@ static enum status show_rcpts(struct db *db, uint64_t id, const struct queue_wai
 
 		*r = rcpt_read(s, a, ret->entry.next_ms);
 		r->why = queue_why(a, w, r);
-		octets += r->address.n + r->target.n + r->answer.n + r->orcpt.n + r->site.n + r->why.n + 64;
+		site_fill(q, a, r);
+		octets += r->address.n + r->target.n + r->answer.n + r->orcpt.n + r->site.n + r->why.n + 128;
 	}
 	ret->more = st == ST_OK;
 	db_done(s);
@@ -159,7 +178,7 @@ static enum status show(struct queue *q, struct db *db, uint64_t id, struct aren
 					  .warned = (uint32_t)db_u64(s, 18), .delay_warning_ms = queue_live(q).delay_warning_ms };
 	}
 	db_done(s);
-	return st == ST_OK ? show_rcpts(db, id, &w, a, ret) : st;
+	return st == ST_OK ? show_rcpts(q, db, id, &w, a, ret) : st;
 }
 
 enum status queue_show(struct queue *q, uint64_t id, struct arena *a, struct queue_show_reply *ret)
@@ -256,6 +275,7 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_EDIT, queue_on_edit, QUEUE_POOL },
 	{ IPC_QUEUE_BOUNCE, queue_on_bounce, QUEUE_POOL },
 	{ IPC_QUEUE_SHAPE, queue_on_shape, QUEUE_POOL },
+	{ IPC_QUEUE_SITES, queue_on_sites, QUEUE_POOL },
 	{ IPC_QUEUE_FLUSH, queue_on_flush, QUEUE_POOL },
 	{ IPC_QUEUE_TRACE, queue_event_take, 0 },
 	{ IPC_QUEUE_TRACE_FIND, queue_event_find, QUEUE_POOL },

@@ -223,6 +223,7 @@ void                queue_sites_tick(struct queue_sites *s);
 int64_t             queue_sites_wake(const struct queue_sites *s);
 /* An administrator wants mail to be tried now: also at destinations that are dead. */
 void                queue_sites_try(struct queue_sites *s);
+void                queue_site_try(struct queue_sites *s, struct str name); /* that one; nothing if it is not known, or not dead */
 /* True: it is started, now or later; a lone one is counted, and started by the caller. False: not taken, *ret says why. */
 MUST_CHECK bool queue_site_add(struct queue_job *job, struct queue_why *ret);
 /* It has ended, and `said` what it says about its destination. True: it was one too many and is in its line again, no longer the
@@ -464,6 +465,7 @@ void queue_on_release(void *ctx, struct ipc_request *r);
 void queue_on_redirect(void *ctx, struct ipc_request *r);
 void queue_on_edit(void *ctx, struct ipc_request *r);
 void queue_on_bounce(void *ctx, struct ipc_request *r);
+void queue_on_sites(void *ctx, struct ipc_request *r); /* queue_site_admin.c */
 void queue_on_shape(void *ctx, struct ipc_request *r); /* queue_shape.c */
 
 /* ---- queue_writer.c ---- */

@@ -171,6 +171,17 @@ void queue_sites_tick(struct queue_sites *all)
 	queue_sites_pump(all);
 }
 
+void queue_site_try(struct queue_sites *all, struct str name)
+{
+	struct queue_site *s;
+
+	pthread_mutex_lock(&all->lock);
+	s = map_find(&all->map, name);
+	if (s && s->state == QUEUE_SITE_DEAD)
+		s->until = MIN(s->until, queue_now(all->q));
+	pthread_mutex_unlock(&all->lock);
+}
+
 void queue_sites_try(struct queue_sites *all)
 {
 	struct queue_site *s;

@@ -28,7 +28,8 @@ struct str queue_why(struct arena *a, const struct queue_waits *w, const struct 
 	if (m->crashes > 0)
 		return arena_printf(a, "%u of %u attempts in a row were lost with their process; it is tried again alone", m->crashes, QUEUE_CRASHES_MAX);
 	if (m->stalls > 0)
-		return arena_printf(a, "nobody could be asked, %u time%s in a row; soon again", m->stalls, m->stalls == 1 ? "" : "s");
+		return arena_printf(a, "not tried, %u time%s in a row: %.*s", m->stalls, m->stalls == 1 ? "" : "s",
+				    STR_FMT(r->answer.n ? str_first(r->answer, LIMIT_REPLY_TEXT / 2) : STR("nobody could be asked")));
 	if (r->attempts > 0)
 		return arena_printf(a, "back-off after attempt %u of the message%s", m->attempts, cap_of(w));
 	if (m->attempts > 0)

@@ -100,6 +100,24 @@ def test_show_explains(s):
     s.command("queue", "remove", one)
 
 
+def test_sites(s):
+    one = s.one()
+    code, found = s.json("queue", "sites")
+    row = [r for r in found["sites"] if r["site"] == "127.0.0.1:9"][0]
+    assert code == 0 and row["deferred"] >= 1 and row["delivered"] == 0 and row["last_answer"]
+    assert s.json("queue", "sites", "127.0.0.1:9")[1]["site"] == "127.0.0.1:9"
+    assert s.run("queue", "sites", "nobody.test")[0] == 3
+    assert s.run("queue", "sites", "--retry", "")[0] == 2
+    assert s.run("queue", "sites", "x", "--retry", "y")[0] == 2
+    attempts = s.json("queue", "show", one)[1]["recipients"][0]["attempts"]
+    code, told = s.json("queue", "sites", "--retry", "127.0.0.1:9")
+    assert code == 0 and told["due"] == 1
+    until(lambda: s.json("queue", "show", one)[1]["recipients"][0]["attempts"] > attempts, "it was not tried again")
+    assert s.json("queue", "show", one)[1]["recipients"][0]["destination"]["state"] in ("open", "dead", "probing")
+    assert "127.0.0.1:9" in s.run("queue", "sites")[1] and "by way of 127.0.0.1:9" in s.run("queue", "show", one)[1]
+    s.command("queue", "remove", "--all")
+
+
 def test_list_and_shape(s):
     for i in range(3):
         s.one("u%d@dead.test" % i)

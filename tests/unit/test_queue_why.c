@@ -30,7 +30,7 @@ static void test_why(void **state)
 	assert_why(r, id, "under way this moment");
 	fake_ipc_answer(fake_ipc_next(IPC_AUTH_RESOLVE), ST_TEMP, NULL);
 	rig_settle(r);
-	assert_why(r, id, "nobody could be asked, 1 time in a row");
+	assert_why(r, id, "not tried, 1 time in a row: 4.3.0 The directory does not answer");
 	rig_pass(r, 5000);
 	rig_resolve(r, "bob@two.test");
 	rig_remote(r, REMOTE_DEFERRED, "4.4.1", "no connection");
