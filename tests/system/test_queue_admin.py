@@ -125,8 +125,8 @@ def test_list_and_shape(s):
     assert s.json("queue", "list", "--site", "other.test", "--count")[1]["count"] == 0
     assert s.json("queue", "list", "--older", "1h", "--count")[1]["count"] == 0
     assert s.run("queue", "list", "--older", "soon")[0] == 2
-    reason = s.messages()[0]["reason"]
-    assert s.json("queue", "list", "--reason", reason, "--count")[1]["count"] == 3
+    reasons = [m["reason"] for m in s.messages()]
+    assert s.json("queue", "list", "--reason", reasons[0], "--count")[1]["count"] == sum(reasons[0] in r for r in reasons)
     code, shape = s.json("queue", "shape")
     assert code == 0 and shape["all"]["total"] == 3 and shape["sites"] == [{"site": "127.0.0.1:9", "total": 3, "ages": [3] + [0] * 9}]
     table = s.run("queue", "shape")[1].splitlines()
