@@ -103,7 +103,7 @@ enum status queue_head_load(struct queue *q, struct queue_msg *m)
 
 static const char sql_message[] =
 	"SELECT id, base, attempts, stalls, crashes, file, flags, account, received, entered, size, sender, session, peer, hash,"
-	" envid, deliver_by, priority, warned, lane"
+	" envid, deliver_by, priority, warned"
 	" FROM message WHERE id = ?1";
 
 static enum status message_read(struct queue *q, struct queue_msg *m)
@@ -134,7 +134,6 @@ static enum status message_read(struct queue *q, struct queue_msg *m)
 		m->deliver_by = db_i64(s, 16);
 		m->priority = (int32_t)db_i64(s, 17);
 		m->warned = (uint32_t)db_u64(s, 18);
-		m->lane = (uint32_t)db_u64(s, 19);
 	}
 	db_done(s);
 	return st;
@@ -308,8 +307,7 @@ void queue_db_load_due(struct queue *q)
 	if (st == ST_OK)
 		return;
 	log_error("queue cannot be read", LOG_ST("status", st));
-	q->reread = now + REREAD_MS;
-	queue_dues_all(&q->dues, q->reread);
+	q->load_pause = now + REREAD_MS;
 }
 
 int64_t queue_load_next(const struct queue *q)
@@ -320,7 +318,7 @@ int64_t queue_load_next(const struct queue *q)
 		for (uint32_t lane = 0; queue_dues_next(&q->dues, p, &lane); lane++)
 			if (queue_lane_room(q, lane))
 				next = MIN(next, queue_dues_get(&q->dues, p, lane));
-	return next;
+	return MAX(next, q->load_pause);
 }
 
 /* At the start: a look into the index for each priority and lane that is there. */
