@@ -3,7 +3,7 @@
  * libconfuse puts variables of its environment in the place of "${NAME}". Here that is text (of pipes' commands): in double quotes each "${" gets the backslash that makes
  * it so. Outside of quotes it cannot be text, and is refused.
  *
- * Pure.
+ * Pure. Tests: tests/unit/test_config_text.c.
  */
 #ifndef ROLE_CONFIG_TEXT_H
 #define ROLE_CONFIG_TEXT_H
