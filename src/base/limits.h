@@ -37,7 +37,9 @@
 #define LIMIT_SMTP_BY_MIN_S  ((unsigned)60)       /* RFC 2852 §3: shortest time that may be demanded */
 #define LIMIT_SMTP_DELAY_MS  ((unsigned)60 * 1000) /* a reply is held back no longer, whoever asks for it */
 #define LIMIT_SMTP_ETRN      ((unsigned)20)       /* in one session, then 458 */
+#define LIMIT_QUEUE_EDITS    ((size_t)100)        /* recipients taken out, or added, by one command */
 #define LIMIT_QUEUE_FLUSHES  ((unsigned)60)       /* by ETRN, in a minute, from all */
+#define LIMIT_QUEUE_SITES    ((size_t)4096)      /* destinations that the queue remembers; idle ones are forgotten, oldest first */
 #define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */
 #define LIMIT_PROXY_BLOCK    ((size_t)2048)       /* PROXY protocol v2: addresses and TLVs */
 #define LIMIT_PROXY_MS       ((unsigned)10 * 1000) /* from accepting to the end of that header */
@@ -136,6 +138,7 @@
 
 /* The configuration */
 #define LIMIT_PATH             ((size_t)4000)     /* of a file or directory */
+#define LIMIT_CONFIG           ((size_t)1 * MIB)  /* the file */
 #define LIMIT_LISTENERS        ((size_t)64)       /* addresses, of all kinds together */
 #define LIMIT_SETTING_LIST     ((size_t)2000)     /* the text of a setting that lists networks or zones */
 
@@ -165,6 +168,18 @@
 #define LIMIT_POLICY_VALUE     ((size_t)1024)     /* of an attribute in a question to a policy server; the rest is cut */
 #define LIMIT_POLICY_ANSWER    ((size_t)4 * KIB)  /* of a policy server, up to the empty line */
 #define LIMIT_POLICY_PREPEND   ((size_t)2 * KIB)  /* header fields that policy servers add to one message */
+
+/* Pipes: programs that take messages */
+#define LIMIT_PIPES            ((size_t)32)       /* configured */
+#define LIMIT_PIPE_NAME        ((size_t)32)
+#define LIMIT_PIPE_ARGS        ((size_t)64)       /* words of a configured command */
+#define LIMIT_PIPE_ARG         ((size_t)1000)     /* octets of one of them */
+#define LIMIT_PIPE_ARGV        ((size_t)96 * KIB) /* of all words of one run, after expansion; the system takes 128 KiB in one */
+#define LIMIT_PIPE_RCPTS       ((size_t)100)      /* recipients of one run */
+#define LIMIT_PIPE_RUNS        ((unsigned)100)    /* programs of one pipe at once */
+#define LIMIT_PIPE_MS          ((int64_t)3600 * 1000) /* longest time that a program can be given */
+#define LIMIT_PIPE_OUTPUT      ((size_t)4 * KIB)  /* of what a program says, kept */
+#define LIMIT_PIPE_HEAD        ((size_t)64 * KIB) /* of a message, searched for our own Delivered-To */
 
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)

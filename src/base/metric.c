@@ -59,6 +59,9 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_SMTP_MESSAGES_DISCARDED] = COUNTER("smtp", "smtp_messages_discarded", NULL, "Messages that a filter had answered 250 and forgotten."),
 	[METRIC_REMOTE_CONNECTIONS] = COUNTER("remote", "remote_connections", NULL, "Connections to other hosts that were opened, or tried to be."),
 	[METRIC_REMOTE_REUSED] = COUNTER("remote", "remote_reused", NULL, "Deliveries that went on with a session of an earlier one."),
+	[METRIC_PIPE_DELIVERED] = COUNTER("pipe", "pipe_recipients", "result=\"delivered\"", "Recipients whose messages programs were given, by attempt."),
+	[METRIC_PIPE_DEFERRED] = COUNTER("pipe", "pipe_recipients", "result=\"deferred\"", NULL),
+	[METRIC_PIPE_REFUSED] = COUNTER("pipe", "pipe_recipients", "result=\"refused\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

@@ -23,18 +23,22 @@ int cmd_domain_add(struct cli *c)
 {
 	struct auth_domain_request q = { .name = str_of(c->args[0]) };
 	const char                *relay = cli_option(c, "relay"), *verify = cli_option(c, "verify");
-	struct str                 host;
+	struct str                 host, nexthop;
 	uint32_t                   port;
+	bool                       pipe;
 
 	q.relay = str_of(relay ? relay : "");
 	if (relay)
 		q.kind = AUTH_DOMAIN_RELAY;
-	if (q.relay.n > 0 && !endpoint_parse(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
-		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT or lmtp:HOST:PORT", relay);
+	pipe = endpoint_pipe(q.relay, &host, &nexthop);
+	if (q.relay.n > 0 && !pipe && !endpoint_parse(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
+		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT, lmtp:HOST:PORT or pipe:NAME", relay);
 	if (verify && !relay)
 		return cli_error(c, CLI_USAGE, "--verify is for a domain that is relayed");
 	if (verify && !str_eq(str_of(verify), STR("none")) && !str_eq(str_of(verify), STR("probe")))
 		return cli_error(c, CLI_USAGE, "--verify %s: none or probe", verify);
+	if (pipe && verify && !str_eq(str_of(verify), STR("none")))
+		return cli_error(c, CLI_USAGE, "--verify %s: a program cannot be asked about recipients", verify);
 	if (verify && str_eq(str_of(verify), STR("probe")))
 		q.verify = AUTH_VERIFY_PROBE;
 	return domain_change(c, IPC_AUTH_DOMAIN_ADD, &q, relay ? "added, relayed" : "added");

@@ -2,8 +2,14 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/cli_event.h"
 #include "ipc/msg_queue.h"
 #include "queue/queue_id.h"
+#include "sys/clock.h"
+
+#define OLDER_MAX_S  ((uint64_t)36500 * 86400)
+#define EVENTS_SHOWN 20u /* the last ones of a message */
+#define EVENTS_ASKS  50u /* pages of the trace that are looked through for them */
 
 static const char *const state_names[] = { "waiting", "active", "held" };
 static const char *const rcpt_state_names[] = { "pending", "done", "failed" };
@@ -25,14 +31,38 @@ static void entry_print(struct cli *c, const struct queue_entry *e)
 		printf("               tried again at %.*s\n", STR_FMT(cli_time(c->arena, e->next_ms)));
 }
 
+static struct str text_option(struct cli *c, const char *name)
+{
+	const char *text = cli_option(c, name);
+
+	return str_of(text ? text : "");
+}
+
+static int list_request(struct cli *c, struct queue_list_request *ret)
+{
+	const char *older = cli_option(c, "older");
+	uint64_t    seconds = 0;
+
+	*ret = (struct queue_list_request){ .to = text_option(c, "to"), .from = text_option(c, "from"), .reason = text_option(c, "reason"), .site = text_option(c, "site") };
+	if (!older)
+		return CLI_OK;
+	if (!cli_parse_time(older, &seconds) || seconds > OLDER_MAX_S)
+		return cli_error(c, CLI_USAGE, "--older takes a time: 30m, 3h, 2d");
+	ret->before_ms = clock_wall_ms() - (int64_t)seconds * 1000;
+	return CLI_OK;
+}
+
 int cmd_queue_list(struct cli *c)
 {
-	const char               *to = cli_option(c, "to"), *from = cli_option(c, "from");
-	struct queue_list_request q = { .to = str_of(to ? to : ""), .from = str_of(from ? from : "") };
-	json_t                   *rows = c->json ? json_array() : NULL;
+	struct queue_list_request q;
+	const bool                only_count = cli_option(c, "count") != NULL;
+	json_t                   *rows = c->json && !only_count ? json_array() : NULL;
 	bool                      more = true;
 	uint64_t                  count = 0;
+	int                       wrong = list_request(c, &q);
 
+	if (wrong != CLI_OK)
+		return wrong;
 	while (more) {
 		struct queue_list_reply page = { 0 };
 		int                     code = cli_ask(c, IPC_QUEUE_LIST, &q, &page, "queue");
@@ -42,7 +72,7 @@ int cmd_queue_list(struct cli *c)
 		for (size_t i = 0; i < page.entry_count; i++) {
 			if (rows)
 				json_array_append_new(rows, entry_json(&page.entries[i]));
-			else
+			else if (!only_count)
 				entry_print(c, &page.entries[i]);
 			q.after = page.entries[i].id;
 		}
@@ -51,6 +81,8 @@ int cmd_queue_list(struct cli *c)
 	}
 	if (rows)
 		return cli_print_json(json_pack("{s:i, s:o}", "v", 1, "messages", rows));
+	if (c->json)
+		return cli_print_json(json_pack("{s:i, s:I}", "v", 1, "count", (json_int_t)count));
 	printf("%llu message%s in the queue\n", (unsigned long long)count, count == 1 ? "" : "s");
 	return CLI_OK;
 }
@@ -105,17 +137,77 @@ static json_t *notify_json(uint32_t mask)
 	return list;
 }
 
-static json_t *rcpt_json(const struct queue_show_rcpt *p)
+static json_t *site_json(const struct queue_show_rcpt *p)
 {
-	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "address", cli_json_str(p->address), "target", cli_json_str(p->target),
-			 "state", rcpt_state_names[p->state], "attempts", (json_int_t)p->attempts, "last_ms", (json_int_t)p->last_ms, "next_ms",
-			 (json_int_t)p->next_ms, "answer", cli_json_str(p->answer), "notify", notify_json(p->notify), "orcpt",
-			 cli_json_str(p->orcpt));
+	static const char *const states[] = { "open", "dead", "probing" };
+
+	if (!p->site_known)
+		return json_null();
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "state", states[p->site_state], "now", (json_int_t)p->site_now, "limit", (json_int_t)p->site_limit, "waiting",
+			 (json_int_t)p->site_waiting, "since_ms", (json_int_t)p->site_since_ms, "until_ms", (json_int_t)p->site_until_ms, "next_ms", (json_int_t)p->site_next_ms);
 }
 
-static int show_json(const struct queue_show_reply *r)
+static json_t *rcpt_json(const struct queue_show_rcpt *p)
 {
-	json_t *rcpts = json_array(), *o = entry_json(&r->entry);
+	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "address", cli_json_str(p->address), "target", cli_json_str(p->target),
+			 "state", rcpt_state_names[p->state], "attempts", (json_int_t)p->attempts, "last_ms", (json_int_t)p->last_ms, "next_ms",
+			 (json_int_t)p->next_ms, "answer", cli_json_str(p->answer), "notify", notify_json(p->notify), "orcpt",
+			 cli_json_str(p->orcpt), "site", cli_json_str(p->site), "why", cli_json_str(p->why), "destination", site_json(p));
+}
+
+/* ---- what happened to it ---- */
+
+struct history {
+	struct trace_event events[EVENTS_SHOWN]; /* a ring */
+	size_t             count;                /* of all that were seen */
+	bool               cut;                  /* the trace was not looked through to its end */
+};
+
+/* The trace is not needed to show the message: whatever fails is no failure. */
+static void history_read(struct cli *c, const struct queue_show_reply *m, struct history *h)
+{
+	struct trace_key          key = { .kind = TRACE_KEY_MESSAGE, .message = m->entry.id };
+	struct trace_find_request q = { .keys = &key, .key_count = 1, .since_ms = m->entry.received_ms - 1000 };
+	struct trace_find_reply   r = { .more = true };
+
+	*h = (struct history){ .cut = true };
+	for (unsigned asks = 0; r.more && asks < EVENTS_ASKS; asks++) {
+		r = (struct trace_find_reply){ 0 };
+		if (cli_ask(c, IPC_QUEUE_TRACE_FIND, &q, &r, "trace") != CLI_OK)
+			return;
+		for (size_t i = 0; i < r.event_count; i++)
+			h->events[h->count++ % EVENTS_SHOWN] = r.events[i];
+		q.segment = r.segment;
+		q.offset = r.offset;
+	}
+	h->cut = r.more;
+}
+
+static size_t history_first(const struct history *h)
+{
+	return h->count > EVENTS_SHOWN ? h->count - EVENTS_SHOWN : 0;
+}
+
+static void history_print(struct cli *c, const struct history *h)
+{
+	if (history_first(h) > 0 || h->cut)
+		printf("the last of what happened ('postrider trace' has all):\n");
+	for (size_t i = history_first(h); i < h->count; i++)
+		cli_event_print(c, &h->events[i % EVENTS_SHOWN]);
+}
+
+static int show_json(const struct queue_show_reply *r, const struct history *h)
+{
+	json_t *rcpts = json_array(), *o = entry_json(&r->entry), *events = json_array();
+
+	for (size_t i = history_first(h); i < h->count; i++)
+		json_array_append_new(events, cli_event_json(&h->events[i % EVENTS_SHOWN]));
+	json_object_set_new(o, "events", events);
+	json_object_set_new(o, "more_events", json_boolean(history_first(h) > 0 || h->cut));
+	json_object_set_new(o, "expires_ms", json_integer((json_int_t)r->expires_ms));
+	json_object_set_new(o, "attempts", json_integer(r->attempts));
+	json_object_set_new(o, "stalls", json_integer(r->stalls));
+	json_object_set_new(o, "crashes", json_integer(r->crashes));
 
 	for (size_t i = 0; i < r->rcpt_count; i++)
 		json_array_append_new(rcpts, rcpt_json(&r->rcpts[i]));
@@ -142,10 +234,25 @@ static void envelope_print(struct cli *c, const struct queue_show_reply *r)
 	if (r->deliver_by_ms)
 		printf("to be delivered by %.*s, else %s\n", STR_FMT(cli_time(c->arena, r->deliver_by_ms)),
 		       r->flags & QUEUE_FLAG_BY_NOTIFY ? "its sender is told" : "it goes back");
+	printf("given up at %.*s\n", STR_FMT(cli_time(c->arena, r->expires_ms)));
 	if (r->priority)
 		printf("priority %lld\n", (long long)r->priority);
 	if (r->envid.n)
 		printf("its sender calls it %.*s\n", STR_FMT(cli_text(c->arena, r->envid)));
+}
+
+static void site_print(struct cli *c, const struct queue_show_rcpt *p)
+{
+	if (p->site.n == 0)
+		return;
+	printf("     by way of %.*s", STR_FMT(cli_text(c->arena, p->site)));
+	if (p->site_known && p->site_state != QUEUE_SITE_KIND_OPEN)
+		printf(", which does not answer since %.*s and is tried again at %.*s", STR_FMT(cli_time(c->arena, p->site_since_ms)), STR_FMT(cli_time(c->arena, p->site_until_ms)));
+	else if (p->site_known)
+		printf(": %u of %u deliveries under way there, %u in line", p->site_now, p->site_limit, p->site_waiting);
+	if (p->site_next_ms)
+		printf("; its rate lets the next one go at %.*s", STR_FMT(cli_time(c->arena, p->site_next_ms)));
+	printf("\n");
 }
 
 static void rcpt_print(struct cli *c, const struct queue_show_rcpt *p)
@@ -155,8 +262,13 @@ static void rcpt_print(struct cli *c, const struct queue_show_rcpt *p)
 	printf("  to <%.*s>%s%.*s  %s, %u attempt%s, last %.*s\n", STR_FMT(cli_text(c->arena, p->address)), other ? " at " : "",
 	       STR_FMT(cli_text(c->arena, other ? p->target : STR(""))), rcpt_state_names[p->state], p->attempts, p->attempts == 1 ? "" : "s",
 	       STR_FMT(cli_time(c->arena, p->last_ms)));
+	site_print(c, p);
 	if (p->answer.n)
 		printf("     %.*s\n", STR_FMT(cli_text(c->arena, p->answer)));
+	if (p->why.n && p->next_ms > 0)
+		printf("     next %.*s: %.*s\n", STR_FMT(cli_time(c->arena, p->next_ms)), STR_FMT(cli_text(c->arena, p->why)));
+	else if (p->why.n)
+		printf("     %.*s\n", STR_FMT(cli_text(c->arena, p->why)));
 	if (p->orcpt.n)
 		printf("     its sender knows it as %.*s\n", STR_FMT(cli_text(c->arena, p->orcpt)));
 	if (p->notify)
@@ -172,6 +284,7 @@ int cmd_queue_show(struct cli *c)
 {
 	struct queue_id_request q = { .id = 0 };
 	struct queue_show_reply r = { 0 };
+	struct history         *h = ARENA_NEW(c->arena, struct history);
 	int                     code;
 
 	if (!queue_id_parse(str_of(c->args[0]), &q.id))
@@ -179,8 +292,9 @@ int cmd_queue_show(struct cli *c)
 	code = cli_ask(c, IPC_QUEUE_SHOW, &q, &r, c->args[0]);
 	if (code != CLI_OK)
 		return code;
+	history_read(c, &r, h);
 	if (c->json)
-		return show_json(&r);
+		return show_json(&r, h);
 	entry_print(c, &r.entry);
 	printf("came from %.*s in session %.*s\n", STR_FMT(cli_text(c->arena, r.peer)), STR_FMT(cli_text(c->arena, r.session)));
 	envelope_print(c, &r);
@@ -188,6 +302,7 @@ int cmd_queue_show(struct cli *c)
 		rcpt_print(c, &r.rcpts[i]);
 	if (r.more)
 		printf("  and more\n");
+	history_print(c, h);
 	return CLI_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "cli/cli.h"
+#include "cli/cli_event.h"
 #include "ipc/msg_trace.h"
 #include "queue/queue_id.h"
 #include "sys/clock.h"
@@ -27,7 +28,7 @@ static const char *const what_names[] = {
 	[TRACE_SIGNIN_REFUSED] = "sign-in refused", [TRACE_SENDER_REFUSED] = "sender refused", [TRACE_RCPT_REFUSED] = "recipient refused",
 	[TRACE_MESSAGE_REFUSED] = "message refused", [TRACE_ACCEPTED] = "accepted", [TRACE_RECIPIENT] = "for", [TRACE_DELIVERED] = "delivered",
 	[TRACE_DEFERRED] = "deferred", [TRACE_FAILED] = "failed", [TRACE_LOST] = "interrupted", [TRACE_REPORTED] = "reported",
-	[TRACE_HELD] = "held", [TRACE_REMOVED] = "removed", [TRACE_ENDED] = "session ended", [TRACE_NOTE] = "note",
+	[TRACE_HELD] = "held", [TRACE_REMOVED] = "removed", [TRACE_ENDED] = "session ended", [TRACE_NOTE] = "note", [TRACE_EDITED] = "edited",
 };
 _Static_assert(LEN(what_names) == TRACE_LAST + 1, "a name for each");
 
@@ -98,7 +99,7 @@ static size_t keys_of(struct found *f, struct trace_key keys[LIMIT_TRACE_KEYS], 
 	return count;
 }
 
-static json_t *event_json(const struct trace_event *e)
+json_t *cli_event_json(const struct trace_event *e)
 {
 	json_t *o = json_pack("{s:I, s:s}", "at_ms", (json_int_t)e->at_ms, "what", what_names[e->what]);
 
@@ -121,7 +122,7 @@ static json_t *event_json(const struct trace_event *e)
 	return o;
 }
 
-static void event_print(struct cli *c, const struct trace_event *e)
+void cli_event_print(struct cli *c, const struct trace_event *e)
 {
 	printf("%.*s.%03d  %-13s  %-17s", STR_FMT(cli_time(c->arena, e->at_ms)), (int)(e->at_ms % 1000),
 	       e->message ? queue_id_text(e->message).p : arena_cstr(c->arena, cli_text(c->arena, e->session)), what_names[e->what]);
@@ -152,9 +153,9 @@ static int show(struct found *f, struct map *messages)
 		if (messages && e->message && !map_find_u64(messages, e->message))
 			continue; /* another message of the session */
 		if (rows)
-			json_array_append_new(rows, event_json(e));
+			json_array_append_new(rows, cli_event_json(e));
 		else
-			event_print(f->c, e);
+			cli_event_print(f->c, e);
 	}
 	if (rows)
 		return cli_print_json(json_pack("{s:i, s:b, s:o}", "v", 1, "cut", f->cut, "events", rows));

@@ -20,11 +20,14 @@ static enum status domain_insert(struct directory *d, const struct dir_domain *r
 	return dir_commit(d, db_run(s));
 }
 
-/* "" or "host:port", "[address]:port", each with "lmtp:" before it or not. */
+/* "" or "host:port", "[address]:port", each with "lmtp:" before it or not; "pipe:name". */
 static bool relay_valid(struct str relay)
 {
-	struct str host;
+	struct str host, nexthop;
 	uint32_t   port;
+
+	if (endpoint_pipe(relay, &host, &nexthop))
+		return true;
 
 	if (relay.n == 0)
 		return true;
@@ -41,6 +44,7 @@ enum status directory_domain_add(struct directory *d, const struct auth_domain_r
 	enum status st;
 
 	if (address_domain(q->name, &name) != ADDRESS_OK || !relay_valid(q->relay) ||
+	    (q->verify == AUTH_VERIFY_PROBE && str_starts(q->relay, STR("pipe:"))) || /* a program cannot be asked about recipients */
 	    (q->kind == AUTH_DOMAIN_LOCAL && (q->relay.n > 0 || q->verify != AUTH_VERIFY_NONE)))
 		return ST_INVALID;
 	row.name = address_text(&name);

@@ -18,6 +18,7 @@ const struct ipc_edge ipc_edges[] = {
 	{ ROLE_QUEUE, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_QUEUE, ROLE_LOCAL, CONTROL | BULK, LIMIT_IPC_OPEN_QUEUE },
 	{ ROLE_QUEUE, ROLE_REMOTE, CONTROL | BULK, LIMIT_IPC_OPEN_QUEUE },
+	{ ROLE_QUEUE, ROLE_PIPE, BULK, LIMIT_IPC_OPEN_QUEUE },
 	{ ROLE_REMOTE, ROLE_DNS, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_REMOTE, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_IMAP, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
@@ -39,6 +40,7 @@ static const char *const names[] = {
 	[ROLE_MASTER] = "master", [ROLE_CONTROL] = "control", [ROLE_DNS] = "dns",
 	[ROLE_AUTH] = "auth",     [ROLE_SMTP] = "smtp",       [ROLE_QUEUE] = "queue",
 	[ROLE_LOCAL] = "local",   [ROLE_REMOTE] = "remote",   [ROLE_IMAP] = "imap",
+	[ROLE_PIPE] = "pipe",
 };
 _Static_assert(LEN(names) == ROLE_COUNT, "a name per role");
 

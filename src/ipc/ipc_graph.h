@@ -18,6 +18,7 @@ enum role_id { /* part of the channel protocol: append only */
 	ROLE_LOCAL,
 	ROLE_REMOTE,
 	ROLE_IMAP,
+	ROLE_PIPE,
 	ROLE_COUNT,
 };
 

@@ -7,6 +7,7 @@
 #include "ipc/msg_dns.h"
 #include "ipc/msg_guard.h"
 #include "ipc/msg_local.h"
+#include "ipc/msg_pipe.h"
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
 #include "ipc/msg_trace.h"
@@ -14,6 +15,7 @@
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
 #define LIMIT_WORD   ((size_t)32)   /* a reason in one word */
+#define LIMIT_SITE_NAME ((size_t)800) /* a destination: QUEUE_SITE_NAME_MAX */
 #define LIMIT_RELAY  ((size_t)600)  /* next hops: "host:port", "lmtp:host:port", ... */
 
 /* struct hop, a member called so. */
@@ -423,6 +425,9 @@ static const struct ipc_field queue_list_request[] = {
 	IPC_U64(struct queue_list_request, after),
 	IPC_STR(struct queue_list_request, to, LIMIT_ADDRESS),
 	IPC_STR(struct queue_list_request, from, LIMIT_ADDRESS),
+	IPC_STR(struct queue_list_request, reason, LIMIT_REASON),
+	IPC_STR(struct queue_list_request, site, LIMIT_RELAY),
+	IPC_I64(struct queue_list_request, before_ms),
 };
 static const struct ipc_field queue_list_reply[] = {
 	IPC_LIST(struct queue_list_reply, entries, entry_count, LIMIT_LIST_PAGE, &queue_entry_shape),
@@ -438,6 +443,16 @@ static const struct ipc_field queue_show_rcpt[] = {
 	IPC_STR(struct queue_show_rcpt, answer, LIMIT_REASON),
 	IPC_STR(struct queue_show_rcpt, orcpt, LIMIT_ORCPT),
 	IPC_U32(struct queue_show_rcpt, notify),
+	IPC_STR(struct queue_show_rcpt, site, LIMIT_RELAY),
+	IPC_STR(struct queue_show_rcpt, why, LIMIT_REPLY_TEXT),
+	IPC_BOOL(struct queue_show_rcpt, site_known),
+	IPC_ENUM(struct queue_show_rcpt, site_state, QUEUE_SITE_KIND_LAST),
+	IPC_U32(struct queue_show_rcpt, site_now),
+	IPC_U32(struct queue_show_rcpt, site_limit),
+	IPC_U32(struct queue_show_rcpt, site_waiting),
+	IPC_I64(struct queue_show_rcpt, site_since_ms),
+	IPC_I64(struct queue_show_rcpt, site_until_ms),
+	IPC_I64(struct queue_show_rcpt, site_next_ms),
 };
 static const struct ipc_shape queue_show_rcpt_shape = IPC_SHAPE(queue_show_rcpt, queue_show_rcpt);
 /* The entry inside: its fields stand here again, at their offsets in the outer struct. */
@@ -460,6 +475,24 @@ static const struct ipc_field queue_show_reply[] = {
 	IPC_I64(struct queue_show_reply, begins_ms),
 	IPC_I64(struct queue_show_reply, deliver_by_ms),
 	IPC_BOOL(struct queue_show_reply, more),
+	IPC_I64(struct queue_show_reply, expires_ms),
+	IPC_U32(struct queue_show_reply, attempts),
+	IPC_U32(struct queue_show_reply, stalls),
+	IPC_U32(struct queue_show_reply, crashes),
+};
+static const struct ipc_field queue_shape_request[] = {
+	IPC_U64(struct queue_shape_request, after),
+};
+#define AGE(n) IPC_U64(struct queue_shape_row, ages##n)
+static const struct ipc_field queue_shape_row[] = {
+	IPC_STR(struct queue_shape_row, site, LIMIT_RELAY), AGE(0), AGE(1), AGE(2), AGE(3), AGE(4), AGE(5), AGE(6), AGE(7), AGE(8), AGE(9),
+};
+#undef AGE
+static const struct ipc_shape queue_shape_row_shape = IPC_SHAPE(queue_shape_row, queue_shape_row);
+static const struct ipc_field queue_shape_reply[] = {
+	IPC_LIST(struct queue_shape_reply, rows, row_count, LIMIT_LIST_PAGE, &queue_shape_row_shape),
+	IPC_U64(struct queue_shape_reply, after),
+	IPC_BOOL(struct queue_shape_reply, more),
 };
 static const struct ipc_field queue_id_request[] = {
 	IPC_U64(struct queue_id_request, id),
@@ -468,6 +501,53 @@ static const struct ipc_field queue_id_request[] = {
 };
 static const struct ipc_field queue_count_reply[] = {
 	IPC_U64(struct queue_count_reply, count),
+};
+static const struct ipc_field queue_edit_address[] = {
+	IPC_STR(struct queue_edit_address, text, LIMIT_ADDRESS),
+};
+static const struct ipc_shape queue_edit_address_shape = IPC_SHAPE(queue_edit_address, queue_edit_address);
+static const struct ipc_field queue_edit_request[] = {
+	IPC_U64(struct queue_edit_request, id),
+	IPC_STR(struct queue_edit_request, to, LIMIT_ADDRESS),
+	IPC_STR(struct queue_edit_request, from, LIMIT_ADDRESS),
+	IPC_LIST(struct queue_edit_request, remove, remove_count, LIMIT_QUEUE_EDITS, &queue_edit_address_shape),
+	IPC_LIST(struct queue_edit_request, add, add_count, LIMIT_QUEUE_EDITS, &queue_edit_address_shape),
+	IPC_BOOL(struct queue_edit_request, sender_given),
+	IPC_STR(struct queue_edit_request, sender, LIMIT_ADDRESS),
+};
+static const struct ipc_field queue_edit_reply[] = {
+	IPC_U64(struct queue_edit_reply, count),
+	IPC_U64(struct queue_edit_reply, busy),
+	IPC_U64(struct queue_edit_reply, reports),
+};
+static const struct ipc_field queue_sites_request[] = {
+	IPC_STR(struct queue_sites_request, after, LIMIT_SITE_NAME),
+	IPC_STR(struct queue_sites_request, name, LIMIT_SITE_NAME),
+	IPC_BOOL(struct queue_sites_request, retry),
+};
+static const struct ipc_field queue_site_row[] = {
+	IPC_STR(struct queue_site_row, name, LIMIT_SITE_NAME),
+	IPC_STR(struct queue_site_row, last_answer, LIMIT_REASON),
+	IPC_ENUM(struct queue_site_row, state, QUEUE_SITE_KIND_LAST),
+	IPC_U32(struct queue_site_row, now),
+	IPC_U32(struct queue_site_row, limit),
+	IPC_U32(struct queue_site_row, ceiling),
+	IPC_U32(struct queue_site_row, waiting),
+	IPC_U32(struct queue_site_row, rate),
+	IPC_U32(struct queue_site_row, rate_s),
+	IPC_U64(struct queue_site_row, delivered),
+	IPC_U64(struct queue_site_row, deferred),
+	IPC_U64(struct queue_site_row, refused),
+	IPC_I64(struct queue_site_row, since_ms),
+	IPC_I64(struct queue_site_row, until_ms),
+	IPC_I64(struct queue_site_row, last_ms),
+	IPC_I64(struct queue_site_row, next_ms),
+};
+static const struct ipc_shape queue_site_row_shape = IPC_SHAPE(queue_site_row, queue_site_row);
+static const struct ipc_field queue_sites_reply[] = {
+	IPC_LIST(struct queue_sites_reply, sites, site_count, LIMIT_LIST_PAGE, &queue_site_row_shape),
+	IPC_BOOL(struct queue_sites_reply, more),
+	IPC_U64(struct queue_sites_reply, due),
 };
 static const struct ipc_field queue_stats_reply[] = {
 	IPC_U64(struct queue_stats_reply, messages),  IPC_U64(struct queue_stats_reply, held),
@@ -546,6 +626,24 @@ static const struct ipc_shape remote_rcpt_result_shape = IPC_SHAPE(remote_rcpt_r
 static const struct ipc_field remote_deliver_reply[] = {
 	IPC_LIST(struct remote_deliver_reply, results, result_count, LIMIT_RCPTS, &remote_rcpt_result_shape),
 	IPC_ENUM(struct remote_deliver_reply, site, REMOTE_SITE_LAST),
+};
+
+static const struct ipc_field pipe_rcpt[] = {
+	IPC_U32(struct pipe_rcpt, index),
+	IPC_STR(struct pipe_rcpt, address, LIMIT_ADDRESS),
+	IPC_STR(struct pipe_rcpt, original, LIMIT_ORCPT),
+};
+static const struct ipc_shape pipe_rcpt_shape = IPC_SHAPE(pipe_rcpt, pipe_rcpt);
+static const struct ipc_field pipe_deliver_request[] = {
+	IPC_STR(struct pipe_deliver_request, id, LIMIT_SESSION_ID),
+	IPC_STR(struct pipe_deliver_request, name, LIMIT_PIPE_NAME),
+	IPC_STR(struct pipe_deliver_request, nexthop, LIMIT_DOMAIN),
+	IPC_STR(struct pipe_deliver_request, from, LIMIT_ADDRESS),
+	IPC_LIST(struct pipe_deliver_request, rcpts, rcpt_count, LIMIT_PIPE_RCPTS, &pipe_rcpt_shape),
+	IPC_STR(struct pipe_deliver_request, peer, LIMIT_IP_TEXT),
+	IPC_U64(struct pipe_deliver_request, size),
+	IPC_STR(struct pipe_deliver_request, content, LIMIT_INLINE),
+	IPC_FD(struct pipe_deliver_request, file),
 };
 
 static const struct ipc_field remote_probe_request[] = {
@@ -872,4 +970,11 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	/* The same as IPC_DNS_LOOKUP. */
 	ADMIN(IPC_DNS_SHOW, "dns_show", ROLE_DNS, 60 * SECONDS, SHAPE(dns_lookup_request), SHAPE(dns_lookup_reply)),
 	ADMIN(IPC_AUTH_KEY_CHANGE, "auth_key_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_key_change_request), EMPTY),
+	ADMIN(IPC_QUEUE_REDIRECT, "queue_redirect", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_edit_request), SHAPE(queue_edit_reply)),
+	ADMIN(IPC_QUEUE_EDIT, "queue_edit", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_edit_request), SHAPE(queue_edit_reply)),
+	ADMIN(IPC_QUEUE_BOUNCE, "queue_bounce", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_edit_reply)),
+	ADMIN(IPC_QUEUE_SHAPE, "queue_shape", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_shape_request), SHAPE(queue_shape_reply)),
+	ADMIN(IPC_QUEUE_SITES, "queue_sites", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_sites_request), SHAPE(queue_sites_reply)),
+	/* Longer than a message may wait for its pipe and its program may run, together (deliver/pipe.c). */
+	BULK(IPC_PIPE_DELIVER, "pipe_deliver", ROLE_PIPE, BY(QUEUE), 80 * MINUTES, SHAPE(pipe_deliver_request), SHAPE(remote_deliver_reply)),
 };

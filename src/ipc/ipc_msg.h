@@ -106,6 +106,14 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_KEY_CHANGE,
 	/* dns: what administrators ask */
 	IPC_DNS_SHOW,
+	/* pipe */
+	IPC_PIPE_DELIVER,
+	/* queue: what administrators ask */
+	IPC_QUEUE_REDIRECT,
+	IPC_QUEUE_EDIT,
+	IPC_QUEUE_BOUNCE,
+	IPC_QUEUE_SHAPE,
+	IPC_QUEUE_SITES,
 	IPC_MSG_COUNT,
 };
 

@@ -101,12 +101,16 @@ struct queue_entry {
 struct queue_list_request {
 	uint64_t   after; /* ids above this */
 	struct str to, from; /* filters, "" for all */
+	struct str reason;   /* in why it waits */
+	struct str site;     /* a recipient waits for this next hop: "host:port" or "pipe:NAME" as it was found, else its domain */
+	int64_t    before_ms; /* wall clock: received before; 0: at any time */
 };
 struct queue_list_reply {
 	struct queue_entry *entries;
 	size_t              entry_count;
 	bool                more;
 };
+enum queue_site_kind { QUEUE_SITE_KIND_OPEN, QUEUE_SITE_KIND_DEAD, QUEUE_SITE_KIND_PROBING, QUEUE_SITE_KIND_LAST = QUEUE_SITE_KIND_PROBING };
 struct queue_show_rcpt {
 	struct str            address, target; /* target: account address or next hop */
 	struct str            orcpt;
@@ -115,6 +119,13 @@ struct queue_show_rcpt {
 	uint32_t              attempts;
 	int64_t               last_ms, next_ms;
 	struct str            answer; /* what the last attempt was told */
+	struct str            site;   /* its next hop, as far as it is known; "": an account, or not known yet */
+	struct str            why;    /* why it waits until then */
+	/* Of that next hop as the scheduler sees it, if it is known; as in queue_site_row. */
+	bool                  site_known;
+	enum queue_site_kind  site_state;
+	uint32_t              site_now, site_limit, site_waiting;
+	int64_t               site_since_ms, site_until_ms, site_next_ms;
 };
 struct queue_show_reply {
 	struct queue_entry      entry;
@@ -126,8 +137,25 @@ struct queue_show_reply {
 	int64_t                 begins_ms;     /* wall clock: the sender wanted it held back until then; 0: not, or that is over */
 	int64_t                 deliver_by_ms; /* wall clock; 0: no limit */
 	bool                    more;          /* recipients that did not fit */
+	int64_t                 expires_ms;    /* wall clock: then it is given up */
+	uint32_t                attempts, stalls, crashes; /* rounds that somebody answered; in a row: that nobody could be asked in, that lost an attempt with its process */
 };
-/* SHOW, RETRY, REMOVE, HOLD, RELEASE; id 0 with the last four: all that match the filters. RETRY of a message by its id also ends
+/* IPC_QUEUE_SHAPE: recipients that wait, by next hop and age, of a page of messages: those with ids above `after`. Ask again until !more, with the `after` of the reply. */
+#define QUEUE_SHAPE_AGES 10u /* up to 5, 10, 20, ... 1280 minutes, and older */
+struct queue_shape_request {
+	uint64_t after;
+};
+struct queue_shape_row {
+	struct str site; /* "": accounts */
+	uint64_t   ages0, ages1, ages2, ages3, ages4, ages5, ages6, ages7, ages8, ages9;
+};
+struct queue_shape_reply {
+	struct queue_shape_row *rows;
+	size_t                  row_count;
+	uint64_t                after;
+	bool                    more;
+};
+/* SHOW, RETRY, REMOVE, HOLD, RELEASE, BOUNCE; id 0 with all but SHOW: all that match the filters. RETRY of a message by its id also ends
  * the time that its sender wanted it held back; RELEASE is for held ones alone. */
 struct queue_id_request {
 	uint64_t   id;
@@ -135,6 +163,43 @@ struct queue_id_request {
 };
 struct queue_count_reply {
 	uint64_t count;
+};
+/* REDIRECT: what waits goes to `add` (one) instead. EDIT, of one id: recipients that wait are taken out and added, the sender is changed. BOUNCE, with a
+ * queue_id_request: the failure report at once, and the message is gone. A message that is in its round this moment is left as it is and counted as busy.
+ * ST_INVALID: no valid address, or nobody would be left; ST_NOT_FOUND: no such id, or it has no such recipient; ST_EXISTS: it has that recipient; ST_LIMIT: too many. */
+struct queue_edit_address {
+	struct str text;
+};
+struct queue_edit_request {
+	uint64_t                   id;
+	struct str                 to, from; /* REDIRECT: as in a listing; "" for all */
+	struct queue_edit_address *remove, *add;
+	size_t                     remove_count, add_count;
+	bool                       sender_given;
+	struct str                 sender; /* "": the null reverse-path */
+};
+struct queue_edit_reply {
+	uint64_t count, busy;
+	uint64_t reports; /* BOUNCE: how many senders are told */
+};
+/* IPC_QUEUE_SITES: destinations as the scheduler sees them now, by name; queue/queue_site.h says what is what. `name`: that one alone (ST_NOT_FOUND: nothing is known of it).
+ * `retry`, with a name: it is dead no more, and what waits for it on disk is due now; `due` says how many messages. */
+struct queue_sites_request {
+	struct str after, name;
+	bool       retry;
+};
+struct queue_site_row {
+	struct str           name, last_answer;
+	enum queue_site_kind state;
+	uint32_t             now, limit, ceiling, waiting, rate, rate_s;
+	uint64_t             delivered, deferred, refused;
+	int64_t              since_ms, until_ms, last_ms, next_ms; /* wall clock, 0: none */
+};
+struct queue_sites_reply {
+	struct queue_site_row *sites;
+	size_t                 site_count;
+	bool                   more;
+	uint64_t               due;
 };
 struct queue_stats_reply {
 	uint64_t messages, held, in_flight, submitted, delivered, bounced;

@@ -27,7 +27,8 @@ enum trace_what { /* stored: append only */
 	TRACE_REMOVED,         /* by an administrator */
 	TRACE_ENDED,           /* the session; text: why */
 	TRACE_NOTE,            /* anything else, in words */
-	TRACE_LAST = TRACE_NOTE,
+	TRACE_EDITED,          /* by an administrator; to: whose delivery, or the new sender; text: what was done */
+	TRACE_LAST = TRACE_EDITED,
 };
 
 /* IPC_QUEUE_TRACE. Empty and 0 where it does not apply. */

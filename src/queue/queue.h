@@ -39,7 +39,7 @@ struct queue_options { /* 0 or empty: the default */
 	unsigned   active_max;                   /* 4000 messages in memory */
 	size_t     memory_octets;                /* 64 MiB of content in memory */
 	unsigned   local_max, remote_max;        /* 1000, 500 deliveries under way */
-	unsigned   domain_max;                   /* 20 of them to one domain or relay */
+	unsigned   site_first, site_connections; /* 5, 20 of them to one destination: at first, and at most */
 	size_t     txid_max;                     /* 2^20 transaction ids remembered */
 	int64_t    txid_keep_ms;                 /* 2 h */
 	uint64_t   trace_octets;                 /* 0: no trace */
@@ -50,11 +50,19 @@ struct queue_options { /* 0 or empty: the default */
 
 /* ST_OK; otherwise a status of db_open. A suspect database is repaired first. */
 MUST_CHECK enum status queue_open(const struct queue_options *options, struct queue **ret);
+struct queue_pipe { /* a program that takes messages, "pipe:NAME" as a next hop */
+	struct str name;
+	uint32_t   recipients; /* of one run, 1 to LIMIT_PIPE_RCPTS */
+	uint32_t   runs;       /* at once */
+};
 /* The options that can change while it runs: from the next round of each message on; what waits keeps its time. From one thread. */
 struct queue_live {
 	struct str hostname, relay, filter; /* copied */
 	int64_t    retry_first_ms, retry_max_ms, expire_ms; /* none is 0 */
 	int64_t    delay_warning_ms; /* negative: none */
+	const struct queue_pipe *pipes; /* copied */
+	size_t                   pipe_count;
+	unsigned   site_first, site_connections; /* 0: as at the start */
 };
 void              queue_set_live(struct queue *q, const struct queue_live *live);
 void              queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms);
@@ -82,6 +90,11 @@ MUST_CHECK enum status queue_retry(struct queue *q, const struct queue_id_reques
 MUST_CHECK enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
 MUST_CHECK enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
 MUST_CHECK enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
+/* See ipc/msg_queue.h: what each refuses. Nothing is changed then. */
+MUST_CHECK enum status queue_redirect(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
+MUST_CHECK enum status queue_edit(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
+MUST_CHECK enum status queue_bounce(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret);
+MUST_CHECK enum status queue_shape(struct queue *q, uint64_t after, struct arena *a, struct queue_shape_reply *ret);
 MUST_CHECK enum status queue_stats(struct queue *q, struct queue_stats_reply *ret);
 
 /* Check the invariants Q1.. on a queue that is not started; `found` is called for each break. */

@@ -3,11 +3,13 @@
 
 #include "base/limits.h"
 #include "queue/queue_in.h"
+#include "queue/queue_site.h"
+#include "queue/queue_why.h"
 
 /* ---- reading ---- */
 
 /* The shared handle for listings, under its lock; NULL if it cannot be opened now. */
-static struct db *reader_take(struct queue *q)
+struct db *queue_reader_take(struct queue *q)
 {
 	pthread_mutex_lock(&q->read_lock);
 	if (!q->read_db && db_open(q->path, &queue_db_read_options, &q->read_db) != ST_OK) {
@@ -17,7 +19,7 @@ static struct db *reader_take(struct queue *q)
 	return q->read_db;
 }
 
-static void reader_give(struct queue *q)
+void queue_reader_give(struct queue *q)
 {
 	pthread_mutex_unlock(&q->read_lock);
 }
@@ -28,7 +30,7 @@ static void reader_give(struct queue *q)
 	" AND (?3 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND"                     \
 	"      (instr(lower(r.address), lower(?3)) > 0 OR instr(lower(r.target), lower(?3)) > 0)))"
 
-const char queue_pick_sql[] = "SELECT m.id, m.file, m.state, m.entered FROM message m WHERE m.id > ?4 AND m.id <= ?1" FILTERS
+const char queue_pick_sql[] = "SELECT m.id, m.file, m.state, m.entered, m.priority, m.lane FROM message m WHERE m.id > ?4 AND m.id <= ?1" FILTERS
 			      " ORDER BY m.id LIMIT ?5";
 
 #define ENTRY_COLUMNS "m.id, m.state, m.due, m.sender, m.size, m.received, m.reason," \
@@ -53,8 +55,11 @@ static void entry_read(struct queue *q, struct db_stmt *s, struct arena *a, stru
 enum status queue_list(struct queue *q, const struct queue_list_request *r, struct arena *a, struct queue_list_reply *ret)
 {
 	static const char sql[] =
-		"SELECT " ENTRY_COLUMNS " FROM message m WHERE m.id > ?1" FILTERS " ORDER BY m.id";
-	struct db              *db = reader_take(q);
+		"SELECT " ENTRY_COLUMNS " FROM message m WHERE m.id > ?1" FILTERS
+		" AND (?4 = '' OR instr(lower(m.reason), lower(?4)) > 0) AND (?5 = 0 OR m.received < ?5)"
+		" AND (?6 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND r.state = 0 AND lower(" QUEUE_SITE_SQL ") = lower(?6)))"
+		" ORDER BY m.id";
+	struct db              *db = queue_reader_take(q);
 	struct db_stmt         *s;
 	struct queue_list_reply page = { .entries = ARENA_ARRAY(a, struct queue_entry, LIMIT_LIST_PAGE) };
 	enum status             st;
@@ -65,11 +70,14 @@ enum status queue_list(struct queue *q, const struct queue_list_request *r, stru
 	db_bind_u64(s, 1, r->after);
 	db_bind_str(s, 2, r->from.n ? r->from : STR(""));
 	db_bind_str(s, 3, r->to.n ? r->to : STR(""));
+	db_bind_str(s, 4, r->reason.n ? r->reason : STR(""));
+	db_bind_i64(s, 5, r->before_ms);
+	db_bind_str(s, 6, r->site.n ? r->site : STR(""));
 	while ((st = db_step(s)) == ST_OK && page.entry_count < LIMIT_LIST_PAGE)
 		entry_read(q, s, a, &page.entries[page.entry_count++]);
 	page.more = st == ST_OK;
 	db_done(s);
-	reader_give(q);
+	queue_reader_give(q);
 	if (st != ST_OK && st != ST_NOT_FOUND)
 		return st;
 	*ret = page;
@@ -88,6 +96,7 @@ static struct str explain(struct arena *a, struct str code, struct str answer)
 static struct queue_show_rcpt rcpt_read(struct db_stmt *s, struct arena *a, int64_t next_ms)
 {
 	return (struct queue_show_rcpt){
+		.site = db_u64(s, 9) ? STR("") : arena_dup(a, db_str(s, 10)),
 		.address = arena_dup(a, db_str(s, 0)),
 		.target = arena_dup(a, db_str(s, 1)),
 		.state = (enum queue_rcpt_state)MIN(db_u64(s, 2), QUEUE_RCPT_STATE_LAST),
@@ -100,11 +109,28 @@ static struct queue_show_rcpt rcpt_read(struct db_stmt *s, struct arena *a, int6
 	};
 }
 
+/* Where its next hop stands with the scheduler. A name with a source address or a login is not looked for: the rows do not know them. */
+static void site_fill(struct queue *q, struct arena *a, struct queue_show_rcpt *r)
+{
+	struct queue_site_info s;
+
+	if (r->state != QUEUE_RCPT_PENDING || r->site.n == 0 || queue_site_find(q, r->site, a, &s) != ST_OK)
+		return;
+	r->site_known = true;
+	r->site_state = (enum queue_site_kind)s.state;
+	r->site_now = s.now;
+	r->site_limit = s.limit;
+	r->site_waiting = s.waiting;
+	r->site_since_ms = s.since_ms;
+	r->site_until_ms = s.until_ms;
+	r->site_next_ms = s.next_ms;
+}
+
 /* As many as an answer takes. */
-static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
+static enum status show_rcpts(struct queue *q, struct db *db, uint64_t id, const struct queue_waits *w, struct arena *a, struct queue_show_reply *ret)
 {
 	static const char sql[] =
-		"SELECT address, target, state, attempts, last, code, answer, notify, orcpt FROM rcpt WHERE message = ?1 ORDER BY n";
+		"SELECT address, target, state, attempts, last, code, answer, notify, orcpt, account, " QUEUE_SITE_SQL " FROM rcpt r WHERE message = ?1 ORDER BY n";
 	struct db_stmt *s = db_sql(db, sql);
 	size_t          octets = 0;
 	enum status     st;
@@ -115,7 +141,9 @@ static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struc
 		struct queue_show_rcpt *r = &ret->rcpts[ret->rcpt_count++];
 
 		*r = rcpt_read(s, a, ret->entry.next_ms);
-		octets += r->address.n + r->target.n + r->answer.n + r->orcpt.n + 64;
+		r->why = queue_why(a, w, r);
+		site_fill(q, a, r);
+		octets += r->address.n + r->target.n + r->answer.n + r->orcpt.n + r->site.n + r->why.n + 128;
 	}
 	ret->more = st == ST_OK;
 	db_done(s);
@@ -124,10 +152,12 @@ static enum status show_rcpts(struct db *db, uint64_t id, struct arena *a, struc
 
 static enum status show(struct queue *q, struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
 {
-	static const char sql[] = "SELECT " ENTRY_COLUMNS ", m.session, m.peer, m.envid, m.flags, m.priority, m.deliver_by, m.entered"
+	static const char sql[] = "SELECT " ENTRY_COLUMNS ", m.session, m.peer, m.envid, m.flags, m.priority, m.deliver_by, m.entered,"
+				  " m.attempts, m.stalls, m.crashes, m.warned"
 				  " FROM message m WHERE m.id = ?1";
-	struct db_stmt   *s = db_sql(db, sql);
-	enum status       st;
+	struct db_stmt    *s = db_sql(db, sql);
+	struct queue_waits w = { 0 };
+	enum status        st;
 
 	db_bind_u64(s, 1, id);
 	st = db_step(s);
@@ -140,15 +170,21 @@ static enum status show(struct queue *q, struct db *db, uint64_t id, struct aren
 		ret->priority = db_i64(s, 12);
 		ret->deliver_by_ms = db_i64(s, 13) ? queue_wall(q, db_i64(s, 13)) : 0;
 		ret->begins_ms = db_i64(s, 14) > queue_now(q) ? queue_wall(q, db_i64(s, 14)) : 0;
+		ret->expires_ms = queue_wall(q, db_i64(s, 14) + queue_live(q).expire_ms);
+		ret->attempts = (uint32_t)db_u64(s, 15);
+		ret->stalls = (uint32_t)db_u64(s, 16);
+		ret->crashes = (uint32_t)db_u64(s, 17);
+		w = (struct queue_waits){ .show = ret, .due = db_null(s, 2) ? 0 : db_i64(s, 2), .deliver_by = db_i64(s, 13), .entered = db_i64(s, 14),
+					  .warned = (uint32_t)db_u64(s, 18), .delay_warning_ms = queue_live(q).delay_warning_ms };
 	}
 	db_done(s);
-	return st == ST_OK ? show_rcpts(db, id, a, ret) : st;
+	return st == ST_OK ? show_rcpts(q, db, id, &w, a, ret) : st;
 }
 
 enum status queue_show(struct queue *q, uint64_t id, struct arena *a, struct queue_show_reply *ret)
 {
 	struct queue_show_reply one = { 0 };
-	struct db              *db = reader_take(q);
+	struct db              *db = queue_reader_take(q);
 	enum status             st;
 
 	if (!db)
@@ -161,7 +197,7 @@ enum status queue_show(struct queue *q, uint64_t id, struct arena *a, struct que
 		else
 			db_rollback(db);
 	}
-	reader_give(q);
+	queue_reader_give(q);
 	if (st == ST_OK)
 		*ret = one;
 	return st;
@@ -235,6 +271,11 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_HOLD, queue_on_hold, QUEUE_POOL },
 	{ IPC_QUEUE_RELEASE, queue_on_release, QUEUE_POOL },
 	{ IPC_QUEUE_STATS, on_stats, 0 },
+	{ IPC_QUEUE_REDIRECT, queue_on_redirect, QUEUE_POOL },
+	{ IPC_QUEUE_EDIT, queue_on_edit, QUEUE_POOL },
+	{ IPC_QUEUE_BOUNCE, queue_on_bounce, QUEUE_POOL },
+	{ IPC_QUEUE_SHAPE, queue_on_shape, QUEUE_POOL },
+	{ IPC_QUEUE_SITES, queue_on_sites, QUEUE_POOL },
 	{ IPC_QUEUE_FLUSH, queue_on_flush, QUEUE_POOL },
 	{ IPC_QUEUE_TRACE, queue_event_take, 0 },
 	{ IPC_QUEUE_TRACE_FIND, queue_event_find, QUEUE_POOL },

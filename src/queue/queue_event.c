@@ -85,6 +85,11 @@ void queue_event_removed(struct queue *q, uint64_t id)
 	queue_trace_add(q->trace, &(struct trace_event){ .at_ms = q->o.wall_ms(), .what = TRACE_REMOVED, .message = id });
 }
 
+void queue_event_edited(struct queue *q, uint64_t id, struct str to, struct str text)
+{
+	queue_trace_add(q->trace, &(struct trace_event){ .at_ms = q->o.wall_ms(), .what = TRACE_EDITED, .message = id, .to = to, .text = text });
+}
+
 void queue_event_held(struct queue *q, uint64_t id, struct str reason)
 {
 	queue_trace_add(q->trace, &(struct trace_event){ .at_ms = q->o.wall_ms(), .what = TRACE_HELD, .message = id, .text = reason });
@@ -95,7 +100,7 @@ void queue_event_take(void *ctx, struct ipc_request *r)
 	struct queue             *q = ctx;
 	const struct trace_event *e = r->body;
 	/* What became of messages only queue itself can say: a session that was taken over must not. */
-	bool ok = e->message == 0 && (e->what < TRACE_ACCEPTED || e->what > TRACE_REMOVED);
+	bool ok = e->message == 0 && (e->what < TRACE_ACCEPTED || e->what > TRACE_REMOVED) && e->what != TRACE_EDITED;
 
 	if (ok)
 		queue_trace_add(q->trace, e);

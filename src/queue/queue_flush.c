@@ -1,7 +1,7 @@
 /* queue/queue_flush.c - what waits for one domain is tried now: a host that has come back asks for its mail (ETRN, RFC 1985 §5).
  *
  * Only the time is changed: where the mail goes is decided as always. Messages that are held, or that the sender wants to be held until
- * later, stay as they are: a message that was never tried waits because of its sender, not because of the host.
+ * later, stay as they are.
  */
 #include "queue/queue_in.h"
 
@@ -20,7 +20,7 @@ struct flush {
 static enum status flush_apply(struct queue *q, struct queue_op *op)
 {
 	static const char sql[] =
-		"UPDATE message SET due = ?2 WHERE due > ?2 AND state = 0 AND attempts > 0 AND id IN"
+		"UPDATE message SET due = ?2 WHERE due > ?2 AND state = 0 AND entered <= ?2 AND id IN"
 		" (SELECT message FROM rcpt WHERE state = 0 AND substr(address, -length(?1)) = ?1)";
 	struct flush   *f = CONTAINER_OF(op, struct flush, op);
 	struct db_stmt *s = db_sql(q->db, sql);
@@ -38,7 +38,7 @@ static void flush_finish(struct queue *q, struct queue_op *op, enum status st)
 	struct flush *f = CONTAINER_OF(op, struct flush, op);
 
 	if (st == ST_OK && f->count > 0)
-		q->next_due = MIN(q->next_due, queue_now(q));
+		queue_dues_all(&q->dues, queue_now(q));
 }
 
 /* It costs a look at every recipient that waits, so there are only so many in a minute. */
@@ -67,6 +67,7 @@ enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count)
 	buf_add_char(&at, '@');
 	buf_add(&at, domain);
 	f.domain = buf_str(&at);
+	queue_sites_try(q->sites);
 	st = queue_perform(q, &f.op);
 	*ret_count = f.count;
 	return st;

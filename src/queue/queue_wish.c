@@ -7,42 +7,31 @@
 
 #include "base/log.h"
 #include "queue/queue_id.h"
-#include "queue/queue_in.h"
+#include "queue/queue_wish.h"
 
 #define PICK_MAX 1000u /* in one operation: strangers wait for the writer meanwhile */
-
-struct picked {
-	uint64_t id, file;
-	int64_t  entered;
-	bool     held, did;
-};
-
-struct wish {
-	struct queue_op                op;
-	const struct queue_id_request *r;
-	/* What one message is asked. *ret_did: it applies to it. In the transaction; may be repeated. */
-	enum status (*one)(struct queue *q, const struct picked *p, bool *ret_did);
-	/* It is durable (ok), or will never be. */
-	void (*end)(struct queue *q, const struct picked *p, bool ok);
-	struct picked *picked;
-	size_t         picked_count;
-	uint64_t       after; /* ids up to this are done */
-};
 
 static enum status pick(struct queue *q, struct wish *w)
 {
 	struct db_stmt *s = db_sql(q->db, queue_pick_sql);
 	enum status     st;
 
+	for (size_t i = 0; i < w->picked_count && w->forget; i++) /* of a batch that was rolled back */
+		w->forget(&w->picked[i]);
 	w->picked_count = 0;
 	db_bind_i64(s, 1, w->r->id ? (int64_t)w->r->id : INT64_MAX);
 	db_bind_str(s, 2, w->r->from.n ? w->r->from : STR(""));
 	db_bind_str(s, 3, w->r->to.n ? w->r->to : STR(""));
 	db_bind_u64(s, 4, w->after);
-	db_bind_u64(s, 5, PICK_MAX);
-	while ((st = db_step(s)) == ST_OK && w->picked_count < PICK_MAX)
+	db_bind_u64(s, 5, w->most);
+	while ((st = db_step(s)) == ST_OK && w->picked_count < w->most)
 		w->picked[w->picked_count++] =
-			(struct picked){ .id = db_u64(s, 0), .file = db_u64(s, 1), .held = db_u64(s, 2) == QUEUE_HELD, .entered = db_i64(s, 3) };
+			(struct picked){ .id = db_u64(s, 0),
+					 .file = db_u64(s, 1),
+					 .held = db_u64(s, 2) == QUEUE_HELD,
+					 .entered = db_i64(s, 3),
+					 .priority = (int32_t)db_i64(s, 4),
+					 .lane = (uint32_t)db_u64(s, 5) };
 	db_done(s);
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
@@ -53,7 +42,7 @@ static enum status wish_apply(struct queue *q, struct queue_op *op)
 	enum status  st = pick(q, w);
 
 	for (size_t i = 0; i < w->picked_count && st == ST_OK; i++)
-		st = w->one(q, &w->picked[i], &w->picked[i].did);
+		st = w->change ? w->change(q, w, &w->picked[i]) : w->one(q, &w->picked[i], &w->picked[i].did);
 	return st;
 }
 
@@ -62,12 +51,14 @@ static void wish_finish(struct queue *q, struct queue_op *op, enum status st)
 	struct wish *w = CONTAINER_OF(op, struct wish, op);
 
 	for (size_t i = 0; i < w->picked_count; i++)
-		if (w->picked[i].did)
+		if (w->picked[i].did && w->changed)
+			w->changed(q, w, &w->picked[i], st == ST_OK);
+		else if (w->picked[i].did)
 			w->end(q, &w->picked[i], st == ST_OK);
 }
 
 /* One operation after the other until no more match. ST_OK though a later one failed: *ret_count tells how far it came. */
-static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
+enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 {
 	uint64_t    count = 0;
 	size_t      found;
@@ -75,20 +66,23 @@ static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 
 	w->after = w->r->id ? w->r->id - 1 : 0;
 	w->op = (struct queue_op){ .apply = wish_apply, .finish = wish_finish };
-	w->picked = calloc(PICK_MAX, sizeof(*w->picked));
+	w->most = w->most ? w->most : PICK_MAX;
+	w->picked = calloc(w->most, sizeof(*w->picked));
 	CHECK(w->picked);
 	do {
 		w->picked_count = 0;
 		st = queue_perform(q, &w->op);
 		found = st == ST_OK ? w->picked_count : 0;
-		for (size_t i = 0; i < found; i++)
+		for (size_t i = 0; i < found; i++) {
 			count += w->picked[i].did;
+			w->busy += w->picked[i].busy;
+		}
 		w->after = found ? w->picked[found - 1].id : 0;
-	} while (found == PICK_MAX);
+	} while (found == w->most);
 	free(w->picked);
 	if (st != ST_OK && count == 0)
 		return st;
-	if (count == 0 && w->r->id)
+	if (count == 0 && w->busy == 0 && w->refused == ST_OK && w->r->id)
 		return ST_NOT_FOUND;
 	*ret_count = count;
 	return ST_OK;
@@ -96,7 +90,7 @@ static enum status wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 
 /* The message if it is in its round and what comes of that is not decided yet. Else its row says what is: the result may stand in it
  * while the message itself is still in memory, until the next sync. */
-static struct queue_msg *under_way(struct queue *q, uint64_t id)
+struct queue_msg *queue_under_way(struct queue *q, uint64_t id)
 {
 	struct queue_msg *m = queue_active_find(q, id);
 
@@ -106,7 +100,7 @@ static struct queue_msg *under_way(struct queue *q, uint64_t id)
 /* ---- retry, release: due now ---- */
 
 /* `at`: when it begins or began, if that is later. */
-static enum status due_now(struct queue *q, uint64_t id, int64_t at)
+enum status queue_due_now(struct queue *q, uint64_t id, int64_t at)
 {
 	static const char sql[] = "UPDATE message SET state = 0, due = ?2, entered = min(entered, ?2), crashes = 0, reason = ?3 WHERE id = ?1";
 	struct db_stmt   *s = db_sql(q->db, sql);
@@ -122,46 +116,46 @@ static enum status due_now(struct queue *q, uint64_t id, int64_t at)
 static enum status retry_one(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = true;
-	return under_way(q, p->id) ? ST_OK : due_now(q, p->id, 0);
+	return queue_under_way(q, p->id) ? ST_OK : queue_due_now(q, p->id, 0);
 }
 
 /* All: but not what its sender wants held back. */
 static enum status retry_any(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = p->held || p->entered <= queue_now(q);
-	if (!*ret_did || under_way(q, p->id))
+	if (!*ret_did || queue_under_way(q, p->id))
 		return ST_OK;
-	return due_now(q, p->id, p->entered);
+	return queue_due_now(q, p->id, p->entered);
 }
 
 /* A quarantine ends, not the time that the sender chose. */
 static enum status release_one(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	*ret_did = p->held;
-	return p->held ? due_now(q, p->id, p->entered) : ST_OK;
+	return p->held ? queue_due_now(q, p->id, p->entered) : ST_OK;
 }
 
-static void due_end(struct queue *q, const struct picked *p, bool ok)
+void queue_due_end(struct queue *q, const struct picked *p, bool ok)
 {
 	if (!ok)
 		return;
 	atomic_fetch_sub(&q->held, p->held);
-	q->priorities = UINT32_MAX; /* held ones were not counted */
-	q->next_due = MIN(q->next_due, queue_now(q));
+	queue_dues_add(&q->dues, p->priority, p->lane, queue_now(q));
 }
 
 enum status queue_retry(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
 {
-	struct wish w = { .r = r, .one = r->id ? retry_one : retry_any, .end = due_end };
+	struct wish w = { .r = r, .one = r->id ? retry_one : retry_any, .end = queue_due_end };
 
-	return wish(q, &w, ret_count);
+	queue_sites_try(q->sites);
+	return queue_wish(q, &w, ret_count);
 }
 
 enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
 {
-	struct wish w = { .r = r, .one = release_one, .end = due_end };
+	struct wish w = { .r = r, .one = release_one, .end = queue_due_end };
 
-	return wish(q, &w, ret_count);
+	return queue_wish(q, &w, ret_count);
 }
 
 /* ---- hold ---- */
@@ -169,7 +163,7 @@ enum status queue_release(struct queue *q, const struct queue_id_request *r, uin
 static enum status hold_one(struct queue *q, const struct picked *p, bool *ret_did)
 {
 	static const char sql[] = "UPDATE message SET state = 2, due = NULL, reason = ?2 WHERE id = ?1";
-	struct queue_msg *m = under_way(q, p->id);
+	struct queue_msg *m = queue_under_way(q, p->id);
 	struct db_stmt   *s;
 
 	*ret_did = !p->held;
@@ -201,7 +195,7 @@ enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64
 {
 	struct wish w = { .r = r, .one = hold_one, .end = hold_end };
 
-	return wish(q, &w, ret_count);
+	return queue_wish(q, &w, ret_count);
 }
 
 /* ---- remove ---- */
@@ -236,7 +230,7 @@ enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint
 {
 	struct wish w = { .r = r, .one = remove_one, .end = remove_end };
 
-	return wish(q, &w, ret_count);
+	return queue_wish(q, &w, ret_count);
 }
 
 /* ---- requests ---- */

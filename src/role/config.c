@@ -2,6 +2,7 @@
 #include "role/config.h"
 
 #include <confuse.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,10 @@
 
 #include "base/limits.h"
 #include "role/config_filter.h"
+#include "role/config_pipe.h"
 #include "role/config_setting.h"
+#include "role/config_text.h"
+#include "sys/dir.h"
 #include "wire/address/endpoint.h"
 
 const char *const config_listener_names[LISTEN_KINDS] = {
@@ -153,14 +157,36 @@ static bool store_listeners(cfg_t *cfg, struct config *c, struct arena *a, struc
 	return ok;
 }
 
+static bool text_read(const char *path, struct arena *a, struct buf *errors, const char **ret)
+{
+	struct str text;
+	struct buf out;
+	unsigned   line = 0;
+	bool       ok = file_read(a, AT_FDCWD, path, LIMIT_CONFIG, &text) == ST_OK;
+
+	if (!ok)
+		return false;
+	buf_init(&out, 2 * LIMIT_CONFIG);
+	if (str_find(text, '\0') >= 0) {
+		buf_addf(errors, "%s: holds a NUL\n", path);
+	} else if (!config_text_take(text, &out, &line)) {
+		buf_addf(errors, "%s:%u: \"${...}\" must stand in quotes\n", path, line);
+	} else {
+		*ret = arena_cstr(a, buf_str(&out));
+	}
+	buf_done(&out);
+	return *ret != NULL;
+}
+
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
 	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "submit", "filter", "remote", "queue", "trace", "accounts", "limits", "processes", "sandbox", "log",
 						"guard" };
-	cfg_opt_t  inner[LEN(sections)][CONFIG_SETTINGS + 1], listen[LISTEN_KINDS + 1], top[CONFIG_SETTINGS + LEN(sections) + 2];
-	size_t     n = section_options("", top);
-	cfg_t     *cfg;
-	bool       ok;
+	cfg_opt_t   inner[LEN(sections)][CONFIG_SETTINGS + 1], listen[LISTEN_KINDS + 1], top[CONFIG_SETTINGS + LEN(sections) + 3];
+	size_t      n = section_options("", top);
+	cfg_t      *cfg;
+	const char *text = NULL;
+	bool        ok;
 
 	for (size_t i = 0; i < LEN(sections); i++) {
 		inner[i][section_options(sections[i], inner[i])] = (cfg_opt_t)CFG_END();
@@ -170,15 +196,17 @@ static bool parse(const char *path, struct arena *a, struct config *ret, struct 
 		listen[i] = (cfg_opt_t)CFG_STR_LIST(config_listener_names[i], (char *)(uintptr_t)listen_defaults[i], CFGF_NONE);
 	listen[LISTEN_KINDS] = (cfg_opt_t)CFG_END();
 	top[n++] = (cfg_opt_t)CFG_SEC("listen", listen, CFGF_NONE);
+	top[n++] = (cfg_opt_t)CFG_SEC("pipe", config_pipe_options(), CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
 	top[n] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(top, CFGF_NONE);
 	CHECK(cfg);
 	cfg_set_error_function(cfg, on_error);
-	ok = cfg_parse(cfg, path) == CFG_SUCCESS;
+	ok = text_read(path, a, errors, &text) && cfg_parse_buf(cfg, text) == CFG_SUCCESS;
 	if (!ok && errors->n == 0)
 		buf_addf(errors, "%s: cannot be read as a configuration file\n", path);
 	ok = ok && store_settings(cfg, ret, a, errors);
 	ok = ok && store_listeners(cfg, ret, a, errors);
+	ok = ok && config_pipes_store(cfg, path, ret, a, errors);
 	cfg_free(cfg);
 	return ok;
 }
@@ -245,4 +273,5 @@ void config_print(const struct config *c, struct buf *out)
 	for (size_t i = 0; i < CONFIG_SETTINGS; i++)
 		if (*config_settings[i].section && (i == 0 || strcmp(config_settings[i].section, config_settings[i - 1].section) != 0))
 			print_section(out, config_settings[i].section, c);
+	config_pipes_print(c, out);
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "deliver/pipe_conf.h"
 #include "guard/guard_settings.h"
 #include "ipc/ipc_codec.h"
 
@@ -44,6 +45,7 @@ struct config {
 	uint64_t               watermark_octets; /* free space below which nothing new is accepted; 0: 5 %, at least 200 MB */
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
+	uint32_t               site_first, site_connections; /* deliveries at once to one destination */
 	uint32_t               retention_s;   /* of removed accounts */
 	struct str             subaddress;    /* smtp: characters that separate a subaddress */
 	struct str             milters, policy, content; /* milter/filter_conf.h */
@@ -57,6 +59,8 @@ struct config {
 	struct str             submit_domain; /* of addresses without one, from local programs; "" = the host's */
 	bool                   landlock;
 	uint32_t               landlock_max;
+	struct pipe_conf      *pipes;
+	size_t                 pipe_count;
 	struct str             users; /* prefix of the system users */
 	uint32_t               log_level, log_format; /* base/log.h */
 	bool                   lab;   /* demo --lab: plain-text sign-in, no connection and rate limits on loopback */

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "guard/guard.h"
 #include "role/config_filter.h"
+#include "role/config_pipe.h"
 #include "wire/address/cidr.h"
 
 /* What libunbound takes: a numeric address, and a port that is not 0. */
@@ -71,8 +72,12 @@ enum status config_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "data: must be an absolute path\n");
 	if ((c->tls_certificate.n == 0) != (c->tls_key.n == 0))
 		buf_addf(errors, "tls: certificate and key go together\n");
-	if (c->relay.n > 0 && !config_address_split(str_starts(c->relay, STR("lmtp:")) ? str_from(c->relay, 5) : c->relay, &host, &port))
-		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT or lmtp:HOST:PORT\n", STR_FMT(c->relay));
+	if (str_starts(c->relay, STR("pipe:"))) {
+		if (!config_pipe_hop(c, c->relay))
+			buf_addf(errors, "relay: \"%.*s\": there is no such pipe\n", STR_FMT(c->relay));
+	} else if (c->relay.n > 0 && !config_address_split(str_starts(c->relay, STR("lmtp:")) ? str_from(c->relay, 5) : c->relay, &host, &port)) {
+		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT, lmtp:HOST:PORT or pipe:NAME\n", STR_FMT(c->relay));
+	}
 	for (size_t i = 0; i < c->listen_count && c->tls_key.n == 0; i++)
 		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS) {
 			buf_addf(errors, "listen.%s needs tls.certificate and tls.key ('postrider setup' makes a first pair)\n",

@@ -2,6 +2,7 @@
 #include "role/config.h"
 
 #include "base/limits.h"
+#include "role/config_pipe.h"
 
 static const struct ipc_field address_fields[] = {
 	IPC_STR(struct config_address, text, LIMIT_DOMAIN),
@@ -29,6 +30,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, processes_local),
 	IPC_U32(struct config, processes_remote),
 	IPC_U32(struct config, processes_imap),
+	IPC_U32(struct config, site_first),
+	IPC_U32(struct config, site_connections),
 	IPC_U32(struct config, retry_first_s),
 	IPC_U32(struct config, retry_max_s),
 	IPC_U32(struct config, expire_s),
@@ -71,6 +74,7 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, guard.dnsbl_threshold),
 	IPC_BOOL(struct config, strict_header),
 	IPC_STR(struct config, submit_domain, LIMIT_DOMAIN),
+	IPC_LIST(struct config, pipes, pipe_count, LIMIT_PIPES, &config_pipe_shape),
 	IPC_BOOL(struct config, landlock),
 	IPC_U32(struct config, landlock_max),
 	IPC_STR(struct config, users, 32),

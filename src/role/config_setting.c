@@ -14,7 +14,7 @@ const struct config_setting config_settings[] = {
 #define AT(m) offsetof(struct config, m)
 	{ "", "hostname", CONFIG_TEXT, AT(hostname), "", 0, LIMIT_DOMAIN, NULL, "name of this server in greetings and trace; \"\": the system's" },
 	{ "", "data", CONFIG_TEXT, AT(data), "/var/lib/postrider", 1, LIMIT_PATH, NULL, "directory of everything stored" },
-	{ "", "relay", CONFIG_TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port (or lmtp:host:port) that takes all outside mail; \"\": by MX" },
+	{ "", "relay", CONFIG_TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port (or lmtp:host:port, pipe:name) that takes all outside mail; \"\": by MX" },
 	{ "", "message_size", CONFIG_SIZE, AT(message_octets), "50M", 1024, LIMIT_MESSAGE_MAX - LIMIT_FILTER_GROWTH, NULL, "largest message" },
 	{ "tls", "certificate", CONFIG_TEXT, AT(tls_certificate), "", 0, LIMIT_PATH, NULL, "PEM file, chain included" },
 	{ "tls", "authorities", CONFIG_TEXT, AT(tls_authorities), "/etc/ssl/certs/ca-certificates.crt", 0, LIMIT_PATH, NULL,
@@ -34,6 +34,8 @@ const struct config_setting config_settings[] = {
 	{ "filter", "policy", CONFIG_TEXT, AT(policy), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [stages=rcpt+data+end default=.. timeout=..], ..." },
 	{ "filter", "content", CONFIG_TEXT, AT(content), "", 0, LIMIT_DOMAIN, NULL, "smtp:HOST:PORT or lmtp:HOST:PORT; what it takes comes back to listen.reinject" },
 	{ "remote", "port", CONFIG_NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
+	{ "remote", "site_connections", CONFIG_NUMBER, AT(site_connections), "20", 1, 500, NULL, "deliveries at once to one destination, at most" },
+	{ "remote", "site_first", CONFIG_NUMBER, AT(site_first), "5", 1, 500, NULL, "and at first, until it has answered some" },
 	{ "queue", "retry_first", CONFIG_SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", CONFIG_SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
 	{ "queue", "delay_warning", CONFIG_SECONDS, AT(delay_warning_s), "4h", 0, 2592000, NULL, "a sender is told that mail waits after; 0: never" },

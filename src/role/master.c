@@ -27,7 +27,7 @@ static const struct {
 	enum role_id id;
 	unsigned     stage;
 } order[] = {
-	{ ROLE_DNS, 3 }, { ROLE_AUTH, 3 }, { ROLE_QUEUE, 2 }, { ROLE_LOCAL, 3 }, { ROLE_REMOTE, 3 },
+	{ ROLE_DNS, 3 }, { ROLE_AUTH, 3 }, { ROLE_QUEUE, 2 }, { ROLE_LOCAL, 3 }, { ROLE_REMOTE, 3 }, { ROLE_PIPE, 3 },
 	{ ROLE_CONTROL, 1 }, { ROLE_SMTP, 1 }, { ROLE_IMAP, 1 },
 };
 #define STAGES 3u
@@ -47,6 +47,7 @@ static unsigned instances_of(const struct config *c, enum role_id id)
 	case ROLE_LOCAL:  return c->processes_local;
 	case ROLE_REMOTE: return c->processes_remote;
 	case ROLE_IMAP:   return c->processes_imap;
+	case ROLE_PIPE:   return c->pipe_count > 0 ? 1 : 0;
 	default:          return 1;
 	}
 }
@@ -213,7 +214,7 @@ static enum status roots_open(struct master *m, const char **ret_why)
 		enum status            st;
 
 		m->roots[id] = -1;
-		if (!def)
+		if (!def || instances_of(&m->config, (enum role_id)id) == 0)
 			continue;
 		st = master_user(&m->config, def->user, &change, &uid, &gid);
 		if (st != ST_OK) {

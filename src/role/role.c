@@ -17,6 +17,7 @@
 static const struct role_def *const defs[ROLE_COUNT] = {
 	[ROLE_CONTROL] = &role_control, [ROLE_DNS] = &role_dns,     [ROLE_AUTH] = &role_auth,     [ROLE_SMTP] = &role_smtp,
 	[ROLE_QUEUE] = &role_queue,     [ROLE_LOCAL] = &role_local, [ROLE_REMOTE] = &role_remote, [ROLE_IMAP] = &role_imap,
+	[ROLE_PIPE] = &role_pipe,
 };
 
 const struct role_def *role_def_of(enum role_id id)
@@ -100,7 +101,7 @@ static void peers_take(struct role *r, const struct early *early, bool asks)
 static bool enter(struct role *r, const char **ret_why)
 {
 	int            roots[ROLE_ROOTS];
-	struct sandbox s = { .needs = r->def->needs, .roots = roots, .landlock = r->config->landlock, .landlock_max = r->config->landlock_max };
+	struct sandbox s = { .needs = r->def->needs | r->more_needs, .roots = roots, .landlock = r->config->landlock, .landlock_max = r->config->landlock_max };
 
 	for (; s.root_count < r->root_count; s.root_count++)
 		roots[s.root_count] = r->roots[s.root_count].fd;

@@ -36,6 +36,7 @@ struct role {
 		int      fd;
 	} listeners[ROLE_LISTENERS];
 	unsigned listener_count;
+	unsigned more_needs; /* of the sandbox, beside the definition's: prepare() may say so */
 	int64_t  started_ms; /* of the whole server */
 	void    *self;       /* the role's own */
 	struct arena *arena;
@@ -60,7 +61,7 @@ struct role_def {
 	void (*metrics)(struct role *r, const struct control_metrics_reply *all);
 };
 
-extern const struct role_def role_control, role_dns, role_auth, role_smtp, role_queue, role_local, role_remote, role_imap;
+extern const struct role_def role_control, role_dns, role_auth, role_smtp, role_queue, role_local, role_remote, role_imap, role_pipe;
 
 /* By id; NULL for the master. */
 const struct role_def *role_def_of(enum role_id id);

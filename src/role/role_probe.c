@@ -32,7 +32,15 @@ static bool opens(const char *path, int flags)
 
 static bool try_read_file(const struct role *r) { (void)r; return opens("/etc/passwd", O_RDONLY); }
 static bool try_read_proc(const struct role *r) { (void)r; return opens("/proc/self/mem", O_RDWR); }
-static bool try_write_file(const struct role *r) { (void)r; return opens("/tmp/postrider-probe", O_WRONLY | O_CREAT); }
+static bool try_write_file(const struct role *r)
+{
+	bool worked = opens("/tmp/postrider-probe", O_WRONLY | O_CREAT);
+
+	(void)r;
+	if (worked)
+		unlink("/tmp/postrider-probe");
+	return worked;
+}
 static bool try_read_data(const struct role *r)
 {
 	char path[4200];
@@ -94,7 +102,8 @@ static bool try_exec(const struct role *r)
 {
 	char *argv[] = { NULL };
 
-	(void)r;
+	if (r->def->needs & SANDBOX_EXEC)
+		return true; /* it would be */
 	execve("/bin/true", argv, argv);
 	return errno != EPERM; /* still here; anything but the filter's answer counts as a hole */
 }
@@ -137,23 +146,23 @@ static const struct {
 	bool      (*attempt)(const struct role *r); /* true: it worked */
 	unsigned    allowed_needs;                  /* roles with one of these may */
 } probes[] = {
-	{ "read_file", try_read_file, 0 },           { "read_proc", try_read_proc, 0 },
-	{ "write_file", try_write_file, 0 },         { "read_data", try_read_data, 0 },
-	{ "socket_inet", try_socket_inet, SANDBOX_OUT }, { "socket_unix", try_socket_unix, 0 },
-	{ "socket_netlink", try_socket_netlink, 0 }, { "socketpair", try_socketpair, 0 },
-	{ "reconnect", try_reconnect, SANDBOX_OUT }, { "listen", try_listen, 0 },
-	{ "exec", try_exec, 0 },                     { "fork", try_fork, 0 },
+	{ "read_file", try_read_file, SANDBOX_EXEC },           { "read_proc", try_read_proc, 0 },
+	{ "write_file", try_write_file, SANDBOX_EXEC },         { "read_data", try_read_data, SANDBOX_EXEC },
+	{ "socket_inet", try_socket_inet, SANDBOX_OUT }, { "socket_unix", try_socket_unix, SANDBOX_EXEC },
+	{ "socket_netlink", try_socket_netlink, 0 }, { "socketpair", try_socketpair, SANDBOX_EXEC },
+	{ "reconnect", try_reconnect, SANDBOX_OUT | SANDBOX_EXEC }, { "listen", try_listen, SANDBOX_EXEC },
+	{ "exec", try_exec, SANDBOX_EXEC },                     { "fork", try_fork, SANDBOX_EXEC },
 	{ "ptrace", try_ptrace, 0 },                 { "dumpable", try_dumpable, 0 },
-	{ "setuid", try_setuid, 0 },                 { "kill", try_kill, 0 },
-	{ "io_uring", try_io_uring, 0 },             { "map_executable", try_map_executable, 0 },
-	{ "fast_open", try_fast_open, SANDBOX_OUT }, { "fast_open_msg", try_fast_open_msg, SANDBOX_OUT },
-	{ "kill_by_descriptor", try_kill_by_descriptor, 0 },
+	{ "setuid", try_setuid, 0 },                 { "kill", try_kill, SANDBOX_EXEC },
+	{ "io_uring", try_io_uring, 0 },             { "map_executable", try_map_executable, SANDBOX_EXEC },
+	{ "fast_open", try_fast_open, SANDBOX_OUT | SANDBOX_EXEC }, { "fast_open_msg", try_fast_open_msg, SANDBOX_OUT | SANDBOX_EXEC },
+	{ "kill_by_descriptor", try_kill_by_descriptor, SANDBOX_EXEC },
 };
 
 void role_probe(const struct role *r)
 {
 	for (size_t i = 0; i < LEN(probes); i++) {
-		bool worked = probes[i].attempt(r), allowed = (probes[i].allowed_needs & r->def->needs) != 0;
+		bool worked = probes[i].attempt(r), allowed = (probes[i].allowed_needs & (r->def->needs | r->more_needs)) != 0;
 
 		log_info("probe", LOG_C("name", probes[i].name), LOG_C("result", worked ? "worked" : "refused"),
 			 LOG_C("expected", allowed ? "any" : "refused"));

@@ -1,4 +1,5 @@
 /* role/role_queue.c - the queue: sole owner of every accepted message until it is delivered. */
+#include "base/limits.h"
 #include "base/metric.h"
 #include "db/db.h"
 #include "queue/queue.h"
@@ -17,7 +18,10 @@ static bool prepare(struct role *r, const char **ret_why)
 static void reload(struct role *r)
 {
 	const struct config *c = r->config;
+	struct queue_pipe    pipes[LIMIT_PIPES];
 
+	for (size_t i = 0; i < c->pipe_count; i++)
+		pipes[i] = (struct queue_pipe){ c->pipes[i].name, c->pipes[i].recipients, c->pipes[i].runs };
 	queue_set_live(r->self, &(struct queue_live){
 		.hostname = c->hostname,
 		.relay = c->relay,
@@ -26,6 +30,10 @@ static void reload(struct role *r)
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,
 		.delay_warning_ms = c->delay_warning_s ? (int64_t)c->delay_warning_s * 1000 : -1,
+		.pipes = pipes,
+		.pipe_count = c->pipe_count,
+		.site_first = c->site_first,
+		.site_connections = c->site_connections,
 	});
 	queue_set_trace(r->self, c->trace_octets, (int64_t)c->trace_keep_s * 1000);
 }

@@ -46,15 +46,17 @@ static size_t ruleset_size(unsigned abi)
 	return abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
 }
 
-bool landlock_enter(const int *roots, size_t root_count, bool net, unsigned max_abi)
+bool landlock_enter(const int *roots, size_t root_count, bool files, bool net, unsigned max_abi)
 {
 	unsigned       abi = MIN(landlock_abi(), max_abi ? MIN(max_abi, ABI_KNOWN) : ABI_KNOWN);
-	struct ruleset rules = { .files = files_of(abi), .net = abi >= 4 && !net ? NET_ALL : 0, .scoped = abi >= 6 ? SCOPE_ALL : 0 };
+	struct ruleset rules = { .files = files ? files_of(abi) : 0, .net = abi >= 4 && !net ? NET_ALL : 0, .scoped = abi >= 6 ? SCOPE_ALL : 0 };
 	long           fd;
 	bool           ok = true;
 
 	if (abi == 0)
 		return false;
+	if (!rules.files && !rules.net && !rules.scoped)
+		return true; /* this kernel's has nothing else to give */
 	fd = syscall(SYS_landlock_create_ruleset, &rules, ruleset_size(abi), 0);
 	if (fd < 0)
 		return false;

@@ -8,7 +8,7 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -112,6 +112,50 @@ static bool allow_checked(scmp_filter_ctx f, unsigned needs)
 					  allow_if(f, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6)));
 }
 
+/* What programs have no business with, of all that the kernel offers. */
+static const int calls_refused[] = {
+	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(kcmp), SCMP_SYS(pidfd_getfd), SCMP_SYS(process_madvise),
+	SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
+	SCMP_SYS(fsconfig), SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(open_by_handle_at), SCMP_SYS(quotactl), SCMP_SYS(swapon), SCMP_SYS(swapoff),
+	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
+	SCMP_SYS(io_uring_register), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
+	SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(acct), SCMP_SYS(syslog), SCMP_SYS(fanotify_init), SCMP_SYS(lookup_dcookie), SCMP_SYS(iopl),
+	SCMP_SYS(ioperm), SCMP_SYS(modify_ldt), SCMP_SYS(vhangup), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime),
+	SCMP_SYS(sethostname), SCMP_SYS(setdomainname),
+};
+
+static bool refuse_if(scmp_filter_ctx f, int call, struct scmp_arg_cmp cmp)
+{
+	return seccomp_rule_add_array(f, SCMP_ACT_ERRNO(EPERM), call, 1, &cmp) >= 0;
+}
+
+/* A fast open is a connection without connect. TIOCSTI types into a terminal of whoever started the server. */
+static bool exec_rules(scmp_filter_ctx f, unsigned needs)
+{
+	static const scmp_datum_t namespaces[] = { CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP };
+	bool                      ok = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) >= 0;
+
+	for (size_t i = 0; i < LEN(calls_refused) && ok; i++)
+		ok = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), calls_refused[i], 0) >= 0;
+	for (size_t i = 0; i < LEN(namespaces) && ok; i++)
+		ok = refuse_if(f, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
+	ok = ok && seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 2, SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1(SCMP_CMP_NE, 0)) >= 0;
+	ok = ok && refuse_if(f, SCMP_SYS(ioctl), SCMP_A1_32(SCMP_CMP_EQ, TIOCSTI));
+	if (!(needs & SANDBOX_OUT))
+		return ok && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_NE, AF_UNIX));
+	return ok && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_PACKET)) && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_VSOCK));
+}
+
+static bool seccomp_enter_exec(unsigned needs)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	bool            ok = f && exec_rules(f, needs) && seccomp_load(f) == 0;
+
+	if (f)
+		seccomp_release(f);
+	return ok;
+}
+
 static bool seccomp_enter(unsigned needs)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -145,13 +189,13 @@ enum status sandbox_enter(const struct sandbox *s, const char **ret_why)
 		*ret_why = "no_new_privs, undumpable";
 		return ST_DENIED;
 	}
-	if (s->landlock && !landlock_enter(s->roots, s->root_count, s->needs & SANDBOX_OUT, s->landlock_max)) {
+	if (s->landlock && !landlock_enter(s->roots, s->root_count, !(s->needs & SANDBOX_EXEC), s->needs & SANDBOX_OUT, s->landlock_max)) {
 		*ret_why = "Landlock is not offered by this kernel or refused (setting sandbox.landlock runs without it)";
 		return ST_DENIED;
 	}
 	if (!s->landlock)
 		log_warn("running without Landlock, as the setting sandbox.landlock says");
-	if (!seccomp_enter(s->needs)) {
+	if (!(s->needs & SANDBOX_EXEC ? seccomp_enter_exec(s->needs) : seccomp_enter(s->needs))) {
 		*ret_why = "seccomp filter refused";
 		return ST_DENIED;
 	}

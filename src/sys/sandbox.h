@@ -17,6 +17,10 @@ enum sandbox_need { /* bit mask */
 	SANDBOX_FILES  = 1u << 0, /* open, write, sync, rename, remove below `roots` */
 	SANDBOX_ACCEPT = 1u << 1, /* accept on listeners it was given, epoll */
 	SANDBOX_OUT    = 1u << 2, /* make sockets of AF_INET and AF_INET6, connect, bind */
+	/* Execute programs, which inherit all of this. So it is a list of what is refused: calls that trace or read other processes, mount, change roots or namespaces,
+	 * load into the kernel, io_uring, keys; sockets other than AF_UNIX, unless SANDBOX_OUT. Files are as its user's permissions say. Landlock only as far as it keeps signals
+	 * and abstract sockets inside (ABI 6), and TCP out unless SANDBOX_OUT (ABI 4). no_new_privs: programs with set-user-ID run as its user. */
+	SANDBOX_EXEC   = 1u << 3,
 };
 
 struct sandbox {

@@ -1,4 +1,5 @@
 """Each role tries, from inside, what it must not be able to do; users, seccomp and no_new_privs; started by root and by a user."""
+import json
 import os
 import pwd
 import re
@@ -6,6 +7,7 @@ import subprocess
 
 import pytest
 
+from filters import Filtered
 from server import Server
 
 ROLES = ("control", "dns", "auth", "smtp", "queue", "local", "remote", "imap")
@@ -80,3 +82,27 @@ def test_folders_are_closed_to_the_other_users():
         done = subprocess.run(["setpriv", "--reuid", "nobody", "--clear-groups", "cat", os.path.join(server.dir, "data", "tls.key")],
                               capture_output=True)
         assert done.returncode != 0
+
+
+def test_the_role_that_runs_programs(monkeypatch):
+    """What is left to it is written down (sys/sandbox.h, docs/concepts/pipe.md); here is what is not."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    monkeypatch.setenv("POSTRIDER_PROBE", "1")
+    with Filtered("", more='pipe x { command = {"/bin/cat"} }\n', expect=()) as server:
+        lines = [dict(re.findall(r"(\w+)=(\S+)", l)) for l in server.text().splitlines() if "role=pipe msg=probe name" in l]
+        results = {l["name"]: l["result"] for l in lines}
+        assert len(results) >= 21
+        for name in ("ptrace", "io_uring", "setuid", "socket_inet", "socket_netlink", "dumpable", "read_proc", "kill"):
+            assert results[name] == "refused", name
+        assert all(l["result"] == "refused" for l in lines if l["expected"] == "refused")
+        pid, = [p["pid"] for p in json.loads(server.command("status", "--json"))["processes"] if p["role"] == "pipe"]
+        status = dict(l.split(":\t", 1) for l in open("/proc/%d/status" % pid).read().splitlines() if ":\t" in l)
+        assert (status["NoNewPrivs"].strip(), status["Seccomp"].strip(), status["CapEff"].strip()) == ("1", "2", "0" * 16)
+        assert {int(u) for u in status["Uid"].split()} == {pwd.getpwnam("postrider-pipe").pw_uid}
+        assert status["Groups"].strip() == ""
+
+
+def test_no_pipes_no_role_that_may_execute():
+    with Server() as server:
+        assert not server.pids("pipe")

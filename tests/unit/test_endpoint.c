@@ -43,9 +43,32 @@ static void test_parse(void **state)
 	}
 }
 
+static void test_pipe(void **state)
+{
+	static const struct {
+		const char *text, *name, *nexthop; /* name NULL: none */
+	} rows[] = {
+		{ "pipe:archive", "archive", "" }, { "pipe:a-1_B:far.test", "a-1_B", "far.test" }, { "pipe:a:b:c d", NULL, NULL }, { "pipe:a:b:c", "a", "b:c" },
+		{ "pipe:", NULL, NULL },           { "pipe:a:", NULL, NULL },                      { "pipe:-a", NULL, NULL },     { "pipe:a/b", NULL, NULL },
+		{ "pipe:a b", NULL, NULL },        { "lmtp:a:25", NULL, NULL },                    { "", NULL, NULL },            { "pipe:a:\n", NULL, NULL },
+		{ "pipe:abcdefghijklmnopqrstuvwxyz0123456", NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct str text = unit_exact(str_of(rows[i].text)), name = STR("before"), nexthop = STR("before");
+
+		if (endpoint_pipe(text, &name, &nexthop) != (rows[i].name != NULL))
+			fail_msg("%s", rows[i].text);
+		assert_str(name, str_of(rows[i].name ? rows[i].name : "before"));
+		assert_str(nexthop, str_of(rows[i].name ? rows[i].nexthop : "before"));
+		unit_exact_free(text);
+	}
+}
+
 int main(void)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse) };
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse), cmocka_unit_test(test_pipe) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

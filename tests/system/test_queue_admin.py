@@ -1,0 +1,134 @@
+"""What administrators do to messages that wait: redirect, edit, bounce; what each says of itself; the queue's shape. By the command line, with its exit codes."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from filters import Filtered
+from server import BIN, until
+
+MORE = "queue { retry_first = 1h retry_max = 1h }\nremote { port = %d }\n"
+ASCII = b"From: a@far.test\r\nSubject: x\r\n\r\nbody\r\n"
+
+
+class Administered(Filtered):
+    def run(self, *words):
+        done = subprocess.run([BIN, *words, "--config", self.path], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def json(self, *words):
+        code, out, err = self.run(*words, "--json")
+        return code, json.loads(out) if out else None
+
+    def messages(self):
+        return self.json("queue", "list")[1]["messages"]
+
+    def one(self, rcpt="x@dead.test", sender="a@far.test"):
+        """A message that waits: its destination refuses connections."""
+        before = {m["id"] for m in self.messages()}
+        assert self.send(octets=ASCII, sender=sender, rcpts=(rcpt,))[0] == 250
+        new = until(lambda: {m["id"] for m in self.messages() if m["state"] == "waiting"} - before, "it does not wait")
+        return new.pop()
+
+
+@pytest.fixture(scope="module")
+def s():
+    with Administered("", expect=("did not", "failed")) as server:
+        server.command("domain", "add", "dead.test", "--relay", "127.0.0.1:9")
+        yield server
+        server.command("queue", "remove", "--all")
+
+
+def test_redirect(s):
+    one = s.one()
+    assert s.run("queue", "redirect", one, "ann@")[0] == 2
+    assert s.run("queue", "redirect", one)[0] == 2
+    assert s.run("queue", "redirect", "--all", "--to", "x", "ann@far.test")[0] == 2
+    assert s.run("queue", "redirect", "--to", "", "ann@far.test")[0] == 2
+    assert s.run("queue", "redirect", "0000000000001", "ann@far.test")[0] == 3
+    code, out, err = s.run("queue", "redirect", one, "ann@far.test")
+    assert code == 0 and out == "1 message redirected\n"
+    until(lambda: any(m[1] == ["ann@far.test"] for m in s.recorder.messages), "it was not sent there")
+    events = json.loads(s.run("trace", one, "--json")[1])["events"]
+    assert any(e["what"] == "edited" and e["to"] == "ann@far.test" for e in events)
+    a, b = s.one("u@dead.test"), s.one("v@dead.test")
+    assert s.json("queue", "redirect", "--to", "@dead.test", "all@far.test") == (0, {"v": 1, "done": "redirected", "count": 2, "busy": 0})
+    until(lambda: sum(m[1] == ["all@far.test"] for m in s.recorder.messages) == 2, "they were not sent there")
+    until(lambda: not s.messages(), "the queue does not get empty")
+
+
+def test_edit(s):
+    one = s.one()
+    assert s.run("queue", "edit", one)[0] == 2
+    assert s.run("queue", "edit", one, "--remove", "y@dead.test")[0] == 3
+    assert s.run("queue", "edit", one, "--add", "x@dead.test")[0] == 4
+    assert s.run("queue", "edit", one, "--add", "a\x01b@far.test")[0] == 2
+    assert s.run("queue", "edit", one, "--remove", "x@dead.test")[0] == 2
+    assert s.run("queue", "hold", one)[0] == 0
+    assert s.run("queue", "edit", one, "--add", "new@far.test", "--remove", "x@dead.test", "--sender", "other@far.test")[0] == 0
+    code, shown = s.json("queue", "show", one)
+    assert shown["state"] == "held" and shown["from"] == "other@far.test" and [r["address"] for r in shown["recipients"]] == ["new@far.test"]
+    assert s.run("queue", "release", one)[0] == 0
+    until(lambda: any(m[:2] == ("other@far.test", ["new@far.test"]) for m in s.recorder.messages), "it was not sent")
+    until(lambda: not s.messages(), "the queue does not get empty")
+
+
+def test_bounce(s):
+    before = len(s.recorder.messages)
+    one = s.one(sender="writer@far.test")
+    assert s.json("queue", "bounce", one) == (0, {"v": 1, "done": "bounced", "count": 1, "busy": 0, "reports": 1})
+    report = until(lambda: s.recorder.messages[before:], "no report")[0]
+    assert report[:2] == ("", ["writer@far.test"]) and b"ended by an administrator" in report[2] and b"Action: failed" in report[2] and b"Status: 5." in report[2]
+    assert s.run("queue", "bounce", one)[0] == 3
+    assert s.run("queue", "bounce")[0] == 2
+    assert s.run("queue", "bounce", "--all")[:2] == (0, "0 messages bounced, 0 reports\n")
+    until(lambda: not s.messages(), "the queue does not get empty")
+
+
+def test_show_explains(s):
+    one = s.one()
+    code, shown = s.json("queue", "show", one)
+    row, = shown["recipients"]
+    assert row["site"] == "127.0.0.1:9" and row["attempts"] == 1 and "back-off after attempt 1" in row["why"] and row["next_ms"] > 0
+    assert shown["attempts"] == 1 and shown["expires_ms"] > shown["received_ms"]
+    assert [e["what"] for e in shown["events"]] == ["accepted", "deferred"]
+    text = s.run("queue", "show", one)[1]
+    assert "by way of 127.0.0.1:9" in text and "back-off after attempt 1" in text and "given up at" in text and "deferred" in text
+    assert s.run("queue", "hold", one)[0] == 0
+    assert "held: Held by an administrator" in s.run("queue", "show", one)[1]
+    s.command("queue", "remove", one)
+
+
+def test_sites(s):
+    one = s.one()
+    code, found = s.json("queue", "sites")
+    row = [r for r in found["sites"] if r["site"] == "127.0.0.1:9"][0]
+    assert code == 0 and row["deferred"] >= 1 and row["delivered"] == 0 and row["last_answer"]
+    assert s.json("queue", "sites", "127.0.0.1:9")[1]["site"] == "127.0.0.1:9"
+    assert s.run("queue", "sites", "nobody.test")[0] == 3
+    assert s.run("queue", "sites", "--retry", "")[0] == 2
+    assert s.run("queue", "sites", "x", "--retry", "y")[0] == 2
+    attempts = s.json("queue", "show", one)[1]["recipients"][0]["attempts"]
+    code, told = s.json("queue", "sites", "--retry", "127.0.0.1:9")
+    assert code == 0 and told["due"] == 1
+    until(lambda: s.json("queue", "show", one)[1]["recipients"][0]["attempts"] > attempts, "it was not tried again")
+    assert s.json("queue", "show", one)[1]["recipients"][0]["destination"]["state"] in ("open", "dead", "probing")
+    assert "127.0.0.1:9" in s.run("queue", "sites")[1] and "by way of 127.0.0.1:9" in s.run("queue", "show", one)[1]
+    s.command("queue", "remove", "--all")
+
+
+def test_list_and_shape(s):
+    for i in range(3):
+        s.one("u%d@dead.test" % i)
+    assert s.json("queue", "list", "--site", "127.0.0.1:9", "--count") == (0, {"v": 1, "count": 3})
+    assert s.json("queue", "list", "--site", "other.test", "--count")[1]["count"] == 0
+    assert s.json("queue", "list", "--older", "1h", "--count")[1]["count"] == 0
+    assert s.run("queue", "list", "--older", "soon")[0] == 2
+    reasons = [m["reason"] for m in s.messages()]
+    assert s.json("queue", "list", "--reason", reasons[0], "--count")[1]["count"] == sum(reasons[0] in r for r in reasons)
+    code, shape = s.json("queue", "shape")
+    assert code == 0 and shape["all"]["total"] == 3 and shape["sites"] == [{"site": "127.0.0.1:9", "total": 3, "ages": [3] + [0] * 9}]
+    table = s.run("queue", "shape")[1].splitlines()
+    assert table[1].split()[:3] == ["TOTAL", "3", "3"] and table[2].split()[:2] == ["127.0.0.1:9", "3"]
+    s.command("queue", "remove", "--all")
