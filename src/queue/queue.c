@@ -39,7 +39,8 @@ static void defaults(struct queue_options *o, struct arena *a)
 	DEFAULT(memory_octets, 64 * MIB);
 	DEFAULT(local_max, 1000);
 	DEFAULT(remote_max, 500);
-	DEFAULT(domain_max, 20);
+	DEFAULT(site_first, 5);
+	DEFAULT(site_connections, 20);
 	DEFAULT(txid_max, (size_t)1 << 20);
 	DEFAULT(txid_keep_ms, 2 * HOURS);
 	DEFAULT(mono_ms, clock_mono_ms);
@@ -81,11 +82,12 @@ static void init(struct queue *q, const struct queue_options *o)
 	q->pins.pin_before = q->pins.pin_after = &q->pins;
 	atomic_store(&q->next_file, (uint64_t)MAX(q->o.wall_ms(), 1) << 16);
 	atomic_store(&q->space_looked, INT64_MIN / 2);
-	queue_flight_init(&q->f_auth, AUTH_MAX, 0);
-	queue_flight_init(&q->f_local, q->o.local_max, 0);
-	queue_flight_init(&q->f_remote, q->o.remote_max, q->o.domain_max);
-	queue_flight_init(&q->f_lone_local, 1, 0);
-	queue_flight_init(&q->f_lone_remote, 1, 0);
+	queue_flight_init(&q->f_auth, AUTH_MAX);
+	queue_flight_init(&q->f_local, q->o.local_max);
+	queue_flight_init(&q->f_lone_local, 1);
+	queue_flight_init(&q->f_lone_remote, 1);
+	q->sites = queue_sites_new(q, q->o.remote_max);
+	queue_dues_init(&q->dues);
 }
 
 static enum status open_files(struct queue *q)
@@ -147,11 +149,12 @@ void queue_start(struct queue *q, struct ipc *ipc)
  * message is sent twice (RFC 1047). One that thinks for longer is not worth the wait. */
 static void drain(struct queue *q)
 {
-	struct queue_flight *const all[] = { &q->f_auth, &q->f_local, &q->f_remote, &q->f_lone_local, &q->f_lone_remote };
+	struct queue_flight *const all[] = { &q->f_auth, &q->f_local, &q->f_lone_local, &q->f_lone_remote };
 	const int64_t              end = clock_mono_ms() + DRAIN_MS;
 
 	for (size_t i = 0; i < LEN(all); i++)
 		queue_flight_close(all[i]);
+	queue_sites_close(q->sites);
 	while (atomic_load(&q->in_flight) > 0 && clock_mono_ms() < end)
 		usleep(DRAIN_LOOK_US);
 }
@@ -201,7 +204,7 @@ void queue_close(struct queue **at)
 	queue_trace_close(&q->trace);
 	queue_flight_done(&q->f_auth);
 	queue_flight_done(&q->f_local);
-	queue_flight_done(&q->f_remote);
+	queue_sites_free(&q->sites);
 	queue_flight_done(&q->f_lone_local);
 	queue_flight_done(&q->f_lone_remote);
 	pthread_mutex_destroy(&q->lock);

@@ -39,7 +39,7 @@ struct queue_options { /* 0 or empty: the default */
 	unsigned   active_max;                   /* 4000 messages in memory */
 	size_t     memory_octets;                /* 64 MiB of content in memory */
 	unsigned   local_max, remote_max;        /* 1000, 500 deliveries under way */
-	unsigned   domain_max;                   /* 20 of them to one domain or relay */
+	unsigned   site_first, site_connections; /* 5, 20 of them to one destination: at first, and at most */
 	size_t     txid_max;                     /* 2^20 transaction ids remembered */
 	int64_t    txid_keep_ms;                 /* 2 h */
 	uint64_t   trace_octets;                 /* 0: no trace */
@@ -55,6 +55,7 @@ struct queue_live {
 	struct str hostname, relay, filter; /* copied */
 	int64_t    retry_first_ms, retry_max_ms, expire_ms; /* none is 0 */
 	int64_t    delay_warning_ms; /* negative: none */
+	unsigned   site_first, site_connections; /* 0: as at the start */
 };
 void              queue_set_live(struct queue *q, const struct queue_live *live);
 void              queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms);

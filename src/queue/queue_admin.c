@@ -28,7 +28,7 @@ static void reader_give(struct queue *q)
 	" AND (?3 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND"                     \
 	"      (instr(lower(r.address), lower(?3)) > 0 OR instr(lower(r.target), lower(?3)) > 0)))"
 
-const char queue_pick_sql[] = "SELECT m.id, m.file, m.state, m.entered FROM message m WHERE m.id > ?4 AND m.id <= ?1" FILTERS
+const char queue_pick_sql[] = "SELECT m.id, m.file, m.state, m.entered, m.priority, m.lane FROM message m WHERE m.id > ?4 AND m.id <= ?1" FILTERS
 			      " ORDER BY m.id LIMIT ?5";
 
 #define ENTRY_COLUMNS "m.id, m.state, m.due, m.sender, m.size, m.received, m.reason," \

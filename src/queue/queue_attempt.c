@@ -1,4 +1,4 @@
-/* queue/queue_attempt.c - asking auth where a recipient is, and local and remote to deliver.
+/* queue/queue_attempt.c - asking auth where a recipient is, and local to deliver; what all questions share. For remote: queue_remote.c.
  *
  * A message that was under way when a process died (m->crashes) is attempted alone among its like: only one such at a time for each
  * role. So the next death names its culprit, and mail that only happened to be there is not held with it.
@@ -15,7 +15,7 @@
  * sent. After the call the job may be gone already, so the question cannot be asked of the job itself. */
 static _Thread_local const struct queue_job *starting;
 
-static struct queue_job *job_new(struct queue_msg *m, void (*start)(struct queue_job *))
+struct queue_job *queue_job_new(struct queue_msg *m, void (*start)(struct queue_job *))
 {
 	struct queue_job *job;
 
@@ -24,10 +24,12 @@ static struct queue_job *job_new(struct queue_msg *m, void (*start)(struct queue
 	pthread_mutex_unlock(&m->lock);
 	job->msg = m;
 	job->start = start;
+	job->wait.priority = m->priority;
+	job->wait.lane = m->lane;
 	return job;
 }
 
-static void job_start(struct queue_job *job, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, ipc_done_fn *done)
+void queue_job_ask(struct queue_job *job, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, ipc_done_fn *done)
 {
 	const struct queue_job *outer = starting;
 
@@ -108,15 +110,15 @@ static void resolve_start(struct queue_job *job)
 {
 	struct auth_resolve_request request = { .address = job->rcpt->address, .from = job->msg->from };
 
-	job_start(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_RESOLVE, &request, resolve_done);
+	queue_job_ask(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_RESOLVE, &request, resolve_done);
 }
 
 void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r)
 {
-	struct queue_job *job = job_new(m, resolve_start);
+	struct queue_job *job = queue_job_new(m, resolve_start);
 
 	job->rcpt = r;
-	CHECK(queue_flight_add(&m->q->f_auth, job));
+	queue_flight_add(&m->q->f_auth, job);
 }
 
 /* The quota of an account that is a target by itself: it may have changed since the list was resolved. */
@@ -140,25 +142,26 @@ static void quota_start(struct queue_job *job)
 {
 	struct auth_quota_request request = { .account = job->rcpt->account };
 
-	job_start(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_QUOTA, &request, quota_done);
+	queue_job_ask(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_QUOTA, &request, quota_done);
 }
 
 void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r)
 {
-	struct queue_job *job = job_new(m, quota_start);
+	struct queue_job *job = queue_job_new(m, quota_start);
 
 	job->rcpt = r;
 	r->quota_open = true;
-	CHECK(queue_flight_add(&m->q->f_auth, job));
+	queue_flight_add(&m->q->f_auth, job);
 }
 
 /* ---- outcomes that local and remote share ---- */
 
 /* No answer. Sent or not makes the difference between unknown and certainly nothing. One that only took too long is unknown too, but
  * no fault of the message: a disk may stand still for longer. It is tried again under its id, and not held for that. */
-static void no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st, bool sent)
+void queue_job_no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st)
 {
 	struct queue_msg *m = job->msg;
+	bool              sent = starting != job;
 	bool              late = sent && m->q->o.mono_ms() - job->asked_ms >= ipc_msgs[id].deadline_ms;
 	bool              lost = sent && st == ST_TEMP && !late;
 
@@ -176,7 +179,7 @@ static void no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st,
 }
 
 /* The content as it goes with a request. Large: a descriptor of the finished file, to be closed by the caller. */
-static bool content_give(struct queue_job *job, struct str *content, int *file)
+bool queue_job_content(struct queue_job *job, struct str *content, int *file)
 {
 	struct queue_msg *m = job->msg;
 	enum status       st;
@@ -236,7 +239,7 @@ static void local_done(void *arg, enum status st, const void *answer)
 		to->answer = queue_answer(job->msg, reply->reason, QUEUE_REASON_MAX);
 		full_note(job->msg, to, reply);
 	} else {
-		no_answer(job, IPC_LOCAL_DELIVER, st, starting != job);
+		queue_job_no_answer(job, IPC_LOCAL_DELIVER, st);
 	}
 	job_end(job);
 }
@@ -260,198 +263,36 @@ static void local_start(struct queue_job *job)
 	};
 
 	atomic_fetch_add(&m->q->in_flight, 1);
-	if (content_give(job, &request.content, &request.file)) {
-		job_start(job, ROLE_LOCAL, to->account, IPC_LOCAL_DELIVER, &request, local_done);
+	if (queue_job_content(job, &request.content, &request.file)) {
+		queue_job_ask(job, ROLE_LOCAL, to->account, IPC_LOCAL_DELIVER, &request, local_done);
 		fd_close(&request.file);
 	} else {
 		local_done(job, ST_IO, NULL);
 	}
 }
 
-/* ---- remote ---- */
-
-static enum queue_outcome remote_outcome(enum remote_result result)
-{
-	switch (result) {
-	case REMOTE_DELIVERED: return QUEUE_OUT_DONE;
-	case REMOTE_DEFERRED:  return QUEUE_OUT_DEFERRED;
-	case REMOTE_REFUSED:   return QUEUE_OUT_FAILED;
-	}
-	return QUEUE_OUT_DEFERRED;
-}
-
-static void remote_answer(struct queue_job *job, const struct remote_deliver_reply *reply)
-{
-	uint32_t index = 0;
-
-	for (struct queue_to *to = job->to; to; to = to->next, index++) {
-		to->outcome = QUEUE_OUT_DEFERRED; /* unless it is in the answer */
-		to->code = STR("4.3.0");
-		to->answer = STR("The attempt gave no result");
-		for (size_t i = 0; i < reply->result_count; i++) {
-			const struct remote_rcpt_result *r = &reply->results[i];
-
-			if (r->index != index)
-				continue;
-			to->outcome = remote_outcome(r->result);
-			to->code = queue_answer(job->msg, r->code, QUEUE_CODE_MAX);
-			to->answer = queue_answer(job->msg, r->answer, QUEUE_REASON_MAX);
-			to->host = queue_answer(job->msg, r->host, QUEUE_REASON_MAX);
-			to->passed = r->passed;
-		}
-	}
-}
-
-static void remote_done(void *arg, enum status st, const void *reply)
-{
-	struct queue_job *job = arg;
-	struct queue     *q = job->msg->q;
-
-	if (st == ST_OK)
-		remote_answer(job, reply);
-	else
-		no_answer(job, IPC_REMOTE_DELIVER, st, starting != job);
-	queue_flight_end(job);
-	/* A slow destination must not make the others' results wait: written as they come, unless these are all. */
-	if (st == ST_OK && job->to_count < job->msg->to_count)
-		queue_result_partial(job);
-	else
-		queue_round_step(job->msg);
-	atomic_fetch_sub(&q->in_flight, 1); /* the writer has the result: whoever stops the queue waits for this */
-}
-
-static void remote_start(struct queue_job *job)
-{
-	struct queue_msg             *m = job->msg;
-	struct remote_rcpt            rcpts[QUEUE_JOB_RCPTS];
-	struct remote_deliver_request request = {
-		.message = m->id,
-		.domain = job->domain,
-		.relay = job->relay,
-		.hop = job->hop,
-		.from = job->sender,
-		.rcpts = rcpts,
-		.flags = m->flags,
-		.size = m->size,
-		.envid = m->envid,
-		.priority = m->priority,
-		.by = m->deliver_by > 0,
-		.by_s = m->deliver_by > 0 ? (m->deliver_by - queue_now(m->q)) / 1000 : 0,
-	};
-
-	for (struct queue_to *to = job->to; to; to = to->next) {
-		rcpts[request.rcpt_count] = (struct remote_rcpt){ (uint32_t)request.rcpt_count, to->address, queue_notify_target(to->rcpt), to->rcpt->orcpt };
-		request.rcpt_count++;
-	}
-	atomic_fetch_add(&m->q->in_flight, 1);
-	if (content_give(job, &request.content, &request.file)) {
-		job_start(job, ROLE_REMOTE, IPC_ANY, IPC_REMOTE_DELIVER, &request, remote_done);
-		fd_close(&request.file);
-	} else {
-		remote_done(job, ST_IO, NULL);
-	}
-}
-
 /* ---- a whole message ---- */
 
-static struct str domain_of(struct queue_msg *m, struct str address)
+static void local_all(struct queue_msg *m)
 {
-	struct str local, domain;
-	char      *p;
+	struct queue_flight *flight = m->crashes ? &m->q->f_lone_local : &m->q->f_local;
 
-	if (!str_rcut(address, '@', &local, &domain))
-		return STR_NONE;
-	p = arena_alloc(m->arena, domain.n);
-	for (size_t i = 0; i < domain.n; i++)
-		p[i] = ascii_lower(domain.p[i]);
-	return str_n(p, domain.n);
-}
+	for (size_t i = m->to_count; i-- > 0;) {
+		struct queue_job *job;
 
-/* What must be the same of targets that go out together: next hop, how it is spoken to, reverse-path. */
-static struct str group_name(struct arena *a, struct str hop, const struct queue_to *to)
-{
-	const struct hop *h = &to->hop;
-
-	return arena_printf(a, "%.*s %.*s %u %.*s %.*s %.*s %llu", STR_FMT(hop), STR_FMT(to->sender), (unsigned)h->tls, STR_FMT(h->source4),
-			    STR_FMT(h->source6), STR_FMT(h->helo), (unsigned long long)h->login);
-}
-
-/* Put a foreign target into the open group of its like: one transaction has one next hop and one reverse-path. `groups` has the jobs by
- * name; full ones were taken out. The setting `relay` is for what has no next hop of its own. */
-static void group_add(struct map *groups, struct queue_job **jobs, struct str relay, struct queue_msg *m,
-		      struct queue_to *to)
-{
-	struct str        domain = domain_of(m, to->address), hop, group;
-	struct queue_job *job;
-
-	relay = to->relay.n ? to->relay : relay;
-	hop = relay.n ? relay : domain;
-	group = group_name(m->arena, hop, to);
-	job = map_find(groups, group);
-
-	if (!job) {
-		job = job_new(m, remote_start);
-		job->domain = domain;
-		job->relay = relay;
-		job->hop = to->hop;
-		job->sender = to->sender.n ? to->sender : m->from;
-		job->key = str_hash(hop);
-		job->next = *jobs;
-		*jobs = job;
-		map_put(groups, group, job);
-	}
-	to->next = job->to;
-	job->to = to;
-	if (++job->to_count == QUEUE_JOB_RCPTS)
-		map_remove(groups, group);
-}
-
-static struct queue_job *jobs_make(struct queue_msg *m)
-{
-	struct queue_job *jobs = NULL;
-	struct str        relay = m->filter.n ? m->filter : queue_live(m->q).relay;
-	struct map        groups;
-
-	map_init(&groups);
-	for (size_t i = 0; i < m->to_count; i++) {
-		struct queue_to *to = m->to[i];
-
-		if (to->account == 0) {
-			group_add(&groups, &jobs, relay, m, to);
+		if (m->to[i]->account == 0)
 			continue;
-		}
-		struct queue_job *job = job_new(m, local_start);
-		job->to = to;
+		job = queue_job_new(m, local_start);
+		job->to = m->to[i];
 		job->to_count = 1;
-		job->next = jobs;
-		jobs = job;
-	}
-	map_done(&groups);
-	return jobs;
-}
-
-static void not_now(struct queue_job *job)
-{
-	for (struct queue_to *to = job->to; to; to = to->next) {
-		to->code = STR("4.4.5"); /* RFC 3463 §3.5: congestion */
-		to->answer = STR("Much other mail waits for this destination");
+		atomic_fetch_add(&m->open, 1);
+		queue_flight_add(flight, job);
 	}
 }
 
 void queue_attempt_all(struct queue_msg *m)
 {
-	struct queue        *q = m->q;
-	struct queue_flight *local = m->crashes ? &q->f_lone_local : &q->f_local;
-	struct queue_flight *remote = m->crashes ? &q->f_lone_remote : &q->f_remote;
-	struct queue_job    *jobs = jobs_make(m), *next;
-
-	for (; jobs; jobs = next) {
-		next = jobs->next;
-		atomic_fetch_add(&m->open, 1);
-		jobs->priority = m->priority;
-		if (!queue_flight_add(jobs->to->account ? local : remote, jobs)) {
-			not_now(jobs);
-			queue_round_step(m);
-		}
-	}
+	if (m->remote)
+		queue_remote_all(m);
+	local_all(m);
 }

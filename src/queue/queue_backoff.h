@@ -1,7 +1,8 @@
 /* queue/queue_backoff.h - when to try again.
  *
  * The n-th wait is first * 2^(n-1), at most max, times a random factor of 0.8 to 1.2 so that what failed together is not
- * tried together again (mta.md 5 item 19: a retry storm is smoothed).
+ * tried together again (a retry storm is smoothed). The first wait is never longer than `first`: hosts that greylist expect the
+ * message again within minutes.
  *
  * Pure. Tests: tests/unit/test_queue_id.c.
  */

@@ -39,7 +39,15 @@ static const char schema_envelope[] =
 static const char schema_way[] = "ALTER TABLE rcpt ADD COLUMN relay TEXT NOT NULL DEFAULT '';"
 			       "ALTER TABLE rcpt ADD COLUMN sender TEXT NOT NULL DEFAULT '';";
 
-static const char *const  steps[] = { schema_1, schema_envelope, schema_way };
+/* Whose turn it is among senders (queue_line.h); what was there before is one lane, in order. And what a start, or a look at a large
+ * message's file, must not search the whole table for. */
+static const char schema_lane[] = "ALTER TABLE message ADD COLUMN lane INTEGER NOT NULL DEFAULT 0;"
+				"DROP INDEX message_due;"
+				"CREATE INDEX message_due ON message(priority, lane, due) WHERE due IS NOT NULL;"
+				"CREATE INDEX message_held ON message(state) WHERE state = 2;"
+				"CREATE INDEX message_file ON message(file) WHERE file <> 0;";
+
+static const char *const  steps[] = { schema_1, schema_envelope, schema_way, schema_lane };
 static const struct db_schema schema = { steps, LEN(steps) };
 
 const struct db_options queue_db_options = { .schema = &schema, .create = true, .page_size = 8192, .cache_kib = 16384, .checkpoint_pages = 16000 };
@@ -172,61 +180,71 @@ static void clock_resume(struct queue *q, int64_t at, int64_t wall)
 	atomic_store(&q->clock_base, at - q->o.mono_ms());
 }
 
-static enum status counts_load(struct queue *q)
+static enum status count(struct queue *q, const char *sql, uint64_t *ret)
 {
-	static const char sql[] = "SELECT count(*), total(state = 2) FROM message";
-	struct db_stmt   *s = db_sql(q->db, sql);
-	enum status       st = db_step(s);
+	struct db_stmt *s = db_sql(q->db, sql);
+	enum status     st = db_step(s);
 
-	if (st == ST_OK) {
-		atomic_store(&q->messages, db_u64(s, 0));
-		atomic_store(&q->held, db_u64(s, 1));
-	}
+	if (st == ST_OK)
+		*ret = db_u64(s, 0);
 	db_done(s);
 	return st;
 }
 
-/* Which priorities there are: an index has one range for each. */
-static enum status priorities_load(struct queue *q)
+/* From the indexes: once what was under way is due again, every message has a time or is held (Q6). */
+static enum status counts_load(struct queue *q)
 {
-	static const char sql[] = "SELECT 1 FROM message WHERE priority = ?1 AND due IS NOT NULL LIMIT 1";
-	enum status       st = ST_OK;
+	static const char sql_due[] = "SELECT count(*) FROM message WHERE due IS NOT NULL";
+	static const char sql_held[] = "SELECT count(*) FROM message WHERE state = 2";
+	uint64_t          due = 0, held = 0;
+	enum status       st = count(q, sql_due, &due);
 
-	q->priorities = 1u << QUEUE_PRIORITY_MAX;
-	for (int32_t p = -QUEUE_PRIORITY_MAX; p <= QUEUE_PRIORITY_MAX; p++) {
-		struct db_stmt *s = db_sql(q->db, sql);
-
-		db_bind_i64(s, 1, p);
-		st = db_step(s);
-		db_done(s);
-		if (st == ST_OK)
-			q->priorities |= 1u << (p + QUEUE_PRIORITY_MAX);
-		else if (st != ST_NOT_FOUND)
-			return st;
-	}
-	return ST_OK;
+	if (st == ST_OK)
+		st = count(q, sql_held, &held);
+	atomic_store(&q->messages, due + held);
+	atomic_store(&q->held, held);
+	return st;
 }
 
-/* What was under way when the last process ended is due now, and its delivery ids are pinned (Q5). */
-static enum status rounds_reset(struct queue *q)
+/* What was under way when the last process ended is due now, and its delivery ids are pinned (Q5). Of those below `from` all have a time. */
+static enum status rounds_reset(struct queue *q, int64_t from)
 {
-	static const char sql[] = "UPDATE message SET due = ?1, pinned = base <> 0 WHERE due IS NULL AND state = 0";
+	static const char sql[] = "UPDATE message SET due = ?1, pinned = base <> 0 WHERE id >= ?2 AND due IS NULL AND state = 0";
 	struct db_stmt   *s = db_sql(q->db, sql);
 
 	db_bind_i64(s, 1, queue_now(q));
+	db_bind_i64(s, 2, from);
 	return db_run(s);
+}
+
+/* Every message without a time is above the smallest that is in memory, or not known to be synced yet: a later one's row has no time only
+ * from when it was taken on. What stands here is a bound, true for ever: it may be old. */
+static enum status rounds_note(struct queue *q)
+{
+	uint64_t   from = q->synced_id;
+	struct str key;
+	void      *m;
+	size_t     at = 0;
+
+	pthread_mutex_lock(&q->lock);
+	while (map_next(&q->active, &at, &key, &m))
+		from = MIN(from, ((const struct queue_msg *)m)->id);
+	pthread_mutex_unlock(&q->lock);
+	return meta_set(q, STR("rounds"), (int64_t)from);
 }
 
 enum status queue_db_tick(struct queue *q)
 {
 	enum status st = meta_set(q, STR("clock"), queue_now(q));
 
+	if (st == ST_OK)
+		st = rounds_note(q);
 	return st == ST_OK ? meta_set(q, STR("wall"), q->o.wall_ms()) : st;
 }
 
 static enum status recover(struct queue *q)
 {
-	int64_t     at = 0, wall = 0, reserved = 1, by_wall = q->o.wall_ms();
+	int64_t     at = 0, wall = 0, reserved = 1, rounds = 0, by_wall = q->o.wall_ms();
 	enum status st = meta_get(q, STR("clock"), &at);
 
 	if (st == ST_OK)
@@ -235,18 +253,21 @@ static enum status recover(struct queue *q)
 		st = txids_load(q, &at, &wall);
 	if (st == ST_OK)
 		st = meta_get(q, STR("next_id"), &reserved);
+	if (st == ST_OK)
+		st = meta_get(q, STR("rounds"), &rounds);
 	if (st != ST_OK)
 		return st;
 	clock_resume(q, at, wall);
 	/* Above the wall clock too: a queue restored from a backup must not give ids again that accounts remember. */
 	by_wall = MIN(MAX(by_wall, 0), WALL_MAX_MS) << 16;
 	q->next_id = (uint64_t)MAX(reserved, by_wall);
+	q->synced_id = q->next_id; /* nothing was taken yet */
 	q->reserved_id = 0;
-	st = rounds_reset(q);
+	st = rounds_reset(q, rounds);
 	if (st == ST_OK)
 		st = counts_load(q);
 	if (st == ST_OK)
-		st = priorities_load(q);
+		st = queue_dues_load(q);
 	if (st == ST_OK)
 		st = queue_db_ids(q);
 	return st == ST_OK ? queue_db_tick(q) : st;
@@ -269,7 +290,7 @@ enum status queue_db_recover(struct queue *q)
 	if (st == ST_OK)
 		q->reserved_id = q->reserved_want;
 	q->pins_on_disk = true;
-	return st == ST_OK ? queue_db_next_due(q, INT64_MIN, &q->next_due) : st;
+	return st;
 }
 
 /* ---- messages ---- */
@@ -312,8 +333,8 @@ enum status queue_db_insert(struct queue *q, const struct queue_msg *m, struct s
 {
 	static const char sql[] =
 		"INSERT INTO message(id, state, due, base, pinned, attempts, stalls, crashes, last, reason, file, flags, account, received,"
-		" entered, size, sender, session, peer, hash, envid, deliver_by, priority, warned)"
-		" VALUES(?1, ?14, ?2, ?15, ?3, 0, 0, 0, 0, ?16, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?17, ?18, ?19, 0)";
+		" entered, size, sender, session, peer, hash, envid, deliver_by, priority, warned, lane)"
+		" VALUES(?1, ?14, ?2, ?15, ?3, 0, 0, 0, 0, ?16, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?17, ?18, ?19, 0, ?20)";
 	struct db_stmt *s = db_sql(q->db, sql);
 	enum status     st;
 
@@ -339,7 +360,7 @@ enum status queue_db_insert(struct queue *q, const struct queue_msg *m, struct s
 	db_bind_str(s, 17, text_of(m->envid));
 	db_bind_i64(s, 18, m->deliver_by);
 	db_bind_i64(s, 19, m->priority);
-	q->priorities |= 1u << (m->priority + QUEUE_PRIORITY_MAX);
+	db_bind_u64(s, 20, m->lane);
 	st = db_run(s);
 	if (st == ST_OK)
 		st = insert_rcpts(q, m);
@@ -362,36 +383,6 @@ enum status queue_db_delete(struct queue *q, uint64_t id)
 		st = db_run(s);
 	}
 	return st;
-}
-
-bool queue_priority_next(const struct queue *q, int32_t *p)
-{
-	while (--*p >= -QUEUE_PRIORITY_MAX)
-		if (q->priorities & 1u << (*p + QUEUE_PRIORITY_MAX))
-			return true;
-	return false;
-}
-
-enum status queue_db_next_due(struct queue *q, int64_t after, int64_t *ret)
-{
-	static const char sql[] = "SELECT due FROM message WHERE priority = ?2 AND due > ?1 ORDER BY due LIMIT 1";
-	int64_t           next = INT64_MAX;
-
-	for (int32_t p = QUEUE_PRIORITY_MAX + 1; queue_priority_next(q, &p);) {
-		struct db_stmt *s = db_sql(q->db, sql);
-		enum status     st;
-
-		db_bind_i64(s, 1, after);
-		db_bind_i64(s, 2, p);
-		st = db_step(s);
-		if (st == ST_OK)
-			next = MIN(next, db_i64(s, 0));
-		db_done(s);
-		if (st != ST_OK && st != ST_NOT_FOUND)
-			return st;
-	}
-	*ret = next;
-	return ST_OK;
 }
 
 /* The smallest delivery id that a message on disk may repeat. */

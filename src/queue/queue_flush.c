@@ -38,7 +38,7 @@ static void flush_finish(struct queue *q, struct queue_op *op, enum status st)
 	struct flush *f = CONTAINER_OF(op, struct flush, op);
 
 	if (st == ST_OK && f->count > 0)
-		q->next_due = MIN(q->next_due, queue_now(q));
+		queue_dues_all(&q->dues, queue_now(q));
 }
 
 /* It costs a look at every recipient that waits, so there are only so many in a minute. */
@@ -67,6 +67,7 @@ enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count)
 	buf_add_char(&at, '@');
 	buf_add(&at, domain);
 	f.domain = buf_str(&at);
+	queue_sites_try(q->sites);
 	st = queue_perform(q, &f.op);
 	*ret_count = f.count;
 	return st;

@@ -19,6 +19,7 @@
 #include "ipc/msg_local.h"
 #include "ipc/msg_remote.h"
 #include "queue/queue.h"
+#include "queue/queue_line.h"
 #include "queue/queue_trace.h"
 #include "queue/queue_txid.h"
 
@@ -27,7 +28,7 @@
 #define QUEUE_LOAD_PAGE   256u    /* due messages looked at in one go */
 #define QUEUE_TARGETS_MAX 5000u   /* of one message in one round; recipients beyond wait for the next */
 #define QUEUE_JOB_RCPTS   100u    /* in one request to remote; RFC 5321 §4.5.3.1.8 */
-#define QUEUE_FLIGHT_KEYS 1024u
+#define QUEUE_SITE_NAME_MAX ((size_t)768) /* relay or domain, two addresses, a number */
 #define QUEUE_CRASHES_MAX 3u      /* attempts lost with their process before a message is held */
 #define QUEUE_REASON_MAX  ((size_t)500)
 #define QUEUE_CODE_MAX    ((size_t)16)
@@ -58,6 +59,7 @@ struct queue_op {
 
 /* After queue_stop: finished with ST_TEMP at once. */
 void queue_push(struct queue *q, struct queue_op *op);
+void queue_nudge(struct queue *q); /* the writer looks again when it has to wake up */
 
 /* ---- a message in its round ---- */
 
@@ -80,6 +82,7 @@ struct queue_to { /* one target: an account, or a foreign address */
 	uint32_t                     n; /* its row */
 	enum queue_outcome           outcome;
 	bool                         traced; /* its end is in the trace */
+	int64_t                      again;  /* foreign, not tried: its destination takes it then (queue time); 0: nobody knows */
 	struct str                   code, answer, host;
 	uint32_t                     passed; /* enum remote_passed */
 };
@@ -119,6 +122,7 @@ struct queue_msg {
 	uint32_t               flags, attempts, stalls, crashes;
 	uint32_t               warned; /* enum queue_warned */
 	int32_t                priority;
+	uint32_t               lane; /* its sender's, queue_line.h */
 	int64_t                received_ms, entered; /* wall clock; queue time */
 	int64_t                deliver_by;           /* queue time, 0: no limit */
 	uint8_t                hash[QUEUE_SHA256];
@@ -161,9 +165,18 @@ enum queue_warned { /* bit mask, stored: delays that the sender knows of */
 
 /* ---- limits on what is under way ---- */
 
+struct queue_why { /* of what is not tried now */
+	int64_t    again; /* queue time */
+	struct str code;  /* static */
+	size_t     n;
+	char       text[QUEUE_REASON_MAX];
+};
+
 struct queue_job {
-	struct queue_job      *next;
-	void                 (*start)(struct queue_job *job); /* leads to one queue_flight_end */
+	struct queue_job      *next; /* of its message, until it stands in line */
+	struct queue_wait      wait; /* in a line */
+	void                 (*start)(struct queue_job *job); /* leads to one queue_flight_end, or queue_site_end */
+	void                 (*refuse)(struct queue_job *job, const struct queue_why *why); /* remote: instead of start */
 	struct queue_flight   *flight;
 	struct queue_msg      *msg;
 	struct queue_rcpt_row *rcpt; /* resolve */
@@ -173,31 +186,64 @@ struct queue_job {
 	struct str             relay;  /* "" : by the domain's MX */
 	struct hop             hop;
 	struct str             sender; /* reverse-path of its targets */
-	uint64_t               key; /* hash of the next hop, for domain_max */
-	int32_t                priority;
+	struct queue_site     *site;
+	uint64_t               key;      /* of the site */
+	bool                   lone;     /* by way of f_lone_remote */
+	bool                   doubtful; /* its site was, when it began */
+	unsigned               kept;     /* times that it was one too many */
+	int64_t                begun_ms; /* mono_ms, with its site */
 	int64_t                asked_ms; /* mono_ms, when it was handed to the channel */
 	struct queue_op        op;  /* remote: results written as they come */
 };
 
+/* queue_flight.c: so many at once, the others in a line. */
 struct queue_flight {
 	pthread_mutex_t   lock;
-	unsigned          now, max, key_max; /* key_max 0: no limit for each key */
-	unsigned          odd; /* waiting jobs whose priority is not 0 */
+	unsigned          now, max;
 	bool              pumping;
-	struct queue_job *first, **last;
-	struct queue_flight_key {
-		unsigned now, waiting;
-	} keys[QUEUE_FLIGHT_KEYS]; /* by hash of the key */
+	struct queue_line line;
 };
 
-void queue_flight_init(struct queue_flight *f, unsigned max, unsigned key_max);
+void queue_flight_init(struct queue_flight *f, unsigned max);
 void queue_flight_done(struct queue_flight *f);
 /* Nothing is started any more. */
 void queue_flight_close(struct queue_flight *f);
-/* False: too many wait for this key; the job is not taken. */
-MUST_CHECK bool queue_flight_add(struct queue_flight *f, struct queue_job *job);
+void queue_flight_add(struct queue_flight *f, struct queue_job *job);
 /* The job has ended: start what waits behind it. Before the round's step, which may free the job. */
 void queue_flight_end(struct queue_job *job);
+
+/* queue_sites.c, queue_site.c: so many at once for each destination, and so often. See queue_site.h. */
+struct queue_sites *queue_sites_new(struct queue *q, unsigned max);
+void                queue_sites_free(struct queue_sites **s);
+/* Nothing is started any more. */
+void                queue_sites_close(struct queue_sites *s);
+/* Start what waited for its rate, if it is time: queue_sites_wake(), in queue time. */
+void                queue_sites_tick(struct queue_sites *s);
+int64_t             queue_sites_wake(const struct queue_sites *s);
+/* An administrator wants mail to be tried now: also at destinations that are dead. */
+void                queue_sites_try(struct queue_sites *s);
+/* True: it is started, now or later; a lone one is counted, and started by the caller. False: not taken, *ret says why. */
+MUST_CHECK bool queue_site_add(struct queue_job *job, struct queue_why *ret);
+/* It has ended, and `said` what it says about its destination. True: it was one too many and is in its line again, no longer the
+ * caller's. Before the round's step, as above. */
+MUST_CHECK bool queue_site_end(struct queue_job *job, enum remote_site said);
+
+/* ---- what waits on disk ----
+ * For each priority and lane a time before which nothing of it is due: never later than the truth. So neither the next due time nor
+ * who has something due is a question to the tables, however many messages wait. Writer thread only. */
+#define QUEUE_PRIORITIES (2 * QUEUE_PRIORITY_MAX + 1)
+struct queue_dues {
+	int64_t  at[QUEUE_PRIORITIES][QUEUE_LANES]; /* INT64_MAX: nothing waits */
+	uint64_t used[QUEUE_PRIORITIES][QUEUE_LANES / 64]; /* where it is not */
+	unsigned turn[QUEUE_PRIORITIES]; /* the lane that is read next */
+};
+void    queue_dues_init(struct queue_dues *d);
+void    queue_dues_add(struct queue_dues *d, int32_t priority, uint32_t lane, int64_t due);
+void    queue_dues_set(struct queue_dues *d, int32_t priority, uint32_t lane, int64_t due); /* as the tables say */
+int64_t queue_dues_get(const struct queue_dues *d, int32_t priority, uint32_t lane);
+void    queue_dues_all(struct queue_dues *d, int64_t due); /* whatever there is may be due then */
+/* The next lane in use of a priority, from *lane on. False: there is none. */
+bool    queue_dues_next(const struct queue_dues *d, int32_t priority, uint32_t *lane);
 
 /* ---- the queue ---- */
 
@@ -214,6 +260,7 @@ struct queue {
 	pthread_cond_t   cond;
 	bool             threaded, stopping;
 	bool             idle; /* the writer sleeps */
+	bool             nudged;
 	struct queue_op *first, **last;
 	struct queue_op *later, **later_last; /* lazy ones */
 	struct queue_arriving *arriving; /* large submits with the copiers */
@@ -234,9 +281,7 @@ struct queue {
 	uint64_t           synced_id; /* next_id at the last sync */
 	struct queue_msg   pins;      /* head of the ring */
 	bool               pins_on_disk;
-	int64_t            next_due; /* INT64_MAX: nothing waits on disk */
-	uint32_t           priorities; /* bit p + 9: there may be messages of priority p on disk */
-	bool               more;     /* due messages did not fit into memory */
+	struct queue_dues  dues;     /* what waits on disk */
 	struct map         unread;   /* ids of due messages that could not be read just now */
 	int64_t            reread;   /* queue time when they are tried again */
 	struct queue_msg  *ready, **ready_last; /* to start when the batch is answered */
@@ -253,13 +298,17 @@ struct queue {
 	atomic_int_fast64_t  flush_from;  /* mono_ms: this minute of flushes */
 	atomic_uint          flushes;     /* in it */
 	atomic_uint_fast64_t floor, memory, active_count, in_flight;
+	struct queue_share {
+		atomic_uint_fast64_t count, memory;
+	} shares[QUEUE_LANES]; /* what each lane has of active_count and memory */
 	atomic_uint_fast64_t messages, held; /* on disk */
 	atomic_uint_fast64_t submitted, delivered, bounced, next_file;
 	atomic_int_fast64_t  clock_base; /* queue time = clock_base + mono_ms() */
 	atomic_int_fast64_t  space_looked;
 	atomic_bool          full, full_was, suspect;
 
-	struct queue_flight f_auth, f_local, f_remote, f_lone_local, f_lone_remote;
+	struct queue_flight f_auth, f_local, f_lone_local, f_lone_remote;
+	struct queue_sites *sites;
 };
 
 /* Queue time: goes on with the monotonic clock, and over a restart by the wall clock within reason. A jump of
@@ -279,22 +328,22 @@ void queue_db_txid_put(struct queue *q, struct str txid, uint64_t message);
 MUST_CHECK enum status queue_db_txids(struct queue *q); /* the batch's row; end of each batch */
 MUST_CHECK enum status queue_db_txids_trim(struct queue *q, uint64_t *ret_count);
 MUST_CHECK enum status queue_db_tick(struct queue *q);
-/* The next of the priorities that may be on disk, below `p`; begin with QUEUE_PRIORITY_MAX + 1. False: no more. */
-bool queue_priority_next(const struct queue *q, int32_t *p);
-MUST_CHECK enum status queue_db_next_due(struct queue *q, int64_t after, int64_t *ret);
 MUST_CHECK enum status queue_db_pin(struct queue *q, uint64_t *ret); /* UINT64_MAX: none */
 
 /* ---- queue_load.c ---- what is due, as far as it fits into memory. What is damaged is held; what cannot be read for another
  * reason stays as it is, and is tried again. */
 void queue_db_load_due(struct queue *q);
+int64_t queue_load_next(const struct queue *q); /* queue time: when there is something to load; INT64_MAX: nothing, as it stands */
+MUST_CHECK enum status queue_dues_load(struct queue *q);
 MUST_CHECK enum status queue_head_load(struct queue *q, struct queue_msg *m); /* count the hops of a large message */
 
 /* ---- queue_msg.c ---- */
 struct queue_msg *queue_msg_new(struct queue *q);
 void queue_msg_free(struct queue_msg *m); /* with its notice; gives back its place; NULL is fine */
 void queue_msg_content(struct queue_msg *m, struct str content); /* copied */
-/* Take a place in memory, with so much content, if there is room. */
+/* Take a place in memory, with so much content, if there is room for its lane. */
 bool queue_msg_admit(struct queue_msg *m, uint64_t octets);
+bool queue_lane_room(const struct queue *q, uint32_t lane); /* it has given back enough to load more */
 void queue_active_add(struct queue *q, struct queue_msg *m);
 void queue_active_remove(struct queue *q, struct queue_msg *m);
 struct queue_msg *queue_active_find(struct queue *q, uint64_t id); /* borrowed: good on the writer's thread only */
@@ -313,6 +362,16 @@ struct str queue_answer(struct queue_msg *m, struct str text, size_t max); /* co
 void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r);
 void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r); /* of a fixed account */
 void queue_attempt_all(struct queue_msg *m); /* every target of the round */
+/* What every question shares. */
+struct queue_job *queue_job_new(struct queue_msg *m, void (*start)(struct queue_job *));
+void queue_job_ask(struct queue_job *job, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, ipc_done_fn *done);
+/* A delivery was not answered: outcomes of its targets. On the thread that got the status. */
+void queue_job_no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st);
+/* The content as it goes with a request. *file: of a large one, to be closed by the caller; else -1. */
+MUST_CHECK bool queue_job_content(struct queue_job *job, struct str *content, int *file);
+
+/* ---- queue_remote.c ---- */
+void queue_remote_all(struct queue_msg *m); /* every foreign target of the round */
 
 /* ---- queue_result.c ---- */
 void queue_result_push(struct queue_msg *m);      /* the round is over */

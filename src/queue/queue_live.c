@@ -9,6 +9,8 @@ void queue_set_live(struct queue *q, const struct queue_live *live)
 	copy->hostname = arena_dup(q->arena, live->hostname.n ? live->hostname : q->o.hostname);
 	copy->relay = arena_dup(q->arena, live->relay);
 	copy->filter = arena_dup(q->arena, live->filter);
+	copy->site_first = live->site_first ? live->site_first : q->o.site_first;
+	copy->site_connections = live->site_connections ? live->site_connections : q->o.site_connections;
 	atomic_store(&q->live, copy);
 }
 
@@ -23,7 +25,9 @@ struct queue_live queue_live(const struct queue *q)
 					   .retry_first_ms = q->o.retry_first_ms,
 					   .retry_max_ms = q->o.retry_max_ms,
 					   .expire_ms = q->o.expire_ms,
-					   .delay_warning_ms = q->o.delay_warning_ms };
+					   .delay_warning_ms = q->o.delay_warning_ms,
+					   .site_first = q->o.site_first,
+					   .site_connections = q->o.site_connections };
 }
 
 void queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms)

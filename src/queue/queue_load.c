@@ -103,7 +103,7 @@ enum status queue_head_load(struct queue *q, struct queue_msg *m)
 
 static const char sql_message[] =
 	"SELECT id, base, attempts, stalls, crashes, file, flags, account, received, entered, size, sender, session, peer, hash,"
-	" envid, deliver_by, priority, warned"
+	" envid, deliver_by, priority, warned, lane"
 	" FROM message WHERE id = ?1 AND state = 0";
 
 static enum status message_read(struct queue *q, struct queue_msg *m)
@@ -134,6 +134,7 @@ static enum status message_read(struct queue *q, struct queue_msg *m)
 		m->deliver_by = db_i64(s, 16);
 		m->priority = (int32_t)db_i64(s, 17);
 		m->warned = (uint32_t)db_u64(s, 18);
+		m->lane = (uint32_t)db_u64(s, 19);
 	}
 	db_done(s);
 	return st;
@@ -157,17 +158,26 @@ static void load_later(struct queue *q, struct queue_msg *m, enum status st)
 	if (q->unread.count == 0)
 		q->reread = queue_now(q) + REREAD_MS;
 	map_put_u64(&q->unread, m->id, q);
+	queue_dues_add(&q->dues, m->priority, m->lane, q->reread);
 	queue_msg_free(m);
 }
 
+struct due {
+	uint64_t id, octets;
+	int32_t  priority;
+	uint32_t lane;
+};
+
 /* Into memory and to the start; held if it is damaged, left alone if it cannot be read for another reason. False: no room. */
-static bool load_one(struct queue *q, uint64_t id, uint64_t octets)
+static bool load_one(struct queue *q, const struct due *due)
 {
 	struct queue_msg *m = queue_msg_new(q);
 	enum status       st;
 
-	m->id = id;
-	if (!queue_msg_admit(m, octets)) {
+	m->id = due->id;
+	m->priority = due->priority;
+	m->lane = due->lane;
+	if (!queue_msg_admit(m, due->octets)) {
 		queue_msg_free(m);
 		return false;
 	}
@@ -183,65 +193,157 @@ static bool load_one(struct queue *q, uint64_t id, uint64_t octets)
 		queue_ready(q, m);
 		return true;
 	}
-	log_error("message is damaged, held", LOG_C("message", queue_id_text(id).p), LOG_ST("status", st));
+	log_error("message is damaged, held", LOG_C("message", queue_id_text(due->id).p), LOG_ST("status", st));
 	m->unreadable = true;
 	queue_result_push(m);
 	return true;
 }
 
-struct due {
-	uint64_t id, octets;
+/* ---- which ---- */
+
+struct page {
+	struct due due[QUEUE_LOAD_PAGE];
+	size_t     count;
 };
 
-/* Of one priority, as many as the page still takes. */
-static enum status due_add(struct queue *q, int32_t priority, int64_t now, struct due *page, size_t *count)
+/* The first of a lane that is due after a time; INT64_MAX: none. */
+static enum status lane_next(struct queue *q, int32_t priority, uint32_t lane, int64_t after, int64_t *ret)
 {
-	static const char sql[] = "SELECT id, size, file FROM message WHERE priority = ?2 AND due <= ?1 ORDER BY due, id";
+	static const char sql[] = "SELECT due FROM message WHERE priority = ?1 AND lane = ?2 AND due > ?3 ORDER BY due LIMIT 1";
 	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st;
+
+	db_bind_i64(s, 1, priority);
+	db_bind_u64(s, 2, lane);
+	db_bind_i64(s, 3, after);
+	st = db_step(s);
+	*ret = st == ST_OK ? db_i64(s, 0) : INT64_MAX;
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* Of one lane at most `share`, without what is in its round already or waits to be read again. When that is all that is due, the lane's
+ * time is that of the next. */
+static enum status lane_add(struct queue *q, int32_t priority, uint32_t lane, int64_t now, size_t share, struct page *page)
+{
+	static const char sql[] = "SELECT id, size, file FROM message WHERE priority = ?1 AND lane = ?2 AND due <= ?3 ORDER BY due, id";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	size_t            end = MIN(page->count + share, QUEUE_LOAD_PAGE);
+	bool              unread = false;
+	int64_t           next;
 	enum status       st = ST_OK;
 
-	db_bind_i64(s, 1, now);
-	db_bind_i64(s, 2, priority);
-	while (*count < QUEUE_LOAD_PAGE && (st = db_step(s)) == ST_OK)
-		if (!queue_active_find(q, db_u64(s, 0)) && !map_find_u64(&q->unread, db_u64(s, 0)))
-			page[(*count)++] = (struct due){ db_u64(s, 0), db_u64(s, 2) ? 0 : db_u64(s, 1) };
+	db_bind_i64(s, 1, priority);
+	db_bind_u64(s, 2, lane);
+	db_bind_i64(s, 3, now);
+	while (page->count < end && (st = db_step(s)) == ST_OK) {
+		uint64_t id = db_u64(s, 0);
+
+		if (map_find_u64(&q->unread, id))
+			unread = true;
+		else if (!queue_active_find(q, id))
+			page->due[page->count++] = (struct due){ id, db_u64(s, 2) ? 0 : db_u64(s, 1), priority, lane };
+	}
 	db_done(s);
+	if (st != ST_NOT_FOUND)
+		return st;
+	st = lane_next(q, priority, lane, now, &next);
+	if (st == ST_OK)
+		queue_dues_set(&q->dues, priority, lane, unread ? MIN(next, q->reread) : next);
 	return st;
 }
 
-/* One page of what is due, the highest priority first (RFC 6710), without what is in its round already or waits to be read again.
- * ST_OK: it is full; ST_NOT_FOUND: that is all. */
-static enum status due_page(struct queue *q, int64_t now, struct due *page, size_t *ret_count)
+static bool lane_due(const struct queue *q, int32_t priority, uint32_t lane, int64_t now)
 {
-	*ret_count = 0;
-	for (int32_t p = QUEUE_PRIORITY_MAX + 1; queue_priority_next(q, &p);) {
-		enum status st = due_add(q, p, now, page, ret_count);
+	return queue_dues_get(&q->dues, priority, lane) <= now && queue_lane_room(q, lane);
+}
 
-		if (st != ST_NOT_FOUND)
-			return st;
+/* Of one priority, the lanes in turn: each gives as much as makes the page full if all do. */
+static enum status priority_add(struct queue *q, int32_t p, int64_t now, struct page *page)
+{
+	unsigned   *turn = &q->dues.turn[p + QUEUE_PRIORITY_MAX];
+	size_t      lanes = 0;
+	uint32_t    start = *turn % QUEUE_LANES, lane;
+	enum status st = ST_OK;
+
+	for (lane = 0; queue_dues_next(&q->dues, p, &lane); lane++)
+		lanes += lane_due(q, p, lane, now);
+	if (lanes == 0)
+		return ST_OK;
+	for (unsigned i = 0; i < QUEUE_LANES && st == ST_OK && page->count < QUEUE_LOAD_PAGE; i++) {
+		lane = (start + i) % QUEUE_LANES;
+		if (!lane_due(q, p, lane, now))
+			continue;
+		st = lane_add(q, p, lane, now, MAX(QUEUE_LOAD_PAGE / lanes, 1), page);
+		*turn = lane + 1;
 	}
-	return ST_NOT_FOUND;
+	return st;
+}
+
+/* One page of what is due, the highest priority first (RFC 6710). */
+static enum status page_fill(struct queue *q, int64_t now, struct page *page)
+{
+	enum status st = ST_OK;
+
+	page->count = 0;
+	for (int32_t p = QUEUE_PRIORITY_MAX; p >= -QUEUE_PRIORITY_MAX && st == ST_OK && page->count < QUEUE_LOAD_PAGE; p--)
+		st = priority_add(q, p, now, page);
+	return st;
 }
 
 void queue_db_load_due(struct queue *q)
 {
-	struct due  page[QUEUE_LOAD_PAGE];
+	struct page page;
 	int64_t     now = queue_now(q);
-	size_t      count = 0;
 	enum status st;
 
-	q->more = false;
 	if (q->unread.count > 0 && now >= q->reread) {
 		map_done(&q->unread);
 		map_init(&q->unread);
 	}
-	st = due_page(q, now, page, &count);
-	for (size_t i = 0; i < count && !q->more; i++)
-		q->more = !load_one(q, page[i].id, page[i].octets);
+	st = page_fill(q, now, &page);
+	for (size_t i = 0; i < page.count; i++)
+		if (!load_one(q, &page.due[i]))
+			queue_dues_add(&q->dues, page.due[i].priority, page.due[i].lane, now);
 	if (st == ST_OK)
-		q->more = true; /* a full page: there may be another */
-	if ((st != ST_OK && st != ST_NOT_FOUND) || queue_db_next_due(q, now, &q->next_due) != ST_OK)
-		log_error("queue cannot be read", LOG_ST("status", st));
-	if (q->unread.count > 0)
-		q->next_due = MIN(q->next_due, q->reread);
+		return;
+	log_error("queue cannot be read", LOG_ST("status", st));
+	q->reread = now + REREAD_MS;
+	queue_dues_all(&q->dues, q->reread);
+}
+
+int64_t queue_load_next(const struct queue *q)
+{
+	int64_t next = INT64_MAX;
+
+	for (int32_t p = -QUEUE_PRIORITY_MAX; p <= QUEUE_PRIORITY_MAX; p++)
+		for (uint32_t lane = 0; queue_dues_next(&q->dues, p, &lane); lane++)
+			if (queue_lane_room(q, lane))
+				next = MIN(next, queue_dues_get(&q->dues, p, lane));
+	return next;
+}
+
+/* At the start: a look into the index for each priority and lane that is there. */
+enum status queue_dues_load(struct queue *q)
+{
+	static const char sql[] = "SELECT lane, due FROM message WHERE priority = ?1 AND lane >= ?2 AND due IS NOT NULL ORDER BY lane, due LIMIT 1";
+	enum status       st = ST_OK;
+
+	queue_dues_init(&q->dues);
+	for (int32_t p = -QUEUE_PRIORITY_MAX; p <= QUEUE_PRIORITY_MAX; p++) {
+		for (uint64_t lane = 0; lane < QUEUE_LANES; lane++) {
+			struct db_stmt *s = db_sql(q->db, sql);
+
+			db_bind_i64(s, 1, p);
+			db_bind_u64(s, 2, lane);
+			st = db_step(s);
+			lane = st == ST_OK ? db_u64(s, 0) : QUEUE_LANES;
+			if (lane < QUEUE_LANES)
+				queue_dues_set(&q->dues, p, (uint32_t)lane, db_i64(s, 1));
+			db_done(s);
+		}
+		if (st != ST_OK && st != ST_NOT_FOUND)
+			return st;
+	}
+	return ST_OK;
 }

@@ -22,6 +22,8 @@ void queue_msg_free(struct queue_msg *m)
 	if (m->in_window) {
 		atomic_fetch_sub(&m->q->active_count, 1);
 		atomic_fetch_sub(&m->q->memory, m->admitted);
+		atomic_fetch_sub(&m->q->shares[m->lane].count, 1);
+		atomic_fetch_sub(&m->q->shares[m->lane].memory, m->admitted);
 	}
 	queue_msg_free(m->notice);
 	free(m->content);
@@ -37,20 +39,39 @@ void queue_msg_content(struct queue_msg *m, struct str content)
 	memcpy(m->content, content.p, content.n);
 }
 
+/* One lane may have as much as is free beside it (A. Choudhury, E. Hahne, "Dynamic queue length thresholds for shared-memory packet
+ * switches", 1998): half of everything when it is alone, a third of two, and so on. There is always room for another one's message, and no
+ * share has to be set. Numbers that others change meanwhile may be off by a few. */
 bool queue_msg_admit(struct queue_msg *m, uint64_t octets)
 {
-	struct queue *q = m->q;
-	bool          room = atomic_fetch_add(&q->active_count, 1) < q->o.active_max;
+	struct queue       *q = m->q;
+	struct queue_share *share = &q->shares[m->lane];
+	uint64_t            count = atomic_fetch_add(&q->active_count, 1), memory = atomic_fetch_add(&q->memory, octets);
+	uint64_t            mine = atomic_fetch_add(&share->count, 1), my_memory = atomic_fetch_add(&share->memory, octets);
+	bool                room = count < q->o.active_max && memory + octets <= q->o.memory_octets;
 
-	room = atomic_fetch_add(&q->memory, octets) + octets <= q->o.memory_octets && room;
+	if (room && mine > 0)
+		room = mine < q->o.active_max - count && my_memory + octets <= q->o.memory_octets - memory;
 	m->admitted = (size_t)octets;
-	m->in_window = true;
+	m->in_window = room;
 	if (!room) {
 		atomic_fetch_sub(&q->active_count, 1);
 		atomic_fetch_sub(&q->memory, octets);
-		m->in_window = false;
+		atomic_fetch_sub(&share->count, 1);
+		atomic_fetch_sub(&share->memory, octets);
 	}
 	return room;
+}
+
+/* Half of what it may have: then there is something to gain by loading. */
+bool queue_lane_room(const struct queue *q, uint32_t lane)
+{
+	const struct queue_share *share = &q->shares[lane];
+	uint64_t                  count = atomic_load(&q->active_count), memory = atomic_load(&q->memory);
+
+	if (count >= q->o.active_max || memory >= q->o.memory_octets)
+		return false;
+	return 2 * atomic_load(&share->count) <= q->o.active_max - count && 2 * atomic_load(&share->memory) <= q->o.memory_octets - memory;
 }
 
 void queue_active_add(struct queue *q, struct queue_msg *m)

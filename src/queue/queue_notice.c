@@ -204,6 +204,7 @@ static void fill(struct queue_msg *n, struct queue_msg *m, const struct telling 
 	n->entered = queue_now(q);
 	n->received_ms = q->o.wall_ms();
 	n->priority = m->priority; /* RFC 6710 §4: a report is as urgent as what it is about */
+	n->lane = QUEUE_LANE_REPORTS;
 	n->from = STR("");
 	n->session = arena_dup(a, m->session);
 	n->peer = STR("local");

@@ -28,13 +28,18 @@ static bool waits(enum queue_outcome o)
 
 struct tally {
 	size_t     waiting, answered, failed, done, told; /* told: their sender may want to know that they are done, or expanded */
+	size_t     unasked; /* nobody could be asked, and nobody knows when */
+	int64_t    again;   /* the first time that a destination has named; 0: none */
 	struct str reason;
 };
 
-static void tally_add(struct tally *t, struct queue_msg *m, enum queue_outcome *outcome, struct str answer)
+static void tally_add(struct tally *t, struct queue_msg *m, enum queue_outcome *outcome, struct str answer, int64_t again)
 {
 	if (waits(*outcome)) {
 		t->answered += *outcome == QUEUE_OUT_DEFERRED;
+		t->unasked += *outcome == QUEUE_OUT_NONE && again == 0;
+		if (again && (t->again == 0 || again < t->again))
+			t->again = again;
 		t->reason = answer.n ? answer : t->reason;
 		if (m->expired || (m->late && !(m->flags & QUEUE_FLAG_BY_NOTIFY)))
 			*outcome = QUEUE_OUT_FAILED;
@@ -55,9 +60,9 @@ static struct tally tally_of(struct queue_msg *m)
 		if (r->final)
 			continue;
 		if (!r->resolved)
-			tally_add(&t, m, &r->outcome, r->answer);
+			tally_add(&t, m, &r->outcome, r->answer, 0);
 		for (size_t k = 0; k < r->to_count; k++)
-			tally_add(&t, m, &r->to[k]->outcome, r->to[k]->answer);
+			tally_add(&t, m, &r->to[k]->outcome, r->to[k]->answer, r->to[k]->again);
 	}
 	return t;
 }
@@ -71,19 +76,25 @@ static void hold(struct queue_msg *m, struct str reason)
 		  LOG_U64("crashes", m->crashes));
 }
 
+/* How long it waits: for those who deferred it as the number of attempts says; for destinations that could not take it now as they
+ * said, but not sooner than a first retry if others have deferred it: they are tried together. */
 static int64_t wait_of(struct queue_msg *m, const struct tally *t)
 {
 	const struct queue_live live = queue_live(m->q);
+	int64_t                 wait = INT64_MAX, again = t->again ? MAX(t->again - queue_now(m->q), 1) : INT64_MAX;
 
 	if (atomic_load(&m->lost))
 		return LOST_MS * (int64_t)m->crashes;
-	if (t->answered == 0) {
+	if (t->answered > 0) {
+		m->stalls = 0;
+		m->attempts++;
+		wait = queue_backoff_ms(live.retry_first_ms, live.retry_max_ms, m->attempts, random_u64());
+		again = MAX(again, live.retry_first_ms);
+	} else if (t->unasked > 0) {
 		m->stalls++;
-		return queue_backoff_ms(STALL_MS, STALL_MAX_MS, m->stalls, random_u64());
+		wait = queue_backoff_ms(STALL_MS, STALL_MAX_MS, m->stalls, random_u64());
 	}
-	m->stalls = 0;
-	m->attempts++;
-	return queue_backoff_ms(live.retry_first_ms, live.retry_max_ms, m->attempts, random_u64());
+	return MIN(wait, again);
 }
 
 /* Everybody who was to be asked has answered. What an earlier round lost is not known before that. */
@@ -326,7 +337,7 @@ static void notice_start(struct queue *q, struct queue_msg *n)
 		queue_pin(q, n);
 		queue_ready(q, n);
 	} else {
-		q->next_due = MIN(q->next_due, n->entered);
+		queue_dues_add(&q->dues, n->priority, n->lane, n->entered);
 		q->pins_on_disk = true;
 		queue_msg_free(n);
 	}
@@ -357,7 +368,7 @@ static void result_finish(struct queue *q, struct queue_op *op, enum status st)
 	} else if (m->held) {
 		atomic_fetch_add(&q->held, 1);
 	} else {
-		q->next_due = MIN(q->next_due, m->due);
+		queue_dues_add(&q->dues, m->priority, m->lane, m->due);
 	}
 	q->pins_on_disk = q->pins_on_disk || (!gone(m) && m->base != 0);
 	if (m->notice)

@@ -137,7 +137,7 @@ struct sweep {
 
 static bool sweep_one(void *arg, const char *name, int64_t mtime_ms)
 {
-	static const char sql[] = "SELECT 1 FROM message WHERE file = ?1 LIMIT 1";
+	static const char sql[] = "SELECT 1 FROM message WHERE file = ?1 AND file <> 0 LIMIT 1";
 	struct sweep     *w = arg;
 	struct db_stmt   *s;
 	uint64_t          file;

@@ -97,7 +97,7 @@ static void taken(struct queue *q, struct queue_msg *m)
 		atomic_fetch_add(&q->held, 1);
 		queue_event_held(q, m->id, m->reason);
 	} else {
-		q->next_due = MIN(q->next_due, m->entered);
+		queue_dues_add(&q->dues, m->priority, m->lane, m->entered);
 	}
 	q->pins_on_disk = q->pins_on_disk || m->base;
 	queue_msg_free(m);
@@ -161,6 +161,7 @@ static struct queue_msg *msg_of(struct queue *q, const struct queue_submit_reque
 	}
 	m->next_n = (uint32_t)b->rcpt_count;
 	queue_envelope_take(m, b);
+	m->lane = queue_lane_of(m->account, m->from, m->peer);
 	return m;
 }
 

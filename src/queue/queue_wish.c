@@ -14,6 +14,8 @@
 struct picked {
 	uint64_t id, file;
 	int64_t  entered;
+	int32_t  priority;
+	uint32_t lane;
 	bool     held, did;
 };
 
@@ -42,7 +44,12 @@ static enum status pick(struct queue *q, struct wish *w)
 	db_bind_u64(s, 5, PICK_MAX);
 	while ((st = db_step(s)) == ST_OK && w->picked_count < PICK_MAX)
 		w->picked[w->picked_count++] =
-			(struct picked){ .id = db_u64(s, 0), .file = db_u64(s, 1), .held = db_u64(s, 2) == QUEUE_HELD, .entered = db_i64(s, 3) };
+			(struct picked){ .id = db_u64(s, 0),
+					 .file = db_u64(s, 1),
+					 .held = db_u64(s, 2) == QUEUE_HELD,
+					 .entered = db_i64(s, 3),
+					 .priority = (int32_t)db_i64(s, 4),
+					 .lane = (uint32_t)db_u64(s, 5) };
 	db_done(s);
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
@@ -146,14 +153,14 @@ static void due_end(struct queue *q, const struct picked *p, bool ok)
 	if (!ok)
 		return;
 	atomic_fetch_sub(&q->held, p->held);
-	q->priorities = UINT32_MAX; /* held ones were not counted */
-	q->next_due = MIN(q->next_due, queue_now(q));
+	queue_dues_add(&q->dues, p->priority, p->lane, queue_now(q));
 }
 
 enum status queue_retry(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
 {
 	struct wish w = { .r = r, .one = r->id ? retry_one : retry_any, .end = due_end };
 
+	queue_sites_try(q->sites);
 	return wish(q, &w, ret_count);
 }
 

@@ -51,6 +51,15 @@ void queue_push(struct queue *q, struct queue_op *op)
 		op->finish(q, op, ST_TEMP);
 }
 
+void queue_nudge(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->nudged = true;
+	if (q->idle)
+		pthread_cond_signal(&q->cond);
+	pthread_mutex_unlock(&q->lock);
+}
+
 /* ---- lists of operations ---- */
 
 static void append(struct queue_op **list, struct queue_op *ops)
@@ -311,7 +320,7 @@ static void recover(struct queue *q)
 		return;
 	}
 	atomic_store(&q->suspect, false);
-	q->next_due = INT64_MIN;
+	queue_dues_all(&q->dues, queue_now(q));
 	log_warn("queue was repaired and is used again");
 }
 
@@ -390,7 +399,7 @@ static bool room(struct queue *q)
 
 static bool due_now(struct queue *q)
 {
-	return q->ipc && (q->more || q->next_due <= queue_now(q)) && room(q);
+	return q->ipc && room(q) && queue_load_next(q) <= queue_now(q);
 }
 
 bool queue_turn(struct queue *q)
@@ -424,12 +433,22 @@ bool queue_turn(struct queue *q)
 	if (q->trouble_until != 0)
 		return true;
 	upkeep(q, now);
+	if (q->ipc)
+		queue_sites_tick(q->sites);
 	if (due_now(q) && ipc_peers(q->ipc, ROLE_AUTH) > 0) {
 		queue_db_load_due(q);
 		start_ready(q);
 		return true;
 	}
 	return ops != NULL;
+}
+
+/* A queue time on the monotonic clock; what is past is now. */
+static int64_t until(struct queue *q, int64_t queue_time)
+{
+	int64_t now = q->o.mono_ms();
+
+	return queue_time == INT64_MAX ? INT64_MAX : now + MAX(queue_time - queue_now(q), 0);
 }
 
 /* When the writer must look again though nothing was pushed, on the monotonic clock. */
@@ -443,8 +462,10 @@ static int64_t next_wake(struct queue *q)
 		wake = MIN(wake, q->lazy_since + LAZY_MS);
 	if (!q->tidy)
 		wake = MIN(wake, q->busy_at + IDLE_MS);
-	if (q->next_due < INT64_MAX && q->ipc && !q->more && room(q))
-		wake = MIN(wake, now + MAX(q->next_due - queue_now(q), 0));
+	if (q->ipc)
+		wake = MIN(wake, until(q, queue_sites_wake(q->sites)));
+	if (q->ipc && room(q))
+		wake = MIN(wake, until(q, queue_load_next(q)));
 	if (due_now(q))
 		wake = ipc_peers(q->ipc, ROLE_AUTH) > 0 ? now : now + NO_PEER_MS;
 	return q->kept ? now : wake;
@@ -457,10 +478,10 @@ static void wait_for_ops(struct queue *q)
 
 	pthread_mutex_lock(&q->lock);
 	q->idle = true;
-	while (!q->first && !q->later && !q->stopping && wait > 0)
+	while (!q->first && !q->later && !q->stopping && !q->nudged && wait > 0)
 		if (pthread_cond_clockwait(&q->cond, &q->lock, CLOCK_MONOTONIC, &until) != 0)
 			break;
-	q->idle = false;
+	q->idle = q->nudged = false;
 	pthread_mutex_unlock(&q->lock);
 }
 

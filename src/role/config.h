@@ -44,6 +44,7 @@ struct config {
 	uint64_t               watermark_octets; /* free space below which nothing new is accepted; 0: 5 %, at least 200 MB */
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
+	uint32_t               site_first, site_connections; /* deliveries at once to one destination */
 	uint32_t               retention_s;   /* of removed accounts */
 	struct str             subaddress;    /* smtp: characters that separate a subaddress */
 	struct str             milters, policy, content; /* milter/filter_conf.h */

@@ -26,6 +26,8 @@ static void reload(struct role *r)
 		.retry_max_ms = (int64_t)c->retry_max_s * 1000,
 		.expire_ms = (int64_t)c->expire_s * 1000,
 		.delay_warning_ms = c->delay_warning_s ? (int64_t)c->delay_warning_s * 1000 : -1,
+		.site_first = c->site_first,
+		.site_connections = c->site_connections,
 	});
 	queue_set_trace(r->self, c->trace_octets, (int64_t)c->trace_keep_s * 1000);
 }

@@ -15,6 +15,7 @@
 
 int64_t  rig_mono = 1000000, rig_wall = 1700000000000;
 uint32_t rig_passed;
+enum remote_site rig_site;
 struct rig_wants rig_wants;
 
 int64_t rig_clock_mono(void)
@@ -61,6 +62,7 @@ struct rig *rig_new(void)
 	rig_mono = 1000000;
 	rig_wall = 1700000000000;
 	rig_passed = 0;
+	rig_site = REMOTE_SITE_NONE;
 	rig_wants = (struct rig_wants){ 0 };
 	fake_ipc_reset();
 	snprintf(r->dir, sizeof(r->dir), "%u", number);
@@ -247,7 +249,7 @@ bool rig_remote(struct rig *r, enum remote_result result, const char *code, cons
 {
 	struct fake_call                    *c = fake_ipc_next(IPC_REMOTE_DELIVER);
 	struct remote_rcpt_result            results[QUEUE_JOB_RCPTS];
-	struct remote_deliver_reply          reply = { results, 0 };
+	struct remote_deliver_reply          reply = { results, 0, rig_site };
 	const struct remote_deliver_request *request;
 
 	if (!c)

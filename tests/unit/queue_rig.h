@@ -50,6 +50,7 @@ bool rig_resolve(struct rig *r, const char *targets);
 bool rig_local(struct rig *r, enum local_result result, const char *code, const char *reason);
 bool rig_local_lost(struct rig *r);
 extern uint32_t rig_passed; /* enum remote_passed: what the peer has taken over */
+extern enum remote_site rig_site; /* what rig_remote says of the destination */
 bool rig_remote(struct rig *r, enum remote_result result, const char *code, const char *answer);
 
 uint64_t rig_messages(struct rig *r);

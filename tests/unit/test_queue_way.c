@@ -136,7 +136,7 @@ static void test_dead_destination(void **state)
 
 	(void)state;
 	r->options.active_max = 100;
-	r->options.domain_max = 2;
+	r->options.site_connections = 2;
 	rig_open(r);
 	for (int i = 0; i < 300; i++) {
 		rig_submit(r, "bob@demo.test", "x@dead.test", MAIL);
