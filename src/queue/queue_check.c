@@ -39,6 +39,7 @@ static const struct {
 	{ "Q10", "SELECT message FROM rcpt WHERE state = 1 AND notify & 2 AND account <> 0", "a local delivery was written without its report" },
 	{ "Q10", "SELECT r.message FROM rcpt r JOIN message m ON m.id = r.message WHERE r.state = 1 AND r.notify & 2 AND (m.sender = '' OR m.flags & 8)", "a report is owed to nobody" },
 	{ "Q11", "SELECT id FROM message WHERE priority NOT BETWEEN -9 AND 9", "priority out of range" },
+	{ "Q12", "SELECT id FROM message WHERE lane NOT BETWEEN 0 AND 255", "lane out of range" },
 	{ "Q8", "SELECT message FROM rcpt WHERE fixed = 1 AND state <> 2 AND account = 0 AND target = ''", "a target by itself without a target" },
 };
 

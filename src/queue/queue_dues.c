@@ -30,6 +30,8 @@ int64_t queue_dues_get(const struct queue_dues *d, int32_t priority, uint32_t la
 
 void queue_dues_add(struct queue_dues *d, int32_t priority, uint32_t lane, int64_t due)
 {
+	if (priority < -QUEUE_PRIORITY_MAX || priority > QUEUE_PRIORITY_MAX || lane >= QUEUE_LANES)
+		return; /* a damaged row: Q11, Q12 */
 	if (due < queue_dues_get(d, priority, lane))
 		queue_dues_set(d, priority, lane, due);
 }

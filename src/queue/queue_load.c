@@ -103,7 +103,7 @@ enum status queue_head_load(struct queue *q, struct queue_msg *m)
 
 static const char sql_message[] =
 	"SELECT id, base, attempts, stalls, crashes, file, flags, account, received, entered, size, sender, session, peer, hash,"
-	" envid, deliver_by, priority, warned, lane"
+	" envid, deliver_by, priority, warned"
 	" FROM message WHERE id = ?1 AND state = 0";
 
 static enum status message_read(struct queue *q, struct queue_msg *m)
@@ -134,7 +134,6 @@ static enum status message_read(struct queue *q, struct queue_msg *m)
 		m->deliver_by = db_i64(s, 16);
 		m->priority = (int32_t)db_i64(s, 17);
 		m->warned = (uint32_t)db_u64(s, 18);
-		m->lane = (uint32_t)db_u64(s, 19);
 	}
 	db_done(s);
 	return st;

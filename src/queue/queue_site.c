@@ -28,7 +28,7 @@
 #define LINE_FACTOR    10u /* jobs that may wait, for each that may be under way */
 #define LINE_MIN       50u
 #define LINE_DOUBTFUL  10u /* where the last ones failed */
-#define DEAD_MS        60000     /* the first time; doubles */
+#define DEAD_MS        60000     /* the first time, or retry_first if that is less; doubles */
 #define DEAD_MAX_MS    3600000   /* mail does not wait for longer after its host has come back. Or retry_max, if that is less */
 #define GAP_DEAD_MS    5         /* between messages that come back for a site that was dead */
 #define AWAY_MAX_MS    600000    /* longest time that one is sent away for */
@@ -39,6 +39,7 @@
 #define TOOK_MAX_MS    60000
 #define AGAIN_MAX      5u        /* times that a job is kept when it was one too many */
 #define TIME_TEXT_MAX  32
+#define NAME_TEXT_MAX  200u /* of a reason */
 
 /* ---- whose turn it is ---- */
 
@@ -151,6 +152,11 @@ static struct str time_text(struct queue *q, int64_t queue_time, char text[TIME_
 	return buf_str(&b);
 }
 
+static struct str name_text(const struct queue_site *s)
+{
+	return str_n(s->name, MIN(s->name_n, NAME_TEXT_MAX));
+}
+
 static void why(struct queue_why *ret, int64_t again, const char *code, const struct buf *text)
 {
 	ret->again = again;
@@ -183,11 +189,11 @@ static void not_alive(struct queue *q, struct queue_site *s, uint32_t lane, stru
 	struct str said = s->last_n ? queue_site_said(s) : STR("no answer");
 
 	if (s->until > now)
-		buf_addf(&text, "%.*s is not answering since %.*s: %.*s; tried again at %.*s", (int)s->name_n, s->name,
+		buf_addf(&text, "%.*s is not answering since %.*s: %.*s; tried again at %.*s", STR_FMT(name_text(s)),
 			 STR_FMT(time_text(q, s->since, since)), STR_FMT(str_first(said, SITE_LAST_MAX / 2)), STR_FMT(time_text(q, s->until, until)));
 	else
-		buf_addf(&text, "%.*s is not answering since %.*s: %.*s; one message finds out now whether it does again", (int)s->name_n,
-			 s->name, STR_FMT(time_text(q, s->since, since)), STR_FMT(str_first(said, SITE_LAST_MAX / 2)));
+		buf_addf(&text, "%.*s is not answering since %.*s: %.*s; one message finds out now whether it does again", STR_FMT(name_text(s)),
+			 STR_FMT(time_text(q, s->since, since)), STR_FMT(str_first(said, SITE_LAST_MAX / 2)));
 	why(ret, slot(s, lane, from, GAP_DEAD_MS, AWAY_MAX_MS), "4.4.1", &text); /* RFC 3463 §3.5: no answer from host */
 }
 
@@ -205,7 +211,7 @@ static void no_place(struct queue *q, struct queue_site *s, uint32_t lane, struc
 	struct buf text = { .p = ret->text, .cap = sizeof(ret->text), .max = sizeof(ret->text) };
 	int64_t    took = s->took_ms ? s->took_ms : TOOK_FIRST_MS;
 
-	buf_addf(&text, "Much other mail waits for %.*s: %u deliveries under way, %u in line", (int)s->name_n, s->name, s->now, s->line.count);
+	buf_addf(&text, "Much other mail waits for %.*s: %u deliveries under way, %u in line", STR_FMT(name_text(s)), s->now, s->line.count);
 	/* If it got as wide as it may: too soon costs little, too late makes a place stay empty. */
 	why(ret, slot(s, lane, queue_now(q) + AWAY_MIN_MS, took / s->pace.ceiling + 1, AWAY_MAX_MS), "4.4.5", &text); /* congestion */
 }
@@ -217,7 +223,7 @@ static void over_rate(struct queue *q, struct queue_site *s, uint32_t lane, stru
 	char       at[TIME_TEXT_MAX];
 
 	again = slot(s, lane, MAX(next, now + AWAY_MIN_MS), queue_rate_after(&s->rate, 1, now) - queue_rate_after(&s->rate, 0, now), AWAY_RATE_MS);
-	buf_addf(&text, "%.*s is sent %u messages in %u s at most; the turn of this one comes at about %.*s", (int)s->name_n, s->name, s->rate.n,
+	buf_addf(&text, "%.*s is sent %u messages in %u s at most; the turn of this one comes at about %.*s", STR_FMT(name_text(s)), s->rate.n,
 		 s->rate.s, STR_FMT(time_text(q, again, at)));
 	why(ret, again, "4.4.5", &text);
 }
@@ -347,12 +353,13 @@ static void revive(struct queue_site *s)
 
 static void die(struct queue_sites *all, struct queue_site *s)
 {
-	struct queue *q = all->q;
-	int64_t       max = MIN(queue_live(q).retry_max_ms, DEAD_MAX_MS), now = queue_now(q);
+	struct queue           *q = all->q;
+	const struct queue_live live = queue_live(q);
+	int64_t                 max = MIN(live.retry_max_ms, DEAD_MAX_MS), now = queue_now(q);
 
 	s->state = QUEUE_SITE_DEAD;
 	s->since = s->deaths ? s->since : now;
-	s->until = now + queue_backoff_ms(MIN(DEAD_MS, max), max, ++s->deaths, random_u64());
+	s->until = now + queue_backoff_ms(MIN(DEAD_MS, live.retry_first_ms), max, ++s->deaths, random_u64());
 	queue_pace_init(&s->pace, s->pace.first, s->pace.ceiling);
 	if (s->deaths == 1)
 		log_info("destination does not answer", LOG_STR("destination", str_n(s->name, s->name_n)), LOG_STR("answer", queue_site_said(s)));

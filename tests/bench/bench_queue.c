@@ -1,7 +1,12 @@
 /* tests/bench/bench_queue.c - how many messages a second the queue takes and passes on, and what CPU that costs.
  *
  *   bench_queue [DIRECTORY [MESSAGES [OCTETS]]]
- *   bench_queue DIRECTORY MESSAGES OCTETS waiting    peers that never answer: how long a restart with so many takes
+ *   bench_queue DIRECTORY MESSAGES OCTETS MODE
+ *
+ *     waiting    peers that never answer: how long a restart with so many takes
+ *     deferred   so many wait for an hour: restart, and the usual measurement beside them
+ *     dead       so many for one destination that does not answer, then one of the same sender for another: when that is tried
+ *     sender     so many of one sender, then one of another for the same destination (1 ms each): how many before it
  *
  * For 1, 20 and 100 callers, each submitting and waiting for its answer; auth and local are threads that say yes at once.
  * "whole" is CPU of the process per message, everything in it: submit, commit, sync, routing, result, deletion, and the peers.
@@ -30,6 +35,9 @@ struct call {
 	ipc_done_fn    *done;
 	void           *arg;
 	enum ipc_msg_id id;
+	size_t          rcpts;
+	char            address[64]; /* of the recipient; of a delivery the domain */
+	char            from[64];
 };
 
 static struct peer {
@@ -49,17 +57,36 @@ unsigned ipc_peers(struct ipc *ipc, enum role_id role)
 void ipc_cork(void) {}
 void ipc_uncork(void) {}
 
+static void copy(char to[64], struct str s)
+{
+	snprintf(to, 64, "%.*s", STR_FMT(s));
+}
+
+static void call_note(struct call *c, const void *request)
+{
+	const struct auth_resolve_request   *resolve = request;
+	const struct remote_deliver_request *remote = request;
+
+	if (c->id == IPC_AUTH_RESOLVE)
+		copy(c->address, resolve->address);
+	if (c->id != IPC_REMOTE_DELIVER)
+		return;
+	copy(c->address, remote->domain);
+	copy(c->from, remote->from);
+	c->rcpts = remote->rcpt_count;
+}
+
 void ipc_start(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_msg_id id, const void *request, ipc_done_fn *done, void *arg)
 {
 	struct peer *p = &peers[role];
-	struct call *c = malloc(sizeof(*c));
+	struct call *c;
 
-	(void)ipc, (void)key, (void)request;
-	if (silent) {
-		free(c);
+	(void)ipc, (void)key;
+	if (silent)
 		return;
-	}
-	*c = (struct call){ NULL, done, arg, id };
+	c = calloc(1, sizeof(*c));
+	*c = (struct call){ .done = done, .arg = arg, .id = id };
+	call_note(c, request);
 	pthread_mutex_lock(&p->lock);
 	*p->last = c;
 	p->last = &c->next;
@@ -67,12 +94,42 @@ void ipc_start(struct ipc *ipc, enum role_id role, uint64_t key, enum ipc_msg_id
 	pthread_mutex_unlock(&p->lock);
 }
 
+static struct {
+	atomic_long  others;  /* deliveries to other hosts, before the one that is looked for */
+	atomic_llong started; /* mono_ms, when that was asked for */
+} seen;
+
+static void answer_remote(struct call *c)
+{
+	bool                        dead = strcmp(c->address, "dead.test") == 0;
+	struct remote_rcpt_result   result = { 0, dead ? REMOTE_DEFERRED : REMOTE_DELIVERED, dead ? STR("4.4.1") : STR("2.0.0"), STR("Said so") };
+	struct remote_deliver_reply reply = { &result, 1, dead ? REMOTE_SITE_TROUBLE : REMOTE_SITE_ANSWERED };
+
+	if (!dead && strcmp(c->from, "one@one.test") == 0)
+		atomic_store(&seen.started, clock_mono_ms());
+	else if (atomic_load(&seen.started) == 0)
+		atomic_fetch_add(&seen.others, 1);
+	usleep(1000);
+	c->done(c->arg, ST_OK, &reply);
+}
+
+static void answer(struct call *c)
+{
+	struct auth_target         here = { 5, str_of(c->address) }, away = { 0, str_of(c->address) };
+	bool                       local = strstr(c->address, "@demo.test") != NULL;
+	struct auth_resolve_reply  resolved = { local ? &here : &away, 1 };
+	struct local_deliver_reply delivered = { LOCAL_DELIVERED, STR(""), STR("") };
+
+	if (c->id == IPC_REMOTE_DELIVER)
+		answer_remote(c);
+	else
+		c->done(c->arg, ST_OK, c->id == IPC_AUTH_RESOLVE ? (void *)&resolved : (void *)&delivered);
+	free(c);
+}
+
 static void *peer_main(void *arg)
 {
 	struct peer              *p = arg;
-	struct auth_target        target = { 5, STR("bob@demo.test") };
-	struct auth_resolve_reply resolved = { &target, 1 };
-	struct local_deliver_reply delivered = { LOCAL_DELIVERED, STR(""), STR("") };
 
 	for (;;) {
 		struct call *c, *next;
@@ -86,8 +143,7 @@ static void *peer_main(void *arg)
 		pthread_mutex_unlock(&p->lock);
 		for (; c; c = next) {
 			next = c->next;
-			c->done(c->arg, ST_OK, c->id == IPC_AUTH_RESOLVE ? (void *)&resolved : (void *)&delivered);
-			free(c);
+			answer(c);
 		}
 	}
 	return NULL;
@@ -121,19 +177,24 @@ static struct {
 	struct queue *q;
 	struct str    content;
 	atomic_long   left;
-} run;
+	const char   *from, *to;      /* of all; from NULL: each of another domain */
+	int64_t       hold_until_ms;
+} run = { .from = "alice@far.test", .to = "bob@demo.test" };
 
 static void *caller_main(void *arg)
 {
-	struct queue_rcpt rcpt = { STR("bob@demo.test") };
-	char              txid[QUEUE_TXID];
+	struct queue_rcpt rcpt = { str_of(run.to) };
+	char              txid[QUEUE_TXID], from[64];
+	long              n;
 
 	(void)arg;
-	while (atomic_fetch_sub(&run.left, 1) > 0) {
+	while ((n = atomic_fetch_sub(&run.left, 1)) > 0) {
+		snprintf(from, sizeof(from), "a@d%ld.test", n);
+
 		struct queue_submit_request body = {
-			.txid = { txid, sizeof(txid) }, .from = STR("alice@far.test"), .rcpts = &rcpt, .rcpt_count = 1,
+			.txid = { txid, sizeof(txid) }, .from = str_of(run.from ? run.from : from), .rcpts = &rcpt, .rcpt_count = 1,
 			.session = STR("s1"), .peer = STR("192.0.2.1"), .received_ms = clock_wall_ms(),
-			.size = run.content.n, .content = run.content, .spool = -1,
+			.size = run.content.n, .content = run.content, .spool = -1, .hold_until_ms = run.hold_until_ms,
 		};
 		struct request r = { { .id = IPC_QUEUE_SUBMIT, .body = &body, .arena = arena_new(NULL) },
 				     PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
@@ -156,24 +217,31 @@ static double cpu_s(void)
 	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-static void measure(int callers, long messages)
+static void submit(int callers, long messages)
 {
-	pthread_t                threads[100];
-	int64_t                  start = clock_mono_ms(), taken;
-	double                   cpu = cpu_s();
-	struct queue_stats_reply s;
+	pthread_t threads[100];
 
 	atomic_store(&run.left, messages);
 	for (int i = 0; i < callers; i++)
 		pthread_create(&threads[i], NULL, caller_main, NULL);
 	for (int i = 0; i < callers; i++)
 		pthread_join(threads[i], NULL);
+}
+
+/* `left`: messages that stay. */
+static void measure(int callers, long messages, uint64_t left)
+{
+	int64_t                  start = clock_mono_ms(), taken;
+	double                   cpu = cpu_s();
+	struct queue_stats_reply s;
+
+	submit(callers, messages);
 	taken = clock_mono_ms();
 	do {
 		usleep(2000);
 		if (queue_stats(run.q, &s) != ST_OK)
 			exit(1);
-	} while (s.messages > 0);
+	} while (s.messages > left);
 	cpu = cpu_s() - cpu;
 	printf("%3d callers: %6.0f taken/s, all gone after %5lld ms, %5.1f us CPU whole per message\n", callers,
 	       (double)messages * 1000 / (double)(taken - start + 1), (long long)(clock_mono_ms() - start), cpu * 1e6 / (double)messages);
@@ -191,28 +259,80 @@ static long resident_kib(void)
 	return pages * 4;
 }
 
-static int restart(struct queue_options *o, long messages)
+static int reopen(struct queue_options *o, long messages)
 {
-	pthread_t threads[100];
-	int64_t   start;
+	int64_t start = clock_mono_ms();
 
-	atomic_store(&run.left, messages);
-	for (size_t i = 0; i < LEN(threads); i++)
-		pthread_create(&threads[i], NULL, caller_main, NULL);
-	for (size_t i = 0; i < LEN(threads); i++)
-		pthread_join(threads[i], NULL);
 	queue_stop(run.q);
 	queue_close(&run.q);
+	printf("%ld messages: closed after %lld ms", messages, (long long)(clock_mono_ms() - start));
 	start = clock_mono_ms();
 	if (queue_open(o, &run.q) != ST_OK)
 		return 1;
-	printf("%ld messages: open after %lld ms", messages, (long long)(clock_mono_ms() - start));
+	printf(", open after %lld ms", (long long)(clock_mono_ms() - start));
 	queue_start(run.q, (struct ipc *)&run);
+	return 0;
+}
+
+static int restart(struct queue_options *o, long messages)
+{
+	submit(100, messages);
+	if (reopen(o, messages))
+		return 1;
 	usleep(1000000);
 	printf(", %llu in memory, %ld KiB resident\n", (unsigned long long)atomic_load(&run.q->active_count), resident_kib());
-	queue_stop(run.q);
-	queue_close(&run.q);
 	return 0;
+}
+
+static int deferred(struct queue_options *o, long messages)
+{
+	int64_t start = clock_mono_ms();
+
+	run.from = NULL;
+	run.hold_until_ms = clock_wall_ms() + 24 * 3600 * 1000;
+	submit(100, messages);
+	printf("%ld taken in %lld ms\n", messages, (long long)(clock_mono_ms() - start));
+	run.from = "alice@far.test";
+	run.hold_until_ms = 0;
+	if (reopen(o, messages))
+		return 1;
+	start = clock_mono_ms();
+	measure(1, 1, (uint64_t)messages);
+	printf("  the first delivery %lld ms after that; %ld KiB resident\n", (long long)(clock_mono_ms() - start), resident_kib());
+	measure(20, 20000, (uint64_t)messages);
+	measure(100, 20000, (uint64_t)messages);
+	return 0;
+}
+
+static int late_one(const char *first, const char *to_many, const char *to_one, long messages)
+{
+	int64_t start;
+
+	run.from = first;
+	run.to = to_many;
+	submit(100, messages);
+	start = clock_mono_ms();
+	run.from = "one@one.test";
+	run.to = to_one;
+	atomic_store(&seen.others, 0);
+	submit(1, 1);
+	printf("%ld messages to %s; taken in %lld ms", messages, to_many, (long long)(clock_mono_ms() - start));
+	while (atomic_load(&seen.started) == 0)
+		usleep(500);
+	printf(", tried after %lld ms and %ld others; %ld KiB resident\n", (long long)(atomic_load(&seen.started) - start),
+	       atomic_load(&seen.others), resident_kib());
+	return 0;
+}
+
+static int mode_run(const char *mode, struct queue_options *o, long messages)
+{
+	if (strcmp(mode, "waiting") == 0)
+		return restart(o, messages);
+	if (strcmp(mode, "deferred") == 0)
+		return deferred(o, messages);
+	if (strcmp(mode, "dead") == 0)
+		return late_one("one@one.test", "x@dead.test", "x@live.test", messages);
+	return late_one("many@many.test", "x@live.test", "y@live.test", messages);
 }
 
 int main(int argc, char **argv)
@@ -237,16 +357,19 @@ int main(int argc, char **argv)
 		pthread_t t;
 
 		peers[i] = (struct peer){ PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, &peers[i].first };
-		if (i == ROLE_AUTH || i == ROLE_LOCAL)
+		if (i == ROLE_AUTH || i == ROLE_LOCAL || i == ROLE_REMOTE)
 			pthread_create(&t, NULL, peer_main, &peers[i]);
 	}
-	silent = argc > 4;
+	silent = argc > 4 && strcmp(argv[4], "waiting") == 0;
 	queue_start(run.q, (struct ipc *)&run);
-	if (silent)
-		return restart(&o, messages) || disk_remove_dir(AT_FDCWD, dir) != ST_OK;
-	measure(1, messages / 20);
-	measure(20, messages);
-	measure(100, messages);
+	if (argc > 4) {
+		if (mode_run(argv[4], &o, messages))
+			return 1;
+	} else {
+		measure(1, messages / 20, 0);
+		measure(20, messages, 0);
+		measure(100, messages, 0);
+	}
 	queue_stop(run.q);
 	queue_close(&run.q);
 	return disk_remove_dir(AT_FDCWD, dir) != ST_OK;
