@@ -204,14 +204,16 @@ class Sink:
     say     replies by step: "greeting", "EHLO", "MAIL", "DATA", "dot" (each a text, or a list: one after the other, the last stays), and
             "RCPT" as a dict by address
     tls     None: not offered; "good"; "broken": the handshake fails; "declined": 454
+    most    so many connections at once; the next is told 421 (`refused`)
     taken   transactions with a good reply to the final dot; `dots` counts all final dots
     """
 
-    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False):
+    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False, most=None):
         self.address, self.name, self.extensions, self.tls = address, name or "mx-%s.test" % address.split(".")[-1].replace(":", ""), extensions, tls
         self.say, self.lmtp = dict(say or {}), lmtp
         self.taken, self.commands, self.held = [], [], {}
-        self.connections = self.dots = 0
+        self.connections = self.dots = self.open = self.refused = 0
+        self.most = most
         self.lock = threading.Condition()
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.listener = socket.socket(family, socket.SOCK_STREAM)
@@ -257,7 +259,16 @@ class Sink:
 
     def _serve(self, s):
         with contextlib.suppress(OSError, EOFError, ssl.SSLError):
-            Session(self, s).run()
+            with self.lock:
+                self.open += 1
+                full = self.most is not None and self.open > self.most
+                self.refused += full
+            if full:
+                s.sendall(b"421 4.7.0 Too many connections from you\r\n")
+            else:
+                Session(self, s).run()
+        with self.lock:
+            self.open -= 1
         s.close()
 
     def reply_to(self, step, default, key=None):

@@ -361,12 +361,41 @@ def test_a_host_that_hangs_holds_up_nobody(server, dns):
             s.sendmail("alice@demo.test", [d.address(), "bob@demo.test"], text(d.address(), "next-door"))
         d.sink.wait(timeout=8)
         until(lambda: mail_about(server, "next-door", "bob@demo.test"), "local delivery waits for a host that hangs", 8)
-        hangs.sink.wait_for(lambda s: s.connections >= 20)
-        assert hangs.sink.connections == 20 and not hangs.sink.taken  # no more at once for one domain
+        hangs.sink.wait_for(lambda s: s.connections >= 5)
+        assert hangs.sink.connections == 5 and not hangs.sink.taken  # no more at once for one that has not answered yet
         go_on.set()
         hangs.sink.wait(60)
         gone(server, hangs.name)
         assert len(hangs.sink.taken) == 60
+
+
+@pytest.mark.parametrize("most", (1, 3))
+def test_a_host_that_limits_connections(server, dns, most):
+    """Whoever is one too many stays in line: nobody is put off."""
+    with Domain(dns, most=most) as d:
+        with session(server) as s:
+            for i in range(40):
+                s.sendmail("alice@demo.test", [d.address()], text(d.address(), "n%d" % i))
+        d.sink.wait(40)
+        gone(server, d.name)
+        assert d.sink.refused <= 6
+        assert len(d.sink.taken) == 40
+
+
+def test_a_dead_host_is_left_alone_until_it_is_back(server, dns):
+    """What waits for it says so; others do not wait with it; and all of it comes when it answers."""
+    with Domain(dns) as dead, Domain(dns) as d:
+        address = dead.sink.address
+        dead.sink.close()
+        with session(server) as s:
+            for i in range(30):
+                s.sendmail("alice@demo.test", [dead.address()], text(dead.address(), "n%d" % i))
+            s.sendmail("alice@demo.test", [d.address()], text(d.address(), "alive"))
+        d.sink.wait()
+        until(lambda: any("is not answering since" in m["reason"] for m in waiting(server, dead.name)), "nothing waits for a dead host")
+        dead.sinks[0] = Sink(address)
+        assert len(dead.sink.wait(30, timeout=60)) == 30
+        gone(server, dead.name)
 
 
 def test_what_goes_wrong_for_now_is_repeated(server, dns):
