@@ -1,7 +1,7 @@
 /* queue/queue_flush.c - what waits for one domain is tried now: a host that has come back asks for its mail (ETRN, RFC 1985 §5).
  *
  * Only the time is changed: where the mail goes is decided as always. Messages that are held, or that the sender wants to be held until
- * later, stay as they are: a message that was never tried waits because of its sender, not because of the host.
+ * later, stay as they are.
  */
 #include "queue/queue_in.h"
 
@@ -20,7 +20,7 @@ struct flush {
 static enum status flush_apply(struct queue *q, struct queue_op *op)
 {
 	static const char sql[] =
-		"UPDATE message SET due = ?2 WHERE due > ?2 AND state = 0 AND attempts > 0 AND id IN"
+		"UPDATE message SET due = ?2 WHERE due > ?2 AND state = 0 AND entered <= ?2 AND id IN"
 		" (SELECT message FROM rcpt WHERE state = 0 AND substr(address, -length(?1)) = ?1)";
 	struct flush   *f = CONTAINER_OF(op, struct flush, op);
 	struct db_stmt *s = db_sql(q->db, sql);

@@ -25,12 +25,13 @@
 #include "sys/random.h"
 #include "wire/text/text_date.h"
 
-#define LINE_FACTOR    10u /* jobs that may wait, for each that may be under way */
+#define LINE_MS        10000 /* a line may be as long as is done in so long */
+#define LINE_FACTOR    10u /* or so many jobs for each that may be under way */
 #define LINE_MIN       50u
 #define LINE_DOUBTFUL  10u /* where the last ones failed */
 #define DEAD_MS        60000     /* the first time, or retry_first if that is less; doubles */
 #define DEAD_MAX_MS    3600000   /* mail does not wait for longer after its host has come back. Or retry_max, if that is less */
-#define GAP_DEAD_MS    5         /* between messages that come back for a site that was dead */
+#define GAP_DEAD_US    5000      /* between messages that come back for a site that was dead */
 #define AWAY_MAX_MS    600000    /* longest time that one is sent away for */
 #define AWAY_RATE_MS   3600000   /* the same, for a rate */
 #define AWAY_MIN_MS    2000
@@ -165,20 +166,22 @@ static void why(struct queue_why *ret, int64_t again, const char *code, const st
 }
 
 /* When a message of this lane comes back: behind those of its lane that were sent away before, `gap` apart for each lane that waits. */
-static int64_t slot(struct queue_site *s, uint32_t lane, int64_t from, int64_t gap_ms, int64_t max_ms)
+static int64_t slot(struct queue_site *s, uint32_t lane, int64_t from, int64_t gap_us, int64_t max_ms)
 {
-	int64_t lanes = 0, at;
+	const int64_t from_us = from * 1000;
+	int64_t       lanes = 0, at;
 
 	if (!s->slots) {
 		s->slots = calloc(QUEUE_LANES, sizeof(*s->slots));
 		CHECK(s->slots);
 	}
 	for (unsigned i = 0; i < QUEUE_LANES; i++)
-		lanes += s->slots[i] >= from;
-	at = s->slots[lane] >= from ? s->slots[lane] + gap_ms * MAX(lanes, 1) : from;
-	if (at > from + max_ms)
+		lanes += s->slots[i] >= from_us;
+	at = s->slots[lane] >= from_us ? s->slots[lane] + gap_us * MAX(lanes, 1) : from_us;
+	if (at > from_us + max_ms * 1000)
 		return from + max_ms / 2 + (int64_t)(random_u64() % (uint64_t)(max_ms / 2));
-	return s->slots[lane] = at;
+	s->slots[lane] = at;
+	return at / 1000;
 }
 
 static void not_alive(struct queue *q, struct queue_site *s, uint32_t lane, struct queue_why *ret)
@@ -194,7 +197,7 @@ static void not_alive(struct queue *q, struct queue_site *s, uint32_t lane, stru
 	else
 		buf_addf(&text, "%.*s is not answering since %.*s: %.*s; one message finds out now whether it does again", STR_FMT(name_text(s)),
 			 STR_FMT(time_text(q, s->since, since)), STR_FMT(str_first(said, SITE_LAST_MAX / 2)));
-	why(ret, slot(s, lane, from, GAP_DEAD_MS, AWAY_MAX_MS), "4.4.1", &text); /* RFC 3463 §3.5: no answer from host */
+	why(ret, slot(s, lane, from, GAP_DEAD_US, AWAY_MAX_MS), "4.4.1", &text); /* RFC 3463 §3.5: no answer from host */
 }
 
 /* There are more destinations at once than are known by name: what must keep to a rate comes later. */
@@ -213,7 +216,7 @@ static void no_place(struct queue *q, struct queue_site *s, uint32_t lane, struc
 
 	buf_addf(&text, "Much other mail waits for %.*s: %u deliveries under way, %u in line", STR_FMT(name_text(s)), s->now, s->line.count);
 	/* If it got as wide as it may: too soon costs little, too late makes a place stay empty. */
-	why(ret, slot(s, lane, queue_now(q) + AWAY_MIN_MS, took / s->pace.ceiling + 1, AWAY_MAX_MS), "4.4.5", &text); /* congestion */
+	why(ret, slot(s, lane, queue_now(q) + AWAY_MIN_MS, took * 1000 / s->pace.ceiling, AWAY_MAX_MS), "4.4.5", &text); /* congestion */
 }
 
 static void over_rate(struct queue *q, struct queue_site *s, uint32_t lane, struct queue_why *ret)
@@ -222,7 +225,7 @@ static void over_rate(struct queue *q, struct queue_site *s, uint32_t lane, stru
 	int64_t    now = queue_now(q), next = queue_rate_next(&s->rate, now), again;
 	char       at[TIME_TEXT_MAX];
 
-	again = slot(s, lane, MAX(next, now + AWAY_MIN_MS), queue_rate_after(&s->rate, 1, now) - queue_rate_after(&s->rate, 0, now), AWAY_RATE_MS);
+	again = slot(s, lane, MAX(next, now + AWAY_MIN_MS), (queue_rate_after(&s->rate, 1, next) - next) * 1000, AWAY_RATE_MS);
 	buf_addf(&text, "%.*s is sent %u messages in %u s at most; the turn of this one comes at about %.*s", STR_FMT(name_text(s)), s->rate.n,
 		 s->rate.s, STR_FMT(time_text(q, again, at)));
 	why(ret, again, "4.4.5", &text);
@@ -254,6 +257,16 @@ static void limits_set(struct queue *q, struct queue_site *s, const struct hop *
 	queue_rate_set(&s->rate, h->rate, h->rate_s);
 }
 
+/* As many jobs as are done in a moment, if it goes on like that; at least some for each that may be under way. */
+static unsigned line_max(const struct queue *q, const struct queue_site *s, int64_t now)
+{
+	const int64_t took = s->took_ms ? s->took_ms : TOOK_FIRST_MS, soon = window(s, now) * LINE_MS / took;
+
+	if (s->pace.cohorts >= 1 || s->state != QUEUE_SITE_OPEN)
+		return LINE_DOUBTFUL;
+	return MAX(MAX(s->pace.ceiling * LINE_FACTOR, LINE_MIN), (unsigned)MIN(soon, q->o.active_max));
+}
+
 /* One lane has as many places of a line as are free (A. Choudhury, E. Hahne, "Dynamic queue length thresholds", 1998): half of it when it
  * is alone, and there is always one for another. */
 static bool line_room(const struct queue_site *s, uint32_t lane, unsigned max)
@@ -266,7 +279,7 @@ static bool admit(struct queue *q, struct queue_site *s, const struct queue_job 
 {
 	const int64_t  now = queue_now(q);
 	const bool     lone = job->lone, rated = queue_rate_after(&s->rate, s->line.count, now) > now;
-	const unsigned max = s->pace.cohorts >= 1 || s->state != QUEUE_SITE_OPEN ? LINE_DOUBTFUL : MAX(s->pace.ceiling * LINE_FACTOR, LINE_MIN);
+	const unsigned max = line_max(q, s, now);
 
 	if (s->state == QUEUE_SITE_PROBING && (lone ? s->now > 0 : !line_room(s, job->wait.lane, max)))
 		not_alive(q, s, job->wait.lane, ret);
@@ -413,23 +426,24 @@ static bool keep(struct queue_sites *all, struct queue_site *s, struct queue_job
 /* What waits for a host that is dead. Its line is emptied one by one, as what comes of a job is nothing for the lock. */
 static void send_away(struct queue_sites *all, struct queue_site *s)
 {
-	struct queue_wait *w = NULL;
+	struct queue_wait *w;
 	struct queue_why   why_not;
 
 	do {
 		pthread_mutex_lock(&all->lock);
-		s->leaving = s->state == QUEUE_SITE_DEAD && (w = queue_line_take(&s->line)) != NULL;
-		if (s->leaving)
+		w = s->state == QUEUE_SITE_DEAD ? queue_line_take(&s->line) : NULL;
+		s->leaving = w != NULL;
+		if (w)
 			not_alive(all->q, s, w->lane, &why_not);
 		else
-			queue_site_refresh(all, s);
+			queue_site_refresh(all, s); /* from here on it may be forgotten */
 		pthread_mutex_unlock(&all->lock);
-		if (s->leaving) {
+		if (w) {
 			struct queue_job *job = CONTAINER_OF(w, struct queue_job, wait);
 
 			job->refuse(job, &why_not);
 		}
-	} while (s->leaving);
+	} while (w);
 }
 
 bool queue_site_end(struct queue_job *job, enum remote_site said)

@@ -29,7 +29,7 @@ struct queue_site {
 	bool                   leaving;  /* its line is being sent away: it is not forgotten */
 	unsigned               deaths;   /* in a row */
 	int64_t                since, until; /* queue time: dead since, tried again at */
-	int64_t               *slots;    /* of each lane: when its latest message was told to come back. NULL: none was */
+	int64_t               *slots;    /* of each lane: when its latest message was told to come back, us of queue time. NULL: none was */
 	int64_t                took_ms;  /* a delivery, smoothed */
 	uint64_t               delivered, deferred, refused;
 	int64_t                last_ms;
