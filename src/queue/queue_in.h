@@ -282,6 +282,7 @@ struct queue {
 	struct queue_msg   pins;      /* head of the ring */
 	bool               pins_on_disk;
 	struct queue_dues  dues;     /* what waits on disk */
+	int64_t            load_pause; /* queue time: the tables could not be read, not again before */
 	struct map         unread;   /* ids of due messages that could not be read just now */
 	int64_t            reread;   /* queue time when they are tried again */
 	struct queue_msg  *ready, **ready_last; /* to start when the batch is answered */

@@ -307,8 +307,7 @@ void queue_db_load_due(struct queue *q)
 	if (st == ST_OK)
 		return;
 	log_error("queue cannot be read", LOG_ST("status", st));
-	q->reread = now + REREAD_MS;
-	queue_dues_all(&q->dues, q->reread);
+	q->load_pause = now + REREAD_MS;
 }
 
 int64_t queue_load_next(const struct queue *q)
@@ -319,7 +318,7 @@ int64_t queue_load_next(const struct queue *q)
 		for (uint32_t lane = 0; queue_dues_next(&q->dues, p, &lane); lane++)
 			if (queue_lane_room(q, lane))
 				next = MIN(next, queue_dues_get(&q->dues, p, lane));
-	return next;
+	return MAX(next, q->load_pause);
 }
 
 /* At the start: a look into the index for each priority and lane that is there. */

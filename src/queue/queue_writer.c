@@ -321,6 +321,7 @@ static void recover(struct queue *q)
 	}
 	atomic_store(&q->suspect, false);
 	queue_dues_all(&q->dues, queue_now(q));
+	q->load_pause = 0;
 	log_warn("queue was repaired and is used again");
 }
 

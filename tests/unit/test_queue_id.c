@@ -67,7 +67,9 @@ static void test_backoff(void **state)
 
 			assert_true(wait >= cases[i].plain * 8 / 10 && wait <= cases[i].plain * 12 / 10);
 		}
-	assert_true(queue_backoff_ms(300, 14400, 1, 0) != queue_backoff_ms(300, 14400, 1, 4000));
+	for (uint64_t random = 0; random < 5000; random++) /* greylisting: never later than that */
+		assert_true(queue_backoff_ms(300000, 14400000, 1, random) <= 300000);
+	assert_true(queue_backoff_ms(300, 14400, 1, 0) != queue_backoff_ms(300, 14400, 1, 2000));
 	assert_int_equal(queue_backoff_ms(0, 0, 1, 0), 1);
 }
 

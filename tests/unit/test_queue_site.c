@@ -301,6 +301,27 @@ static void test_dead_retry_and_expiry(void **state)
 	rig_free(&r);
 }
 
+/* A host that was dead asks for its mail (ETRN): also for what was never tried because of that. */
+static void test_flush(void **state)
+{
+	struct rig *r = rig_new();
+	uint64_t    count = 0;
+
+	(void)state;
+	rig_open(r);
+	make_dead(r, "x@far.test");
+	send(r, "ben@demo.test", "y@far.test");
+	assert_null(fake_ipc_next(IPC_REMOTE_DELIVER));
+	assert_int_equal(queue_flush(r->q, STR("far.test"), &count), ST_OK);
+	assert_int_equal(count, 8);
+	rig_settle(r);
+	resolve_all(r);
+	assert_int_equal(info(r, "far.test").state, QUEUE_SITE_PROBING);
+	next(r, 's');
+	assert_int_equal(info(r, "far.test").state, QUEUE_SITE_OPEN);
+	rig_free(&r);
+}
+
 /* Removed while it stands in line: never sent. And a message that ended its process goes alone, but by way of its destination. */
 static void test_removed_in_line(void **state)
 {
@@ -656,7 +677,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_window),       cmocka_unit_test(test_limited_host), cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_not_dead),     cmocka_unit_test(test_dead_retry_and_expiry),
-		cmocka_unit_test(test_removed_in_line), cmocka_unit_test(test_rate),      cmocka_unit_test(test_rate_fair),
+		cmocka_unit_test(test_flush),        cmocka_unit_test(test_removed_in_line), cmocka_unit_test(test_rate),      cmocka_unit_test(test_rate_fair),
 		cmocka_unit_test(test_hop),          cmocka_unit_test(test_many_sites),   cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_fair),         cmocka_unit_test(test_fair_load),    cmocka_unit_test(test_window_share),
 		cmocka_unit_test(test_dead_and_alive),
