@@ -248,12 +248,13 @@ static struct str site_name(struct buf *b, const struct queue_job *job)
 static void limits_set(struct queue *q, struct queue_site *s, const struct hop *h)
 {
 	const struct queue_live live = queue_live(q);
+	const unsigned          ceiling = MIN(h->connections ? h->connections : live.site_connections, q->o.remote_max);
 	const bool              fresh = !s->answered && s->pace.cohorts == 0 && s->now == 0 && s->line.count == 0;
 
 	if (fresh)
-		queue_pace_init(&s->pace, live.site_first, h->connections ? h->connections : live.site_connections);
+		queue_pace_init(&s->pace, live.site_first, ceiling);
 	else
-		queue_pace_limit(&s->pace, live.site_first, h->connections ? h->connections : live.site_connections);
+		queue_pace_limit(&s->pace, live.site_first, ceiling);
 	queue_rate_set(&s->rate, h->rate, h->rate_s);
 }
 
