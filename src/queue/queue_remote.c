@@ -102,6 +102,7 @@ static void remote_start(struct queue_job *job)
 		.rcpts = rcpts,
 		.flags = m->flags,
 		.size = m->size,
+		.prefix = m->prefix,
 		.envid = m->envid,
 		.priority = m->priority,
 		.by = m->deliver_by > 0,

@@ -302,10 +302,5 @@ bool queue_sign_wanted(const struct queue_msg *m)
 
 void queue_sign_push(struct queue_msg *m)
 {
-	struct queue_job *job = ARENA_NEW(m->arena, struct queue_job);
-
-	job->msg = m;
-	job->start = sign_start;
-	job->priority = m->priority;
-	CHECK(queue_flight_add(&m->q->f_sign, job));
+	queue_flight_add(&m->q->f_sign, queue_job_new(m, sign_start));
 }
