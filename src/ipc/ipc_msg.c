@@ -323,6 +323,66 @@ static const struct ipc_field auth_route_reply[] = {
 	IPC_LIST(struct auth_route_reply, targets, target_count, LIMIT_ALIAS_TARGETS, &auth_target_shape),
 };
 
+static const struct ipc_field auth_route_rule[] = {
+	IPC_STR(struct auth_route_rule, to, LIMIT_ADDRESS),
+	IPC_STR(struct auth_route_rule, from, LIMIT_ADDRESS),
+	IPC_U32(struct auth_route_rule, given),
+	IPC_STR(struct auth_route_rule, via, LIMIT_RELAY),
+	HOP(struct auth_route_rule),
+	IPC_STR(struct auth_route_rule, user, LIMIT_USER),
+};
+static const struct ipc_shape auth_route_rule_shape = IPC_SHAPE(auth_route_rule, auth_route_rule);
+#define RULE(T, m, kind_macro, ...) kind_macro(struct T, rule.m, ##__VA_ARGS__)
+static const struct ipc_field auth_route_change_request[] = {
+	RULE(auth_route_change_request, to, IPC_STR, LIMIT_ADDRESS),
+	RULE(auth_route_change_request, from, IPC_STR, LIMIT_ADDRESS),
+	RULE(auth_route_change_request, given, IPC_U32),
+	RULE(auth_route_change_request, via, IPC_STR, LIMIT_RELAY),
+	RULE(auth_route_change_request, hop.tls, IPC_ENUM, HOP_TLS_LAST),
+	RULE(auth_route_change_request, hop.source4, IPC_STR, LIMIT_IP_TEXT),
+	RULE(auth_route_change_request, hop.source6, IPC_STR, LIMIT_IP_TEXT),
+	RULE(auth_route_change_request, hop.helo, IPC_STR, LIMIT_DOMAIN),
+	RULE(auth_route_change_request, hop.connections, IPC_U32),
+	RULE(auth_route_change_request, hop.rate, IPC_U32),
+	RULE(auth_route_change_request, hop.rate_s, IPC_U32),
+	IPC_U32(struct auth_route_change_request, unset),
+	IPC_ENUM(struct auth_route_change_request, login.kind, AUTH_LOGIN_LAST),
+	IPC_STR(struct auth_route_change_request, login.user, LIMIT_USER),
+	IPC_SECRET(struct auth_route_change_request, login.secret, LIMIT_BEARER),
+	IPC_STR(struct auth_route_change_request, login.endpoint, LIMIT_URL),
+	IPC_STR(struct auth_route_change_request, login.client, LIMIT_LOGIN_CLIENT),
+	IPC_SECRET(struct auth_route_change_request, login.client_secret, LIMIT_LOGIN_CLIENT),
+	IPC_STR(struct auth_route_change_request, login.scope, LIMIT_URL),
+};
+static const struct ipc_field auth_route_list_request[] = {
+	IPC_STR(struct auth_route_list_request, after_to, LIMIT_ADDRESS),
+	IPC_STR(struct auth_route_list_request, after_from, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_route_list_reply[] = {
+	IPC_LIST(struct auth_route_list_reply, rules, rule_count, LIMIT_LIST_PAGE, &auth_route_rule_shape),
+	IPC_BOOL(struct auth_route_list_reply, more),
+};
+static const struct ipc_field auth_hop_request[] = {
+	IPC_STR(struct auth_hop_request, address, LIMIT_ADDRESS),
+	IPC_STR(struct auth_hop_request, from, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_hop_reply[] = {
+	IPC_STR(struct auth_hop_reply, relay, LIMIT_RELAY),
+	HOP(struct auth_hop_reply),
+};
+static const struct ipc_field auth_hop_secret_request[] = {
+	IPC_U64(struct auth_hop_secret_request, login),
+};
+static const struct ipc_field auth_login[] = {
+	IPC_ENUM(struct auth_login, kind, AUTH_LOGIN_LAST),
+	IPC_STR(struct auth_login, user, LIMIT_USER),
+	IPC_SECRET(struct auth_login, secret, LIMIT_BEARER),
+	IPC_STR(struct auth_login, endpoint, LIMIT_URL),
+	IPC_STR(struct auth_login, client, LIMIT_LOGIN_CLIENT),
+	IPC_SECRET(struct auth_login, client_secret, LIMIT_LOGIN_CLIENT),
+	IPC_STR(struct auth_login, scope, LIMIT_URL),
+};
+
 /* ---- queue ---- */
 
 static const struct ipc_field queue_rcpt[] = {
@@ -818,4 +878,10 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
 	    SHAPE(remote_connect_reply)),
 	ADMIN(IPC_AUTH_ALIAS_CHANGE, "auth_alias_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias), EMPTY),
+	ASK(IPC_AUTH_HOP, "auth_hop", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_hop_request), SHAPE(auth_hop_reply)),
+	ASK(IPC_AUTH_HOP_SECRET, "auth_hop_secret", ROLE_AUTH, BY(REMOTE), 10 * SECONDS, SHAPE(auth_hop_secret_request), SHAPE(auth_login)),
+	ADMIN(IPC_AUTH_ROUTE_ADD, "auth_route_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
+	ADMIN(IPC_AUTH_ROUTE_SET, "auth_route_set", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
+	ADMIN(IPC_AUTH_ROUTE_REMOVE, "auth_route_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
+	ADMIN(IPC_AUTH_ROUTE_LIST, "auth_route_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_list_request), SHAPE(auth_route_list_reply)),
 };

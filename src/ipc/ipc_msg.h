@@ -98,6 +98,13 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_REMOTE_CONNECT,
 	/* auth: what administrators ask */
 	IPC_AUTH_ALIAS_CHANGE,
+	/* auth: ways out */
+	IPC_AUTH_HOP,
+	IPC_AUTH_HOP_SECRET,
+	IPC_AUTH_ROUTE_ADD,
+	IPC_AUTH_ROUTE_SET,
+	IPC_AUTH_ROUTE_REMOVE,
+	IPC_AUTH_ROUTE_LIST,
 	IPC_MSG_COUNT,
 };
 
