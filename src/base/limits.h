@@ -198,7 +198,6 @@
 #define LIMIT_ROUTE_TEXT     ((size_t)1200)       /* of one step: two addresses and some words */
 #define LIMIT_ROUTES         ((size_t)200000)     /* rules of routes */
 #define LIMIT_ROUTE_VIA      ((size_t)500)        /* the text of a rule's next hop */
-#define LIMIT_ROUTE_VIAS     ((size_t)8)          /* hosts in it, one after the other */
 #define LIMIT_ROUTE_CONNECTIONS ((uint32_t)1000)  /* that a rule may allow */
 #define LIMIT_ROUTE_RATE     ((uint32_t)1000000)  /* messages in the time of a rate */
 #define LIMIT_ROUTE_RATE_S   ((uint32_t)86400)    /* that time */

@@ -258,6 +258,8 @@ struct str dir_hop_relay(const struct dir_hop *hop, struct str address, struct a
 
 	if (!str_eq(hop->via, STR("direct")))
 		return arena_dup(a, hop->via);
+	if (str_starts(domain, STR("[")))
+		return STR(""); /* an address has no MX */
 	return arena_printf(a, "mx:%.*s", STR_FMT(domain));
 }
 

@@ -2,10 +2,9 @@
 #include "directory/directory_rule.h"
 
 #include <arpa/inet.h>
-#include <string.h>
 
 #include "wire/address/address.h"
-#include "wire/address/endpoint.h"
+#include "wire/address/nexthop.h"
 #include "wire/sasl/sasl_plain.h"
 
 static bool ip_valid(int family, struct str text)
@@ -16,19 +15,9 @@ static bool ip_valid(int family, struct str text)
 	return str_to_c(text, c, sizeof(c)) && inet_pton(family, c, octets) == 1;
 }
 
-static bool is_ip(struct str text)
+static bool is_loopback(const struct nexthop *n)
 {
-	return ip_valid(AF_INET, text) || ip_valid(AF_INET6, text);
-}
-
-static bool is_loopback(struct str host)
-{
-	return str_ieq(host, STR("localhost")) || str_eq(host, STR("::1")) || (ip_valid(AF_INET, host) && str_starts(host, STR("127.")));
-}
-
-static bool host_valid(struct str host)
-{
-	return is_ip(host) || str_ieq(host, STR("localhost")) || (host.n <= LIMIT_DOMAIN && address_domain_is_ascii(host));
+	return str_ieq(n->host, STR("localhost")) || str_eq(n->host, STR("::1")) || (n->address && str_starts(n->host, STR("127.")));
 }
 
 static bool program_valid(struct str name)
@@ -39,60 +28,35 @@ static bool program_valid(struct str name)
 	return name.n > 0 && name.n <= 64;
 }
 
-static bool hop_valid(struct str hop, struct str *ret_host)
-{
-	uint32_t port;
-
-	*ret_host = STR("");
-	if (str_skip(&hop, STR("mx:"))) {
-		*ret_host = hop;
-		return hop.n <= LIMIT_DOMAIN && address_domain_is_ascii(hop);
-	}
-	if (!str_skip(&hop, STR("lmtp:")))
-		(void)str_skip(&hop, STR("smtps:"));
-	return endpoint_parse(hop, ret_host, &port) && host_valid(*ret_host);
-}
-
 bool dir_route_via_valid(struct str via)
 {
-	struct str hop, host;
-	size_t     count = 0;
-
-	if (via.n == 0 || via.n > LIMIT_ROUTE_VIA)
+	if (via.n > LIMIT_ROUTE_VIA || str_has_ctl(via))
 		return false;
-	if (str_eq(via, STR("direct")))
-		return true;
 	if (str_skip(&via, STR("pipe:")))
 		return program_valid(via);
-	for (bool more = true; more;) {
-		more = str_cut(via, ',', &hop, &via);
-		if (++count > LIMIT_ROUTE_VIAS || !hop_valid(hop, &host))
+	return str_eq(via, STR("direct")) || nexthops_valid(via);
+}
+
+/* Is `is` true of all hosts? Not of what has none. */
+static bool all_hosts(struct str via, bool (*is)(const struct nexthop *n))
+{
+	struct nexthop n;
+	struct str     bad;
+
+	while (via.n > 0)
+		if (!nexthop_take(&via, &n, &bad) || !is(&n))
 			return false;
-	}
 	return true;
 }
 
-/* Is `is` true of all hosts? */
-static bool all_hosts(struct str via, bool (*is)(struct str host))
+static bool takes_login(const struct nexthop *n)
 {
-	struct str hop, host;
-
-	for (bool more = true; more;) {
-		more = str_cut(via, ',', &hop, &via);
-		if (!hop_valid(hop, &host) || !is(host))
-			return false;
-	}
-	return true;
+	return !n->mx && !n->lmtp;
 }
 
-static bool is_name(struct str host)
+static bool provable(const struct nexthop *n)
 {
-	return !is_ip(host);
-}
-
-static bool is_loopback_or_name(struct str host)
-{
-	return is_loopback(host) || is_name(host);
+	return is_loopback(n) || !n->address;
 }
 
 enum hop_tls dir_route_login_tls(struct str via)
@@ -102,18 +66,13 @@ enum hop_tls dir_route_login_tls(struct str via)
 
 static const char *login_wrong(const struct auth_route_rule *r)
 {
-	struct str host;
-
 	if (!(r->given & AUTH_ROUTE_VIA))
 		return "credentials are for one host: the rule needs a next hop (--via)";
-	for (struct str rest = r->via, hop; rest.n > 0;) {
-		(void)str_cut(rest, ',', &hop, &rest);
-		if (str_starts(hop, STR("lmtp:")) || str_starts(hop, STR("mx:")) || !hop_valid(hop, &host))
-			return "credentials are for hosts named by HOST:PORT or smtps:HOST:PORT";
-	}
+	if (!all_hosts(r->via, takes_login))
+		return "credentials are for hosts named by HOST:PORT or smtps:HOST:PORT";
 	if ((r->given & AUTH_ROUTE_TLS) && r->hop.tls == HOP_TLS_NEVER)
 		return "no credentials are sent in clear: not with --tls never";
-	if ((!(r->given & AUTH_ROUTE_TLS) || r->hop.tls == HOP_TLS_VERIFY || r->hop.tls == HOP_TLS_DANE) && !all_hosts(r->via, is_loopback_or_name))
+	if ((!(r->given & AUTH_ROUTE_TLS) || r->hop.tls == HOP_TLS_VERIFY || r->hop.tls == HOP_TLS_DANE) && !all_hosts(r->via, provable))
 		return "no certificate proves an address: name the host, or say --tls encrypt";
 	return NULL;
 }
@@ -127,7 +86,7 @@ const char *dir_route_wrong(const struct auth_route_rule *r)
 	if (r->given & ~(uint32_t)AUTH_ROUTE_ALL || h->tls > HOP_TLS_LAST)
 		return "it has an unknown attribute";
 	if ((r->given & AUTH_ROUTE_VIA) && !dir_route_via_valid(r->via))
-		return "the next hop is none of HOST:PORT, lmtp:HOST:PORT, smtps:HOST:PORT, mx:DOMAIN, pipe:NAME, direct";
+		return "the next hop is none of " NEXTHOP_FORMS ", a list of them, pipe:NAME, or direct";
 	if ((r->given & AUTH_ROUTE_SOURCE) &&
 	    ((h->source4.n == 0 && h->source6.n == 0) || (h->source4.n > 0 && !ip_valid(AF_INET, h->source4)) ||
 	     (h->source6.n > 0 && !ip_valid(AF_INET6, h->source6))))

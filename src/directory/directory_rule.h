@@ -1,9 +1,6 @@
 /* directory/directory_rule.h - what a rule of routes may say.
  *
- * Next hops:
- *   via    = hop *( "," hop )        LIMIT_ROUTE_VIAS at most, tried in this order
- *   hop    = [ "lmtp:" / "smtps:" ] host ":" port / "mx:" domain
- * and alone:
+ * A next hop is a list as in wire/address/nexthop.h, or alone
  *   "direct"       by the MX of the recipient's domain, whatever the setting `relay` says
  *   "pipe:" name   the program of that name
  *
