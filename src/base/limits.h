@@ -202,6 +202,11 @@
 #define LIMIT_ROUTE_RATE     ((uint32_t)1000000)  /* messages in the time of a rate */
 #define LIMIT_ROUTE_RATE_S   ((uint32_t)86400)    /* that time */
 #define LIMIT_URL            ((size_t)1000)       /* of a host that gives access tokens */
+#define LIMIT_LOGIN_KEPT_MS  ((int64_t)60 * 1000) /* remote keeps credentials that auth has told it */
+#define LIMIT_LOGIN_PAUSE_MS ((int64_t)60 * 1000) /* after a host has refused them, or gave no token */
+#define LIMIT_LOGINS_KEPT    ((size_t)1000)       /* at once, of one remote process */
+#define LIMIT_AUTH_STEPS     ((unsigned)8)        /* challenges of one sign-in at another host */
+#define LIMIT_AUTH_TRIES     ((unsigned)3)        /* mechanisms tried in one session there */
 #define LIMIT_LOGIN_CLIENT   ((size_t)1000)       /* client id and client secret of OAuth 2.0 */
 
 /* Another server's configuration, for convert */

@@ -45,5 +45,9 @@ MUST_CHECK enum status net_stream_write(struct net_stream *s, struct str octets,
 bool net_stream_pending(struct net_stream *s);
 const char *net_stream_tls_version(const struct net_stream *s); /* NULL in clear */
 const char *net_stream_tls_cipher(const struct net_stream *s);
+/* The best channel binding of this TLS connection, and its name: "tls-exporter" (RFC 9266), else "tls-server-end-point" (RFC 5929). Borrows from out;
+ * empty in clear, or if there is none. */
+#define NET_STREAM_BINDING ((size_t)64)
+struct str net_stream_binding(const struct net_stream *s, char out[NET_STREAM_BINDING], const char **ret_name);
 
 #endif

@@ -9,16 +9,17 @@ static const struct {
 	{ STR("SIZE"), SMTP_CAP_SIZE },         { STR("8BITMIME"), SMTP_CAP_8BITMIME },
 	{ STR("SMTPUTF8"), SMTP_CAP_SMTPUTF8 }, { STR("DSN"), SMTP_CAP_DSN },
 	{ STR("DELIVERBY"), SMTP_CAP_DELIVERBY }, { STR("MT-PRIORITY"), SMTP_CAP_MT_PRIORITY },
-	{ STR("REQUIRETLS"), SMTP_CAP_REQUIRETLS },
+	{ STR("REQUIRETLS"), SMTP_CAP_REQUIRETLS }, { STR("AUTH"), SMTP_CAP_AUTH },
 };
 
 static void keyword_line(struct str line, struct smtp_caps *c)
 {
-	struct str keyword, param, rest;
+	struct str keyword, param, params, rest;
 	uint64_t   number = 0;
 
 	str_cut(line, ' ', &keyword, &rest);
-	str_cut(str_trim(rest), ' ', &param, &rest);
+	params = str_trim(rest);
+	str_cut(params, ' ', &param, &rest);
 	for (size_t i = 0; i < LEN(caps); i++) {
 		if (!str_ieq(keyword, caps[i].keyword))
 			continue;
@@ -29,6 +30,8 @@ static void keyword_line(struct str line, struct smtp_caps *c)
 			c->size_octets = number;
 		if (caps[i].bit == SMTP_CAP_DELIVERBY)
 			c->by_min_s = number;
+		if (caps[i].bit == SMTP_CAP_AUTH)
+			c->auth |= sasl_offer_parse(params);
 		c->offered |= caps[i].bit;
 	}
 }

@@ -9,7 +9,7 @@
 #ifndef WIRE_SMTP_SMTP_CAPS_H
 #define WIRE_SMTP_SMTP_CAPS_H
 
-#include "base/str.h"
+#include "wire/sasl/sasl_offer.h"
 
 enum smtp_cap {                                /* bit mask */
 		SMTP_CAP_STARTTLS = 1u << 0,   /* RFC 3207 */
@@ -21,6 +21,7 @@ enum smtp_cap {                                /* bit mask */
 		SMTP_CAP_DELIVERBY = 1u << 6,  /* RFC 2852 */
 		SMTP_CAP_MT_PRIORITY = 1u << 7, /* RFC 6710 */
 		SMTP_CAP_REQUIRETLS = 1u << 8, /* RFC 8689 */
+		SMTP_CAP_AUTH = 1u << 10,      /* RFC 4954 */
 };
 
 struct smtp_caps {
@@ -28,6 +29,7 @@ struct smtp_caps {
 	unsigned   offered;     /* mask of enum smtp_cap */
 	uint64_t   size_octets; /* largest message; 0: no limit told */
 	uint64_t   by_min_s;    /* DELIVERBY: least time for BY=...R; 0: none told */
+	unsigned   auth;        /* mask of enum sasl_offer */
 };
 
 /* `text`: the lines of a 250 reply to EHLO. */
