@@ -5,6 +5,7 @@
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
+ *   remote_auth      AUTH                                                               RFC 4954
  *   remote_tx        MAIL, RCPT, DATA; results per recipient                           RFC 5321 §3.3, RFC 2920, RFC 2033
  *   remote_params    what goes with MAIL and RCPT to a peer that offers it             RFC 3461, 2852, 6710, 8689
  *
@@ -49,6 +50,8 @@ struct remote_settings {
 	struct remote_timeouts timeouts;
 };
 
+struct remote_logins;
+
 /* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, or ST_TEMP. From any thread. */
 struct remote_resolver {
 	enum status (*lookup)(void *ctx, struct str name, enum dns_type type, struct arena *a,
@@ -59,6 +62,7 @@ struct remote_resolver {
 struct remote {
 	struct remote_settings settings;
 	struct remote_resolver resolver;
+	struct remote_logins  *logins; /* credentials for next hops; NULL: there are none */
 };
 
 /* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`.
@@ -75,6 +79,8 @@ void remote_probe_handle(const struct remote *remote, struct ipc *ipc, struct ip
 extern const struct ipc_row deliver_remote_rows[];
 extern const size_t         deliver_remote_row_count;
 
+/* Credentials from auth, tokens from where they say. */
+struct remote_logins *remote_logins_ipc(struct ipc *ipc);
 /* The resolver that asks the dns role. */
 struct remote_resolver remote_resolver_ipc(struct ipc *ipc);
 

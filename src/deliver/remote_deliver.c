@@ -120,11 +120,11 @@ static void try_target(struct delivery *d, const struct remote_target *target)
 		remote_results_note_all(&d->results, why);
 		return;
 	}
-	opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &why);
+	opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &d->q->hop, &why);
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_session_close(&s);
 		policy = remote_policy_clear(&policy);
-		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &why);
+		opened = remote_session_open(&s, d->remote, d->arena, d->deadline_ms, target, &policy, &d->q->hop, &why);
 	}
 	d->results.host = s.host;
 	d->results.tls = s.tls;

@@ -80,11 +80,11 @@ static bool try_target(struct probe *p, const struct remote_route *route, const 
 
 	if (!remote_policy_find(route, target, as, p->arena, &policy, &p->why))
 		return false;
-	opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &p->why);
+	opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &as->hop, &p->why);
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_session_close(&s);
 		policy = remote_policy_clear(&policy);
-		opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &p->why);
+		opened = remote_session_open(&s, &p->remote, p->arena, p->deadline_ms, target, &policy, &as->hop, &p->why);
 	}
 	if (opened == REMOTE_OPEN_READY)
 		asked = ask(p, &s);

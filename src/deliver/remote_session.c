@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "deliver/remote_auth.h"
 #include "deliver/remote_connect.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -251,10 +252,22 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 	return hello(s, ret_why) ? REMOTE_OPEN_READY : REMOTE_OPEN_FAILED;
 }
 
+static enum remote_open hello_and_tls(struct remote_session *s, const struct remote_policy *policy, struct remote_outcome *ret_why)
+{
+	if (!greeting(s, ret_why) || !hello(s, ret_why))
+		return REMOTE_OPEN_FAILED;
+	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
+		return start_tls(s, policy, ret_why);
+	*ret_why = tls_needed;
+	return policy->level == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+}
+
 enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
 				     int64_t deadline_ms, const struct remote_target *target, const struct remote_policy *policy,
-				     struct remote_outcome *ret_why)
+				     const struct hop *hop, struct remote_outcome *ret_why)
 {
+	enum remote_open opened;
+
 	*s = (struct remote_session){
 		.remote = remote,
 		.arena = a,
@@ -267,12 +280,10 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 	buf_init(&s->line, LIMIT_SMTP_REPLY);
 	buf_init(&s->text, LIMIT_SMTP_REPLY);
 	buf_init(&s->out, OUT_MAX);
-	if (!session_connect(s, target, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
+	if (!session_connect(s, target, ret_why))
 		return REMOTE_OPEN_FAILED;
-	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
-		return start_tls(s, policy, ret_why);
-	*ret_why = tls_needed;
-	return policy->level == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+	opened = hello_and_tls(s, policy, ret_why);
+	return opened != REMOTE_OPEN_READY || remote_auth(s, hop, ret_why) ? opened : REMOTE_OPEN_FAILED;
 }
 
 void remote_session_close(struct remote_session *s)

@@ -2,6 +2,7 @@
  *
  *   CONNECT --220--> GREETED --EHLO 250--> READY               EHLO 5xx: HELO 250 --> READY, nothing is offered
  *                    READY, STARTTLS offered --220--> handshake --> EHLO 250 --> READY in TLS
+ *                    READY, the hop has a login: AUTH (remote_auth.h) --> READY, signed in
  *
  * TLS is opportunistic (REMOTE_TLS_MAY): any certificate, and without the offer, or with STARTTLS refused, it goes on in clear. If the
  * handshake fails the caller may connect again in clear. With REMOTE_TLS_VERIFIED there is no session but in TLS, with a
@@ -44,7 +45,7 @@ enum remote_open {
 /* Connect and say hello. Whatever is returned, the caller ends with remote_session_close(). */
 MUST_CHECK enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
 						int64_t deadline_ms, const struct remote_target *target, const struct remote_policy *policy,
-						struct remote_outcome *ret_why);
+						const struct hop *hop, struct remote_outcome *ret_why);
 /* QUIT unless dead, and free. */
 void remote_session_close(struct remote_session *s);
 

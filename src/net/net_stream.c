@@ -338,3 +338,20 @@ const char *net_stream_tls_cipher(const struct net_stream *s)
 {
 	return s->ssl ? SSL_get_cipher_name(s->ssl) : NULL;
 }
+
+_Static_assert(NET_STREAM_BINDING == NET_BINDING_OCTETS, "one size of channel bindings");
+
+struct str net_stream_binding(const struct net_stream *s, char out[NET_STREAM_BINDING], const char **ret_name)
+{
+	const X509 *server = s->ssl && SSL_is_init_finished(s->ssl) ? SSL_get0_peer_certificate(s->ssl) : NULL;
+	size_t      n;
+
+	*ret_name = "tls-exporter";
+	if (!server)
+		return STR("");
+	n = net_tls_binding(s->ssl, server, NET_BINDING_EXPORTER, (unsigned char *)out);
+	if (n > 0)
+		return str_n(out, n);
+	*ret_name = "tls-server-end-point";
+	return str_n(out, net_tls_binding(s->ssl, server, NET_BINDING_END_POINT, (unsigned char *)out));
+}

@@ -26,7 +26,8 @@ static bool trusts; /* read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
-	struct ipc *ipc;
+	struct ipc           *ipc;
+	struct remote_logins *logins; /* all settings share it */
 	_Atomic(const struct remote *) now;
 	/* Sessions that began before a reload mean the filters of then. */
 	_Atomic(const struct config_filters *) filters, filters_before;
@@ -44,6 +45,7 @@ static void settings_take(struct role *r)
 		if (config_address_split(r->config->listen[i].text, &own[n], &port) && own[n].n)
 			n++;
 	remote->resolver = remote_resolver_ipc(r->ipc);
+	remote->logins = self->logins;
 	remote->settings = (struct remote_settings){
 		.hostname = r->config->hostname,
 		.port = r->config->remote_port,
@@ -118,6 +120,7 @@ static bool start(struct role *r, const char **ret_why)
 	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
 	r->self = ARENA_NEW(r->arena, struct remote_role);
 	((struct remote_role *)r->self)->ipc = r->ipc;
+	((struct remote_role *)r->self)->logins = remote_logins_ipc(r->ipc);
 	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
 	ipc_pool(r->ipc, PROBE_POOL, PROBE_THREADS, PROBE_THREADS);

@@ -7,6 +7,7 @@
  *   "T"           TLS handshake (self-signed)      "X"              close, without shutting TLS down
  *   "W"           wait until the peer closes       "C"              close, accept the next connection
  *   "N 50 x"      send "x" fifty times             "t"              TLS handshake that the peer breaks off
+ *   "H x"         script.hook(script, "x"), which says whether it went well
  * If a step fails, script.failed says which, and the connection is closed.
  */
 #ifndef SMTP_SCRIPT_H
@@ -36,6 +37,7 @@ struct script {
 	unsigned           port;
 	int                listener, fd;
 	SSL               *ssl;
+	bool             (*hook)(struct script *s, const char *arg);
 	char               in[4096];
 	size_t             at, n;
 };
@@ -165,6 +167,7 @@ static bool script_step(struct script *s, const char *step)
 	case 't': return !script_handshake(s);
 	case 'C': return script_accept(s);
 	case 'X': script_close(s); return true;
+	case 'H': return s->hook(s, arg);
 	default:
 		while (script_fill(s))
 			continue;
