@@ -68,6 +68,21 @@ const struct cli_command cli_commands[] = {
 	{ "rewrite", "list", cmd_rewrite_list, 0, 0, "", "rules of rewriting", "postrider rewrite list", { NULL } },
 	{ "rewrite", "remove", cmd_rewrite_remove, 1, 1, "FROM [--sender|--recipient]", "remove a rule",
 	  "postrider rewrite remove @old.example", { "sender", "recipient" } },
+	{ "route", "add", cmd_route_add, 0, 0,
+	  "[--to PATTERN] [--from PATTERN] [--via HOP] [--tls domain|never|may|encrypt|dane|verify] [--source IP]... [--helo NAME] [--connections N]"
+	  " [--rate N/TIME] [--user NAME --password-stdin | --oauth-stdin]",
+	  "a rule of how mail goes out, by recipient (--to), sender (--from) or both: an address, DOMAIN, .DOMAIN (all below it) or *",
+	  "postrider route add --to example.net --via mx.example.net:25 --tls verify\n"
+	  "printf 'secret\\n' | postrider route add --from example.org --via smtp.isp.example:587 --user us --password-stdin\n"
+	  "postrider route add --from example.com --source 192.0.2.7 --helo mail.example.com\n"
+	  "postrider route add --to .slow.example --connections 2 --rate 100/1m",
+	  { "to=", "from=", "via=", "tls=", "source=", "helo=", "connections=", "rate=", "user=", "password-stdin", "oauth-stdin" } },
+	{ "route", "set", cmd_route_set, 0, 0, "[--to PATTERN] [--from PATTERN] [as 'route add'] [--unset via|tls|source|helo|connections|rate|login]...",
+	  "change attributes of a rule that there is", "postrider route set --to example.net --tls encrypt --unset rate",
+	  { "to=", "from=", "via=", "tls=", "source=", "helo=", "connections=", "rate=", "user=", "password-stdin", "oauth-stdin", "unset=" } },
+	{ "route", "list", cmd_route_list, 0, 0, "", "rules of how mail goes out; passwords are not shown", "postrider route list --json", { NULL } },
+	{ "route", "remove", cmd_route_remove, 0, 0, "[--to PATTERN] [--from PATTERN]", "remove a rule, with its credentials",
+	  "postrider route remove --to example.net", { "to=", "from=" } },
 	{ "route", NULL, cmd_route, 1, 1, "ADDRESS [--from ADDRESS]", "what would happen to a message for this address, and why; sends nothing",
 	  "postrider route info@example.org\npostrider route staff@example.org --from stranger@example.net", { "from=" } },
 	{ "queue", "list", cmd_queue_list, 0, 0, "[--to ADDRESS] [--from ADDRESS]", "messages that wait", "postrider queue list --to ann@example.org",
