@@ -183,10 +183,9 @@ static void side_make(struct attempt *t, uint32_t port, char binding[NET_STREAM_
 
 static uint32_t port_of(struct str host)
 {
-	uint32_t port = 0;
+	uint32_t port;
 
-	(void)str_to_u32(str_from(host, (size_t)(str_rfind(host, ':') + 1)), &port);
-	return port;
+	return str_to_u32(str_from(host, (size_t)(str_rfind(host, ':') + 1)), &port) ? port : 0;
 }
 
 static enum outcome none_left(struct attempt *t, unsigned tried)

@@ -29,7 +29,7 @@ def end_point():
 
 class Smarthost(Sink):
     """`users`: name to password or access token; `mechanisms` offered, over TLS only unless `clear`. `signed_in` has (mechanism, user) for each
-    sign-in; `tries` each AUTH. taken[i].user says who sent it. `tls12`: no TLS 1.3, where the channel binding is another one."""
+    sign-in; `tries` each AUTH. taken[i].sender.user says who sent it. `tls12`: no TLS 1.3, where the channel binding is another one."""
 
     def __init__(self, users, mechanisms=("PLAIN",), tls="good", clear=False, tls12=False, address="127.0.0.1", port=0, **rest):
         self.users, self.mechanisms, self.clear, self.tls12 = dict(users), list(mechanisms), clear, tls12
@@ -44,6 +44,10 @@ class Smarthost(Sink):
     @property
     def hop(self):
         return "127.0.0.1:%d" % self.port
+
+
+class Sender(str):
+    """A reverse-path, and who had signed in."""
 
 
 class AuthSession(Session):
@@ -74,12 +78,8 @@ class AuthSession(Session):
             self.send("530 5.7.0 sign in first")
         else:
             super().on_mail(text)
-
-    def on_data(self, text):
-        before = len(self.sink.taken)
-        super().on_data(text)
-        for t in self.sink.taken[before:]:
-            t.user = self.user
+            self.sender = Sender(self.sender or "")
+            self.sender.user = self.user
 
     def on_auth(self, text):
         words = text.split(" ")
