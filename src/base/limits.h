@@ -125,6 +125,13 @@
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
+/* HTTPS (http/), MTA-STS (RFC 8461), TLS reports (RFC 8460) */
+#define LIMIT_HTTP_MS          ((unsigned)60 * 1000) /* one fetch, unless its caller says less */
+#define LIMIT_HTTP_CONNECT_MS  ((unsigned)20 * 1000) /* of it, to TCP and TLS */
+#define LIMIT_HTTP_SLOW_S      ((unsigned)10)     /* less than an octet a second for so long ends a fetch */
+#define LIMIT_HTTP_HEADER      ((size_t)32 * KIB) /* of an answer */
+#define LIMIT_HTTP_HEADERS     ((size_t)16)       /* fields added to a question */
+
 /* The configuration */
 #define LIMIT_PATH             ((size_t)4000)     /* of a file or directory */
 #define LIMIT_LISTENERS        ((size_t)64)       /* addresses, of all kinds together */
