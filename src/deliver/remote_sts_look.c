@@ -41,26 +41,45 @@ static struct str print(struct str text, struct arena *a)
 	return s;
 }
 
-/* What came by HTTPS. RFC 8461 §3.3: status 200 (so no redirect), media type text/plain. */
-static void answer_take(struct sts_look *l, enum http_result r, const struct http_reply *reply, struct str domain, struct arena *a)
+/* What came by HTTPS. RFC 8461 §3.3: status 200 (so no redirect), media type text/plain. STS_FOUND_FAILED: *ret_why. */
+static void answer_take(struct sts_look *l, enum http_result r, const struct http_reply *reply, struct arena *a, struct str *ret_why)
 {
-	enum sts_policy_err err = STS_POLICY_OK;
+	enum sts_policy_err err;
 
 	l->found = STS_FOUND_FAILED;
+	l->trouble = TLSRPT_STS_POLICY_FETCH_ERROR;
 	if (r != HTTP_OK) {
 		l->trouble = trouble_of(r);
-	} else if (reply->status != 200) {
-		l->trouble = TLSRPT_STS_POLICY_FETCH_ERROR;
-	} else if (!http_type_is(reply->content_type, STR("text/plain")) || (err = sts_policy_parse(reply->body, &l->policy)) != STS_POLICY_OK) {
-		l->trouble = TLSRPT_STS_POLICY_INVALID;
-	} else {
-		l->found = STS_FOUND_POLICY;
-		l->text = print(reply->body, a);
+		*ret_why = reply->why;
+		return;
 	}
-	metric_add(l->found == STS_FOUND_POLICY ? METRIC_REMOTE_STS_FETCHED : METRIC_REMOTE_STS_FAILED, 1);
-	log_info("mta-sts policy", LOG_STR("domain", domain), LOG_STR("id", l->id), LOG_C("result", http_result_name(r)),
-		 LOG_U64("status", reply->status), LOG_C("policy", r == HTTP_OK ? sts_policy_err_text(err) : ""),
-		 LOG_C("mode", l->found == STS_FOUND_POLICY ? sts_mode_name(l->policy.mode) : ""), LOG_STR("why", reply->why));
+	*ret_why = STR("status is not 200");
+	if (reply->status != 200)
+		return;
+	l->trouble = TLSRPT_STS_POLICY_INVALID;
+	*ret_why = STR("media type is not text/plain");
+	if (!http_type_is(reply->content_type, STR("text/plain")))
+		return;
+	err = sts_policy_parse(reply->body, &l->policy);
+	*ret_why = str_of(sts_policy_err_text(err));
+	if (err != STS_POLICY_OK)
+		return;
+	l->found = STS_FOUND_POLICY;
+	l->trouble = TLSRPT_SUCCESS;
+	l->text = print(reply->body, a);
+}
+
+static void fetch_note(const struct sts_look *l, struct str domain, enum http_result r, unsigned status, struct str why)
+{
+	bool ok = l->found == STS_FOUND_POLICY;
+
+	metric_add(ok ? METRIC_REMOTE_STS_FETCHED : METRIC_REMOTE_STS_FAILED, 1);
+	if (ok)
+		log_info("mta-sts policy", LOG_STR("domain", domain), LOG_STR("id", l->id), LOG_C("mode", sts_mode_name(l->policy.mode)),
+			 LOG_U64("max_age_s", l->policy.max_age_s), LOG_U64("mx", l->policy.mx_count));
+	else
+		log_info("mta-sts policy cannot be had", LOG_STR("domain", domain), LOG_STR("id", l->id), LOG_C("https", http_result_name(r)),
+			 LOG_U64("status", status), LOG_STR("why", why));
 }
 
 static void policy_fetch(struct sts_look *l, const struct remote *remote, remote_sts_fetch_fn *fetch, struct str domain, struct arena *a)
@@ -75,10 +94,12 @@ static void policy_fetch(struct sts_look *l, const struct remote *remote, remote
 	};
 	struct http_reply reply = { .why = STR("no address that may be used") };
 	enum http_result  r = HTTP_UNREACHABLE;
+	struct str        why;
 
 	if (remote_https_prepare(remote, &q, a))
 		r = fetch(&q, a, &reply);
-	answer_take(l, r, &reply, domain, a);
+	answer_take(l, r, &reply, a, &why);
+	fetch_note(l, domain, r, reply.status, why);
 }
 
 struct sts_look remote_sts_look(const struct remote *remote, remote_sts_fetch_fn *fetch, struct str domain, struct str have_id, struct arena *a)
