@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "deliver/remote.h"
-#include "deliver/remote_login.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
@@ -60,14 +59,4 @@ static enum status lookup(void *ctx, struct str name, enum dns_type type, struct
 struct remote_resolver remote_resolver_ipc(struct ipc *ipc)
 {
 	return (struct remote_resolver){ lookup, ipc };
-}
-
-static enum status credentials(void *ctx, uint64_t login, struct arena *a, struct auth_login *ret)
-{
-	return ipc_call(ctx, ROLE_AUTH, IPC_ANY, IPC_AUTH_HOP_SECRET, &(struct auth_hop_secret_request){ login }, a, ret);
-}
-
-struct remote_logins *remote_logins_ipc(struct ipc *ipc)
-{
-	return remote_logins_new(&(struct remote_login_source){ .credentials = credentials, .ctx = ipc });
 }

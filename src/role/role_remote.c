@@ -6,6 +6,9 @@
 #include "base/log.h"
 #include "deliver/remote.h"
 #include "deliver/remote_connect.h"
+#include "deliver/remote_login.h"
+#include "deliver/remote_token.h"
+#include "deliver/remote_trust.h"
 #include "net/net_tls.h"
 #include "role/config_filter.h"
 #include "role/role.h"
@@ -22,12 +25,14 @@
 #define CONNECTS_WAITING 2000u
 #define CONNECT_MS       10000u
 
-static bool trusts; /* read before the sandbox is entered */
+static struct str authorities; /* PEM; "" if none can be trusted. Read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
-	struct ipc           *ipc;
-	struct remote_logins *logins; /* all settings share it */
+	struct ipc              *ipc;
+	struct remote_sts_cache *sts;
+	struct remote_tlsrpt    *tlsrpt;
+	struct remote_logins    *logins; /* all settings share it */
 	_Atomic(const struct remote *) now;
 	/* Sessions that began before a reload mean the filters of then. */
 	_Atomic(const struct config_filters *) filters, filters_before;
@@ -51,11 +56,15 @@ static void settings_take(struct role *r)
 		.port = r->config->remote_port,
 		.relay = r->config->relay,
 		.lab = r->config->lab,
-		.trusts = trusts,
+		.trusts = authorities.n > 0,
+		.authorities = authorities,
+		.https_port = r->config->remote_https_port,
 		.own = own,
 		.own_count = n,
 		.timeouts = remote_timeouts_default,
 	};
+	remote->sts = r->config->remote_sts ? self->sts : NULL;
+	remote->tlsrpt = self->tlsrpt;
 	atomic_store(&self->now, remote);
 	atomic_store(&self->filters_before, atomic_load(&self->filters));
 	atomic_store(&self->filters, config_filters_of(r->config, r->arena));
@@ -95,6 +104,20 @@ static void on_connect(void *ctx, struct ipc_request *q)
 	fd_close(&reply.fd);
 }
 
+static enum status credentials(void *ctx, uint64_t login, struct arena *a, struct auth_login *ret)
+{
+	const struct remote_role *self = ctx;
+
+	return ipc_call(self->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_HOP_SECRET, &(struct auth_hop_secret_request){ login }, a, ret);
+}
+
+static enum status token(void *ctx, const struct auth_login *login, struct arena *a, struct str *ret_token, uint32_t *ret_s, struct str *ret_why)
+{
+	struct remote_role *self = ctx;
+
+	return remote_token_fetch(atomic_load(&self->now), login, a, ret_token, ret_s, ret_why);
+}
+
 static const struct ipc_row rows[] = {
 	{ IPC_REMOTE_DELIVER, on_deliver, 1 },
 	{ IPC_REMOTE_PROBE, on_probe, PROBE_POOL },
@@ -103,24 +126,32 @@ static const struct ipc_row rows[] = {
 
 static bool prepare(struct role *r, const char **ret_why)
 {
-	struct str  pem;
+	struct str  pem = STR_NONE;
 	const char *why = "the file cannot be read";
 
 	(void)ret_why;
 	net_tls_preload();
-	trusts = r->config->tls_authorities.n > 0 &&
-		 file_read(r->arena, AT_FDCWD, r->config->tls_authorities.p, LIMIT_TLS_CA_PEM, &pem) == ST_OK && net_tls_trust(pem, &why) == ST_OK;
-	if (!trusts)
+	http_init();
+	if (r->config->tls_authorities.n > 0 &&
+	    file_read(r->arena, AT_FDCWD, r->config->tls_authorities.p, LIMIT_TLS_CA_PEM, &pem) == ST_OK && net_tls_trust(pem, &why) == ST_OK)
+		authorities = pem;
+	else
 		log_info("no authorities: mail that requires verified TLS waits", LOG_STR("file", r->config->tls_authorities), LOG_C("why", why));
 	return true;
 }
 
 static bool start(struct role *r, const char **ret_why)
 {
+	const struct remote_sts_options    sts = remote_sts_ipc(r->ipc);
+	const struct remote_tlsrpt_options tlsrpt = remote_tlsrpt_ipc(r->ipc);
+	struct remote_role                *self = ARENA_NEW(r->arena, struct remote_role);
+
 	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
-	r->self = ARENA_NEW(r->arena, struct remote_role);
-	((struct remote_role *)r->self)->ipc = r->ipc;
-	((struct remote_role *)r->self)->logins = remote_logins_ipc(r->ipc);
+	self->ipc = r->ipc;
+	self->sts = remote_sts_open(&sts);
+	self->tlsrpt = remote_tlsrpt_open(&tlsrpt);
+	self->logins = remote_logins_new(&(struct remote_login_source){ credentials, token, self });
+	r->self = self;
 	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
 	ipc_pool(r->ipc, PROBE_POOL, PROBE_THREADS, PROBE_THREADS);
@@ -130,6 +161,13 @@ static bool start(struct role *r, const char **ret_why)
 	return true;
 }
 
+/* What was counted and not told yet; auth may be gone already. Deliveries may still be under way, so nothing is closed. */
+static void stop(struct role *r, unsigned grace_ms)
+{
+	(void)grace_ms;
+	remote_tlsrpt_flush(((struct remote_role *)r->self)->tlsrpt);
+}
+
 const struct role_def role_remote = {
 	.id = ROLE_REMOTE,
 	.needs = SANDBOX_OUT,
@@ -137,4 +175,5 @@ const struct role_def role_remote = {
 	.prepare = prepare,
 	.start = start,
 	.reload = settings_take,
+	.stop = stop,
 };
