@@ -58,7 +58,7 @@ static void test_all(void **state)
 	for (size_t i = 0; i < directory_row_count; i++) {
 		assert_int_equal(ipc_msgs[directory_rows[i].id].server, ROLE_AUTH);
 		assert_int_equal(directory_rows[i].pool, ipc_msgs[directory_rows[i].id].admin || directory_rows[i].id == IPC_AUTH_EXPIRE ||
-								 directory_rows[i].id == IPC_AUTH_PURGED ?
+								 directory_rows[i].id == IPC_AUTH_PURGED || directory_rows[i].id == IPC_AUTH_HOP_SECRET ?
 							 DIRECTORY_POOL :
 							 0);
 	}
