@@ -124,6 +124,7 @@
 #define LIMIT_REMOTE_SESSIONS  ((unsigned)5)      /* of them, that answered EHLO */
 #define LIMIT_REMOTE_RCPTS     ((size_t)100)      /* in one transaction; RFC 5321 §4.5.3.1.8: what every server must take */
 #define LIMIT_NEXTHOPS         ((size_t)8)        /* tried in turn, of one setting or route */
+#define LIMIT_NEXTHOPS_TEXT    ((size_t)600)      /* all of them as text */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
 /* The configuration */

@@ -7,7 +7,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_queue.h"
-#include "wire/address/endpoint.h"
+#include "wire/address/nexthop.h"
 #include "wire/text/text_quantity.h"
 
 /* ---- domains ---- */
@@ -23,14 +23,12 @@ int cmd_domain_add(struct cli *c)
 {
 	struct auth_domain_request q = { .name = str_of(c->args[0]) };
 	const char                *relay = cli_option(c, "relay"), *verify = cli_option(c, "verify");
-	struct str                 host;
-	uint32_t                   port;
 
 	q.relay = str_of(relay ? relay : "");
 	if (relay)
 		q.kind = AUTH_DOMAIN_RELAY;
-	if (q.relay.n > 0 && !endpoint_parse(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
-		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT or lmtp:HOST:PORT", relay);
+	if (q.relay.n > 0 && !nexthops_valid(q.relay))
+		return cli_error(c, CLI_USAGE, "--relay %s: none of " NEXTHOP_FORMS ", or several with \",\" between", relay);
 	if (verify && !relay)
 		return cli_error(c, CLI_USAGE, "--verify is for a domain that is relayed");
 	if (verify && !str_eq(str_of(verify), STR("none")) && !str_eq(str_of(verify), STR("probe")))

@@ -129,6 +129,9 @@ void convert_content_filter(struct convert *c, const char *name, struct str valu
 void convert_services(struct convert *c);
 
 /* "[host]:port", "host:port", "inet:host:port": *ret is "host:port" (IPv6 in brackets); `port` when there is none. */
+/* A next hop of Postfix: "[host]:port" is that host ("lmtp:", "smtps:" or "" before it), "domain" or "domain:port" its MX, which neither of
+ * these may be. */
+MUST_CHECK bool convert_next_hop(struct convert *c, struct str text, const char *before, struct str *ret);
 MUST_CHECK bool convert_host_port(struct convert *c, struct str text, const char *port, struct str *ret);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cli/convert.h"
 #include "wire/address/address.h"
 #include "wire/text/text_postfix.h"
+#include "wire/address/nexthop.h"
 
 /* ---- single settings ---- */
 
@@ -49,19 +50,29 @@ static void origin(struct convert *c, const char *name, struct str value)
 		setting_text(c, name, value, "submit", "domain");
 }
 
+/* Several in the order they are tried, without brackets the host is a domain whose MX is asked. */
 static void relay(struct convert *c, const char *name, struct str value)
 {
-	struct str at;
-	bool       by_mx = value.n > 0 && value.p[0] != '[';
+	bool       tls = str_ieq(convert_value(c, "smtp_tls_wrappermode"), STR("yes"));
+	struct str rest = value, word, one, all = STR("");
 
 	if (value.n == 0) {
 		convert_say(c, CONVERT_DEFAULT, name, value, "outside mail goes by MX");
-	} else if (!convert_host_port(c, value, "25", &at)) {
-		convert_say(c, CONVERT_LOST, name, value, "is not HOST or HOST:PORT");
-	} else {
-		convert_set(c, "", "relay", at, true);
-		convert_say(c, CONVERT_KEPT, name, value, "setting relay%s", by_mx ? "; the host itself is asked, not its MX" : "");
+		return;
 	}
+	while (text_postfix_word(&rest, &word)) {
+		if (!convert_next_hop(c, word, tls ? "smtps:" : "", &one)) {
+			convert_say(c, CONVERT_LOST, name, word, tls ? "is not [HOST]:PORT" : "is not [HOST]:PORT or DOMAIN:PORT");
+			return;
+		}
+		all = arena_printf(c->a, "%.*s%s%.*s", STR_FMT(all), all.n > 0 ? ", " : "", STR_FMT(one));
+	}
+	if (!nexthops_valid(all)) {
+		convert_say(c, CONVERT_LOST, name, value, "is no list of hosts, or too long a one");
+		return;
+	}
+	convert_set(c, "", "relay", all, true);
+	convert_say(c, CONVERT_KEPT, name, value, "setting relay");
 }
 
 static void message_size(struct convert *c, const char *name, struct str value)
@@ -342,6 +353,7 @@ const struct convert_row_of_table convert_rows[] = {
 	SO("*_code", "codes of replies are those of the standards"),
 	/* ways */
 	KEPT("relayhost", relay),
+	SO("smtp_tls_wrappermode", "went into setting relay (smtps:)"),
 	KEPT("transport_maps", convert_transport),
 	LOST("sender_dependent_*", "the way of mail does not depend on who sends it"),
 	LOST("default_transport", "outside mail goes by MX or the setting relay"),

@@ -14,7 +14,7 @@
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
 #define LIMIT_WORD   ((size_t)32)   /* a reason in one word */
-#define LIMIT_RELAY  ((size_t)600)  /* next hops: "host:port", "lmtp:host:port", ... */
+#define LIMIT_RELAY  LIMIT_NEXTHOPS_TEXT
 
 /* struct hop, a member called so. */
 #define HOP(type) \

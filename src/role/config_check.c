@@ -7,6 +7,7 @@
 #include "guard/guard.h"
 #include "role/config_filter.h"
 #include "wire/address/cidr.h"
+#include "wire/address/nexthop.h"
 
 /* What libunbound takes: a numeric address, and a port that is not 0. */
 static bool resolver_valid(struct str text)
@@ -63,16 +64,14 @@ static void proxies_check(const struct config *c, struct buf *errors)
 
 enum status config_check(const struct config *c, struct buf *errors)
 {
-	size_t     before = errors->n;
-	struct str host;
-	uint32_t   port;
+	size_t before = errors->n;
 
 	if (c->data.n == 0 || c->data.p[0] != '/')
 		buf_addf(errors, "data: must be an absolute path\n");
 	if ((c->tls_certificate.n == 0) != (c->tls_key.n == 0))
 		buf_addf(errors, "tls: certificate and key go together\n");
-	if (c->relay.n > 0 && !config_address_split(str_starts(c->relay, STR("lmtp:")) ? str_from(c->relay, 5) : c->relay, &host, &port))
-		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT or lmtp:HOST:PORT\n", STR_FMT(c->relay));
+	if (c->relay.n > 0 && !nexthops_valid(c->relay))
+		buf_addf(errors, "relay: \"%.*s\" is none of " NEXTHOP_FORMS ", or several with \",\" between\n", STR_FMT(c->relay));
 	for (size_t i = 0; i < c->listen_count && c->tls_key.n == 0; i++)
 		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS) {
 			buf_addf(errors, "listen.%s needs tls.certificate and tls.key ('postrider setup' makes a first pair)\n",

@@ -17,7 +17,7 @@ static const struct ipc_field config_fields[] = {
 	IPC_BOOL(struct config, signin_scram),
 	IPC_BOOL(struct config, tls_client_certificates),
 	IPC_STR(struct config, dns_forward, 100),
-	IPC_STR(struct config, relay, LIMIT_DOMAIN),
+	IPC_STR(struct config, relay, LIMIT_NEXTHOPS_TEXT),
 	IPC_U32(struct config, remote_port),
 	IPC_U64(struct config, message_octets),
 	IPC_U32(struct config, connections),

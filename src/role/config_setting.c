@@ -14,7 +14,7 @@ const struct config_setting config_settings[] = {
 #define AT(m) offsetof(struct config, m)
 	{ "", "hostname", CONFIG_TEXT, AT(hostname), "", 0, LIMIT_DOMAIN, NULL, "name of this server in greetings and trace; \"\": the system's" },
 	{ "", "data", CONFIG_TEXT, AT(data), "/var/lib/postrider", 1, LIMIT_PATH, NULL, "directory of everything stored" },
-	{ "", "relay", CONFIG_TEXT, AT(relay), "", 0, LIMIT_DOMAIN, NULL, "host:port (or lmtp:host:port) that takes all outside mail; \"\": by MX" },
+	{ "", "relay", CONFIG_TEXT, AT(relay), "", 0, LIMIT_NEXTHOPS_TEXT, NULL, "who takes all outside mail: host:port, smtps:host:port, lmtp:host:port, mx:domain, or several, tried in order; \"\": by MX" },
 	{ "", "message_size", CONFIG_SIZE, AT(message_octets), "50M", 1024, LIMIT_MESSAGE_MAX - LIMIT_FILTER_GROWTH, NULL, "largest message" },
 	{ "tls", "certificate", CONFIG_TEXT, AT(tls_certificate), "", 0, LIMIT_PATH, NULL, "PEM file, chain included" },
 	{ "tls", "authorities", CONFIG_TEXT, AT(tls_authorities), "/etc/ssl/certs/ca-certificates.crt", 0, LIMIT_PATH, NULL,

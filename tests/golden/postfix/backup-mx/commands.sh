@@ -13,7 +13,7 @@ failed=0
 p domain add backup.example.com
 p domain add example.com --relay --verify probe
 p domain add shop.example --relay 192.0.2.80:2525 --verify probe
-p domain add club.example --relay mx.club.example:25 --verify probe
+p domain add club.example --relay mx:mx.club.example --verify probe
 p domain add club.example.net --relay --verify probe
 p alias import /etc/aliases
 
