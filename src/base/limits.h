@@ -127,6 +127,22 @@
 #define LIMIT_NEXTHOPS_TEXT    ((size_t)600)      /* all of them as text */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
 
+/* HTTPS (http/), MTA-STS (RFC 8461), TLS reports (RFC 8460) */
+#define LIMIT_HTTP_MS          ((unsigned)60 * 1000) /* one fetch, unless its caller says less */
+#define LIMIT_HTTP_CONNECT_MS  ((unsigned)20 * 1000) /* of it, to TCP and TLS */
+#define LIMIT_HTTP_SLOW_S      ((unsigned)10)     /* less than an octet a second for so long ends a fetch */
+#define LIMIT_HTTP_HEADER      ((size_t)32 * KIB) /* of an answer */
+#define LIMIT_HTTP_HEADERS     ((size_t)16)       /* fields added to a question */
+#define LIMIT_STS_CACHED       ((size_t)5000)     /* domains whose policy, or having none, one remote process remembers */
+#define LIMIT_STS_CACHED_OCTETS ((size_t)16 * MIB) /* of their policies */
+#define LIMIT_STS_REFRESHES    ((size_t)1000)     /* that wait to be done; more are noticed at the next delivery */
+#define LIMIT_STS_STORED       ((size_t)50000)    /* policies that auth keeps; then the one fetched first makes room */
+#define LIMIT_STS_STORED_OCTETS ((uint64_t)64 * MIB) /* of their texts */
+#define LIMIT_TLSRPT_MEMORY    ((size_t)2000)     /* rows in one remote process between two notes to auth */
+#define LIMIT_TLSRPT_PER_DOMAIN ((size_t)200)     /* rows of one domain and day that auth keeps, then all others are one */
+#define LIMIT_TLSRPT_STORED    ((uint64_t)200000) /* rows that auth keeps; then new domains are counted in one */
+#define LIMIT_TLSRPT_DAYS      ((uint32_t)30)     /* that auth keeps */
+
 /* The configuration */
 #define LIMIT_PATH             ((size_t)4000)     /* of a file or directory */
 #define LIMIT_LISTENERS        ((size_t)64)       /* addresses, of all kinds together */

@@ -43,6 +43,8 @@ struct remote_settings {
 	struct str             relay;    /* "host:port" for requests that name no relay; "" for none */
 	bool                   no_tls;   /* never STARTTLS */
 	bool                   trusts;   /* net_tls_trust has authorities: a host can prove its name */
+	struct str             authorities; /* the same as PEM text, for HTTPS; "" for none */
+	unsigned               https_port;  /* of policy hosts: 443 */
 	bool                   lab;      /* loopback and our own addresses are allowed */
 	const struct str      *own;      /* addresses we listen on, as text */
 	size_t                 own_count;
@@ -57,9 +59,14 @@ struct remote_resolver {
 	void *ctx;
 };
 
+struct remote_sts_cache;
+struct remote_tlsrpt;
+
 struct remote {
-	struct remote_settings settings;
-	struct remote_resolver resolver;
+	struct remote_settings   settings;
+	struct remote_resolver   resolver;
+	struct remote_sts_cache *sts;    /* NULL: MTA-STS is off */
+	struct remote_tlsrpt    *tlsrpt; /* NULL: nothing is counted */
 };
 
 /* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`.
