@@ -45,6 +45,7 @@ struct remote_settings {
 	bool                   trusts;   /* net_tls_trust has authorities: a host can prove its name */
 	struct str             authorities; /* the same as PEM text, for HTTPS; "" for none */
 	unsigned               https_port;  /* of policy hosts: 443 */
+	bool                   unvalidated; /* no answer of DNS is ever secure here: DANE is off */
 	bool                   lab;      /* loopback and our own addresses are allowed */
 	const struct str      *own;      /* addresses we listen on, as text */
 	size_t                 own_count;

@@ -1,5 +1,7 @@
 /* net/net_stream.c - blocking client streams; contract in net_tls.h. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -300,4 +302,22 @@ const char *net_stream_tls_version(const struct net_stream *s)
 const char *net_stream_tls_cipher(const struct net_stream *s)
 {
 	return s->ssl ? SSL_get_cipher_name(s->ssl) : NULL;
+}
+
+void net_stream_local(const struct net_stream *s, char ret[LIMIT_IP_TEXT])
+{
+	struct sockaddr_storage sa;
+	struct sockaddr_in      v4;
+	struct sockaddr_in6     v6;
+	socklen_t               n = sizeof(sa);
+
+	ret[0] = '\0';
+	if (getsockname(s->fd, (struct sockaddr *)&sa, &n) != 0)
+		return;
+	memcpy(&v4, &sa, sizeof(v4));
+	memcpy(&v6, &sa, sizeof(v6));
+	if (sa.ss_family == AF_INET)
+		(void)!inet_ntop(AF_INET, &v4.sin_addr, ret, LIMIT_IP_TEXT);
+	else if (sa.ss_family == AF_INET6)
+		(void)!inet_ntop(AF_INET6, &v6.sin6_addr, ret, LIMIT_IP_TEXT);
 }

@@ -7,6 +7,7 @@
 #define NET_NET_TLS_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/status.h"
 
 struct net_tls;
@@ -78,6 +79,8 @@ MUST_CHECK enum status net_stream_line(struct net_stream *s, struct buf *line, u
 MUST_CHECK enum status net_stream_write(struct net_stream *s, struct str octets, unsigned timeout_ms);
 /* Octets received but not read yet (must be none at STARTTLS). */
 bool net_stream_pending(struct net_stream *s);
+/* The address that the connection is made from, as text; "" if that is not known. */
+void net_stream_local(const struct net_stream *s, char ret[LIMIT_IP_TEXT]);
 const char *net_stream_tls_version(const struct net_stream *s); /* NULL in clear */
 const char *net_stream_tls_cipher(const struct net_stream *s);
 

@@ -49,11 +49,14 @@ static void settings_take(struct role *r)
 		.port = r->config->remote_port,
 		.relay = r->config->relay,
 		.lab = r->config->lab,
+		.unvalidated = r->config->dns_forward.n > 0 && r->config->dns_anchor.n == 0,
 		.trusts = trusts,
 		.own = own,
 		.own_count = n,
 		.timeouts = remote_timeouts_default,
 	};
+	if (remote->settings.unvalidated)
+		log_info("DANE is off: answers of DNS are not validated (dns.forward without dns.anchor)");
 	atomic_store(&self->now, remote);
 	atomic_store(&self->filters_before, atomic_load(&self->filters));
 	atomic_store(&self->filters, config_filters_of(r->config, r->arena));
