@@ -46,6 +46,7 @@ struct remote_settings {
 	bool                   trusts;   /* net_tls_trust has authorities: a host can prove its name */
 	struct str             authorities; /* the same as PEM text, for HTTPS; "" for none */
 	unsigned               https_port;  /* of policy hosts: 443 */
+	bool                   unvalidated; /* no answer of DNS is ever secure here: DANE is off */
 	bool                   lab;      /* loopback and our own addresses are allowed */
 	const struct str      *own;      /* addresses we listen on, as text */
 	size_t                 own_count;
@@ -54,7 +55,8 @@ struct remote_settings {
 
 struct remote_logins;
 
-/* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, or ST_TEMP. From any thread. */
+/* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, ST_CORRUPT (bogus), or
+ * another failure. From any thread. */
 struct remote_resolver {
 	enum status (*lookup)(void *ctx, struct str name, enum dns_type type, struct arena *a,
 			      struct dns_lookup_reply *ret);

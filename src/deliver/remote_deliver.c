@@ -136,7 +136,7 @@ static void try_target(struct delivery *d, const struct remote_target *target)
 	if (opened != REMOTE_OPEN_READY || peer_unfit(d, &now, &s.caps, &why)) {
 		remote_results_note_all(&d->results, why);
 	} else {
-		metric_add(s.tls.n > 0 ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
+		metric_add(net_stream_tls_version(s.stream) ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
 		remote_tx_all(&s, &now, &d->content, &d->results);
 	}
 	remote_session_close(&s);

@@ -16,11 +16,6 @@
 
 static const struct remote_outcome tls_injected = { REMOTE_DEFERRED, STR("4.7.0"),
 						    STR("Data before the TLS handshake") };
-static const struct remote_outcome tls_failed = { REMOTE_DEFERRED, STR("4.7.5"), STR("TLS handshake failed") };
-static const struct remote_outcome tls_needed = { REMOTE_REFUSED, STR("5.7.10"),
-						  STR("The sender requires TLS, and the host does not offer it") };
-static const struct remote_outcome not_verified = { REMOTE_REFUSED, STR("5.7.10"),
-						    STR("The sender requires verified TLS, and the host cannot prove its name") };
 static const struct remote_outcome loop = { REMOTE_REFUSED, STR("5.4.6"),
 					    STR("The mail host calls itself by our name: loop") };
 
@@ -215,20 +210,46 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 	return false;
 }
 
-/* READY if the peer declines TLS; the session in clear goes on. */
-static enum remote_open start_tls(struct remote_session *s, const struct remote_policy *policy, struct remote_outcome *ret_why)
+/* What became of TLS. */
+static enum remote_open tls_decided(struct remote_session *s, enum remote_tls_done done, const struct remote_target *target,
+				    const struct remote_policy *policy)
 {
-	const struct remote_timeouts *t = &s->remote->settings.timeouts;
-	const char                   *detail = "";
-	char                          name[LIMIT_DOMAIN + 1];
-	bool                          verify = policy->level == REMOTE_TLS_VERIFIED;
-	enum status                   st;
+	static const enum remote_open opened[] = {
+		[REMOTE_TLS_UP] = REMOTE_OPEN_READY,
+		[REMOTE_TLS_CLEAR] = REMOTE_OPEN_READY,
+		[REMOTE_TLS_RETRY] = REMOTE_OPEN_TLS_FAILED,
+		[REMOTE_TLS_REFUSED] = REMOTE_OPEN_FAILED,
+	};
 
-	if (!command(s, "STARTTLS", STR_NONE, t->hello_ms, ret_why))
+	s->tls = s->outcome.text;
+	remote_tls_report(s->remote, target, policy, &s->outcome, s->stream);
+	return opened[done];
+}
+
+static enum remote_open handshake(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				  struct remote_outcome *ret_why)
+{
+	enum remote_tls_done done = remote_tls_handshake(s->stream, policy, remote_session_timeout(s, s->remote->settings.timeouts.tls_ms), s->arena,
+							 &s->outcome, ret_why);
+
+	s->dead = done != REMOTE_TLS_UP;
+	return tls_decided(s, done, target, policy);
+}
+
+/* READY if the peer declines TLS; the session in clear goes on. */
+static enum remote_open start_tls(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				  struct remote_outcome *ret_why)
+{
+	enum remote_tls_done done;
+	enum remote_open     opened;
+
+	if (!command(s, "STARTTLS", STR_NONE, s->remote->settings.timeouts.hello_ms, ret_why))
 		return REMOTE_OPEN_FAILED;
 	if (s->reply.code != 220 && s->reply.code != 421 && s->reply.code >= 400) {
-		*ret_why = verify && s->reply.code < 500 ? remote_session_failure(s) : tls_needed;
-		return verify ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+		done = remote_tls_declined(policy, reply_outcome(s, REMOTE_DEFERRED, STR_NONE).answer, s->arena, &s->outcome, ret_why);
+		if (done == REMOTE_TLS_REFUSED && s->reply.code < 500)
+			*ret_why = remote_session_failure(s); /* for now: its own words are best */
+		return tls_decided(s, done, target, policy);
 	}
 	if (s->reply.code != 220) {
 		*ret_why = remote_session_failure(s);
@@ -239,27 +260,22 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 		*ret_why = tls_injected;
 		return REMOTE_OPEN_FAILED;
 	}
-	if (!str_to_c(policy->name, name, sizeof(name)))
-		name[0] = '\0';
-	st = verify && name[0] == '\0' ? ST_DENIED : /* an address is no name to prove */
-					 net_stream_tls(s->stream, name[0] == '\0' ? NULL : name, verify, remote_session_timeout(s, t->tls_ms), &detail);
-	if (st != ST_OK) {
-		s->dead = true;
-		*ret_why = st == ST_DENIED ? not_verified : tls_failed;
-		return verify ? REMOTE_OPEN_FAILED : REMOTE_OPEN_TLS_FAILED;
-	}
-	s->tls = arena_printf(s->arena, "%s %s", net_stream_tls_version(s->stream), net_stream_tls_cipher(s->stream));
+	opened = handshake(s, target, policy, ret_why);
+	if (opened != REMOTE_OPEN_READY)
+		return opened;
 	return hello(s, ret_why) ? REMOTE_OPEN_READY : REMOTE_OPEN_FAILED;
 }
 
-static enum remote_open hello_and_tls(struct remote_session *s, const struct remote_policy *policy, struct remote_outcome *ret_why)
+static enum remote_open hello_and_tls(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				      struct remote_outcome *ret_why)
 {
-	if (!greeting(s, ret_why) || !hello(s, ret_why))
+	if ((target->implicit_tls && handshake(s, target, policy, ret_why) != REMOTE_OPEN_READY) || !greeting(s, ret_why) || !hello(s, ret_why))
 		return REMOTE_OPEN_FAILED;
+	if (target->implicit_tls)
+		return REMOTE_OPEN_READY;
 	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
-		return start_tls(s, policy, ret_why);
-	*ret_why = tls_needed;
-	return policy->level == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+		return start_tls(s, target, policy, ret_why);
+	return tls_decided(s, remote_tls_not_offered(policy, s->arena, &s->outcome, ret_why), target, policy);
 }
 
 enum remote_open remote_session_open(struct remote_session *s, const struct remote *remote, struct arena *a,
@@ -282,7 +298,7 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 	buf_init(&s->out, OUT_MAX);
 	if (!session_connect(s, target, ret_why))
 		return REMOTE_OPEN_FAILED;
-	opened = hello_and_tls(s, policy, ret_why);
+	opened = hello_and_tls(s, target, policy, ret_why);
 	return opened != REMOTE_OPEN_READY || remote_auth(s, hop, ret_why) ? opened : REMOTE_OPEN_FAILED;
 }
 

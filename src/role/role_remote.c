@@ -59,12 +59,15 @@ static void settings_take(struct role *r)
 		.trusts = authorities.n > 0,
 		.authorities = authorities,
 		.https_port = r->config->remote_https_port,
+		.unvalidated = r->config->dns_forward.n > 0 && r->config->dns_anchor.n == 0,
 		.own = own,
 		.own_count = n,
 		.timeouts = remote_timeouts_default,
 	};
 	remote->sts = r->config->remote_sts ? self->sts : NULL;
 	remote->tlsrpt = self->tlsrpt;
+	if (remote->settings.unvalidated)
+		log_info("DANE is off: answers of DNS are not validated (dns.forward without dns.anchor)");
 	atomic_store(&self->now, remote);
 	atomic_store(&self->filters_before, atomic_load(&self->filters));
 	atomic_store(&self->filters, config_filters_of(r->config, r->arena));
