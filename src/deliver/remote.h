@@ -51,7 +51,8 @@ struct remote_settings {
 	struct remote_timeouts timeouts;
 };
 
-/* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, or ST_TEMP. From any thread. */
+/* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, ST_CORRUPT (bogus), or
+ * another failure. From any thread. */
 struct remote_resolver {
 	enum status (*lookup)(void *ctx, struct str name, enum dns_type type, struct arena *a,
 			      struct dns_lookup_reply *ret);

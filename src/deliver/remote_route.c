@@ -59,7 +59,7 @@ static enum status lookup(struct remote_route *r, struct str name, enum dns_type
 {
 	const struct remote_resolver *dns = &r->remote->resolver;
 
-	if (dns->lookup(dns->ctx, name, type, r->arena, ret) == ST_OK && ret->security != DNS_BOGUS) {
+	if (dns->lookup(dns->ctx, name, type, r->arena, ret) == ST_OK) {
 		if (ret->rcode != DNS_NOERROR)
 			ret->record_count = 0;
 		return ST_OK;

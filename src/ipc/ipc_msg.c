@@ -535,6 +535,7 @@ static const struct ipc_field dns_lookup_reply[] = {
 	IPC_ENUM(struct dns_lookup_reply, security, DNS_SECURITY_LAST),
 	IPC_U32(struct dns_lookup_reply, ttl_s),
 	IPC_LIST(struct dns_lookup_reply, records, record_count, LIMIT_DNS_RECORDS, &dns_record_shape),
+	IPC_STR(struct dns_lookup_reply, canonical, LIMIT_DOMAIN),
 };
 static const struct ipc_field control_process[] = {
 	IPC_STR(struct control_process, role, 32),

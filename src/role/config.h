@@ -36,6 +36,7 @@ struct config {
 	bool                   signin_scram;
 	bool                   tls_client_certificates; /* ask clients for one, to sign in with */
 	struct str             dns_forward;              /* "ADDR@PORT", "" = resolve from the root */
+	struct str             dns_anchor;               /* path of trust anchors, "" = the root's, or none when forwarding */
 	struct str             relay;                    /* "host:port", "" = by MX */
 	uint32_t               remote_port;              /* 25 */
 	bool                   remote_sts;               /* MTA-STS */

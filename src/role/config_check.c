@@ -81,6 +81,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 		}
 	if (c->dns_forward.n > 0 && !resolver_valid(c->dns_forward))
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
+	if (c->dns_anchor.n > 0 && c->dns_anchor.p[0] != '/')
+		buf_addf(errors, "dns.anchor: must be an absolute path\n");
 	proxies_check(c, errors);
 	for (size_t i = 0; i < c->subaddress.n; i++)
 		if (str_find(STR("!#$%&'*+-/=?^_`{|}~"), c->subaddress.p[i]) < 0) {

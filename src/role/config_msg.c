@@ -80,5 +80,6 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, log_format),
 	IPC_BOOL(struct config, lab),
 	IPC_BOOL(struct config, probe),
+	IPC_STR(struct config, dns_anchor, LIMIT_PATH),
 };
 const struct ipc_shape config_shape = IPC_SHAPE(config, config_fields);

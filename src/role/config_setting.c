@@ -23,6 +23,7 @@ const struct config_setting config_settings[] = {
 	{ "tls", "client_certificates", CONFIG_SWITCH, AT(tls_client_certificates), "false", 0, 1, NULL, "ask mail programs for a certificate, to sign in by EXTERNAL" },
 	{ "signin", "scram", CONFIG_SWITCH, AT(signin_scram), "true", 0, 1, NULL, "offer SCRAM; false: until imported accounts have signed in with their password" },
 	{ "dns", "forward", CONFIG_TEXT, AT(dns_forward), "", 0, 100, NULL, "ADDRESS@PORT of a resolver; \"\": resolve from the root" },
+	{ "dns", "anchor", CONFIG_TEXT, AT(dns_anchor), "", 0, LIMIT_PATH, NULL, "file of DNSSEC trust anchors; \"\": the root's, or none with dns.forward" },
 	{ "smtp", "normalise_bare_eol", CONFIG_SWITCH, AT(normalise_eol), "false", 0, 1, NULL, "make a bare CR or LF a CRLF instead of refusing the message" },
 	{ "smtp", "subaddress", CONFIG_TEXT, AT(subaddress), "+", 0, LIMIT_SUBADDRESS, NULL, "characters that separate a subaddress (user+tag); \"\": none" },
 	{ "smtp", "trusted", CONFIG_TEXT, AT(guard.trusted), "", 0, LIMIT_SETTING_LIST, NULL, "own servers and proxies, as \"192.0.2.0/24, 2001:db8::1\": no limits, no bans; XCLIENT, PROXY, LMTP, ETRN" },
