@@ -9,7 +9,7 @@ static void addresses_add(const struct remote *remote, struct http_request *q, e
 	struct dns_lookup_reply found;
 	size_t                  added = 0;
 
-	if (remote->resolver.lookup(remote->resolver.ctx, q->host, type, a, &found) != ST_OK || found.security == DNS_BOGUS ||
+	if (remote->resolver.lookup(remote->resolver.ctx, q->host, type, a, &found) != ST_OK ||
 	    found.rcode != DNS_NOERROR)
 		return;
 	for (size_t i = 0; i < found.record_count && added < LIMIT_REMOTE_PER_HOST; i++) {

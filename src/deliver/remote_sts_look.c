@@ -108,7 +108,7 @@ struct sts_look remote_sts_look(const struct remote *remote, remote_sts_fetch_fn
 	struct dns_lookup_reply       reply;
 	struct sts_look               l = { .found = STS_FOUND_UNKNOWN, .id = STR(""), .text = STR("") };
 
-	if (dns->lookup(dns->ctx, arena_printf(a, "_mta-sts.%.*s", STR_FMT(domain)), DNS_TXT, a, &reply) != ST_OK || reply.security == DNS_BOGUS)
+	if (dns->lookup(dns->ctx, arena_printf(a, "_mta-sts.%.*s", STR_FMT(domain)), DNS_TXT, a, &reply) != ST_OK)
 		return l;
 	l.found = STS_FOUND_NOTHING;
 	l.ttl_s = reply.ttl_s;

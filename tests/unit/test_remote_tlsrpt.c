@@ -216,12 +216,15 @@ static void test_thread(void **state)
 	assert_int_equal(sent.sum, 1);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_counts), CASE(test_policy_trouble), CASE(test_hostile), CASE(test_bounded), CASE(test_auth_is_away), CASE(test_thread),
+		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_policy_trouble, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_auth_is_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_thread, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,13 +320,17 @@ static void test_no_file(void **state)
 	assert_int_equal(trust_tlsrpt_list(store, &(struct auth_tlsrpt_list_request){ TODAY, STR("") }, arena, &l), ST_TEMP);
 }
 
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_policies), CASE(test_policies_bounded), CASE(test_results), CASE(test_days), CASE(test_results_bounded), CASE(test_all_bounded),
-		CASE(test_pages),    CASE(test_no_file),
+		cmocka_unit_test_setup_teardown(test_policies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_policies_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_results, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_days, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_results_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_all_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_file, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
