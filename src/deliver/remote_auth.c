@@ -161,6 +161,12 @@ out:
 
 /* ---- the whole ---- */
 
+/* Asked of the connection itself: everything else is only told of it. */
+static bool in_tls(const struct remote_session *s)
+{
+	return net_stream_tls_version(s->stream) != NULL;
+}
+
 static void side_make(struct attempt *t, uint32_t port, char binding[NET_STREAM_BINDING])
 {
 	const char *name = "";
@@ -172,7 +178,7 @@ static void side_make(struct attempt *t, uint32_t port, char binding[NET_STREAM_
 		.user = t->credentials.user,
 		.secret = t->credentials.secret,
 		.token = t->credentials.kind == AUTH_LOGIN_TOKEN,
-		.tls = t->s->tls.n > 0,
+		.tls = in_tls(t->s),
 		.binding = octets,
 		.binding_name = name,
 		.host = host,
@@ -192,7 +198,7 @@ static enum outcome none_left(struct attempt *t, unsigned tried)
 {
 	if (tried != 0)
 		return fail(t, "4.7.0", arena_printf(t->s->arena, "Sign-in by %.*s: %.*s", STR_FMT(t->name), STR_FMT(remote_session_failure(t->s).answer)));
-	if (t->s->tls.n == 0)
+	if (!in_tls(t->s))
 		return fail(t, "4.7.0", STR("The host offers no way to sign in that is safe without TLS"));
 	return fail(t, "4.7.0", t->side.token ? STR("The host takes no access tokens (OAUTHBEARER, XOAUTH2)") : STR("The host has no way to sign in that we know"));
 }
