@@ -29,11 +29,12 @@ def end_point():
 
 class Smarthost(Sink):
     """`users`: name to password or access token; `mechanisms` offered, over TLS only unless `clear`. `signed_in` has (mechanism, user) for each
-    sign-in; `tries` each AUTH. taken[i].sender.user says who sent it. `tls12`: no TLS 1.3, where the channel binding is another one."""
+    sign-in; `tries` each AUTH. taken[i].sender.user says who sent it. `tls12`: no TLS 1.3, where the channel binding is another one. `files`:
+    certificate and key."""
 
-    def __init__(self, users, mechanisms=("PLAIN",), tls="good", clear=False, tls12=False, address="127.0.0.1", port=0, **rest):
+    def __init__(self, users, mechanisms=("PLAIN",), tls="good", clear=False, tls12=False, address="127.0.0.1", port=0, files=None, **rest):
         self.users, self.mechanisms, self.clear, self.tls12 = dict(users), list(mechanisms), clear, tls12
-        self.signed_in, self.tries = [], []
+        self.signed_in, self.tries, self.shown = [], [], files or certificate()
         super().__init__(address, name="smart.test", tls=tls, port=port, **rest)
 
     def _serve(self, s):
@@ -63,13 +64,11 @@ class AuthSession(Session):
             self.sink.extensions = before
 
     def on_starttls(self, text):
-        if not self.sink.tls12:
-            super().on_starttls(text)
-            return
         self.send("220 go")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(*certificate())
+        if self.sink.tls12:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*self.sink.shown)
         self.s = context.wrap_socket(self.s, server_side=True)
         self.f, self.over_tls = self.s.makefile("rb"), True
 

@@ -1,4 +1,5 @@
-"""Access tokens for smarthosts: fetched over HTTPS from a scripted endpoint, used by all deliveries, fetched anew when they end."""
+"""What smarthosts and endpoints must prove before they see a secret; access tokens, fetched over HTTPS, used by all deliveries, fetched anew when they
+end."""
 import contextlib
 import http.server
 import json
@@ -34,7 +35,7 @@ class Endpoint:
         self.token, self.answer, self.asked, self.seconds = "ya29.one", None, [], 3600
         endpoint = self
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=token.test",
-                        "-addext", "subjectAltName=DNS:token.test", "-keyout", directory + "/key", "-out", directory + "/ca.pem"], check=True, capture_output=True)
+                        "-addext", "subjectAltName=DNS:token.test,DNS:smart.test", "-keyout", directory + "/key", "-out", directory + "/ca.pem"], check=True, capture_output=True)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
@@ -67,6 +68,7 @@ def served(dns):
     os.chmod(directory, 0o755)  # the remote process, which has a user of its own, reads the authorities
     base = free_base()
     dns.zone["token.test"] = dns.zone["other.test"] = {"A": ["10.9.0.77"]}
+    dns.zone["smart.test"] = {"A": ["10.9.0.78"]}
     endpoint = Endpoint(directory)
     path = os.path.join(directory, "postrider.conf")
     with open(path, "w") as f:
@@ -100,7 +102,7 @@ def served(dns):
             return until(tried, "nothing waits")[0]
 
     s = Served()
-    s.endpoint = endpoint
+    s.endpoint, s.files = endpoint, (directory + "/ca.pem", directory + "/key")
     until(lambda: "msg=serving" in s.text(), "no start", 60)
     s.command("domain", "add", "here.test")
     yield s
@@ -167,3 +169,24 @@ def test_endpoint_must_prove_itself(served):
         served.send("a@far.example")
         assert "No access token" in served.answer()
         assert served.endpoint.asked == []
+
+
+# ---- the smarthost ----
+
+def test_host_proves_its_name(served):
+    """With credentials that is the default: nobody has to say it."""
+    with Smarthost({USER: "pw"}, ["PLAIN"], address="10.9.0.78", files=served.files) as host:
+        served.command("route", "add", "--via", "smart.test:%d" % host.port, "--user", USER, "--password-stdin", input="pw\n")
+        served.send("a@far.example")
+        assert host.wait()[0].sender.user == USER
+
+
+def test_host_cannot_prove_its_name(served):
+    """Another certificate: it sees no password, and the mail waits; unless the rule says that it does not matter."""
+    with Smarthost({USER: "pw"}, ["PLAIN"], address="10.9.0.78") as host:
+        served.command("route", "add", "--via", "smart.test:%d" % host.port, "--user", USER, "--password-stdin", input="pw\n")
+        served.send("a@far.example")
+        assert "certificate" in served.answer().lower() or "verif" in served.answer().lower()
+        assert host.tries == [] and host.taken == []
+        served.command("route", "set", "--tls", "encrypt")
+        assert host.wait()[0].sender.user == USER
