@@ -134,7 +134,24 @@
 #define LIMIT_REMOTE_SESSION_MS ((int64_t)300 * 1000) /* after that it takes no further message */
 #define LIMIT_REMOTE_KNOWN     ((size_t)4096)     /* addresses of which something is remembered */
 #define LIMIT_REMOTE_EARLY     ((uint64_t)32 * KIB) /* content that is sent before RCPT is answered; what all RCPT being refused may cost */
+#define LIMIT_NEXTHOPS         ((size_t)8)        /* tried in turn, of one setting or route */
+#define LIMIT_NEXTHOPS_TEXT    ((size_t)600)      /* all of them as text */
 #define LIMIT_REMOTE_ANSWER    ((size_t)500)      /* of a peer's reply, kept: 1000 of them fit LIMIT_IPC_FRAME */
+
+/* HTTPS (http/), MTA-STS (RFC 8461), TLS reports (RFC 8460) */
+#define LIMIT_HTTP_MS          ((unsigned)60 * 1000) /* one fetch, unless its caller says less */
+#define LIMIT_HTTP_CONNECT_MS  ((unsigned)20 * 1000) /* of it, to TCP and TLS */
+#define LIMIT_HTTP_SLOW_S      ((unsigned)10)     /* less than an octet a second for so long ends a fetch */
+#define LIMIT_HTTP_HEADER      ((size_t)32 * KIB) /* of an answer */
+#define LIMIT_HTTP_HEADERS     ((size_t)16)       /* fields added to a question */
+#define LIMIT_STS_CACHED       ((size_t)5000)     /* domains whose policy, or having none, one remote process remembers */
+#define LIMIT_STS_CACHED_OCTETS ((size_t)16 * MIB) /* of their policies */
+#define LIMIT_STS_REFRESHES    ((size_t)1000)     /* that wait to be done; more are noticed at the next delivery */
+#define LIMIT_STS_STORED       ((size_t)50000)    /* policies that auth keeps; then the one fetched first makes room */
+#define LIMIT_STS_STORED_OCTETS ((uint64_t)64 * MIB) /* of their texts */
+#define LIMIT_TLSRPT_MEMORY    ((size_t)2000)     /* rows in one remote process between two notes to auth */
+#define LIMIT_TLSRPT_STORED    ((uint64_t)200000) /* rows that auth keeps; then new domains are counted in one */
+#define LIMIT_TLSRPT_DAYS      ((uint32_t)30)     /* that auth keeps */
 
 /* The configuration */
 #define LIMIT_PATH             ((size_t)4000)     /* of a file or directory */
@@ -219,6 +236,19 @@
 #define LIMIT_SMTP_PROBES    ((unsigned)40)       /* under way for one smtp process; more are answered 450 */
 #define LIMIT_ROUTE_STEPS    ((size_t)200)        /* shown by the dry run */
 #define LIMIT_ROUTE_TEXT     ((size_t)1200)       /* of one step: two addresses and some words */
+#define LIMIT_ROUTES         ((size_t)200000)     /* rules of routes */
+#define LIMIT_ROUTE_VIA      ((size_t)500)        /* the text of a rule's next hop */
+#define LIMIT_ROUTE_CONNECTIONS ((uint32_t)1000)  /* that a rule may allow */
+#define LIMIT_ROUTE_RATE     ((uint32_t)1000000)  /* messages in the time of a rate */
+#define LIMIT_ROUTE_RATE_S   ((uint32_t)86400)    /* that time */
+#define LIMIT_URL            ((size_t)1000)       /* of a host that gives access tokens */
+#define LIMIT_LOGIN_KEPT_MS  ((int64_t)60 * 1000) /* remote keeps credentials that auth has told it */
+#define LIMIT_LOGIN_PAUSE_MS ((int64_t)60 * 1000) /* after a host has refused them, or gave no token */
+#define LIMIT_LOGINS_KEPT    ((size_t)1000)       /* at once, of one remote process */
+#define LIMIT_AUTH_STEPS     ((unsigned)8)        /* challenges of one sign-in at another host */
+#define LIMIT_AUTH_TRIES     ((unsigned)3)        /* mechanisms tried in one session there */
+#define LIMIT_TOKEN_MS       ((unsigned)20 * 1000) /* to get an access token */
+#define LIMIT_LOGIN_CLIENT   ((size_t)1000)       /* client id and client secret of OAuth 2.0 */
 
 /* Another server's configuration, for convert */
 #define LIMIT_POSTFIX_FILE   ((size_t)16 * MIB)   /* one file of it */

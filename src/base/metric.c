@@ -62,6 +62,8 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_PIPE_DELIVERED] = COUNTER("pipe", "pipe_recipients", "result=\"delivered\"", "Recipients whose messages programs were given, by attempt."),
 	[METRIC_PIPE_DEFERRED] = COUNTER("pipe", "pipe_recipients", "result=\"deferred\"", NULL),
 	[METRIC_PIPE_REFUSED] = COUNTER("pipe", "pipe_recipients", "result=\"refused\"", NULL),
+	[METRIC_REMOTE_STS_FETCHED] = COUNTER("remote", "remote_sts_fetches", "result=\"ok\"", "MTA-STS policies asked for by HTTPS."),
+	[METRIC_REMOTE_STS_FAILED] = COUNTER("remote", "remote_sts_fetches", "result=\"failed\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

@@ -51,7 +51,7 @@ struct cli_command {
 	const char *usage;   /* arguments and options, as shown */
 	const char *summary; /* one line */
 	const char *examples;
-	const char *options[8];
+	const char *options[14];
 	bool        hidden;
 	/* The program has options of its own, not ours: called with its name in argv[0], instead of run. Returns a code of sysexits.h. */
 	int       (*raw)(struct cli *c, int argc, char **argv);
@@ -131,6 +131,10 @@ int cmd_rewrite_add(struct cli *c);
 int cmd_rewrite_list(struct cli *c);
 int cmd_rewrite_remove(struct cli *c);
 int cmd_route(struct cli *c);
+int cmd_route_add(struct cli *c);
+int cmd_route_list(struct cli *c);
+int cmd_route_remove(struct cli *c);
+int cmd_route_set(struct cli *c);
 int cmd_trace(struct cli *c);
 int cmd_queue_list(struct cli *c);
 int cmd_queue_show(struct cli *c);
@@ -147,6 +151,8 @@ int cmd_ban_list(struct cli *c);
 int cmd_ban_why(struct cli *c);
 int cmd_ban_lift(struct cli *c);
 int cmd_ban_add(struct cli *c);
+int cmd_tlsrpt_list(struct cli *c);
+int cmd_tlsrpt_show(struct cli *c);
 int cmd_alias_import(struct cli *c);
 int cmd_convert(struct cli *c);
 int cmd_domain_key(struct cli *c);

@@ -115,6 +115,7 @@ static void convert_init(struct convert *c, struct cli *cli)
 	map_init(&c->domains);
 	map_init(&c->accounts);
 	map_init(&c->aliases);
+	map_init(&c->routes);
 	buf_init(&c->commands, OUT_MAX);
 	buf_init(&c->report, OUT_MAX);
 	for (size_t i = 0; i < LEN(c->listeners); i++)
@@ -127,6 +128,7 @@ static void convert_done(struct convert *c)
 	map_done(&c->domains);
 	map_done(&c->accounts);
 	map_done(&c->aliases);
+	map_done(&c->routes);
 	buf_done(&c->commands);
 	buf_done(&c->report);
 	for (size_t i = 0; i < LEN(c->listeners); i++)

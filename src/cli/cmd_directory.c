@@ -7,7 +7,7 @@
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
 #include "ipc/msg_queue.h"
-#include "wire/address/endpoint.h"
+#include "wire/address/nexthop.h"
 #include "wire/text/text_quantity.h"
 
 /* ---- domains ---- */
@@ -23,21 +23,17 @@ int cmd_domain_add(struct cli *c)
 {
 	struct auth_domain_request q = { .name = str_of(c->args[0]) };
 	const char                *relay = cli_option(c, "relay"), *verify = cli_option(c, "verify");
-	struct str                 host, nexthop;
-	uint32_t                   port;
-	bool                       pipe;
 
 	q.relay = str_of(relay ? relay : "");
 	if (relay)
 		q.kind = AUTH_DOMAIN_RELAY;
-	pipe = endpoint_pipe(q.relay, &host, &nexthop);
-	if (q.relay.n > 0 && !pipe && !endpoint_parse(str_starts(q.relay, STR("lmtp:")) ? str_from(q.relay, 5) : q.relay, &host, &port))
-		return cli_error(c, CLI_USAGE, "--relay %s: not HOST:PORT, lmtp:HOST:PORT or pipe:NAME", relay);
+	if (q.relay.n > 0 && !nexthops_or_pipe_valid(q.relay))
+		return cli_error(c, CLI_USAGE, "--relay %s: none of " NEXTHOP_FORMS ", or several with \",\" between, or pipe:NAME", relay);
 	if (verify && !relay)
 		return cli_error(c, CLI_USAGE, "--verify is for a domain that is relayed");
 	if (verify && !str_eq(str_of(verify), STR("none")) && !str_eq(str_of(verify), STR("probe")))
 		return cli_error(c, CLI_USAGE, "--verify %s: none or probe", verify);
-	if (pipe && verify && !str_eq(str_of(verify), STR("none")))
+	if (str_starts(q.relay, STR("pipe:")) && verify && !str_eq(str_of(verify), STR("none")))
 		return cli_error(c, CLI_USAGE, "--verify %s: a program cannot be asked about recipients", verify);
 	if (verify && str_eq(str_of(verify), STR("probe")))
 		q.verify = AUTH_VERIFY_PROBE;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/cli_route.h"
 #include "ipc/msg_auth.h"
 
 static const struct {
@@ -32,6 +33,14 @@ static struct str next_hop(struct cli *c, const struct auth_target *t)
 	return arena_printf(c->arena, "MX of %.*s", STR_FMT(domain));
 }
 
+/* How it is spoken to; the rules that say so are among the steps. */
+static json_t *hop_json(const struct hop *h)
+{
+	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:I}", "tls", cli_route_tls(h->tls), "source4", cli_json_str(h->source4), "source6",
+			 cli_json_str(h->source6), "helo", cli_json_str(h->helo), "login", h->login != 0, "connections", (json_int_t)h->connections, "rate",
+			 (json_int_t)h->rate, "rate_s", (json_int_t)h->rate_s);
+}
+
 static int print_json(struct cli *c, const struct auth_route_reply *r, int code)
 {
 	json_t *steps = json_array(), *targets = json_array();
@@ -42,8 +51,8 @@ static int print_json(struct cli *c, const struct auth_route_reply *r, int code)
 	for (size_t i = 0; i < r->target_count; i++) {
 		const struct auth_target *t = &r->targets[i];
 
-		json_array_append_new(targets, json_pack("{s:o, s:I, s:o, s:b, s:o, s:I}", "address", cli_json_str(t->address), "account",
-							 (json_int_t)t->account, "next_hop", cli_json_str(next_hop(c, t)), "forward",
+		json_array_append_new(targets, json_pack("{s:o, s:I, s:o, s:o, s:b, s:o, s:I}", "address", cli_json_str(t->address), "account",
+							 (json_int_t)t->account, "next_hop", cli_json_str(next_hop(c, t)), "hop", hop_json(&t->hop), "forward",
 							 (int)t->forward, "from", cli_json_str(t->from), "quota",
 							 (json_int_t)t->quota_octets));
 	}

@@ -3,7 +3,8 @@
  *   cmd_convert.c       reads DIR, goes through everything that is set, writes the three results
  *   convert_source.c    main.cf, master.cf and tables, read as text; nothing in them is run
  *   convert_params.c    THE TABLE: one row per parameter of Postfix, what becomes of it
- *   convert_domains.c   domains, accounts, aliases, routes, rewriting: commands
+ *   convert_domains.c   domains, accounts, aliases, rewriting: commands
+ *   convert_routes.c    how mail goes out: commands
  *   convert_checks.c    restrictions, lists, milters and filters: settings
  *   convert_master.c    services: listeners
  *   convert_out.c       settings, commands and the report, collected
@@ -50,7 +51,8 @@ struct convert {
 	struct convert_setting  settings[64];
 	size_t                  setting_count;
 	struct buf              commands, report, listeners[8];
-	struct map              domains, accounts, aliases; /* what has a command already */
+	struct map              domains, accounts, aliases, routes; /* what has a command already */
+	bool                    route_all, route_all_login; /* the rule for all mail was made; it has the relayhost, with credentials */
 	size_t                  fates[CONVERT_FATES];
 };
 
@@ -113,10 +115,18 @@ void convert_virtual_aliases(struct convert *c, const char *name, struct str val
 void convert_virtual_mailboxes(struct convert *c, const char *name, struct str value);
 void convert_alias_maps(struct convert *c, const char *name, struct str value);
 void convert_relay_domains(struct convert *c, const char *name, struct str value);
-void convert_transport(struct convert *c, const char *name, struct str value);
 void convert_rewrite(struct convert *c, const char *name, struct str value);
 void convert_masquerade(struct convert *c, const char *name, struct str value);
 void convert_luser(struct convert *c, const char *name, struct str value);
+/* convert_routes.c */
+void convert_transport(struct convert *c, const char *name, struct str value);
+void convert_sender_relay(struct convert *c, const char *name, struct str value);
+void convert_passwords(struct convert *c, const char *name, struct str value);
+void convert_tls_policy(struct convert *c, const char *name, struct str value);
+void convert_tls_level(struct convert *c, const char *name, struct str value);
+void convert_route_default(struct convert *c, const char *name, struct str value); /* a parameter of the rule for all mail */
+/* Make that rule, once. True: relayhost is in it. */
+bool convert_route_all(struct convert *c);
 /* convert_checks.c */
 /* mynetworks has more in it than this host. */
 bool convert_networks_beyond(struct convert *c);
@@ -129,6 +139,9 @@ void convert_content_filter(struct convert *c, const char *name, struct str valu
 void convert_services(struct convert *c);
 
 /* "[host]:port", "host:port", "inet:host:port": *ret is "host:port" (IPv6 in brackets); `port` when there is none. */
+/* A next hop of Postfix: "[host]:port" is that host ("lmtp:", "smtps:" or "" before it), "domain" or "domain:port" its MX, which neither of
+ * these may be. */
+MUST_CHECK bool convert_next_hop(struct convert *c, struct str text, const char *before, struct str *ret);
 MUST_CHECK bool convert_host_port(struct convert *c, struct str text, const char *port, struct str *ret);
 
 #endif

@@ -5,6 +5,7 @@
 #include "cli/convert.h"
 #include "wire/address/address.h"
 #include "wire/text/text_postfix.h"
+#include "wire/address/nexthop.h"
 
 /* A name or an IP address: nothing else may get into a setting. */
 static bool host_valid(struct str host)
@@ -47,6 +48,20 @@ bool convert_host_port(struct convert *c, struct str text, const char *port, str
 		return false;
 	*ret = str_find(host, ':') >= 0 ? arena_printf(c->a, "[%.*s]:%u", STR_FMT(host), n) : arena_printf(c->a, "%.*s:%u", STR_FMT(host), n);
 	return true;
+}
+
+bool convert_next_hop(struct convert *c, struct str text, const char *before, struct str *ret)
+{
+	bool           mx = !str_starts(text, STR("[")) && before[0] == '\0';
+	struct str     at;
+	struct nexthop ignored;
+
+	if (!convert_host_port(c, text, strcmp(before, "smtps:") == 0 ? "465" : "25", &at))
+		return false;
+	if (mx && str_iends(at, STR(":25")))
+		at.n -= 3;
+	*ret = arena_printf(c->a, "%s%.*s", mx ? "mx:" : before, STR_FMT(at));
+	return nexthop_parse(*ret, &ignored);
 }
 
 /* ---- lists in DNS ---- */

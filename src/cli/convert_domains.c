@@ -1,4 +1,4 @@
-/* cli/convert_domains.c - domains, accounts, aliases, routes and rewriting become commands; see convert.h. */
+/* cli/convert_domains.c - domains, accounts, aliases and rewriting become commands; see convert.h. */
 #include <string.h>
 
 #include "cli/convert.h"
@@ -162,7 +162,7 @@ void convert_relay_domains(struct convert *c, const char *name, struct str value
 		words[n++] = "--relay";
 		for (size_t k = 0; k < route_count; k++)
 			if (str_ieq(routes[k].key, str_of(domain)) && str_cut(routes[k].value, ':', &relay, &via) && via.n > 0 &&
-			    convert_host_port(c, via, "25", &relay)) {
+			    convert_next_hop(c, via, str_eq(relay, STR("lmtp")) ? "lmtp:" : "", &relay)) {
 				words[n++] = arena_cstr(c->a, relay);
 				break;
 			}
@@ -330,37 +330,6 @@ void convert_luser(struct convert *c, const char *name, struct str value)
 		convert_say(c, CONVERT_KEPT, name, value, "alias @%s, for all others of the domain", domain);
 	} else {
 		convert_say(c, CONVERT_LOST, name, value, "is no address, or the domain of the host (myorigin) is none of those above");
-	}
-}
-
-/* ---- routes ---- */
-
-void convert_transport(struct convert *c, const char *name, struct str value)
-{
-	struct str map, rest = value;
-
-	if (value.n == 0)
-		convert_say(c, CONVERT_DEFAULT, name, value, "outside mail goes by MX");
-	while (text_postfix_word(&rest, &map)) {
-		struct convert_row *rows;
-		size_t              count, used = 0;
-		const char         *why = convert_table(c, map, &rows, &count);
-
-		if (why) {
-			convert_say(c, CONVERT_LOST, name, map, "%s", why);
-			continue;
-		}
-		for (size_t i = 0; i < count; i++) {
-			if (map_find(&c->domains, rows[i].key))
-				used++;
-			else
-				convert_say(c, CONVERT_LOST, name, rows[i].key, "routes are kept for domains that are relayed for (relay_domains); all other mail "
-									       "goes by MX or the setting relay");
-		}
-		if (used > 0)
-			convert_say(c, CONVERT_KEPT, name, map, "%zu route%s of domains above", used, used == 1 ? "" : "s");
-		else if (count == 0)
-			convert_say(c, CONVERT_DEFAULT, name, map, "is empty");
 	}
 }
 

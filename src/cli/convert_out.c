@@ -162,6 +162,12 @@ void convert_print_commands(struct convert *c, struct buf *out)
 			 "\tnew=$(head -c 15 /dev/urandom | base64)\n"
 			 "\tprintf '%s\\n' \"$new\" | postrider account add \"$1\" --password-stdin && printf '%s %s\\n' \"$1\" \"$new\" >> passwords\n"
 			 "}\n"
+			 /* login FILE KEY WORDS: the password of a row "KEY user:password" is the input of the command */
+			 "login() {\n"
+			 "\tword=$(k=\"$2\" awk '$1 == ENVIRON[\"k\"] { sub(/^[^ \\t]+[ \\t]+[^:]*:/, \"\"); print; exit }' \"$1\") || word=\n"
+			 "\tshift 2\n"
+			 "\tprintf '%s\\n' \"$word\" | postrider \"$@\" || [ $? -eq 4 ] || { echo \"failed: postrider $*\" >&2; failed=1; }\n"
+			 "}\n"
 			 "failed=0\n\n"));
 	buf_add(out, buf_str(&c->commands));
 	buf_add(out, STR("\nexit $failed\n"));

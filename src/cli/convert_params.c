@@ -8,6 +8,7 @@
 #include "cli/convert.h"
 #include "wire/address/address.h"
 #include "wire/text/text_postfix.h"
+#include "wire/address/nexthop.h"
 
 /* ---- single settings ---- */
 
@@ -49,19 +50,33 @@ static void origin(struct convert *c, const char *name, struct str value)
 		setting_text(c, name, value, "submit", "domain");
 }
 
+/* Several in the order they are tried, without brackets the host is a domain whose MX is asked. */
 static void relay(struct convert *c, const char *name, struct str value)
 {
-	struct str at;
-	bool       by_mx = value.n > 0 && value.p[0] != '[';
+	bool       tls = str_ieq(convert_value(c, "smtp_tls_wrappermode"), STR("yes"));
+	struct str rest = value, word, one, all = STR("");
 
 	if (value.n == 0) {
 		convert_say(c, CONVERT_DEFAULT, name, value, "outside mail goes by MX");
-	} else if (!convert_host_port(c, value, "25", &at)) {
-		convert_say(c, CONVERT_LOST, name, value, "is not HOST or HOST:PORT");
-	} else {
-		convert_set(c, "", "relay", at, true);
-		convert_say(c, CONVERT_KEPT, name, value, "setting relay%s", by_mx ? "; the host itself is asked, not its MX" : "");
+		return;
 	}
+	if (convert_route_all(c)) {
+		convert_say(c, CONVERT_KEPT, name, value, "in the rule for all mail, with credentials: 'route add'; the host itself is asked, not its MX");
+		return;
+	}
+	while (text_postfix_word(&rest, &word)) {
+		if (!convert_next_hop(c, word, tls ? "smtps:" : "", &one)) {
+			convert_say(c, CONVERT_LOST, name, word, tls ? "is not [HOST]:PORT" : "is not [HOST]:PORT or DOMAIN:PORT");
+			return;
+		}
+		all = arena_printf(c->a, "%.*s%s%.*s", STR_FMT(all), all.n > 0 ? ", " : "", STR_FMT(one));
+	}
+	if (!nexthops_valid(all)) {
+		convert_say(c, CONVERT_LOST, name, value, "is no list of hosts, or too long a one");
+		return;
+	}
+	convert_set(c, "", "relay", all, true);
+	convert_say(c, CONVERT_KEPT, name, value, "setting relay");
 }
 
 static void message_size(struct convert *c, const char *name, struct str value)
@@ -254,14 +269,6 @@ static void networks(struct convert *c, const char *name, struct str value)
 		convert_say(c, CONVERT_DEFAULT, name, value, "programs of this host hand over mail by sendmail");
 }
 
-static void tls_out(struct convert *c, const char *name, struct str value)
-{
-	if (str_eq(value, STR("may")))
-		convert_say(c, CONVERT_DEFAULT, name, value, "TLS is used wherever it is offered");
-	else
-		convert_say(c, CONVERT_LOST, name, value, "TLS is used wherever it is offered; it is neither demanded nor verified, nor left out");
-}
-
 static void tls_in(struct convert *c, const char *name, struct str value)
 {
 	if (str_eq(value, STR("may")))
@@ -301,8 +308,10 @@ const struct convert_row_of_table convert_rows[] = {
 	SO("mydomain", "stands for a part of other values, and was put in there"),
 	SO("mail_name", own_text),
 	SO("smtpd_banner", own_text),
-	SO("smtp_helo_name", "hostname is what we call ourselves"),
-	LOST("smtp_bind_address*", "the address to send from is the system's choice"),
+	KEPT("smtp_helo_name", convert_route_default),
+	KEPT("smtp_bind_address", convert_route_default),
+	KEPT("smtp_bind_address6", convert_route_default),
+	LOST("smtp_bind_address*", "the address to send from is used, or mail waits"),
 	SO("inet_interfaces", "went into the listen section"),
 	SO("inet_protocols", "both families are used where they are"),
 	SO("proxy_interfaces", "a host knows itself by its domains"),
@@ -342,21 +351,30 @@ const struct convert_row_of_table convert_rows[] = {
 	SO("*_code", "codes of replies are those of the standards"),
 	/* ways */
 	KEPT("relayhost", relay),
+	SO("smtp_tls_wrappermode", "went into setting relay (smtps:)"),
 	KEPT("transport_maps", convert_transport),
-	LOST("sender_dependent_*", "the way of mail does not depend on who sends it"),
+	KEPT("sender_dependent_relayhost_maps", convert_sender_relay),
+	LOST("sender_dependent_*", "a way by the sender is a host: 'route add --from'"),
 	LOST("default_transport", "outside mail goes by MX or the setting relay"),
 	LOST("relay_transport", "'domain add --relay HOST:PORT' names the host of a domain"),
 	LOST("fallback_relay", "there is no second way out"),
 	LOST("smtp_fallback_relay", "there is no second way out"),
+	KEPT("default_destination_concurrency_limit", convert_route_default),
+	KEPT("smtp_destination_concurrency_limit", convert_route_default),
+	KEPT("default_destination_rate_delay", convert_route_default),
+	KEPT("smtp_destination_rate_delay", convert_route_default),
 	LOST("default_destination_*", own_limits),
 	LOST("smtp_destination_*", own_limits),
 	LOST("*_destination_concurrency_limit", own_limits),
 	LOST("*_destination_recipient_limit", own_limits),
-	LOST("*_destination_rate_delay", "sending is not slowed down on purpose"),
+	LOST("*_destination_rate_delay", "'route add --rate' slows sending down, by recipient or sender"),
 	LOST("header_size_limit", own_limits),
-	LOST("smtp_sasl_*", "signing in at another server is not known"),
-	LOST("smtp_tls_policy_maps", "rules of TLS per destination are not known"),
-	KEPT("smtp_tls_security_level", tls_out),
+	KEPT("smtp_sasl_password_maps", convert_passwords),
+	SO("smtp_sasl_auth_enable", "who has credentials for a host signs in there"),
+	SO("smtp_sender_dependent_authentication", "credentials belong to a rule, and a rule may be by the sender"),
+	SO("smtp_sasl_*", "the strongest mechanism that both have; passwords over TLS only"),
+	KEPT("smtp_tls_policy_maps", convert_tls_policy),
+	KEPT("smtp_tls_security_level", convert_tls_level),
 	SO("smtp_dns_support_level", "answers are validated by DNSSEC where they are signed"),
 	SO("smtp_tls_*", own_tls),
 	SO("smtp_use_tls", own_tls),

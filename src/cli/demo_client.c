@@ -69,11 +69,11 @@ PRINTF_LIKE(3, 4) static enum status say(struct dialogue *d, const char *step, c
 
 static enum status encrypt(struct dialogue *d)
 {
-	const char *why = "";
-	enum status st;
+	struct net_tls_got got;
+	enum status        st;
 
 	d->step = "TLS";
-	st = net_stream_tls(d->stream, "localhost", false, STEP_MS, &why);
+	st = net_stream_tls(d->stream, &(struct net_tls_want){ .sni = STR("localhost") }, STEP_MS, &got);
 	return st == ST_OK ? ST_OK : stop(d, st);
 }
 

@@ -146,7 +146,7 @@ static bool loops(const struct pipe_run *run, const struct remote_content *sourc
 
 	if (!(run->flags & PIPE_DELIVERED_TO) || run->rcpt_count == 0)
 		return false;
-	while (n + REMOTE_CHUNK <= LIMIT_PIPE_HEAD && n < source->size) {
+	while (n + REMOTE_CHUNK <= LIMIT_PIPE_HEAD && n < source->raw_octets) {
 		/* Into `space` or, from memory, beside it. */
 		if (remote_content_read(source, n, space + n, &chunk) != ST_OK || chunk.n == 0)
 			break;
@@ -203,9 +203,9 @@ static void deliver(const struct terms *t, struct ipc_request *r, struct pipe_ve
 		[PIPE_EXPAND_LIMIT] = { REMOTE_REFUSED, STR("5.3.5"), STR("Its addresses are too long for the program's arguments") },
 	};
 	const struct pipe_deliver_request *q = r->body;
-	struct remote_content              source = { .memory = q->content, .fd = q->file, .size = q->file < 0 ? q->content.n : q->size };
+	struct remote_content              source = { .memory = q->content, .fd = q->file, .raw_octets = q->file < 0 ? q->content.n : q->size };
 	struct pipe_run                    run = { .conf = t->conf, .rcpt_count = q->rcpt_count, .sender = q->from, .queue_id = q->id, .nexthop = q->nexthop,
-						   .peer = q->peer, .separators = t->separators, .size = source.size };
+						   .peer = q->peer, .separators = t->separators, .size = source.raw_octets };
 	const char                       **argv = NULL;
 	size_t                             bad;
 	enum pipe_expand_err               err;

@@ -136,7 +136,7 @@ enum status pipe_content_next(void *content, struct str *ret)
 	while (c->out.n == 0 && !c->ended && st == ST_OK) {
 		struct str chunk = STR("");
 
-		if (c->at < c->source.size)
+		if (c->at < c->source.raw_octets)
 			st = remote_content_read(&c->source, c->at, c->space, &chunk);
 		c->at += chunk.n;
 		if (st == ST_OK && chunk.n > 0)

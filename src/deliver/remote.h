@@ -5,6 +5,7 @@
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
+ *   remote_auth      AUTH                                                               RFC 4954
  *   remote_pool      sessions that wait for another message to the same host
  *   remote_hosts     which addresses did not take connections of late
  *   remote_tx        MAIL, RCPT, DATA or BDAT; results per recipient                   RFC 5321 §3.3, RFC 2920, RFC 3030, RFC 2033
@@ -46,13 +47,19 @@ struct remote_settings {
 	struct str             relay;    /* "host:port" for requests that name no relay; "" for none */
 	bool                   no_tls;   /* never STARTTLS */
 	bool                   trusts;   /* net_tls_trust has authorities: a host can prove its name */
+	struct str             authorities; /* the same as PEM text, for HTTPS; "" for none */
+	unsigned               https_port;  /* of policy hosts: 443 */
+	bool                   unvalidated; /* no answer of DNS is ever secure here: DANE is off */
 	bool                   lab;      /* loopback and our own addresses are allowed */
 	const struct str      *own;      /* addresses we listen on, as text */
 	size_t                 own_count;
 	struct remote_timeouts timeouts;
 };
 
-/* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, or ST_TEMP. From any thread. */
+struct remote_logins;
+
+/* Asks the resolver; as IPC_DNS_LOOKUP: ST_OK with a reply that lives in `a`, ST_CORRUPT (bogus), or
+ * another failure. From any thread. */
 struct remote_resolver {
 	enum status (*lookup)(void *ctx, struct str name, enum dns_type type, struct arena *a,
 			      struct dns_lookup_reply *ret);
@@ -62,11 +69,17 @@ struct remote_resolver {
 struct remote_pool;
 struct remote_hosts;
 
+struct remote_sts_cache;
+struct remote_tlsrpt;
+
 struct remote {
-	struct remote_settings settings;
-	struct remote_resolver resolver;
-	struct remote_pool    *pool;  /* NULL: a session is for one delivery */
-	struct remote_hosts   *hosts; /* NULL: nothing is remembered */
+	struct remote_settings   settings;
+	struct remote_resolver   resolver;
+	struct remote_pool      *pool;   /* NULL: a session is for one delivery */
+	struct remote_hosts     *hosts;  /* NULL: nothing is remembered */
+	struct remote_sts_cache *sts;    /* NULL: MTA-STS is off */
+	struct remote_tlsrpt    *tlsrpt; /* NULL: nothing is counted */
+	struct remote_logins    *logins; /* credentials for next hops; NULL: there are none */
 };
 
 /* How it was done, for the log. */

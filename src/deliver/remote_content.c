@@ -5,8 +5,7 @@
 
 #define FOLDED_MAX (2 * REMOTE_CHUNK + 4000)
 
-/* The octets from `offset` on, at most REMOTE_CHUNK, fewer only at the end of a part; `space` is room for them. */
-static enum status content_read(const struct remote_content *c, uint64_t offset, char space[REMOTE_CHUNK], struct str *ret)
+enum status remote_content_read(const struct remote_content *c, uint64_t offset, char space[REMOTE_CHUNK], struct str *ret)
 {
 	size_t      n = (size_t)MIN(c->raw_octets - offset, (uint64_t)REMOTE_CHUNK), got = 0;
 	enum status st;
@@ -56,7 +55,7 @@ enum status remote_content_open(struct remote_content *c, const struct remote_de
 	*c = (struct remote_content){ .prefix = q->prefix, .memory = q->content, .fd = q->file };
 	c->raw_octets = c->size = q->prefix.n + (q->file < 0 ? q->content.n : q->size);
 	for (uint64_t at = 0; at < c->raw_octets; at += chunk.n) {
-		enum status st = content_read(c, at, space, &chunk);
+		enum status st = remote_content_read(c, at, space, &chunk);
 
 		if (st != ST_OK)
 			return st;
@@ -95,7 +94,7 @@ enum status remote_content_next(struct remote_content_out *o, struct buf *out)
 	bool                         fits = true;
 
 	if (o->at < c->raw_octets) {
-		enum status st = content_read(c, o->at, space, &chunk);
+		enum status st = remote_content_read(c, o->at, space, &chunk);
 
 		if (st != ST_OK)
 			return st;

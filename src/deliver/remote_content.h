@@ -29,6 +29,10 @@ struct remote_content {
  */
 MUST_CHECK enum status remote_content_open(struct remote_content *c, const struct remote_deliver_request *q);
 
+/* As it is given: the octets from `offset` of c->raw_octets on, at most REMOTE_CHUNK, fewer only at the end of a part; `space` is room for
+ * them. Needs prefix, memory, fd and raw_octets alone. ST_OK, ST_IO, ST_CORRUPT. */
+MUST_CHECK enum status remote_content_read(const struct remote_content *c, uint64_t offset, char space[REMOTE_CHUNK], struct str *ret);
+
 /* What is on its way out. */
 struct remote_content_out {
 	const struct remote_content *content;

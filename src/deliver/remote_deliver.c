@@ -203,7 +203,7 @@ static enum remote_tx_end session_use(struct delivery *d, const struct remote_ta
 	s->no_bdat = d->no_bdat || remote_hosts_marked(hosts, target, REMOTE_HOST_NO_BDAT);
 	s->no_early = d->no_early || remote_hosts_marked(hosts, target, REMOTE_HOST_NO_EARLY);
 	if (s->mails == 0)
-		metric_add(s->tls.n > 0 ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
+		metric_add(net_stream_tls_version(s->stream) ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
 	end = remote_tx_all(s, &now, &d->content, &d->results);
 	d->note.nth = s->mails;
 	if (end != REMOTE_TX_GONE)

@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "deliver/remote_auth.h"
 #include "deliver/remote_connect.h"
 #include "deliver/remote_pool.h"
+#include "deliver/remote_tls.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
@@ -17,11 +19,6 @@
 
 static const struct remote_outcome tls_injected = { REMOTE_DEFERRED, STR("4.7.0"),
 						    STR("Data before the TLS handshake") };
-static const struct remote_outcome tls_failed = { REMOTE_DEFERRED, STR("4.7.5"), STR("TLS handshake failed") };
-static const struct remote_outcome tls_needed = { REMOTE_REFUSED, STR("5.7.10"),
-						  STR("The sender requires TLS, and the host does not offer it") };
-static const struct remote_outcome not_verified = { REMOTE_REFUSED, STR("5.7.10"),
-						    STR("The sender requires verified TLS, and the host cannot prove its name") };
 static const struct remote_outcome bad_name = { REMOTE_DEFERRED, STR("4.3.5"), STR("The route's name for EHLO is malformed") };
 static const struct remote_outcome loop = { REMOTE_REFUSED, STR("5.4.6"),
 					    STR("The mail host calls itself by our name: loop") };
@@ -227,20 +224,49 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 	return false;
 }
 
-/* READY if the peer declines TLS; the session in clear goes on. */
-static enum remote_open start_tls(struct remote_session *s, const struct remote_policy *policy, struct remote_outcome *ret_why)
+/* What became of TLS: counted, and in words that last as long as the session. */
+static enum remote_open tls_decided(struct remote_session *s, enum remote_tls_done done, const struct remote_tls_outcome *outcome,
+				    const struct remote_target *target, const struct remote_policy *policy)
 {
-	const struct remote_timeouts *t = &s->remote->settings.timeouts;
-	const char                   *detail = "";
-	char                          name[LIMIT_DOMAIN + 1];
-	bool                          verify = policy->level == REMOTE_TLS_VERIFIED;
-	enum status                   st;
+	static const enum remote_open opened[] = {
+		[REMOTE_TLS_UP] = REMOTE_OPEN_READY,
+		[REMOTE_TLS_CLEAR] = REMOTE_OPEN_READY,
+		[REMOTE_TLS_RETRY] = REMOTE_OPEN_TLS_FAILED,
+		[REMOTE_TLS_REFUSED] = REMOTE_OPEN_FAILED,
+	};
 
-	if (!command(s, "STARTTLS", STR_NONE, t->hello_ms, ret_why))
+	s->tls = arena_printf(s->own, "%.*s%s", STR_FMT(outcome->text), net_stream_tls_resumed(s->stream) ? ", resumed" : "");
+	remote_tls_report(s->remote, target, policy, outcome, s->stream);
+	return opened[done];
+}
+
+static enum remote_open handshake(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				  struct remote_outcome *ret_why)
+{
+	struct remote_tls_outcome outcome;
+	enum remote_tls_done      done;
+
+	net_stream_resume(s->stream, s->key);
+	done = remote_tls_handshake(s->stream, policy, remote_session_timeout(s, s->remote->settings.timeouts.tls_ms), s->arena, &outcome, ret_why);
+	s->dead = done != REMOTE_TLS_UP;
+	return tls_decided(s, done, &outcome, target, policy);
+}
+
+/* READY if the peer declines TLS; the session in clear goes on. */
+static enum remote_open start_tls(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				  struct remote_outcome *ret_why)
+{
+	struct remote_tls_outcome outcome;
+	enum remote_tls_done      done;
+	enum remote_open          opened;
+
+	if (!command(s, "STARTTLS", STR_NONE, s->remote->settings.timeouts.hello_ms, ret_why))
 		return REMOTE_OPEN_FAILED;
 	if (s->reply.code != 220 && s->reply.code != 421 && s->reply.code >= 400) {
-		*ret_why = verify && s->reply.code < 500 ? remote_session_failure(s) : tls_needed;
-		return verify ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+		done = remote_tls_declined(policy, reply_outcome(s, REMOTE_DEFERRED, STR_NONE).answer, s->arena, &outcome, ret_why);
+		if (done == REMOTE_TLS_REFUSED && s->reply.code < 500)
+			*ret_why = remote_session_failure(s); /* for now: its own words are best */
+		return tls_decided(s, done, &outcome, target, policy);
 	}
 	if (s->reply.code != 220) {
 		*ret_why = remote_session_failure(s);
@@ -251,19 +277,26 @@ static enum remote_open start_tls(struct remote_session *s, const struct remote_
 		*ret_why = tls_injected;
 		return REMOTE_OPEN_FAILED;
 	}
-	if (!str_to_c(policy->name, name, sizeof(name)))
-		name[0] = '\0';
-	net_stream_resume(s->stream, s->key);
-	st = verify && name[0] == '\0' ? ST_DENIED : /* an address is no name to prove */
-					 net_stream_tls(s->stream, name[0] == '\0' ? NULL : name, verify, remote_session_timeout(s, t->tls_ms), &detail);
-	if (st != ST_OK) {
-		s->dead = true;
-		*ret_why = st == ST_DENIED ? not_verified : tls_failed;
-		return verify ? REMOTE_OPEN_FAILED : REMOTE_OPEN_TLS_FAILED;
-	}
-	s->tls = arena_printf(s->own, "%s %s%s", net_stream_tls_version(s->stream), net_stream_tls_cipher(s->stream),
-			      net_stream_tls_resumed(s->stream) ? " resumed" : "");
+	opened = handshake(s, target, policy, ret_why);
+	if (opened != REMOTE_OPEN_READY)
+		return opened;
 	return hello(s, ret_why) ? REMOTE_OPEN_READY : REMOTE_OPEN_FAILED;
+}
+
+static enum remote_open hello_and_tls(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				      struct remote_outcome *ret_why)
+{
+	struct remote_tls_outcome outcome;
+	enum remote_tls_done      done;
+
+	if ((target->implicit_tls && handshake(s, target, policy, ret_why) != REMOTE_OPEN_READY) || !greeting(s, ret_why) || !hello(s, ret_why))
+		return REMOTE_OPEN_FAILED;
+	if (target->implicit_tls)
+		return REMOTE_OPEN_READY;
+	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
+		return start_tls(s, target, policy, ret_why);
+	done = remote_tls_not_offered(policy, s->arena, &outcome, ret_why);
+	return tls_decided(s, done, &outcome, target, policy);
 }
 
 /* ---- from its beginning to its end ---- */
@@ -294,6 +327,8 @@ void remote_session_attach(struct remote_session *s, const struct remote *remote
 enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
 				     const struct hop *hop, struct remote_outcome *ret_why)
 {
+	enum remote_open opened;
+
 	s->helo = arena_dup(s->own, hop->helo.n > 0 ? hop->helo : s->remote->settings.hostname);
 	s->key = remote_pool_key(s->own, target, policy, hop, s->helo);
 	s->lmtp = target->lmtp;
@@ -303,12 +338,10 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 		*ret_why = bad_name;
 		return REMOTE_OPEN_FAILED;
 	}
-	if (!session_connect(s, target, hop, ret_why) || !greeting(s, ret_why) || !hello(s, ret_why))
+	if (!session_connect(s, target, hop, ret_why))
 		return REMOTE_OPEN_FAILED;
-	if (policy->level != REMOTE_TLS_NONE && (s->caps.offered & SMTP_CAP_STARTTLS))
-		return start_tls(s, policy, ret_why);
-	*ret_why = tls_needed;
-	return policy->level == REMOTE_TLS_VERIFIED ? REMOTE_OPEN_FAILED : REMOTE_OPEN_READY;
+	opened = hello_and_tls(s, target, policy, ret_why);
+	return opened != REMOTE_OPEN_READY || remote_auth(s, hop, ret_why) ? opened : REMOTE_OPEN_FAILED;
 }
 
 void remote_session_quit(struct remote_session *s)

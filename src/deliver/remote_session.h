@@ -2,10 +2,11 @@
  *
  *   CONNECT --220--> GREETED --EHLO 250--> READY               EHLO 5xx: HELO 250 --> READY, nothing is offered
  *                    READY, STARTTLS offered --220--> handshake --> EHLO 250 --> READY in TLS
+ *                    READY, the hop has a login: AUTH (remote_auth.h) --> READY, signed in
  *
- * TLS is opportunistic (REMOTE_TLS_MAY): any certificate, and without the offer, or with STARTTLS refused, it goes on in clear. If the
- * handshake fails the caller may connect again in clear. With REMOTE_TLS_VERIFIED there is no session but in TLS, with a
- * certificate for the host's name. LMTP says LHLO, and nothing else if that is refused. What was learnt in clear (the offers) is forgotten
+ * What TLS there must be is the policy's matter (remote_tls.h): opportunistic (REMOTE_TLS_MAY), a session without the offer, or with STARTTLS
+ * refused, goes on in clear, and if the handshake fails the caller may connect again in clear; with more than that there is no session but
+ * in TLS. A target with implicit_tls begins with the handshake. LMTP says LHLO, and nothing else if that is refused. What was learnt in clear (the offers) is forgotten
  * when TLS is up; octets that came with the 220 to STARTTLS end the session (command injection, CVE-2011-0411 and its
  * kind).
  *
@@ -21,6 +22,7 @@
 #include "deliver/remote.h"
 #include "deliver/remote_policy.h"
 #include "deliver/remote_result.h"
+#include "deliver/remote_tls.h"
 #include "net/net_tls.h"
 #include "wire/smtp/smtp_caps.h"
 #include "wire/smtp/smtp_answer.h"

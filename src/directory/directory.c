@@ -102,6 +102,32 @@ static const char *const steps[] = {
 	" secret BLOB NOT NULL," /* PKCS#8 */
 	" PRIMARY KEY (domain, selector)"
 	") WITHOUT ROWID;",
+	/* Rules of routes, and credentials for other hosts. AUTOINCREMENT: an id never means other credentials. */
+	"CREATE TABLE route ("
+	" recipient TEXT NOT NULL," /* a pattern; '': all */
+	" sender TEXT NOT NULL,"
+	" given INTEGER NOT NULL," /* enum auth_route_given */
+	" via TEXT NOT NULL,"
+	" tls INTEGER NOT NULL," /* enum hop_tls */
+	" source4 TEXT NOT NULL,"
+	" source6 TEXT NOT NULL,"
+	" helo TEXT NOT NULL,"
+	" login INTEGER NOT NULL," /* 0: none */
+	" connections INTEGER NOT NULL,"
+	" rate INTEGER NOT NULL,"
+	" rate_s INTEGER NOT NULL,"
+	" PRIMARY KEY (recipient, sender)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE login ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" kind INTEGER NOT NULL," /* enum auth_login_kind */
+	" user TEXT NOT NULL,"
+	" secret BLOB NOT NULL,"
+	" endpoint TEXT NOT NULL,"
+	" client TEXT NOT NULL,"
+	" client_secret BLOB NOT NULL,"
+	" scope TEXT NOT NULL"
+	");",
 };
 static const struct db_schema schema = { steps, LEN(steps) };
 

@@ -83,6 +83,8 @@ MUST_CHECK enum status directory_rewrite(struct directory *d, const struct auth_
 MUST_CHECK enum status directory_probed(struct directory *d, const struct auth_probed_request *q, struct auth_rcpt_reply *ret);
 MUST_CHECK enum status directory_full(struct directory *d, const struct auth_full_request *q);
 MUST_CHECK enum status directory_quota(struct directory *d, const struct auth_quota_request *q, struct auth_quota_reply *ret);
+/* The way to one foreign address; ST_NOT_FOUND: it is ours. How rules are chosen: directory_hop.h. */
+MUST_CHECK enum status directory_hop(struct directory *d, const struct auth_hop_request *q, struct arena *a, struct auth_hop_reply *ret);
 /* The dry run; the reply lives in `a`. */
 MUST_CHECK enum status directory_route(struct directory *d, const struct auth_route_request *q, struct arena *a,
 				       struct auth_route_reply *ret);
@@ -178,5 +180,15 @@ MUST_CHECK enum status directory_rewrite_add(struct directory *d, const struct a
 MUST_CHECK enum status directory_rewrite_remove(struct directory *d, const struct auth_rewrite_rule *q);
 MUST_CHECK enum status directory_rewrite_list(struct directory *d, const struct auth_rewrite_list_request *q, struct arena *a,
 					      struct auth_rewrite_list_reply *ret);
+
+/* Rules of routes: what they may say is in directory_rule.h. */
+MUST_CHECK enum status directory_route_add(struct directory *d, const struct auth_route_change_request *q);
+MUST_CHECK enum status directory_route_set(struct directory *d, const struct auth_route_change_request *q);
+MUST_CHECK enum status directory_route_remove(struct directory *d, const struct auth_route_change_request *q);
+/* Without any secret. */
+MUST_CHECK enum status directory_route_list(struct directory *d, const struct auth_route_list_request *q, struct arena *a,
+					    struct auth_route_list_reply *ret);
+/* Credentials, in `a` (a wiping one). Waits for the disk. */
+MUST_CHECK enum status directory_hop_secret(struct directory *d, uint64_t login, struct arena *a, struct auth_login *ret);
 
 #endif

@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "directory/directory_int.h"
 #include "directory/probe_known.h"
-#include "wire/address/endpoint.h"
+#include "wire/address/nexthop.h"
 
 static enum status domain_insert(struct directory *d, const struct dir_domain *row)
 {
@@ -20,21 +20,6 @@ static enum status domain_insert(struct directory *d, const struct dir_domain *r
 	return dir_commit(d, db_run(s));
 }
 
-/* "" or "host:port", "[address]:port", each with "lmtp:" before it or not; "pipe:name". */
-static bool relay_valid(struct str relay)
-{
-	struct str host, nexthop;
-	uint32_t   port;
-
-	if (endpoint_pipe(relay, &host, &nexthop))
-		return true;
-
-	if (relay.n == 0)
-		return true;
-	(void)str_skip(&relay, STR("lmtp:"));
-	return !str_has_ctl(relay) && str_is_ascii(relay) && str_find(relay, ' ') < 0 && endpoint_parse(relay, &host, &port);
-}
-
 enum status directory_domain_add(struct directory *d, const struct auth_domain_request *q)
 {
 	struct address_canon name;
@@ -43,7 +28,7 @@ enum status directory_domain_add(struct directory *d, const struct auth_domain_r
 	};
 	enum status st;
 
-	if (address_domain(q->name, &name) != ADDRESS_OK || !relay_valid(q->relay) ||
+	if (address_domain(q->name, &name) != ADDRESS_OK || (q->relay.n > 0 && !nexthops_or_pipe_valid(q->relay)) ||
 	    (q->verify == AUTH_VERIFY_PROBE && str_starts(q->relay, STR("pipe:"))) || /* a program cannot be asked about recipients */
 	    (q->kind == AUTH_DOMAIN_LOCAL && (q->relay.n > 0 || q->verify != AUTH_VERIFY_NONE)))
 		return ST_INVALID;

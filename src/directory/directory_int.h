@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "db/db.h"
 #include "directory/directory.h"
+#include "directory/directory_hop.h"
 #include "directory/password.h"
 #include "directory/scram.h"
 #include "wire/address/address.h"
@@ -71,6 +72,7 @@ struct directory {
 	struct map               ids;                        /* accounts by id */
 	struct map               delegates;                  /* owner and user to right + 1 */
 	struct map               rewrites[DIR_SCOPES];       /* by `from` */
+	struct dir_routes        routes;
 	uint64_t                 generation;
 	struct directory_options options;
 	struct password_cost     cost;
@@ -142,6 +144,9 @@ void dir_credential_forget(struct directory *d, uint64_t account);
 /* ---- directory_load.c ---- */
 /* Policies, delegations, rewriting; after domains, accounts and aliases. And the secrets, which are made if they are not there. */
 MUST_CHECK enum status dir_load_more(struct directory *d);
+
+/* ---- directory_rules.c ---- */
+MUST_CHECK enum status dir_routes_load(struct directory *d);
 
 /* ---- directory_rewrite.c ---- */
 /* The address as the scope's rules want it. False: none applies. Holds `lock` for reading, or `admin`. */

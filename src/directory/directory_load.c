@@ -101,7 +101,7 @@ static enum status load_secrets(struct directory *d)
 enum status dir_load_more(struct directory *d)
 {
 	static enum status (*const loads[])(struct directory *) = {
-		load_policies, load_delegates, load_rewrites, load_secrets,
+		load_policies, load_delegates, load_rewrites, dir_routes_load, load_secrets,
 	};
 	enum status st = ST_OK;
 

@@ -38,6 +38,7 @@ void dir_mem_init(struct directory *d)
 	map_init(&d->ids);
 	map_init(&d->credentials);
 	map_init(&d->delegates);
+	dir_routes_init(&d->routes);
 	for (size_t i = 0; i < DIR_SCOPES; i++)
 		map_init(&d->rewrites[i]);
 }
@@ -81,6 +82,7 @@ void dir_mem_done(struct directory *d)
 			rewrite_free(value);
 		map_done(&d->rewrites[i]);
 	}
+	dir_routes_done(&d->routes);
 	map_done(&d->delegates);
 	map_done(&d->domains);
 	map_done(&d->accounts);

@@ -75,6 +75,46 @@ static void on_quota(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
+static void on_hop(void *ctx, struct ipc_request *r)
+{
+	struct auth_hop_reply reply = { 0 };
+	enum status           st = directory_hop(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_hop_secret(void *ctx, struct ipc_request *r)
+{
+	const struct auth_hop_secret_request *q = r->body;
+	struct auth_login                     reply = { 0 };
+	enum status                           st = directory_hop_secret(ctx, q->login, arena_new_secret(r->arena), &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_route_add(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_route_add(ctx, r->body), NULL);
+}
+
+static void on_route_set(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_route_set(ctx, r->body), NULL);
+}
+
+static void on_route_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_route_remove(ctx, r->body), NULL);
+}
+
+static void on_route_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_route_list_reply reply = { 0 };
+	enum status                  st = directory_route_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
 static void on_route(void *ctx, struct ipc_request *r)
 {
 	struct auth_route_reply reply = { 0 };
@@ -374,5 +414,11 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_KEY_ADD, on_key_add, DIRECTORY_POOL },
 	{ IPC_AUTH_KEY_LIST, on_key_list, DIRECTORY_POOL },
 	{ IPC_AUTH_KEY_CHANGE, on_key_change, DIRECTORY_POOL },
+	{ IPC_AUTH_HOP, on_hop, 0 },
+	{ IPC_AUTH_HOP_SECRET, on_hop_secret, DIRECTORY_POOL },
+	{ IPC_AUTH_ROUTE_ADD, on_route_add, DIRECTORY_POOL },
+	{ IPC_AUTH_ROUTE_SET, on_route_set, DIRECTORY_POOL },
+	{ IPC_AUTH_ROUTE_REMOVE, on_route_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_ROUTE_LIST, on_route_list, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

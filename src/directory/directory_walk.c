@@ -109,6 +109,7 @@ static enum status target_add(struct dir_walk *w, const struct auth_target *targ
 	*more = *target;
 	more->address = arena_dup(w->a, target->address);
 	more->relay = arena_dup(w->a, target->relay);
+	more->hop = dir_hop_dup(w->a, &target->hop);
 	more->from = arena_dup(w->a, target->from);
 	if (w->mapped)
 		map_put(&w->taken, more->address, w);
@@ -152,15 +153,19 @@ static enum status foreign_add(struct dir_walk *w, struct str address)
 	w->open = true;
 	dir_say(w, "outside", "%.*s%s", STR_FMT(address), w->via != NULL ? ", forwarded" : "");
 	forward_from(w, &t, &from);
+	dir_way(w, &t, NULL);
 	return target_add(w, &t);
 }
 
 static enum status relay_add(struct dir_walk *w, struct str address, const struct dir_domain *dom)
 {
+	struct auth_target t = { .address = address };
+
 	w->open = true;
 	dir_say(w, "relay", "%.*s is taken for %s%.*s", STR_FMT(dom->name), dom->relay.n > 0 ? "" : "better MX hosts of the domain",
 		STR_FMT(dom->relay));
-	return target_add(w, &(struct auth_target){ .address = address, .relay = dom->relay });
+	dir_way(w, &t, dom);
+	return target_add(w, &t);
 }
 
 /* ---- walking ---- */
@@ -232,6 +237,8 @@ enum status dir_walk_alias(struct dir_walk *w, struct dir_alias *al)
 static enum status walk_srs(struct dir_walk *w, struct str address)
 {
 	struct address_canon exact, to; /* `exact` is not folded: the sender's name keeps its case */
+	struct auth_target   t = { 0 };
+	struct dir_domain   *dom;
 	enum srs_err         err;
 
 	if (address_canon_of(address, false, &exact) != ADDRESS_OK)
@@ -244,7 +251,10 @@ static enum status walk_srs(struct dir_walk *w, struct str address)
 	}
 	dir_say(w, "srs", "leads back to %.*s", STR_FMT(address_text(&to)));
 	w->open = true;
-	return target_add(w, &(struct auth_target){ .address = address_text(&to) });
+	t.address = address_text(&to);
+	if (dir_canon(w->d, t.address, &exact, &dom) == ADDRESS_OK)
+		dir_way(w, &t, dom);
+	return target_add(w, &t);
 }
 
 enum status dir_walk_address(struct dir_walk *w, struct str address)

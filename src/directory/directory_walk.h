@@ -66,6 +66,10 @@ MUST_CHECK enum status dir_alias_check(struct directory *d, struct dir_alias *al
 /* May the walk's writer write to this list? */
 bool dir_policy_admits(struct dir_walk *w, const struct dir_alias *al);
 
+/* ---- directory_way.c ---- */
+/* The hop of a foreign target: sets relay and hop. `dom`: its domain if that is one of ours (relayed), or NULL. */
+void dir_way(struct dir_walk *w, struct auth_target *t, const struct dir_domain *dom);
+
 /* ---- directory_route.c ---- */
 /* Nothing without a trail; the last one says that there is more. */
 void dir_say(struct dir_walk *w, const char *what, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -6,11 +6,9 @@
  */
 #include "dns/dns.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unbound.h>
@@ -19,11 +17,13 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "dns/dns_answer.h"
+#include "dns/dns_setup.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-#define ANCHOR_LINE_MAX ((size_t)4096)
-#define TTL_MAX_S       ((int)86400)
+#define TTL_MAX_S   ((int)86400)
+#define TYPE_DNSKEY 48
+#define CLASS_IN    1
 
 struct lookup {
 	struct lookup *next, **prev;
@@ -31,12 +31,13 @@ struct lookup {
 	enum dns_type  type;
 	int            number; /* libunbound's */
 	int64_t        deadline_ms;
-	dns_done_fn   *done;
+	dns_done_fn   *done; /* NULL: our own question about the anchor */
 	void          *arg;
 };
 
 struct dns {
-	struct ub_ctx  *ub;
+	struct ub_ctx    *ub;
+	struct dns_anchor anchor;
 	unsigned        deadline_ms;
 	int             wake[2]; /* a pipe: the answering thread should look at the list */
 	pthread_t       thread;
@@ -47,133 +48,6 @@ struct dns {
 	bool            stop;
 };
 
-/* ---- preparing ---- */
-
-/* libunbound's defaults are for one program that asks little. */
-static const struct {
-	const char *name, *value;
-} settings[] = {
-	{ "outgoing-range:", "256" },
-	{ "num-queries-per-thread:", "4000" },
-	{ "outgoing-num-tcp:", "64" },
-	{ "msg-cache-size:", "16m" },
-	{ "rrset-cache-size:", "32m" },
-	{ "key-cache-size:", "4m" },
-	{ "neg-cache-size:", "1m" },
-	{ "cache-max-ttl:", "86400" },
-	{ "cache-max-negative-ttl:", "300" },
-	{ "infra-host-ttl:", "60" }, /* a server that was down is tried again soon */
-	{ "infra-keep-probing:", "yes" },
-	{ "qname-minimisation:", "yes" },
-	{ "harden-glue:", "yes" },
-	{ "harden-dnssec-stripped:", "yes" },
-	{ "harden-below-nxdomain:", "yes" },
-	{ "harden-algo-downgrade:", "no" }, /* RFC 6840 §5.11 */
-	{ "unwanted-reply-threshold:", "1000000" },
-};
-
-/* A resolver that was named in the configuration may be on this machine, and may know names that the root does not. */
-static const struct {
-	const char *name, *value;
-} settings_forward[] = {
-	{ "do-not-query-localhost:", "no" },
-	{ "unblock-lan-zones:", "yes" },
-	{ "insecure-lan-zones:", "yes" },
-};
-
-static bool option(struct dns *dns, const char *name, const char *value)
-{
-	if (ub_ctx_set_option(dns->ub, name, value) == 0)
-		return true;
-	log_error("resolver option refused", LOG_C("name", name), LOG_C("value", value));
-	return false;
-}
-
-static bool options_set(struct dns *dns, bool forward)
-{
-	bool ok = true;
-
-	for (size_t i = 0; i < LEN(settings); i++)
-		ok = ok && option(dns, settings[i].name, settings[i].value);
-	for (size_t i = 0; forward && i < LEN(settings_forward); i++)
-		ok = ok && option(dns, settings_forward[i].name, settings_forward[i].value);
-	return ok;
-}
-
-/* Handed over line by line: given the file's name, libunbound would open it at the first lookup, in the sandbox. */
-static enum status anchors_read(struct dns *dns, const char *path)
-{
-	FILE       *f = fopen(path, "re");
-	char        line[ANCHOR_LINE_MAX];
-	unsigned    count = 0;
-	enum status st = ST_OK;
-
-	if (f == NULL)
-		return fd_status(errno);
-	while (st == ST_OK && fgets(line, sizeof(line), f) != NULL) {
-		struct str s = str_trim_ws(str_of(line));
-
-		if (s.n == 0 || s.p[0] == ';' || s.p[0] == '#')
-			continue;
-		line[str_chomp(str_of(line)).n] = '\0';
-		if (ub_ctx_add_ta(dns->ub, line) != 0)
-			st = ST_INVALID;
-		count++;
-	}
-	if (st == ST_OK && (ferror(f) != 0 || count == 0))
-		st = ST_INVALID;
-	fclose(f);
-	return st;
-}
-
-static enum status forward_set(struct dns *dns, struct str forward)
-{
-	char address[128];
-
-	if (!str_to_c(forward, address, sizeof(address)) || ub_ctx_set_fwd(dns->ub, address) != 0)
-		return ST_INVALID;
-	return ST_OK;
-}
-
-/* Makes the settings final now, not at the first lookup: keys are parsed, hints loaded. Of the zones that libunbound
- * answers by itself a resolver nearby may know two. */
-static bool zones_set(struct dns *dns, bool forward)
-{
-	return ub_ctx_zone_add(dns->ub, "localhost.", "static") == 0 &&
-	       (!forward ||
-		(ub_ctx_zone_remove(dns->ub, "test.") == 0 && ub_ctx_zone_remove(dns->ub, "home.arpa.") == 0));
-}
-
-static enum status prepare(struct dns *dns, const struct dns_options *o, const char **ret_why)
-{
-	const char *anchors = o->anchor_file != NULL ? o->anchor_file : o->forward.n == 0 ? DNS_ROOT_KEY : NULL;
-	enum status st = ST_OK;
-
-	dns->ub = ub_ctx_create();
-	if (dns->ub == NULL || pipe2(dns->wake, O_CLOEXEC | O_NONBLOCK) != 0 || !options_set(dns, o->forward.n > 0) ||
-	    ub_ctx_async(dns->ub, 1) != 0) {
-		*ret_why = "libunbound cannot be set up";
-		return ST_IO;
-	}
-	if (o->forward.n > 0)
-		st = forward_set(dns, o->forward);
-	if (st != ST_OK) {
-		*ret_why = "dns.forward is not ADDRESS@PORT";
-		return st;
-	}
-	if (anchors != NULL)
-		st = anchors_read(dns, anchors);
-	if (st != ST_OK) {
-		*ret_why = "DNSSEC trust anchors cannot be read (package dns-root-data)";
-		return st;
-	}
-	if (!zones_set(dns, o->forward.n > 0)) {
-		*ret_why = "libunbound refuses its settings";
-		return ST_IO;
-	}
-	return ST_OK;
-}
-
 enum status dns_open(const struct dns_options *options, struct dns **ret, const char **ret_why)
 {
 	struct dns *dns = calloc(1, sizeof(*dns));
@@ -183,7 +57,11 @@ enum status dns_open(const struct dns_options *options, struct dns **ret, const 
 	dns->last = &dns->first;
 	dns->wake[0] = dns->wake[1] = -1;
 	dns->deadline_ms = options->deadline_ms > 0 ? options->deadline_ms : DNS_DEADLINE_MS;
-	st = prepare(dns, options, ret_why);
+	st = dns_setup(options, &dns->ub, &dns->anchor, ret_why);
+	if (st == ST_OK && pipe2(dns->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
+		*ret_why = "no pipe";
+		st = ST_IO;
+	}
 	if (st == ST_OK)
 		*ret = dns;
 	else
@@ -213,18 +91,33 @@ static enum status records_read(const struct ub_result *r, enum dns_type type, s
 	return reply->record_count > 0 ? ST_OK : ST_TEMP;
 }
 
+/* The name at the end of a CNAME chain, without the final dot. False: it is no name that could be asked again. */
+static bool canonical_read(const struct ub_result *r, struct arena *a, struct str *ret)
+{
+	struct str name;
+
+	if (r->canonname == NULL || !dns_name_check(str_of(r->canonname), &name))
+		return r->canonname == NULL;
+	*ret = arena_dup(a, name);
+	return true;
+}
+
+/* libunbound's `secure` is that of the whole chain: one insecure CNAME makes the answer insecure, RFC 4035 §5. */
 static enum status answer_read(const struct ub_result *r, enum dns_type type, struct arena *a,
 			       struct dns_lookup_reply *reply)
 {
 	*reply = (struct dns_lookup_reply){
 		.security = r->secure ? DNS_SECURE : DNS_INSECURE,
 		.ttl_s = (uint32_t)MAX(MIN(r->ttl, TTL_MAX_S), 0),
+		.canonical = STR(""),
 	};
 	if (r->bogus) {
 		log_info("bogus DNS answer", LOG_C("name", r->qname), LOG_U64("type", type),
 			 LOG_C("reason", r->why_bogus));
-		return ST_TEMP;
+		return ST_CORRUPT;
 	}
+	if (type != DNS_CNAME && !canonical_read(r, a, &reply->canonical))
+		return ST_TEMP;
 	if (r->rcode == 3 && r->nxdomain) {
 		reply->rcode = DNS_NXDOMAIN;
 		return ST_OK;
@@ -249,21 +142,40 @@ static void unlink_lookup(struct lookup *q)
 	q->dns->pending--;
 }
 
-static void on_answer(void *arg, int err, struct ub_result *result)
+/* Once, at the start: DANE hangs on it, and whoever set up the forwarder should see it. */
+static void anchor_told(const struct dns *dns, const struct ub_result *r)
 {
-	struct lookup          *q = arg;
+	if (r != NULL && r->secure && r->havedata)
+		log_info("DNSSEC validation works", LOG_C("anchor", dns->anchor.owner));
+	else if (r != NULL && r->bogus)
+		log_warn("DNSSEC validation does not work: every answer will be refused", LOG_C("anchor", dns->anchor.owner),
+			 LOG_C("reason", r->why_bogus));
+	else
+		log_info("DNSSEC validation could not be tried yet", LOG_C("anchor", dns->anchor.owner));
+}
+
+static void answered(struct lookup *q, const struct ub_result *result)
+{
 	struct arena           *a = arena_new(NULL);
 	struct dns_lookup_reply reply;
-	enum status             st = ST_TEMP;
+	enum status             st = result != NULL ? answer_read(result, q->type, a, &reply) : ST_TEMP;
+
+	q->done(q->arg, st, st == ST_OK ? &reply : NULL);
+	arena_free(&a);
+}
+
+static void on_answer(void *arg, int err, struct ub_result *result)
+{
+	struct lookup *q = arg;
 
 	pthread_mutex_lock(&q->dns->lock);
 	unlink_lookup(q);
 	pthread_mutex_unlock(&q->dns->lock);
-	if (err == 0 && result != NULL)
-		st = answer_read(result, q->type, a, &reply);
-	q->done(q->arg, st, st == ST_OK ? &reply : NULL);
+	if (q->done != NULL)
+		answered(q, err == 0 ? result : NULL);
+	else
+		anchor_told(q->dns, err == 0 ? result : NULL);
 	ub_resolve_free(result);
-	arena_free(&a);
 	free(q);
 }
 
@@ -292,7 +204,10 @@ static int end_overdue(struct dns *dns, bool all)
 	int            wait_ms;
 
 	while ((q = overdue(dns, clock_mono_ms(), all, &wait_ms)) != NULL) {
-		q->done(q->arg, ST_TEMP, NULL);
+		if (q->done != NULL)
+			q->done(q->arg, ST_TEMP, NULL);
+		else if (!all)
+			anchor_told(dns, NULL);
 		free(q);
 	}
 	return wait_ms;
@@ -335,12 +250,6 @@ static void wake(struct dns *dns)
 		return;
 }
 
-void dns_start(struct dns *dns)
-{
-	CHECK(pthread_create(&dns->thread, NULL, answer_main, dns) == 0);
-	dns->started = true;
-}
-
 void dns_close(struct dns **dp)
 {
 	struct dns *dns = *dp;
@@ -372,7 +281,7 @@ static enum status ask(struct lookup *q, const char *name)
 	pthread_mutex_lock(&dns->lock);
 	if (dns->stop || dns->pending >= LIMIT_DNS_PENDING) {
 		st = ST_BUSY;
-	} else if (ub_resolve_async(dns->ub, name, (int)q->type, 1, q, on_answer, &q->number) != 0) {
+	} else if (ub_resolve_async(dns->ub, name, (int)q->type, CLASS_IN, q, on_answer, &q->number) != 0) {
 		st = ST_TEMP;
 	} else {
 		q->deadline_ms = clock_mono_ms() + dns->deadline_ms;
@@ -384,6 +293,27 @@ static enum status ask(struct lookup *q, const char *name)
 	}
 	pthread_mutex_unlock(&dns->lock);
 	return st;
+}
+
+/* Does it work? Its keys must be there and in order. */
+static void anchor_ask(struct dns *dns)
+{
+	struct lookup *q = calloc(1, sizeof(*q));
+
+	CHECK(q != NULL);
+	*q = (struct lookup){ .dns = dns, .type = (enum dns_type)TYPE_DNSKEY };
+	if (ask(q, dns->anchor.owner) != ST_OK)
+		free(q);
+}
+
+void dns_start(struct dns *dns)
+{
+	CHECK(pthread_create(&dns->thread, NULL, answer_main, dns) == 0);
+	dns->started = true;
+	if (dns->anchor.owner[0] != '\0')
+		anchor_ask(dns);
+	else
+		log_info("answers of DNS are not validated: no trust anchor (dns.anchor) for what the forwarder says");
 }
 
 static bool known_type(enum dns_type type)

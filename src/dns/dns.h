@@ -4,8 +4,9 @@
  * the answers out and ends lookups whose deadline has passed. So a slow server holds up nobody but the one who asked
  * about it.
  *
- * States are kept apart: an answer is SECURE only if it was validated here, up to a trust anchor; a bogus one,
- * SERVFAIL, or none in time is ST_TEMP, never "no such name".
+ * States are kept apart: an answer is SECURE only if it was validated here, up to a trust anchor (nobody else's AD bit is believed);
+ * a bogus one is ST_CORRUPT, SERVFAIL, REFUSED or none in time is ST_TEMP; neither is ever "no such name". Behind a forwarder the
+ * same is done with what it hands on, if dns.anchor gives keys; without them all is INSECURE. At the start it is tried once and logged.
  *
  * What is never asked of anybody: "localhost" and names below it (RFC 6761 §6.3), which are the loopback addresses;
  * names that end in a number, because they are no names.
@@ -31,7 +32,7 @@ struct dns;
 
 struct dns_options {             /* zero means the default */
 	struct str  forward;     /* "ADDRESS@PORT" of a resolver; "": resolve from the root */
-	const char *anchor_file; /* trust anchors; DNS_ROOT_KEY, or none when forwarding */
+	const char *anchor_file; /* trust anchors, DS or DNSKEY records, one a line; NULL: DNS_ROOT_KEY, or none when forwarding */
 	unsigned    deadline_ms; /* of one lookup */
 };
 
@@ -42,8 +43,8 @@ void                   dns_start(struct dns *dns);
 void dns_close(struct dns **dns);
 
 /* The request's name need not outlive the call. done() is called exactly once, from inside this call or from the thread
- * above; reply is NULL unless ST_OK and lives during the call. Also ST_INVALID (not a name), ST_BUSY
- * (LIMIT_DNS_PENDING). */
+ * above; reply is NULL unless ST_OK and lives during the call. Failures as in ipc/msg_dns.h, and ST_INVALID (not a name),
+ * ST_BUSY (LIMIT_DNS_PENDING). */
 typedef void dns_done_fn(void *arg, enum status st, const struct dns_lookup_reply *reply);
 void         dns_lookup(struct dns *dns, const struct dns_lookup_request *request, dns_done_fn *done, void *arg);
 

@@ -169,7 +169,7 @@ static void looked_up(void *arg, enum status st, const void *reply)
 	struct guard_listing           l = { 0 };
 	int64_t                        ttl_ms = TTL_FAIL_MS;
 
-	if (st == ST_OK && d->security != DNS_BOGUS) {
+	if (st == ST_OK) { /* bogus is not */
 		ttl_ms = MIN(MAX((int64_t)d->ttl_s * 1000, TTL_LEAST_MS), TTL_MOST_MS);
 		for (size_t i = 0; d->rcode == DNS_NOERROR && i < d->record_count; i++)
 			guard_listing_add(&l, d->records[i].data);

@@ -11,12 +11,13 @@
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
 #include "ipc/msg_trace.h"
+#include "ipc/msg_trust.h"
 
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
 #define LIMIT_WORD   ((size_t)32)   /* a reason in one word */
 #define LIMIT_SITE_NAME ((size_t)800) /* a destination: QUEUE_SITE_NAME_MAX */
-#define LIMIT_RELAY  ((size_t)600)  /* next hops: "host:port", "lmtp:host:port", ... */
+#define LIMIT_RELAY  LIMIT_NEXTHOPS_TEXT
 
 /* struct hop, a member called so. */
 #define HOP(type) \
@@ -370,6 +371,66 @@ static const struct ipc_field auth_route_reply[] = {
 	IPC_LIST(struct auth_route_reply, targets, target_count, LIMIT_ALIAS_TARGETS, &auth_target_shape),
 };
 
+static const struct ipc_field auth_route_rule[] = {
+	IPC_STR(struct auth_route_rule, to, LIMIT_ADDRESS),
+	IPC_STR(struct auth_route_rule, from, LIMIT_ADDRESS),
+	IPC_U32(struct auth_route_rule, given),
+	IPC_STR(struct auth_route_rule, via, LIMIT_RELAY),
+	HOP(struct auth_route_rule),
+	IPC_STR(struct auth_route_rule, user, LIMIT_USER),
+};
+static const struct ipc_shape auth_route_rule_shape = IPC_SHAPE(auth_route_rule, auth_route_rule);
+#define RULE(T, m, kind_macro, ...) kind_macro(struct T, rule.m, ##__VA_ARGS__)
+static const struct ipc_field auth_route_change_request[] = {
+	RULE(auth_route_change_request, to, IPC_STR, LIMIT_ADDRESS),
+	RULE(auth_route_change_request, from, IPC_STR, LIMIT_ADDRESS),
+	RULE(auth_route_change_request, given, IPC_U32),
+	RULE(auth_route_change_request, via, IPC_STR, LIMIT_RELAY),
+	RULE(auth_route_change_request, hop.tls, IPC_ENUM, HOP_TLS_LAST),
+	RULE(auth_route_change_request, hop.source4, IPC_STR, LIMIT_IP_TEXT),
+	RULE(auth_route_change_request, hop.source6, IPC_STR, LIMIT_IP_TEXT),
+	RULE(auth_route_change_request, hop.helo, IPC_STR, LIMIT_DOMAIN),
+	RULE(auth_route_change_request, hop.connections, IPC_U32),
+	RULE(auth_route_change_request, hop.rate, IPC_U32),
+	RULE(auth_route_change_request, hop.rate_s, IPC_U32),
+	IPC_U32(struct auth_route_change_request, unset),
+	IPC_ENUM(struct auth_route_change_request, login.kind, AUTH_LOGIN_LAST),
+	IPC_STR(struct auth_route_change_request, login.user, LIMIT_USER),
+	IPC_SECRET(struct auth_route_change_request, login.secret, LIMIT_BEARER),
+	IPC_STR(struct auth_route_change_request, login.endpoint, LIMIT_URL),
+	IPC_STR(struct auth_route_change_request, login.client, LIMIT_LOGIN_CLIENT),
+	IPC_SECRET(struct auth_route_change_request, login.client_secret, LIMIT_LOGIN_CLIENT),
+	IPC_STR(struct auth_route_change_request, login.scope, LIMIT_URL),
+};
+static const struct ipc_field auth_route_list_request[] = {
+	IPC_STR(struct auth_route_list_request, after_to, LIMIT_ADDRESS),
+	IPC_STR(struct auth_route_list_request, after_from, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_route_list_reply[] = {
+	IPC_LIST(struct auth_route_list_reply, rules, rule_count, LIMIT_LIST_PAGE, &auth_route_rule_shape),
+	IPC_BOOL(struct auth_route_list_reply, more),
+};
+static const struct ipc_field auth_hop_request[] = {
+	IPC_STR(struct auth_hop_request, address, LIMIT_ADDRESS),
+	IPC_STR(struct auth_hop_request, from, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_hop_reply[] = {
+	IPC_STR(struct auth_hop_reply, relay, LIMIT_RELAY),
+	HOP(struct auth_hop_reply),
+};
+static const struct ipc_field auth_hop_secret_request[] = {
+	IPC_U64(struct auth_hop_secret_request, login),
+};
+static const struct ipc_field auth_login[] = {
+	IPC_ENUM(struct auth_login, kind, AUTH_LOGIN_LAST),
+	IPC_STR(struct auth_login, user, LIMIT_USER),
+	IPC_SECRET(struct auth_login, secret, LIMIT_BEARER),
+	IPC_STR(struct auth_login, endpoint, LIMIT_URL),
+	IPC_STR(struct auth_login, client, LIMIT_LOGIN_CLIENT),
+	IPC_SECRET(struct auth_login, client_secret, LIMIT_LOGIN_CLIENT),
+	IPC_STR(struct auth_login, scope, LIMIT_URL),
+};
+
 /* ---- queue ---- */
 
 static const struct ipc_field queue_rcpt[] = {
@@ -678,6 +739,7 @@ static const struct ipc_field dns_lookup_reply[] = {
 	IPC_ENUM(struct dns_lookup_reply, security, DNS_SECURITY_LAST),
 	IPC_U32(struct dns_lookup_reply, ttl_s),
 	IPC_LIST(struct dns_lookup_reply, records, record_count, LIMIT_DNS_RECORDS, &dns_record_shape),
+	IPC_STR(struct dns_lookup_reply, canonical, LIMIT_DOMAIN),
 };
 static const struct ipc_field control_process[] = {
 	IPC_STR(struct control_process, role, 32),
@@ -849,6 +911,64 @@ static const struct ipc_field guard_add_reply[] = {
 	IPC_I64(struct guard_add_reply, until_ms),
 };
 
+/* ---- trust ---- */
+
+static const struct ipc_field auth_sts_get_request[] = {
+	IPC_STR(struct auth_sts_get_request, domain, LIMIT_DOMAIN),
+};
+static const struct ipc_field auth_sts[] = {
+	IPC_STR(struct auth_sts, domain, LIMIT_DOMAIN),
+	IPC_STR(struct auth_sts, id, LIMIT_STS_ID),
+	IPC_STR(struct auth_sts, policy, LIMIT_STS_POLICY),
+	IPC_I64(struct auth_sts, fetched_ms),
+};
+#define TLSRPT_FAILURE(T, at)                                                                                          \
+	IPC_ENUM(T, at result, TLSRPT_RESULT_LAST), IPC_U64(T, at count), IPC_STR(T, at sending_ip, LIMIT_IP_TEXT),    \
+	IPC_STR(T, at mx_host, LIMIT_DOMAIN), IPC_STR(T, at mx_helo, LIMIT_DOMAIN),                                    \
+	IPC_STR(T, at receiving_ip, LIMIT_IP_TEXT), IPC_STR(T, at reason, LIMIT_TLSRPT_REASON)
+static const struct ipc_field tlsrpt_row[] = {
+	IPC_U32(struct tlsrpt_row, day),
+	IPC_STR(struct tlsrpt_row, domain, LIMIT_DOMAIN),
+	IPC_ENUM(struct tlsrpt_row, policy, TLSRPT_POLICY_LAST),
+	IPC_STR(struct tlsrpt_row, policy_text, LIMIT_TLSRPT_POLICY),
+	TLSRPT_FAILURE(struct tlsrpt_row, f.),
+};
+static const struct ipc_shape tlsrpt_row_shape = IPC_SHAPE(tlsrpt_row, tlsrpt_row);
+static const struct ipc_field auth_tlsrpt_note_request[] = {
+	IPC_LIST(struct auth_tlsrpt_note_request, rows, row_count, LIMIT_TLSRPT_ROWS, &tlsrpt_row_shape),
+};
+static const struct ipc_field auth_tlsrpt_list_request[] = {
+	IPC_U32(struct auth_tlsrpt_list_request, day),
+	IPC_STR(struct auth_tlsrpt_list_request, after, LIMIT_DOMAIN),
+};
+static const struct ipc_field tlsrpt_domain[] = {
+	IPC_STR(struct tlsrpt_domain, domain, LIMIT_DOMAIN),
+	IPC_U64(struct tlsrpt_domain, successes),
+	IPC_U64(struct tlsrpt_domain, failures),
+};
+static const struct ipc_shape tlsrpt_domain_shape = IPC_SHAPE(tlsrpt_domain, tlsrpt_domain);
+static const struct ipc_field auth_tlsrpt_list_reply[] = {
+	IPC_LIST(struct auth_tlsrpt_list_reply, domains, domain_count, LIMIT_LIST_PAGE, &tlsrpt_domain_shape),
+	IPC_BOOL(struct auth_tlsrpt_list_reply, more),
+};
+static const struct ipc_field auth_tlsrpt_show_request[] = {
+	IPC_U32(struct auth_tlsrpt_show_request, day),
+	IPC_STR(struct auth_tlsrpt_show_request, domain, LIMIT_DOMAIN),
+};
+static const struct ipc_field tlsrpt_failure[] = { TLSRPT_FAILURE(struct tlsrpt_failure, ) };
+static const struct ipc_shape tlsrpt_failure_shape = IPC_SHAPE(tlsrpt_failure, tlsrpt_failure);
+static const struct ipc_field tlsrpt_report[] = {
+	IPC_ENUM(struct tlsrpt_report, policy, TLSRPT_POLICY_LAST),
+	IPC_STR(struct tlsrpt_report, policy_text, LIMIT_TLSRPT_POLICY),
+	IPC_U64(struct tlsrpt_report, successes),
+	IPC_U64(struct tlsrpt_report, failures_total),
+	IPC_LIST(struct tlsrpt_report, failures, failure_count, LIMIT_TLSRPT_FAILURES + TLSRPT_RESULT_LAST, &tlsrpt_failure_shape),
+};
+static const struct ipc_shape tlsrpt_report_shape = IPC_SHAPE(tlsrpt_report, tlsrpt_report);
+static const struct ipc_field auth_tlsrpt_show_reply[] = {
+	IPC_LIST(struct auth_tlsrpt_show_reply, policies, policy_count, LIMIT_TLSRPT_POLICIES + TLSRPT_POLICY_LAST + 1, &tlsrpt_report_shape),
+};
+
 /* ---- the table ---- */
 
 #define SHAPE(name)              { #name, sizeof(struct name), name, LEN(name) }
@@ -977,4 +1097,17 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_QUEUE_SITES, "queue_sites", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_sites_request), SHAPE(queue_sites_reply)),
 	/* Longer than a message may wait for its pipe and its program may run, together (deliver/pipe.c). */
 	BULK(IPC_PIPE_DELIVER, "pipe_deliver", ROLE_PIPE, BY(QUEUE), 80 * MINUTES, SHAPE(pipe_deliver_request), SHAPE(remote_deliver_reply)),
+	ASK(IPC_AUTH_STS_GET, "auth_sts_get", ROLE_AUTH, BY(REMOTE), 10 * SECONDS, SHAPE(auth_sts_get_request), SHAPE(auth_sts)),
+	ASK(IPC_AUTH_STS_PUT, "auth_sts_put", ROLE_AUTH, BY(REMOTE), 10 * SECONDS, SHAPE(auth_sts), EMPTY),
+	ASK(IPC_AUTH_TLSRPT_NOTE, "auth_tlsrpt_note", ROLE_AUTH, BY(REMOTE), 30 * SECONDS, SHAPE(auth_tlsrpt_note_request), EMPTY),
+	ADMIN(IPC_AUTH_TLSRPT_LIST, "auth_tlsrpt_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_tlsrpt_list_request),
+	      SHAPE(auth_tlsrpt_list_reply)),
+	ADMIN(IPC_AUTH_TLSRPT_SHOW, "auth_tlsrpt_show", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_tlsrpt_show_request),
+	      SHAPE(auth_tlsrpt_show_reply)),
+	ASK(IPC_AUTH_HOP, "auth_hop", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_hop_request), SHAPE(auth_hop_reply)),
+	ASK(IPC_AUTH_HOP_SECRET, "auth_hop_secret", ROLE_AUTH, BY(REMOTE), 10 * SECONDS, SHAPE(auth_hop_secret_request), SHAPE(auth_login)),
+	ADMIN(IPC_AUTH_ROUTE_ADD, "auth_route_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
+	ADMIN(IPC_AUTH_ROUTE_SET, "auth_route_set", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
+	ADMIN(IPC_AUTH_ROUTE_REMOVE, "auth_route_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
+	ADMIN(IPC_AUTH_ROUTE_LIST, "auth_route_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_list_request), SHAPE(auth_route_list_reply)),
 };

@@ -114,6 +114,20 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_QUEUE_BOUNCE,
 	IPC_QUEUE_SHAPE,
 	IPC_QUEUE_SITES,
+	/* auth: what remote learns of other domains */
+	IPC_AUTH_STS_GET,
+	IPC_AUTH_STS_PUT,
+	IPC_AUTH_TLSRPT_NOTE,
+	/* auth: what administrators ask */
+	IPC_AUTH_TLSRPT_LIST,
+	IPC_AUTH_TLSRPT_SHOW,
+	/* auth: ways out */
+	IPC_AUTH_HOP,
+	IPC_AUTH_HOP_SECRET,
+	IPC_AUTH_ROUTE_ADD,
+	IPC_AUTH_ROUTE_SET,
+	IPC_AUTH_ROUTE_REMOVE,
+	IPC_AUTH_ROUTE_LIST,
 	IPC_MSG_COUNT,
 };
 

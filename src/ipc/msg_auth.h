@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "ipc/msg_hop.h"
+#include "ipc/msg_route.h"
 #include "wire/dkim/dkim.h"
 
 /* IPC_AUTH_RCPT: may this be a recipient, for this sender and this peer, now? Answered from memory, never waits. */

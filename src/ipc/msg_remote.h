@@ -42,7 +42,7 @@ struct remote_rcpt_result {
 	struct str         code;   /* enhanced status, "5.1.1"; ours where the peer gave none */
 	struct str         answer; /* the peer's reply in one line, or our own reason */
 	struct str         host;   /* "mx.example [192.0.2.1]:25", "" if none was reached */
-	struct str         tls;    /* "TLSv1.3 ...", "" in clear */
+	struct str         tls;    /* "TLSv1.3 ..., verified by DANE-EE", "in clear: not offered"; "" if it did not come to that */
 	uint32_t           passed; /* enum remote_passed */
 };
 /* What the attempt says about the destination as a whole, for how much of it is tried at once. */

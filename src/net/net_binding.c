@@ -22,16 +22,15 @@ static size_t exporter(SSL *ssl, unsigned char *out)
 	return 32;
 }
 
-/* RFC 5929 §4.1: our certificate, hashed as its signature was; not with MD5 or SHA-1, and not if there is no such hash
+/* RFC 5929 §4.1: the server's certificate, hashed as its signature was; not with MD5 or SHA-1, and not if there is no such hash
  * (EdDSA). */
-static size_t end_point(SSL *ssl, unsigned char *out)
+static size_t end_point(const X509 *cert, unsigned char *out)
 {
-	X509         *cert = SSL_get_certificate(ssl);
 	const EVP_MD *md = NULL;
 	int           nid = NID_undef;
 	unsigned      n = 0;
 
-	if (!cert || X509_get_signature_info(cert, &nid, NULL, NULL, NULL) != 1)
+	if (!cert || X509_get_signature_info((X509 *)(uintptr_t)cert, &nid, NULL, NULL, NULL) != 1)
 		return 0;
 	if (nid == NID_md5 || nid == NID_sha1)
 		nid = NID_sha256;
@@ -39,16 +38,21 @@ static size_t end_point(SSL *ssl, unsigned char *out)
 	return md && X509_digest(cert, md, out, &n) == 1 ? n : 0;
 }
 
+size_t net_tls_binding(SSL *ssl, const X509 *server, enum net_binding kind, unsigned char *out)
+{
+	size_t n;
+
+	ERR_clear_error();
+	n = kind == NET_BINDING_EXPORTER ? exporter(ssl, out) : end_point(server, out);
+	ERR_clear_error();
+	return n;
+}
+
 struct str net_channel_binding(const struct net_conn *c, enum net_binding kind, char out[NET_BINDING_OCTETS])
 {
-	size_t n = 0;
-
 	if (!c->ssl || !c->info.tls)
 		return STR_NONE;
-	ERR_clear_error();
-	n = kind == NET_BINDING_EXPORTER ? exporter(c->ssl, (unsigned char *)out) : end_point(c->ssl, (unsigned char *)out);
-	ERR_clear_error();
-	return str_n(out, n);
+	return str_n(out, net_tls_binding(c->ssl, SSL_get_certificate(c->ssl), kind, (unsigned char *)out));
 }
 
 struct str net_peer_certificate(const struct net_conn *c, char out[NET_FINGERPRINT_OCTETS])

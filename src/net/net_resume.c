@@ -1,6 +1,6 @@
 /* net/net_resume.c - TLS sessions of servers, kept by clients to resume them; contract in net_tls.h.
  *
- * A session is kept under the digest of all that made it good: the caller's key, the name, and whether it was verified. Nothing is kept of
+ * A session is kept under the digest of all that made it good: the caller's key, and whom the handshake had to be made with. Nothing is kept of
  * a handshake that was to be verified and was not. A TLS 1.3 ticket is used once (RFC 8446 §C.4), so a server has several places; a new
  * session takes an empty place, or the oldest, of the few that its digest may have.
  */
@@ -49,13 +49,27 @@ static void origin_make(void)
 	CHECK(origin_index >= 0);
 }
 
-static bool digest_make(unsigned char digest[DIGEST], const char *key, const char *name, bool verify)
+/* One field, so that no two sequences of fields have the same octets. */
+static bool add(EVP_MD_CTX *md, const void *p, size_t n)
+{
+	return EVP_DigestUpdate(md, &n, sizeof(n)) == 1 && EVP_DigestUpdate(md, p ? p : "", n) == 1;
+}
+
+static bool digest_make(unsigned char digest[DIGEST], const char *key, const struct net_tls_want *want)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	bool        ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(md, verify ? "v" : "o", 1) == 1 &&
-		  EVP_DigestUpdate(md, key, strlen(key) + 1) == 1 && EVP_DigestUpdate(md, name ? name : "", name ? strlen(name) : 0) == 1 &&
-		  EVP_DigestFinal_ex(md, digest, NULL) == 1;
+	bool        ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && add(md, key, strlen(key)) && add(md, want->sni.p, want->sni.n) &&
+		  add(md, &want->verify, sizeof(want->verify));
 
+	for (size_t i = 0; ok && i < want->name_count; i++)
+		ok = add(md, want->names[i].p, want->names[i].n);
+	for (size_t i = 0; ok && i < want->tlsa_count; i++) {
+		const struct net_tlsa *t = &want->tlsa[i];
+		const uint8_t          kind[] = { t->usage, t->selector, t->matching };
+
+		ok = add(md, kind, sizeof(kind)) && add(md, t->data.p, t->data.n);
+	}
+	ok = ok && EVP_DigestFinal_ex(md, digest, NULL) == 1;
 	EVP_MD_CTX_free(md);
 	return ok;
 }
@@ -125,7 +139,7 @@ void net_resume_ctx(SSL_CTX *ctx)
 	SSL_CTX_sess_set_new_cb(ctx, on_session);
 }
 
-void net_resume_offer(SSL *ssl, const char *key, const char *server_name, bool verify)
+void net_resume_offer(SSL *ssl, const char *key, const struct net_tls_want *want)
 {
 	struct origin *o = OPENSSL_zalloc(sizeof(*o));
 	SSL_SESSION   *session;
@@ -134,7 +148,7 @@ void net_resume_offer(SSL *ssl, const char *key, const char *server_name, bool v
 	pthread_mutex_lock(&cache.lock);
 	o->epoch = cache.epoch;
 	pthread_mutex_unlock(&cache.lock);
-	if (!digest_make(o->digest, key, server_name, verify) || SSL_set_ex_data(ssl, origin_index, o) != 1) {
+	if (!digest_make(o->digest, key, want) || SSL_set_ex_data(ssl, origin_index, o) != 1) {
 		OPENSSL_free(o);
 		return;
 	}

@@ -1,4 +1,5 @@
 /* net/net_stream.c - blocking client streams; contract in net_tls.h. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -12,11 +13,11 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #include "base/limits.h"
 #include "net/net_tls.h"
 #include "net/net_tls_int.h"
+#include "net/net_verify.h"
 #include "sys/clock.h"
 #include "sys/ready.h"
 
@@ -47,6 +48,7 @@ static SSL_CTX *ctx_new(void)
 	CHECK(ctx);
 	net_tls_ctx_common(ctx);
 	net_resume_ctx(ctx);
+	net_verify_ctx(ctx);
 	return ctx;
 }
 
@@ -298,83 +300,45 @@ bool net_stream_tls_resumed(const struct net_stream *s)
 	return s->ssl && SSL_session_reused(s->ssl);
 }
 
-static bool is_address(const char *name)
-{
-	ASN1_OCTET_STRING *ip = a2i_IPADDRESS(name);
-
-	ASN1_OCTET_STRING_free(ip);
-	ERR_clear_error();
-	return ip != NULL;
-}
-
-/* RFC 6125 §6.4: whole labels only; an address is compared as an address, and is never SNI (RFC 6066 §3). */
-static bool set_name(SSL *ssl, const char *name, bool verify)
-{
-	bool address = is_address(name);
-
-	/* What SSL_set_tlsext_host_name is, less its cast of a const; the name is copied. */
-	if (!address && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) != 1)
-		return false;
-	if (!verify)
-		return true;
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1 : SSL_set1_host(ssl, name) == 1;
-}
-
-static enum status handshake(struct net_stream *s, int64_t deadline, const char **ret_why)
+static enum status handshake(struct net_stream *s, const struct net_tls_want *want, int64_t deadline, struct net_tls_got *ret)
 {
 	enum status st;
-	long        verdict;
 
 	do {
 		ERR_clear_error();
 		st = tls_outcome(s, SSL_connect(s->ssl), deadline);
 	} while (st == ST_AGAIN);
-	if (st == ST_OK)
-		return ST_OK;
-	s->failed = true;
-	verdict = SSL_get_verify_result(s->ssl);
-	if (st == ST_TEMP) {
-		*ret_why = "the TLS handshake took too long";
-	} else if (SSL_get_verify_mode(s->ssl) != SSL_VERIFY_NONE && verdict != X509_V_OK) {
-		*ret_why = X509_verify_cert_error_string(verdict);
+	if (!net_verify_end(s->ssl, want, st == ST_OK, ret) && st != ST_TEMP) {
 		st = ST_DENIED;
-	} else {
+	} else if (st == ST_TEMP) {
+		ret->why = "the TLS handshake took too long";
+	} else if (st != ST_OK) {
 		const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-		*ret_why = reason ? reason : "the peer closed the connection";
+		ret->why = reason ? reason : "the peer closed the connection";
 	}
+	s->failed = s->failed || st != ST_OK;
 	ERR_clear_error();
 	return st;
 }
 
-enum status net_stream_tls(struct net_stream *s, const char *server_name, bool verify, unsigned timeout_ms, const char **ret_why)
+enum status net_stream_tls(struct net_stream *s, const struct net_tls_want *want, unsigned timeout_ms, struct net_tls_got *ret)
 {
 	SSL_CTX *ctx;
 	bool     trusted;
 
 	CHECK(!s->ssl);
-	if (s->n > s->at) {
-		*ret_why = "clear text was sent ahead of TLS";
+	*ret = (struct net_tls_got){ .why = "clear text was sent ahead of TLS" };
+	if (s->n > s->at)
 		return ST_INVALID;
-	}
 	ctx = ctx_get(&trusted);
 	s->ssl = net_tls_bio_new(ctx, s->fd);
-	SSL_set_verify(s->ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-	if (!verify)
-		SSL_set_security_level(s->ssl, 0);
-	if (verify && (!trusted || !server_name)) {
+	if (!net_verify_begin(s->ssl, want, trusted, ret)) {
 		s->failed = true;
-		*ret_why = trusted ? "no name to verify" : "no authorities to verify with";
-		return ST_DENIED;
-	}
-	if (server_name && !set_name(s->ssl, server_name, verify)) {
-		s->failed = true;
-		*ret_why = "the server's name cannot be used";
 		return ST_DENIED;
 	}
 	if (s->resume)
-		net_resume_offer(s->ssl, s->resume, server_name, verify);
-	return handshake(s, clock_mono_ms() + timeout_ms, ret_why);
+		net_resume_offer(s->ssl, s->resume, want);
+	return handshake(s, want, clock_mono_ms() + timeout_ms, ret);
 }
 
 const char *net_stream_tls_version(const struct net_stream *s)
@@ -385,4 +349,39 @@ const char *net_stream_tls_version(const struct net_stream *s)
 const char *net_stream_tls_cipher(const struct net_stream *s)
 {
 	return s->ssl ? SSL_get_cipher_name(s->ssl) : NULL;
+}
+
+_Static_assert(NET_STREAM_BINDING == NET_BINDING_OCTETS, "one size of channel bindings");
+
+struct str net_stream_binding(const struct net_stream *s, char out[NET_STREAM_BINDING], const char **ret_name)
+{
+	const X509 *server = s->ssl && SSL_is_init_finished(s->ssl) ? SSL_get0_peer_certificate(s->ssl) : NULL;
+	size_t      n;
+
+	*ret_name = "tls-exporter";
+	if (!server)
+		return STR("");
+	n = net_tls_binding(s->ssl, server, NET_BINDING_EXPORTER, (unsigned char *)out);
+	if (n > 0)
+		return str_n(out, n);
+	*ret_name = "tls-server-end-point";
+	return str_n(out, net_tls_binding(s->ssl, server, NET_BINDING_END_POINT, (unsigned char *)out));
+}
+
+void net_stream_local(const struct net_stream *s, char ret[LIMIT_IP_TEXT])
+{
+	struct sockaddr_storage sa;
+	struct sockaddr_in      v4;
+	struct sockaddr_in6     v6;
+	socklen_t               n = sizeof(sa);
+
+	ret[0] = '\0';
+	if (getsockname(s->fd, (struct sockaddr *)&sa, &n) != 0)
+		return;
+	memcpy(&v4, &sa, sizeof(v4));
+	memcpy(&v6, &sa, sizeof(v6));
+	if (sa.ss_family == AF_INET)
+		(void)!inet_ntop(AF_INET, &v4.sin_addr, ret, LIMIT_IP_TEXT);
+	else if (sa.ss_family == AF_INET6)
+		(void)!inet_ntop(AF_INET6, &v6.sin6_addr, ret, LIMIT_IP_TEXT);
 }

@@ -128,10 +128,10 @@ static void quota_done(void *arg, enum status st, const void *reply)
 	struct queue_rcpt_row *r = job->rcpt;
 
 	/* An account that is gone meanwhile has none: what was accepted is delivered. */
-	r->quota_open = st != ST_OK && st != ST_NOT_FOUND;
+	r->way_open = st != ST_OK && st != ST_NOT_FOUND;
 	if (st == ST_OK)
 		r->quota_octets = ((const struct auth_quota_reply *)reply)->quota_octets;
-	if (r->quota_open) {
+	if (r->way_open) {
 		r->code = STR("4.3.0");
 		r->answer = STR("The directory does not answer");
 	}
@@ -150,7 +150,45 @@ void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r)
 	struct queue_job *job = queue_job_new(m, quota_start);
 
 	job->rcpt = r;
-	r->quota_open = true;
+	r->way_open = true;
+	queue_flight_add(&m->q->f_auth, job);
+}
+
+/* The way to a foreign address that is a target by itself: routes may have changed since the list was resolved. */
+static void hop_done(void *arg, enum status st, const void *reply)
+{
+	struct queue_job            *job = arg;
+	struct queue_rcpt_row       *r = job->rcpt;
+	const struct auth_hop_reply *found = reply;
+
+	/* An address that is ours by now goes the way it had. */
+	r->way_open = st != ST_OK && st != ST_NOT_FOUND;
+	if (st == ST_OK) {
+		pthread_mutex_lock(&job->msg->lock);
+		r->relay = arena_dup(job->msg->arena, found->relay);
+		r->hop = hop_dup(job->msg->arena, &found->hop);
+		pthread_mutex_unlock(&job->msg->lock);
+	}
+	if (r->way_open) {
+		r->code = STR("4.3.0");
+		r->answer = STR("The directory does not answer");
+	}
+	job_end(job);
+}
+
+static void hop_start(struct queue_job *job)
+{
+	struct auth_hop_request request = { .address = job->rcpt->target, .from = job->msg->from };
+
+	queue_job_ask(job, ROLE_AUTH, IPC_ANY, IPC_AUTH_HOP, &request, hop_done);
+}
+
+void queue_attempt_hop(struct queue_msg *m, struct queue_rcpt_row *r)
+{
+	struct queue_job *job = queue_job_new(m, hop_start);
+
+	job->rcpt = r;
+	r->way_open = true;
 	queue_flight_add(&m->q->f_auth, job);
 }
 

@@ -98,8 +98,9 @@ struct queue_rcpt_row { /* a row of table rcpt */
 	uint64_t            account;
 	struct str          address, target, orcpt;
 	struct str          relay, sender; /* of the target, as in struct queue_to */
+	struct hop          hop;           /* likewise; with relay, as auth says now */
 	uint64_t            quota_octets;  /* of the target, as auth says now */
-	bool                quota_open;    /* fixed: it is not known yet */
+	bool                way_open;      /* fixed: hop or quota are not known yet */
 	struct auth_target *found; /* what auth said */
 	size_t              found_count;
 	enum queue_outcome  outcome; /* of routing */
@@ -369,6 +370,7 @@ struct str queue_answer(struct queue_msg *m, struct str text, size_t max); /* co
 /* ---- queue_attempt.c ---- */
 void queue_attempt_resolve(struct queue_msg *m, struct queue_rcpt_row *r);
 void queue_attempt_quota(struct queue_msg *m, struct queue_rcpt_row *r); /* of a fixed account */
+void queue_attempt_hop(struct queue_msg *m, struct queue_rcpt_row *r);   /* of a fixed foreign address */
 void queue_attempt_all(struct queue_msg *m); /* every target of the round */
 /* What every question shares. */
 struct queue_job *queue_job_new(struct queue_msg *m, void (*start)(struct queue_job *));

@@ -109,11 +109,12 @@ static void plan_rcpt(struct plan *p, struct queue_rcpt_row *r)
 		const struct auth_target same = { .account = r->account,
 						  .address = r->target,
 						  .relay = r->relay,
+						  .hop = r->hop,
 						  .forward = true,
 						  .from = r->sender,
 						  .quota_octets = r->quota_octets };
 
-		if (r->quota_open)
+		if (r->way_open)
 			return; /* auth could not be asked */
 		r->resolved = true;
 		if (!plan_seen(p, r->account, r->target))
@@ -197,14 +198,16 @@ static void route(struct queue_msg *m)
 		for (size_t i = 0; i < m->rcpt_count; i++) {
 			struct queue_rcpt_row *r = &m->rcpts[i];
 
-			if (r->final || (r->fixed && r->account == 0))
+			if (r->final || (r->fixed && r->account == 0 && m->filter.n))
 				continue;
 			if (m->filter.n) {
 				route_filter(m, r);
 				continue;
 			}
 			atomic_fetch_add(&m->open, 1);
-			if (r->fixed)
+			if (r->fixed && r->account == 0)
+				queue_attempt_hop(m, r);
+			else if (r->fixed)
 				queue_attempt_quota(m, r);
 			else
 				queue_attempt_resolve(m, r);

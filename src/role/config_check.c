@@ -8,6 +8,7 @@
 #include "role/config_filter.h"
 #include "role/config_pipe.h"
 #include "wire/address/cidr.h"
+#include "wire/address/nexthop.h"
 
 /* What libunbound takes: a numeric address, and a port that is not 0. */
 static bool resolver_valid(struct str text)
@@ -64,9 +65,7 @@ static void proxies_check(const struct config *c, struct buf *errors)
 
 enum status config_check(const struct config *c, struct buf *errors)
 {
-	size_t     before = errors->n;
-	struct str host;
-	uint32_t   port;
+	size_t before = errors->n;
 
 	if (c->data.n == 0 || c->data.p[0] != '/')
 		buf_addf(errors, "data: must be an absolute path\n");
@@ -75,8 +74,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 	if (str_starts(c->relay, STR("pipe:"))) {
 		if (!config_pipe_hop(c, c->relay))
 			buf_addf(errors, "relay: \"%.*s\": there is no such pipe\n", STR_FMT(c->relay));
-	} else if (c->relay.n > 0 && !config_address_split(str_starts(c->relay, STR("lmtp:")) ? str_from(c->relay, 5) : c->relay, &host, &port)) {
-		buf_addf(errors, "relay: \"%.*s\" is not HOST:PORT, lmtp:HOST:PORT or pipe:NAME\n", STR_FMT(c->relay));
+	} else if (c->relay.n > 0 && !nexthops_valid(c->relay)) {
+		buf_addf(errors, "relay: \"%.*s\" is none of " NEXTHOP_FORMS ", pipe:NAME, or several with \",\" between\n", STR_FMT(c->relay));
 	}
 	for (size_t i = 0; i < c->listen_count && c->tls_key.n == 0; i++)
 		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS) {
@@ -86,6 +85,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 		}
 	if (c->dns_forward.n > 0 && !resolver_valid(c->dns_forward))
 		buf_addf(errors, "dns.forward: \"%.*s\" is not ADDRESS@PORT\n", STR_FMT(c->dns_forward));
+	if (c->dns_anchor.n > 0 && c->dns_anchor.p[0] != '/')
+		buf_addf(errors, "dns.anchor: must be an absolute path\n");
 	proxies_check(c, errors);
 	for (size_t i = 0; i < c->subaddress.n; i++)
 		if (str_find(STR("!#$%&'*+-/=?^_`{|}~"), c->subaddress.p[i]) < 0) {

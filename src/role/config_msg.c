@@ -18,8 +18,10 @@ static const struct ipc_field config_fields[] = {
 	IPC_BOOL(struct config, signin_scram),
 	IPC_BOOL(struct config, tls_client_certificates),
 	IPC_STR(struct config, dns_forward, 100),
-	IPC_STR(struct config, relay, LIMIT_DOMAIN),
+	IPC_STR(struct config, relay, LIMIT_NEXTHOPS_TEXT),
 	IPC_U32(struct config, remote_port),
+	IPC_BOOL(struct config, remote_sts),
+	IPC_U32(struct config, remote_https_port),
 	IPC_U64(struct config, message_octets),
 	IPC_U32(struct config, connections),
 	IPC_U32(struct config, connections_per_address),
@@ -82,5 +84,6 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, log_format),
 	IPC_BOOL(struct config, lab),
 	IPC_BOOL(struct config, probe),
+	IPC_STR(struct config, dns_anchor, LIMIT_PATH),
 };
 const struct ipc_shape config_shape = IPC_SHAPE(config, config_fields);

@@ -98,7 +98,7 @@ void master_reload(struct master *m)
 		arena_free(&a);
 	} else {
 		later_settings_tell(&m->config, &c);
-		other_resolver = !str_eq(c.dns_forward, m->config.dns_forward);
+		other_resolver = !str_eq(c.dns_forward, m->config.dns_forward) || !str_eq(c.dns_anchor, m->config.dns_anchor);
 		/* Sockets, folders and processes are as they were until the next start. */
 		c.data = m->config.data;
 		c.listen = m->config.listen;

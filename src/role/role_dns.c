@@ -5,9 +5,10 @@
 
 static bool prepare(struct role *r, const char **ret_why)
 {
-	struct dns *dns;
+	const struct config *c = r->config;
+	struct dns          *dns;
 
-	if (dns_open(&(struct dns_options){ .forward = r->config->dns_forward }, &dns, ret_why) != ST_OK)
+	if (dns_open(&(struct dns_options){ .forward = c->dns_forward, .anchor_file = c->dns_anchor.n > 0 ? c->dns_anchor.p : NULL }, &dns, ret_why) != ST_OK)
 		return false;
 	r->self = dns;
 	return true;

@@ -208,10 +208,12 @@ class Sink:
             "RCPT" as a dict by address
     tls     None: not offered; "good"; "broken": the handshake fails; "declined": 454
     most    so many connections at once; the next is told 421 (`refused`)
+    files   of the certificate and its key; None: the self-signed one
     taken   transactions with a good reply to the final dot; `dots` counts all final dots
     """
 
-    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False, most=None):
+    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False, most=None, files=None):
+        self.files = files
         self.address, self.name, self.extensions, self.tls = address, name or "mx-%s.test" % address.split(".")[-1].replace(":", ""), extensions, tls
         self.say, self.lmtp = dict(say or {}), lmtp
         self.taken, self.commands, self.held = [], [], {}
@@ -354,7 +356,7 @@ class Session:
             self.s.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # alert: handshake_failure
             raise EOFError
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate())
+        context.load_cert_chain(*(self.sink.files or certificate()))
         self.s = context.wrap_socket(self.s, server_side=True)
         self.f, self.over_tls = self.s.makefile("rb"), True
 

@@ -80,9 +80,11 @@ def test_commands_are_quoted(case, tmp_path):
     said = [json.loads(l) for l in (tmp_path / "said").read_text().splitlines()]
     assert said
     for words in said:
-        assert words[:2] in (["domain", "add"], ["account", "add"], ["alias", "add"], ["alias", "import"], ["rewrite", "add"]), words
+        assert words[:2] in (["domain", "add"], ["account", "add"], ["alias", "add"], ["alias", "import"], ["rewrite", "add"], ["route", "add"],
+                             ["route", "set"]), words
         for word in words[2:]:
-            assert not word.startswith("-") or word in ("--relay", "--verify", "--sender", "--recipient", "--password-stdin"), words
+            assert not word.startswith("-") or word in ("--relay", "--verify", "--sender", "--recipient", "--password-stdin", "--to", "--from", "--via", "--tls",
+                                                         "--source", "--helo", "--connections", "--rate", "--user", "--unset"), words
     if (work / "passwords").exists():
         assert stat.S_IMODE((work / "passwords").stat().st_mode) == 0o600
         passwords = [l.split()[1] for l in (work / "passwords").read_text().splitlines()]
@@ -124,3 +126,55 @@ def test_many_rows(tmp_path):
     done = convert(str(tmp_path), "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "commands.sh").read_text().count("p alias add") == 20000
+
+
+ROUTES = """myhostname = mx.example.org
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = hash:{dir}/passwd
+smtp_sender_dependent_authentication = yes
+relayhost = [smtp.isp.example]:587
+smtp_tls_security_level = may
+smtp_bind_address = 192.0.2.7
+smtp_bind_address6 = [2001:db8::7]
+smtp_helo_name = out.example.org
+default_destination_concurrency_limit = 5
+smtp_destination_rate_delay = 2s
+transport_maps = inline:{{ bank.example=smtp:[mx.bank.example]:25, .far.example=relay:hub.example, *=smtp:, direct.example=smtp, old@far.example=lmtp:inet:[192.0.2.9]:24, gone.example=error:gone, x.example=uucp:y }}
+smtp_tls_policy_maps = inline:{{ bank.example=secure, loose.example=may, [mx.isp.example]:587=encrypt, odd.example=fingerprint }}
+sender_dependent_relayhost_maps = hash:{dir}/senders
+"""
+
+
+def test_routes(tmp_path):
+    """Each rule as a command that the real program takes; the password is in none of the results, and is read when the script is run."""
+    (tmp_path / "main.cf").write_text(ROUTES.format(dir=tmp_path))
+    (tmp_path / "passwd").write_text("[smtp.isp.example]:587  us:p:w $(x)'\\n\n@example.org other:pw2\nunused.example a:b\n")
+    (tmp_path / "senders").write_text("@example.org [smtp.other.example]:587\nboss@example.org  hub.example\nx DUNNO\ny [bad\n")
+    done = convert(str(tmp_path), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    results = {r: (tmp_path / "out" / r).read_text() for r in RESULTS}
+    for text in results.values():
+        assert "p:w" not in text and "pw2" not in text
+    lines = [l for l in results["commands.sh"].splitlines() if " route " in l]
+    passwd = "%s/passwd" % tmp_path
+    assert sorted(lines) == sorted([
+        "login %s '[smtp.isp.example]:587' route add --user us --password-stdin --via smtp.isp.example:587 --source 192.0.2.7 --source 2001:db8::7"
+        " --helo out.example.org --connections 5 --rate 1/2s" % passwd,
+        "p route add --to bank.example --via mx.bank.example:25", "p route add --to .far.example --via mx:hub.example", "p route set --to '*' --via direct --unset login",
+        "p route add --to direct.example --via direct", "p route add --to old@far.example --via lmtp:192.0.2.9:24",
+        "p route set --to bank.example --tls verify", "p route add --to loose.example --tls may",
+        "login %s @example.org route add --from example.org --user other --password-stdin --via smtp.other.example:587" % passwd,
+        "p route add --from boss@example.org --via mx:hub.example"])
+    for lost in ("gone.example", "x.example", "[mx.isp.example]:587", "odd.example", "y"):
+        assert re.search(r"^lost +\w+ = %s$" % re.escape(lost), results["report.txt"], re.M), lost
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "postrider"
+    fake.write_text('#!/usr/bin/python3\nimport json, sys\nopen(%r, "a").write(json.dumps([sys.argv[1:], sys.stdin.read() if "--password-stdin" in sys.argv '
+                    'else ""]) + "\\n")\n' % str(tmp_path / "said"))
+    fake.chmod(0o755)
+    done = subprocess.run(["sh", "-eu", str(tmp_path / "out" / "commands.sh")], cwd=tmp_path / "bin", env={"PATH": "%s:/usr/bin:/bin" % (tmp_path / "bin")},
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    said = [json.loads(l) for l in (tmp_path / "said").read_text().splitlines()]
+    assert [word for words, word in said if "us" in words] == ["p:w $(x)'\\n\n"]
+    assert [word for words, word in said if "other" in words] == ["pw2\n"]

@@ -39,7 +39,7 @@ static enum status fake_lookup(void *ctx, struct str name, enum dns_type type, s
 		if (f->data[0] == '!')
 			return ST_TEMP;
 		if (f->data[0] == '?')
-			ret->security = DNS_BOGUS;
+			return ST_CORRUPT;
 		if (type == DNS_MX)
 			r->preference = (uint32_t)strtoul(f->data, &rest, 10);
 		r->data = str_of(type == DNS_MX && rest[0] != '\0' ? rest + 1 : type == DNS_MX ? "" : f->data);

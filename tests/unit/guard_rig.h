@@ -103,8 +103,8 @@ static inline void rig_dns_say(const char *answer, ipc_done_fn *done, void *arg)
 		return;
 	}
 	if (answer && answer[0] == '?') {
-		record.data = STR("127.0.0.2");
-		reply.security = DNS_BOGUS;
+		done(arg, ST_CORRUPT, NULL);
+		return;
 	}
 	done(arg, ST_OK, &reply);
 }

@@ -132,6 +132,8 @@ void rig_quotas(void)
 
 	while ((c = fake_ipc_next(IPC_AUTH_QUOTA)) != NULL)
 		fake_ipc_answer(c, ST_OK, &(struct auth_quota_reply){ 0 });
+	while ((c = fake_ipc_next(IPC_AUTH_HOP)) != NULL)
+		fake_ipc_answer(c, ST_NOT_FOUND, NULL); /* as it was */
 }
 
 static void signatures(struct rig *r)

@@ -9,6 +9,7 @@
  *   "N 50 x"      send "x" fifty times             "t"              TLS handshake that the peer breaks off
  *   "B"           read a BDAT ... LAST line, and its octets into script.data
  *   "Z"           close with a reset               "F"              tell script_wait() that it came so far
+ *   "H x"         script.hook(script, "x"), which says whether it went well
  * If a step fails, script.failed says which, and the connection is closed.
  */
 #ifndef SMTP_SCRIPT_H
@@ -41,6 +42,7 @@ struct script {
 	unsigned           port;
 	int                listener, fd;
 	SSL               *ssl;
+	bool             (*hook)(struct script *s, const char *arg);
 	char               in[4096];
 	size_t             at, n;
 };
@@ -213,6 +215,7 @@ static bool script_step(struct script *s, const char *step)
 	case 'B': return script_bdat(s);
 	case 'F': atomic_fetch_add(&s->flags, 1); return true;
 	case 'Z': return script_reset(s) && (script_close(s), true);
+	case 'H': return s->hook(s, arg);
 	default:
 		while (script_fill(s))
 			continue;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dns/dns.h"
+#include "signed_zone.h"
 #include "sys/sandbox.h"
 
 /* ---- the server ---- */
@@ -62,7 +63,22 @@ static const struct zone *zone_find(const uint8_t *q, size_t n)
 	return NULL;
 }
 
-/* The answer to `q` in `out` (600 octets); 0: none. */
+/* From the signed zone, if the question, `n` octets with its header, is there. */
+static size_t signed_make(const uint8_t *q, size_t n, uint8_t *out)
+{
+	for (size_t i = 0; i < LEN(signed_zone); i++) {
+		struct str s = signed_zone[i];
+
+		if (s.n < n || memcmp(s.p + 12, q + 12, n - 12) != 0)
+			continue;
+		memcpy(out, s.p, s.n);
+		memcpy(out, q, 2);
+		return s.n;
+	}
+	return 0;
+}
+
+/* The answer to `q` in `out` (700 octets); 0: none. */
 static size_t reply_make(const uint8_t *q, size_t n, bool tcp, uint8_t *out)
 {
 	const struct zone *z = zone_find(q, n);
@@ -72,7 +88,11 @@ static size_t reply_make(const uint8_t *q, size_t n, bool tcp, uint8_t *out)
 	while (at < n && q[at] != 0)
 		at += q[at] + 1u;
 	at += 5;
-	if (at > n || n > 500 || act == SILENT)
+	if (at > n || n > 500)
+		return 0;
+	if (signed_make(q, at, out) > 0)
+		return signed_make(q, at, out);
+	if (act == SILENT)
 		return 0;
 	memcpy(out, q, at);
 	out[2] = (uint8_t)(0x84 | (q[2] & 1)); /* answer, authoritative, RD as asked */
@@ -213,7 +233,7 @@ struct question {
 
 static void on_done(void *arg, enum status st, const struct dns_lookup_reply *r)
 {
-	static const char *const rcodes[] = { "ok", "nodata", "nxdomain" }, *const securities[] = { "insecure", "secure", "bogus" };
+	static const char *const rcodes[] = { "ok", "nodata", "nxdomain" }, *const securities[] = { "insecure", "secure" };
 	struct question         *q = arg;
 	size_t                   n = 0;
 
@@ -221,6 +241,8 @@ static void on_done(void *arg, enum status st, const struct dns_lookup_reply *r)
 		snprintf(q->got, sizeof(q->got), "%s", status_name(st));
 	else
 		n = (size_t)snprintf(q->got, sizeof(q->got), "%s %s", rcodes[r->rcode], securities[r->security]);
+	if (st == ST_OK && r->canonical.n > 0)
+		n += (size_t)snprintf(q->got + n, sizeof(q->got) - n, " =%.*s", STR_FMT(r->canonical));
 	for (size_t i = 0; st == ST_OK && i < r->record_count; i++)
 		n += (size_t)snprintf(q->got + n, sizeof(q->got) - n, " %u:%.*s", r->records[i].preference, STR_FMT(r->records[i].data));
 	pthread_mutex_lock(&q->w->lock);
@@ -371,35 +393,84 @@ static void test_open(void **state)
 	}
 }
 
-/* With a trust anchor, an answer without signatures is bogus: no answer. */
-static void test_bogus(void **state)
+static struct dns *open_anchor(const struct server *s, const char *anchor)
 {
-	char            path[] = "/tmp/postrider-anchor.XXXXXX", forward[64];
-	int             fd = mkstemp(path);
-	struct server   s = { 0 };
-	struct wait     w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
-	struct question q;
-	struct dns     *dns = NULL;
-	const char     *why = "";
-	static const char anchor[] = "; a comment\n\ntest. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n";
+	char        path[] = "/tmp/postrider-anchor.XXXXXX", forward[64];
+	int         fd = mkstemp(path);
+	struct dns *dns = NULL;
+	const char *why = "";
 
-	(void)state;
-	assert_int_equal(write(fd, anchor, sizeof(anchor) - 1), sizeof(anchor) - 1);
+	assert_int_equal(write(fd, anchor, strlen(anchor)), strlen(anchor));
 	close(fd);
-	server_start(&s);
-	snprintf(forward, sizeof(forward), "127.0.0.1@%u", s.port);
+	snprintf(forward, sizeof(forward), "127.0.0.1@%u", s->port);
 	assert_int_equal(dns_open(&(struct dns_options){ str_of(forward), path, 600000 }, &dns, &why), ST_OK);
 	unlink(path);
 	dns_start(dns);
+	return dns;
+}
+
+/* With a trust anchor, an answer without signatures is bogus: no answer. */
+static void test_bogus(void **state)
+{
+	struct server   s = { 0 };
+	struct wait     w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+	struct question q;
+	struct dns     *dns;
+
+	(void)state;
+	server_start(&s);
+	dns = open_anchor(&s, "; a comment\n\ntest. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n");
 	ask(dns, &q, &w, "ok.demo.test", DNS_A);
 	await(&w);
-	assert_string_equal(q.got, "temp");
+	assert_string_equal(q.got, "corrupt");
 	ask(dns, &q, &w, "nx.demo.test", DNS_MX);
 	await(&w);
-	assert_string_equal(q.got, "temp");
+	assert_string_equal(q.got, "corrupt");
 	ask(dns, &q, &w, "ok.demo.example", DNS_A); /* not below the anchor */
 	await(&w);
 	assert_string_equal(q.got, "ok insecure 0:192.0.2.1");
+	dns_close(&dns);
+	server_stop(&s);
+}
+
+/* Through a forwarder, with a key of one zone: an island of trust. Each state, at the end of a chain too. */
+static void test_states(void **state)
+{
+	static const struct {
+		const char   *name;
+		enum dns_type type;
+		const char   *want;
+	} cases[] = {
+		{ "a.signed.test", DNS_A, "ok secure 0:192.0.2.1" },
+		{ "mx.signed.test", DNS_MX, "ok secure 10:a.signed.test" },
+		{ "a.signed.test", DNS_TLSA, "nodata secure" },
+		{ "nx.signed.test", DNS_MX, "nxdomain secure" },
+		{ "c.signed.test", DNS_A, "ok secure =a.signed.test 0:192.0.2.1" },
+		{ "c.signed.test", DNS_AAAA, "nodata secure =a.signed.test" },
+		{ "out.signed.test", DNS_A, "ok insecure =a.open.test 0:192.0.2.2" },
+		{ "out.signed.test", DNS_CNAME, "ok secure 0:a.open.test" },
+		{ "a.open.test", DNS_A, "ok insecure 0:192.0.2.2" },
+		{ "c.open.test", DNS_A, "ok insecure =a.signed.test 0:192.0.2.1" },
+		{ "bad.signed.test", DNS_A, "corrupt" },
+		{ "stripped.signed.test", DNS_TLSA, "corrupt" }, /* no proof that there is nothing */
+		{ "servfail.signed.test", DNS_TLSA, "temp" },
+		{ "refused.open.test", DNS_TLSA, "temp" },
+	};
+	struct server   s = { 0 };
+	struct wait     w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+	struct question q;
+	struct dns     *dns;
+
+	(void)state;
+	server_start(&s);
+	dns = open_anchor(&s, SIGNED_ZONE_DS "\n");
+	for (size_t i = 0; i < LEN(cases); i++) {
+		ask(dns, &q, &w, cases[i].name, cases[i].type);
+		await(&w);
+		if (strcmp(q.got, cases[i].want) != 0)
+			print_error("%s type %d\n", cases[i].name, cases[i].type);
+		assert_string_equal(q.got, cases[i].want);
+	}
 	dns_close(&dns);
 	server_stop(&s);
 }
@@ -449,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_bogus),
+		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_sandbox),
 	};
 

@@ -1,4 +1,5 @@
 /* tests/unit/test_net_proxy.c - the PROXY header in front of a connection: whole, cut at every octet, in front of TLS, and without. */
+#include "net_client.h"
 #include "net_rig.h"
 
 #include "net/net_cert.h"
@@ -224,7 +225,7 @@ static void test_tls(void **state)
 		rig_send(fd, headers[i].header);
 		setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){ i % 2 }, sizeof(int));
 		s = net_stream_new(fd);
-		assert_int_equal(net_stream_tls(s, "mx.test", false, 20000, &why), ST_OK);
+		assert_int_equal(client_tls(s, "mx.test", false, 20000, &why), ST_OK);
 		buf_init(&line, 1000);
 		assert_int_equal(net_stream_line(s, &line, 20000), ST_OK);
 		assert_str(buf_str(&line), STR("hello"));

@@ -1,4 +1,5 @@
 /* net/net_tls.h: TLS as server (by the rig's protocol) and as client; SMTP smuggling and STARTTLS injection over both. */
+#include "net_client.h"
 #include "net_rig.h"
 
 #include <sched.h>
@@ -156,7 +157,7 @@ static struct net_stream *implicit(struct rig *rig)
 	struct net_stream *s = net_stream_new(rig_connect(rig->tls_port));
 	const char        *why = NULL;
 
-	assert_int_equal(net_stream_tls(s, "one.example", false, 5000, &why), ST_OK);
+	assert_int_equal(client_tls(s, "one.example", false, 5000, &why), ST_OK);
 	hear(s, "hello");
 	return s;
 }
@@ -187,7 +188,7 @@ static void test_stream(void **state)
 		if (cases[i].trust)
 			assert_int_equal(net_tls_trust(str_of(ca.cert_pem), &why), ST_OK);
 		why = NULL;
-		assert_int_equal(net_stream_tls(s, cases[i].name, cases[i].verify, 5000, &why), cases[i].st);
+		assert_int_equal(client_tls(s, cases[i].name, cases[i].verify, 5000, &why), cases[i].st);
 		if (cases[i].st == ST_OK) {
 			hear(s, "hello");
 			say(s, "INFO\r\nQUIT\r\n");
@@ -220,7 +221,7 @@ static void test_stream_limits(void **state)
 	assert_int_equal(net_stream_line(s, &line, 5000), ST_LIMIT);
 	net_stream_free(&s);
 	s = net_stream_new(rig_connect(rig.port)); /* its greeting is clear text, so a handshake fails, and does not hang */
-	assert_int_equal(net_stream_tls(s, NULL, false, 5000, &why), ST_CLOSED);
+	assert_int_equal(client_tls(s, NULL, false, 5000, &why), ST_CLOSED);
 	net_stream_free(&s);
 	s = net_stream_new(rig_connect(rig.port)); /* pending clear text before TLS */
 	say(s, "ECHO x\r\n");
@@ -229,7 +230,7 @@ static void test_stream_limits(void **state)
 		say(s, "ECHO a\r\nECHO b\r\n");
 		assert_int_equal(net_stream_line(s, &line, 5000), ST_OK);
 	}
-	assert_int_equal(net_stream_tls(s, NULL, false, 5000, &why), ST_INVALID);
+	assert_int_equal(client_tls(s, NULL, false, 5000, &why), ST_INVALID);
 	net_stream_free(&s);
 	buf_done(&line);
 	rig_done(&rig);
@@ -250,7 +251,7 @@ static void test_starttls(void **state)
 	say(s, "STARTTLS\r\n");
 	hear(s, "go");
 	assert_false(net_stream_pending(s));
-	assert_int_equal(net_stream_tls(s, "one.example", false, 5000, &why), ST_OK);
+	assert_int_equal(client_tls(s, "one.example", false, 5000, &why), ST_OK);
 	say(s, "INFO\r\nSTARTTLS\r\nQUIT\r\n");
 	hear(s, "TLSv1.3 127.0.0.1");
 	hear(s, "what?"); /* not possible any more */
@@ -277,7 +278,7 @@ static void test_injection(void **state)
 		snprintf(text, sizeof(text), "STARTTLS\r\n%s", tails[i]);
 		say(s, text);
 		hear(s, "go");
-		assert_int_not_equal(net_stream_tls(s, NULL, false, 5000, &why), ST_OK);
+		assert_int_not_equal(client_tls(s, NULL, false, 5000, &why), ST_OK);
 		net_stream_free(&s);
 	}
 	rig_done(&rig);
@@ -304,11 +305,11 @@ static void test_replace(void **state)
 	net_set_tls(rig.net, fresh);
 	net_tls_free(&fresh);
 	s = net_stream_new(rig_connect(rig.tls_port));
-	assert_int_equal(net_stream_tls(s, "three.example", true, 5000, &why), ST_OK);
+	assert_int_equal(client_tls(s, "three.example", true, 5000, &why), ST_OK);
 	hear(s, "hello");
 	net_stream_free(&s);
 	s = net_stream_new(rig_connect(rig.tls_port));
-	assert_int_equal(net_stream_tls(s, "two.example", true, 5000, &why), ST_DENIED);
+	assert_int_equal(client_tls(s, "two.example", true, 5000, &why), ST_DENIED);
 	net_stream_free(&s);
 	say(old, "ECHO x\r\n");
 	hear(old, "=x");
@@ -469,7 +470,7 @@ static void smuggle(struct rig *rig, bool tls)
 	const char        *why;
 
 	if (tls)
-		assert_int_equal(net_stream_tls(s, NULL, false, 5000, &why), ST_OK);
+		assert_int_equal(client_tls(s, NULL, false, 5000, &why), ST_OK);
 	hear(s, "hello");
 	for (size_t i = 0; i < LEN(smuggled); i++) {
 		struct str in = smuggled[i].in;

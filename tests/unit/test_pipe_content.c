@@ -27,7 +27,7 @@ static void check(uint32_t flags, bool crlf, const char *sender, struct str in, 
 {
 	struct pipe_conf      conf = { .crlf = crlf };
 	struct pipe_run       run = { .conf = &conf, .flags = flags, .rcpts = list, .rcpt_count = 1, .sender = str_of(sender) };
-	struct remote_content source = { .memory = unit_exact(in), .fd = -1, .size = in.n };
+	struct remote_content source = { .memory = unit_exact(in), .fd = -1, .raw_octets = in.n };
 	struct buf            out;
 	int                   fd = memfd_create("content", 0);
 
@@ -36,7 +36,7 @@ static void check(uint32_t flags, bool crlf, const char *sender, struct str in, 
 	assert_str(buf_str(&out), want);
 	buf_clear(&out);
 	assert_int_equal(write(fd, in.p, in.n), in.n);
-	read_all(&run, &(struct remote_content){ .fd = fd, .size = in.n }, &out);
+	read_all(&run, &(struct remote_content){ .fd = fd, .raw_octets = in.n }, &out);
 	assert_str(buf_str(&out), want);
 	close(fd);
 	unit_exact_free(source.memory);
@@ -95,7 +95,7 @@ static void test_short_file(void **state)
 	struct pipe_conf      conf = { 0 };
 	struct pipe_run       run = { .conf = &conf };
 	int                   fd = memfd_create("content", 0);
-	struct remote_content source = { .fd = fd, .size = 100 };
+	struct remote_content source = { .fd = fd, .raw_octets = 100 };
 	struct pipe_content  *c = calloc(1, sizeof(*c));
 	struct str            piece;
 

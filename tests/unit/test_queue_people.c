@@ -239,10 +239,70 @@ static void test_quota_of_list(void **state)
 	rig_free(&r);
 }
 
+/* One of a list that is elsewhere: its way is asked anew in each round, under the message's own sender, and nothing goes out while auth
+ * does not say. */
+static void test_hop_of_list(void **state)
+{
+	static struct auth_target targets[] = {
+		{ .address = STR("a@far.test"), .relay = STR("old.test:25"), .forward = true, .from = STR("srs@demo.test") },
+		{ .account = 6, .address = STR("u6@demo.test") },
+	};
+	static const struct {
+		enum status           st;
+		struct auth_hop_reply reply;
+		const char           *relay;
+	} rounds[] = {
+		{ ST_OK, { .relay = STR("new.test:587"), .hop = { .tls = HOP_TLS_VERIFY, .login = 7, .helo = STR("out.test") } }, "new.test:587" },
+		{ ST_OK, { .relay = STR("mx:far.test") }, "mx:far.test" },
+		{ ST_NOT_FOUND, { .relay = STR("") }, "mx:far.test" }, /* as it was the last time */
+	};
+	struct rig       *r = rig_new();
+	struct fake_call *c;
+	uint64_t          id;
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "ann@far.test", "list@demo.test", MAIL);
+	resolve(r, targets, 2);
+	assert_int_equal(deliver(r, LOCAL_DELIVERED, "", 0), 0);
+	for (size_t i = 0; i <= LEN(rounds); i++) {
+		const struct remote_deliver_request *q;
+		struct remote_rcpt_result            result = { .result = REMOTE_DEFERRED, .code = STR("4.0.0"), .answer = STR("later") };
+
+		c = fake_ipc_next(IPC_REMOTE_DELIVER);
+		assert_non_null(c);
+		q = c->body;
+		assert_str(q->from, STR("srs@demo.test"));
+		assert_str(q->relay, str_of(i == 0 ? "old.test:25" : rounds[i - 1].relay));
+		assert_int_equal(q->hop.login, i == 1 ? 7 : 0);
+		assert_str(q->hop.helo, i == 1 ? STR("out.test") : STR(""));
+		fake_ipc_answer(c, ST_OK, &(struct remote_deliver_reply){ &result, 1, REMOTE_SITE_ANSWERED });
+		r->quotas_held = true;
+		rig_settle(r);
+		if (i == LEN(rounds))
+			break;
+		rig_pass(r, (int64_t)10 * 3600 * 1000);
+		c = fake_ipc_next(IPC_AUTH_HOP);
+		assert_non_null(c);
+		assert_str(((const struct auth_hop_request *)c->body)->address, STR("a@far.test"));
+		assert_str(((const struct auth_hop_request *)c->body)->from, STR("ann@far.test"));
+		fake_ipc_answer(c, ST_TEMP, NULL);
+		rig_settle(r);
+		assert_null(fake_ipc_next(IPC_REMOTE_DELIVER));
+		assert_int_equal(rig_show(r, id).entry.rcpts_left, 1);
+		rig_pass(r, (int64_t)10 * 3600 * 1000);
+		c = fake_ipc_next(IPC_AUTH_HOP);
+		assert_non_null(c);
+		fake_ipc_answer(c, rounds[i].st, rounds[i].st == ST_OK ? &rounds[i].reply : NULL);
+		rig_settle(r);
+	}
+	rig_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_groups), cmocka_unit_test(test_kept), cmocka_unit_test(test_full), cmocka_unit_test(test_quota_of_list),
+		cmocka_unit_test(test_groups), cmocka_unit_test(test_kept), cmocka_unit_test(test_full), cmocka_unit_test(test_quota_of_list), cmocka_unit_test(test_hop_of_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net_client.h"
 #include "net/net_tls.h"
 #include "smtp_server.h"
 
@@ -221,7 +222,7 @@ static void test_tls(void **state)
 	stream_hear(s, 538);
 	stream_say(s, "STARTTLS\r\n");
 	stream_hear(s, 220);
-	assert_int_equal(net_stream_tls(s, "mx.demo.test", false, 5000, &why), ST_OK);
+	assert_int_equal(client_tls(s, "mx.demo.test", false, 5000, &why), ST_OK);
 	for (size_t i = 0; i < LEN(rows); i++) {
 		stream_say(s, rows[i].say);
 		stream_hear(s, rows[i].code);
@@ -291,7 +292,7 @@ static void test_chunks(void **state)
 	stream_hear(s, 250);
 	stream_say(s, "STARTTLS\r\n");
 	stream_hear(s, 220);
-	assert_int_equal(net_stream_tls(s, "mx.demo.test", false, 5000, &why), ST_OK);
+	assert_int_equal(client_tls(s, "mx.demo.test", false, 5000, &why), ST_OK);
 	stream_say(s, "EHLO client.example\r\n");
 	stream_hear(s, 250);
 	buf_clear(&server.ask.content);

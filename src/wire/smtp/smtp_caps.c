@@ -10,7 +10,7 @@ static const struct {
 	{ STR("SMTPUTF8"), SMTP_CAP_SMTPUTF8 }, { STR("DSN"), SMTP_CAP_DSN },
 	{ STR("DELIVERBY"), SMTP_CAP_DELIVERBY }, { STR("MT-PRIORITY"), SMTP_CAP_MT_PRIORITY },
 	{ STR("REQUIRETLS"), SMTP_CAP_REQUIRETLS }, { STR("CHUNKING"), SMTP_CAP_CHUNKING },
-	{ STR("LIMITS"), SMTP_CAP_LIMITS },
+	{ STR("LIMITS"), SMTP_CAP_LIMITS },       { STR("AUTH"), SMTP_CAP_AUTH },
 };
 
 /* RFC 9422 §4: "NAME=value"; numbers have one to six digits and are not 0. What is unknown or malformed counts as not told. */
@@ -34,13 +34,14 @@ static void limits_take(struct str params, struct smtp_caps *c)
 
 static void keyword_line(struct str line, struct smtp_caps *c)
 {
-	struct str keyword, param, rest;
+	struct str keyword, param, params, rest;
 	uint64_t   number = 0;
 
 	str_cut(line, ' ', &keyword, &rest);
 	if (str_ieq(keyword, STR("LIMITS")))
 		limits_take(rest, c);
-	str_cut(str_trim(rest), ' ', &param, &rest);
+	params = str_trim(rest);
+	str_cut(params, ' ', &param, &rest);
 	for (size_t i = 0; i < LEN(caps); i++) {
 		if (!str_ieq(keyword, caps[i].keyword))
 			continue;
@@ -51,6 +52,8 @@ static void keyword_line(struct str line, struct smtp_caps *c)
 			c->size_octets = number;
 		if (caps[i].bit == SMTP_CAP_DELIVERBY)
 			c->by_min_s = number;
+		if (caps[i].bit == SMTP_CAP_AUTH)
+			c->auth |= sasl_offer_parse(params);
 		c->offered |= caps[i].bit;
 	}
 }

@@ -9,7 +9,7 @@
 #ifndef WIRE_SMTP_SMTP_CAPS_H
 #define WIRE_SMTP_SMTP_CAPS_H
 
-#include "base/str.h"
+#include "wire/sasl/sasl_offer.h"
 
 enum smtp_cap {                                /* bit mask */
 		SMTP_CAP_STARTTLS = 1u << 0,   /* RFC 3207 */
@@ -23,6 +23,7 @@ enum smtp_cap {                                /* bit mask */
 		SMTP_CAP_REQUIRETLS = 1u << 8, /* RFC 8689 */
 		SMTP_CAP_CHUNKING = 1u << 9,   /* RFC 3030 */
 		SMTP_CAP_LIMITS = 1u << 10,    /* RFC 9422 */
+		SMTP_CAP_AUTH = 1u << 11,      /* RFC 4954 */
 };
 
 struct smtp_caps {
@@ -31,6 +32,7 @@ struct smtp_caps {
 	uint64_t   size_octets; /* largest message; 0: no limit told */
 	uint64_t   by_min_s;    /* DELIVERBY: least time for BY=...R; 0: none told */
 	uint32_t   mail_max, rcpt_max, rcpt_domain_max; /* LIMITS: transactions of a session; recipients of one, their domains; 0: none told */
+	unsigned   auth;        /* mask of enum sasl_offer */
 };
 
 /* `text`: the lines of a 250 reply to EHLO. */

@@ -8,13 +8,20 @@ account() {
 	new=$(head -c 15 /dev/urandom | base64)
 	printf '%s\n' "$new" | postrider account add "$1" --password-stdin && printf '%s %s\n' "$1" "$new" >> passwords
 }
+login() {
+	word=$(k="$2" awk '$1 == ENVIRON["k"] { sub(/^[^ \t]+[ \t]+[^:]*:/, ""); print; exit }' "$1") || word=
+	shift 2
+	printf '%s\n' "$word" | postrider "$@" || [ $? -eq 4 ] || { echo "failed: postrider $*" >&2; failed=1; }
+}
 failed=0
 
 p domain add backup.example.com
 p domain add example.com --relay --verify probe
 p domain add shop.example --relay 192.0.2.80:2525 --verify probe
-p domain add club.example --relay mx.club.example:25 --verify probe
+p domain add club.example --relay mx:mx.club.example --verify probe
 p domain add club.example.net --relay --verify probe
+p route add --to else.example --via 192.0.2.81:25
+p route add --to other.example --via 192.0.2.9:25
 p alias import /etc/aliases
 
 exit $failed

@@ -8,6 +8,11 @@ account() {
 	new=$(head -c 15 /dev/urandom | base64)
 	printf '%s\n' "$new" | postrider account add "$1" --password-stdin && printf '%s %s\n' "$1" "$new" >> passwords
 }
+login() {
+	word=$(k="$2" awk '$1 == ENVIRON["k"] { sub(/^[^ \t]+[ \t]+[^:]*:/, ""); print; exit }' "$1") || word=
+	shift 2
+	printf '%s\n' "$word" | postrider "$@" || [ $? -eq 4 ] || { echo "failed: postrider $*" >&2; failed=1; }
+}
 failed=0
 
 p domain add example.org

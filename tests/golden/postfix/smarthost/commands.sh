@@ -8,8 +8,14 @@ account() {
 	new=$(head -c 15 /dev/urandom | base64)
 	printf '%s\n' "$new" | postrider account add "$1" --password-stdin && printf '%s %s\n' "$1" "$new" >> passwords
 }
+login() {
+	word=$(k="$2" awk '$1 == ENVIRON["k"] { sub(/^[^ \t]+[ \t]+[^:]*:/, ""); print; exit }' "$1") || word=
+	shift 2
+	printf '%s\n' "$word" | postrider "$@" || [ $? -eq 4 ] || { echo "failed: postrider $*" >&2; failed=1; }
+}
 failed=0
 
+login /etc/postfix/sasl_passwd '[smtp.provider.example]:587' route add --user me@provider.example --password-stdin --via smtp.provider.example:587 --tls encrypt
 p rewrite add me@desk.home.arpa me@example.net --sender
 p rewrite add @desk.home.arpa everybody@example.net --sender
 p rewrite add root@example.net me@example.net --sender
