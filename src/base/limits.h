@@ -139,7 +139,6 @@
 #define LIMIT_STS_STORED       ((size_t)50000)    /* policies that auth keeps; then the one fetched first makes room */
 #define LIMIT_STS_STORED_OCTETS ((uint64_t)64 * MIB) /* of their texts */
 #define LIMIT_TLSRPT_MEMORY    ((size_t)2000)     /* rows in one remote process between two notes to auth */
-#define LIMIT_TLSRPT_PER_DOMAIN ((size_t)200)     /* rows of one domain and day that auth keeps, then all others are one */
 #define LIMIT_TLSRPT_STORED    ((uint64_t)200000) /* rows that auth keeps; then new domains are counted in one */
 #define LIMIT_TLSRPT_DAYS      ((uint32_t)30)     /* that auth keeps */
 

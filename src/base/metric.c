@@ -57,6 +57,8 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_SMTP_POLICY_FAILURES] = COUNTER("smtp", "smtp_filter_failures", "kind=\"policy\"", NULL),
 	[METRIC_SMTP_FILTERS_FULL] = COUNTER("smtp", "smtp_filters_full", NULL, "Commands deferred because too many sessions wait for filters."),
 	[METRIC_SMTP_MESSAGES_DISCARDED] = COUNTER("smtp", "smtp_messages_discarded", NULL, "Messages that a filter had answered 250 and forgotten."),
+	[METRIC_REMOTE_STS_FETCHED] = COUNTER("remote", "remote_sts_fetches", "result=\"ok\"", "MTA-STS policies asked for by HTTPS."),
+	[METRIC_REMOTE_STS_FAILED] = COUNTER("remote", "remote_sts_fetches", "result=\"failed\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

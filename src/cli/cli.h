@@ -142,6 +142,8 @@ int cmd_ban_list(struct cli *c);
 int cmd_ban_why(struct cli *c);
 int cmd_ban_lift(struct cli *c);
 int cmd_ban_add(struct cli *c);
+int cmd_tlsrpt_list(struct cli *c);
+int cmd_tlsrpt_show(struct cli *c);
 int cmd_alias_import(struct cli *c);
 int cmd_convert(struct cli *c);
 int cmd_role(struct cli *c);

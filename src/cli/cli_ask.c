@@ -15,6 +15,7 @@
 #include "queue/queue.h"
 #include "role/master.h"
 #include "role/role.h"
+#include "trust/trust_store.h"
 #include "sys/dir.h"
 #include "sys/fd.h"
 #include "sys/spawn.h"
@@ -99,8 +100,9 @@ static enum status become(struct cli *c, const struct role_def *def, int *ret_ro
 }
 
 static struct { /* opened once per command */
-	struct directory *directory;
-	struct queue     *queue;
+	struct directory   *directory;
+	struct trust_store *trust;
+	struct queue       *queue;
 } alone;
 
 static enum status open_alone(struct cli *c, enum role_id role, const char **ret_why)
@@ -113,6 +115,8 @@ static enum status open_alone(struct cli *c, enum role_id role, const char **ret
 	st = become(c, role_def_of(role), &root, ret_why);
 	if (st != ST_OK)
 		return st;
+	if (role == ROLE_AUTH)
+		alone.trust = trust_store_open(&(struct trust_store_options){ .path = NULL });
 	if (role == ROLE_AUTH)
 		return directory_open(&(struct directory_options){
 			.create = true, .subaddress = arena_cstr(c->arena, c->config.subaddress),
@@ -130,6 +134,9 @@ static enum status ask_alone(struct cli *c, enum ipc_msg_id id, const void *requ
 	st = open_alone(c, role, ret_why);
 	if (st != ST_OK)
 		return st;
+	for (size_t i = 0; i < trust_row_count; i++)
+		if (trust_rows[i].id == id)
+			return ipc_local(trust_rows, trust_row_count, alone.trust, id, request, c->arena, ret_reply);
 	if (role == ROLE_AUTH)
 		return ipc_local(directory_rows, directory_row_count, alone.directory, id, request, c->arena, ret_reply);
 	return ipc_local(queue_rows, queue_row_count, alone.queue, id, request, c->arena, ret_reply);

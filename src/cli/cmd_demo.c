@@ -128,6 +128,8 @@ static int hooks_take(struct cli *c, struct config *k)
 		if (text && !(hooks[i].u32 ? str_to_u32(str_of(text), hooks[i].u32) : str_to_u64(str_of(text), hooks[i].u64)))
 			return cli_error(c, CLI_USAGE, "%s is not a number", hooks[i].name);
 	}
+	if (getenv("POSTRIDER_AUTHORITIES"))
+		k->tls_authorities = str_of(getenv("POSTRIDER_AUTHORITIES"));
 	return CLI_OK;
 }
 

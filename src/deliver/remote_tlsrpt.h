@@ -1,7 +1,7 @@
 /* deliver/remote_tlsrpt.h - how TLS with each domain went, counted for the reports of RFC 8460.
  *
- * Counts stay in memory (LIMIT_TLSRPT_MEMORY rows; what is beyond is counted in the domain's, then in one common row "other") and go to auth
- * every TLSRPT_FLUSH_MS and at the stop. They may be lost: a crash costs the last seconds.
+ * Counts stay in memory (LIMIT_TLSRPT_MEMORY rows; beyond, first without details, then for the domain TLSRPT_OTHER) and go to auth
+ * every ten seconds and at the stop. They are not exact: a crash costs the last seconds, and a note whose answer is lost is counted again.
  *
  * Thread-safe. Tests: tests/unit/test_remote_tlsrpt.c.
  */

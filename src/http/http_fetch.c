@@ -187,6 +187,7 @@ static enum http_result result_of(const struct fetch *f, CURLcode rc)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_INVALIDCERTSTATUS: return HTTP_CERTIFICATE;
+	case CURLE_OUT_OF_MEMORY: /* libcurl's word for a line of a header that is over its own limit, 100 KiB */
 	case CURLE_FILESIZE_EXCEEDED: return HTTP_LARGE;
 	default: return HTTP_BROKEN;
 	}

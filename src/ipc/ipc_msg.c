@@ -10,6 +10,7 @@
 #include "ipc/msg_queue.h"
 #include "ipc/msg_remote.h"
 #include "ipc/msg_trace.h"
+#include "ipc/msg_trust.h"
 
 #define LIMIT_REASON ((size_t)2000) /* why something waits or failed, a peer's answer */
 #define LIMIT_CODE   ((size_t)16)   /* enhanced status */
@@ -706,6 +707,64 @@ static const struct ipc_field guard_add_reply[] = {
 	IPC_I64(struct guard_add_reply, until_ms),
 };
 
+/* ---- trust ---- */
+
+static const struct ipc_field auth_sts_get_request[] = {
+	IPC_STR(struct auth_sts_get_request, domain, LIMIT_DOMAIN),
+};
+static const struct ipc_field auth_sts[] = {
+	IPC_STR(struct auth_sts, domain, LIMIT_DOMAIN),
+	IPC_STR(struct auth_sts, id, LIMIT_STS_ID),
+	IPC_STR(struct auth_sts, policy, LIMIT_STS_POLICY),
+	IPC_I64(struct auth_sts, fetched_ms),
+};
+#define TLSRPT_FAILURE(T, at)                                                                                          \
+	IPC_ENUM(T, at result, TLSRPT_RESULT_LAST), IPC_U64(T, at count), IPC_STR(T, at sending_ip, LIMIT_IP_TEXT),    \
+	IPC_STR(T, at mx_host, LIMIT_DOMAIN), IPC_STR(T, at mx_helo, LIMIT_DOMAIN),                                    \
+	IPC_STR(T, at receiving_ip, LIMIT_IP_TEXT), IPC_STR(T, at reason, LIMIT_TLSRPT_REASON)
+static const struct ipc_field tlsrpt_row[] = {
+	IPC_U32(struct tlsrpt_row, day),
+	IPC_STR(struct tlsrpt_row, domain, LIMIT_DOMAIN),
+	IPC_ENUM(struct tlsrpt_row, policy, TLSRPT_POLICY_LAST),
+	IPC_STR(struct tlsrpt_row, policy_text, LIMIT_TLSRPT_POLICY),
+	TLSRPT_FAILURE(struct tlsrpt_row, f.),
+};
+static const struct ipc_shape tlsrpt_row_shape = IPC_SHAPE(tlsrpt_row, tlsrpt_row);
+static const struct ipc_field auth_tlsrpt_note_request[] = {
+	IPC_LIST(struct auth_tlsrpt_note_request, rows, row_count, LIMIT_TLSRPT_ROWS, &tlsrpt_row_shape),
+};
+static const struct ipc_field auth_tlsrpt_list_request[] = {
+	IPC_U32(struct auth_tlsrpt_list_request, day),
+	IPC_STR(struct auth_tlsrpt_list_request, after, LIMIT_DOMAIN),
+};
+static const struct ipc_field tlsrpt_domain[] = {
+	IPC_STR(struct tlsrpt_domain, domain, LIMIT_DOMAIN),
+	IPC_U64(struct tlsrpt_domain, successes),
+	IPC_U64(struct tlsrpt_domain, failures),
+};
+static const struct ipc_shape tlsrpt_domain_shape = IPC_SHAPE(tlsrpt_domain, tlsrpt_domain);
+static const struct ipc_field auth_tlsrpt_list_reply[] = {
+	IPC_LIST(struct auth_tlsrpt_list_reply, domains, domain_count, LIMIT_LIST_PAGE, &tlsrpt_domain_shape),
+	IPC_BOOL(struct auth_tlsrpt_list_reply, more),
+};
+static const struct ipc_field auth_tlsrpt_show_request[] = {
+	IPC_U32(struct auth_tlsrpt_show_request, day),
+	IPC_STR(struct auth_tlsrpt_show_request, domain, LIMIT_DOMAIN),
+};
+static const struct ipc_field tlsrpt_failure[] = { TLSRPT_FAILURE(struct tlsrpt_failure, ) };
+static const struct ipc_shape tlsrpt_failure_shape = IPC_SHAPE(tlsrpt_failure, tlsrpt_failure);
+static const struct ipc_field tlsrpt_report[] = {
+	IPC_ENUM(struct tlsrpt_report, policy, TLSRPT_POLICY_LAST),
+	IPC_STR(struct tlsrpt_report, policy_text, LIMIT_TLSRPT_POLICY),
+	IPC_U64(struct tlsrpt_report, successes),
+	IPC_U64(struct tlsrpt_report, failures_total),
+	IPC_LIST(struct tlsrpt_report, failures, failure_count, LIMIT_TLSRPT_FAILURES + TLSRPT_RESULT_LAST, &tlsrpt_failure_shape),
+};
+static const struct ipc_shape tlsrpt_report_shape = IPC_SHAPE(tlsrpt_report, tlsrpt_report);
+static const struct ipc_field auth_tlsrpt_show_reply[] = {
+	IPC_LIST(struct auth_tlsrpt_show_reply, policies, policy_count, LIMIT_TLSRPT_POLICIES + TLSRPT_POLICY_LAST + 1, &tlsrpt_report_shape),
+};
+
 /* ---- the table ---- */
 
 #define SHAPE(name)              { #name, sizeof(struct name), name, LEN(name) }
@@ -819,4 +878,11 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_REMOTE_CONNECT, "remote_connect", ROLE_REMOTE, BY(SMTP), 60 * SECONDS, SHAPE(remote_connect_request),
 	    SHAPE(remote_connect_reply)),
 	ADMIN(IPC_AUTH_ALIAS_CHANGE, "auth_alias_change", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias), EMPTY),
+	ASK(IPC_AUTH_STS_GET, "auth_sts_get", ROLE_AUTH, BY(REMOTE), 10 * SECONDS, SHAPE(auth_sts_get_request), SHAPE(auth_sts)),
+	ASK(IPC_AUTH_STS_PUT, "auth_sts_put", ROLE_AUTH, BY(REMOTE), 10 * SECONDS, SHAPE(auth_sts), EMPTY),
+	ASK(IPC_AUTH_TLSRPT_NOTE, "auth_tlsrpt_note", ROLE_AUTH, BY(REMOTE), 30 * SECONDS, SHAPE(auth_tlsrpt_note_request), EMPTY),
+	ADMIN(IPC_AUTH_TLSRPT_LIST, "auth_tlsrpt_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_tlsrpt_list_request),
+	      SHAPE(auth_tlsrpt_list_reply)),
+	ADMIN(IPC_AUTH_TLSRPT_SHOW, "auth_tlsrpt_show", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_tlsrpt_show_request),
+	      SHAPE(auth_tlsrpt_show_reply)),
 };

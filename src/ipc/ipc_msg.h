@@ -98,6 +98,13 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_REMOTE_CONNECT,
 	/* auth: what administrators ask */
 	IPC_AUTH_ALIAS_CHANGE,
+	/* auth: what remote learns of other domains */
+	IPC_AUTH_STS_GET,
+	IPC_AUTH_STS_PUT,
+	IPC_AUTH_TLSRPT_NOTE,
+	/* auth: what administrators ask */
+	IPC_AUTH_TLSRPT_LIST,
+	IPC_AUTH_TLSRPT_SHOW,
 	IPC_MSG_COUNT,
 };
 

@@ -42,33 +42,36 @@ enum tlsrpt_result {
 };
 
 /* IPC_AUTH_TLSRPT_NOTE: sessions since the last note, each row added to what is there. The answer is empty. */
-#define LIMIT_TLSRPT_ROWS    ((size_t)100)     /* in one note, one page of an answer */
-#define LIMIT_TLSRPT_POLICY  ((size_t)4 * KIB) /* the policy's text: LF-separated strings, RFC 8460 §4.4 "policy-string" */
-#define LIMIT_TLSRPT_REASON  ((size_t)120)     /* "failure-reason-code" */
+#define LIMIT_TLSRPT_ROWS   ((size_t)100)     /* in one note */
+#define LIMIT_TLSRPT_POLICY ((size_t)4 * KIB) /* the policy's text, a string of "policy-string" (RFC 8460 §4.4) a line */
+#define LIMIT_TLSRPT_REASON ((size_t)120)     /* "failure-reason-code" */
+/* How a session failed, and with whom; "" for what is not known, or not told any more because there were too many different ones. */
+struct tlsrpt_failure {
+	enum tlsrpt_result result; /* SUCCESS: it did not, and nothing else is filled */
+	uint64_t           count;  /* sessions */
+	struct str         sending_ip, mx_host, mx_helo, receiving_ip, reason;
+};
 struct tlsrpt_row {
-	uint32_t           day;    /* UTC: days since 1970-01-01 */
-	struct str         domain; /* "policy-domain" */
-	enum tlsrpt_policy policy;
-	struct str         policy_text; /* "" for TLSRPT_NO_POLICY */
-	enum tlsrpt_result result;
-	uint64_t           count;
-	/* Not of a success; "" if not known: */
-	struct str sending_ip, mx_host, mx_helo, receiving_ip, reason;
+	uint32_t              day;    /* UTC: days since 1970-01-01 */
+	struct str            domain; /* "policy-domain"; TLSRPT_OTHER: too many different ones */
+	enum tlsrpt_policy    policy;
+	struct str            policy_text;
+	struct tlsrpt_failure f;
 };
 struct auth_tlsrpt_note_request {
 	struct tlsrpt_row *rows;
 	size_t             row_count;
 };
+#define TLSRPT_OTHER "other" /* no domain that mail could go to has this name: it has no dot, and no MX */
 
-/* IPC_AUTH_TLSRPT_LIST: domains of a day, with a name after `after`, in order. Rows have domain, policy (SUCCESS and failures together) and
- * both counts. */
+/* IPC_AUTH_TLSRPT_LIST: domains of a day, those behind `after`, in order, LIMIT_LIST_PAGE at most. */
 struct auth_tlsrpt_list_request {
 	uint32_t   day;
 	struct str after;
 };
 struct tlsrpt_domain {
 	struct str domain;
-	uint64_t   successes, failures;
+	uint64_t   successes, failures; /* sessions */
 };
 struct auth_tlsrpt_list_reply {
 	struct tlsrpt_domain *domains;
@@ -76,16 +79,23 @@ struct auth_tlsrpt_list_reply {
 	bool                  more;
 };
 
-/* IPC_AUTH_TLSRPT_SHOW: the rows of one domain and day behind the place `after` (0: from the start). ST_NOT_FOUND: none at all. */
+/* IPC_AUTH_TLSRPT_SHOW: all of one domain and day. ST_NOT_FOUND. */
+#define LIMIT_TLSRPT_POLICIES ((size_t)8)   /* of one domain and day; then those of a kind are one, without its text */
+#define LIMIT_TLSRPT_FAILURES ((size_t)200) /* of one domain and day, each of them counted; then those of a policy and result are one, without details */
 struct auth_tlsrpt_show_request {
 	uint32_t   day;
 	struct str domain;
-	uint64_t   after;
+};
+struct tlsrpt_report {
+	enum tlsrpt_policy     policy;
+	struct str             policy_text;
+	uint64_t               successes, failures_total;
+	struct tlsrpt_failure *failures;
+	size_t                 failure_count;
 };
 struct auth_tlsrpt_show_reply {
-	struct tlsrpt_row *rows;
-	size_t             row_count;
-	uint64_t           next; /* where to go on; 0: that was all */
+	struct tlsrpt_report *policies;
+	size_t                policy_count;
 };
 
 #endif

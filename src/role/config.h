@@ -39,6 +39,8 @@ struct config {
 	struct str             dns_anchor;               /* path of trust anchors, "" = the root's, or none when forwarding */
 	struct str             relay;                    /* "host:port", "" = by MX */
 	uint32_t               remote_port;              /* 25 */
+	bool                   remote_sts;               /* MTA-STS */
+	uint32_t               remote_https_port;        /* 443 */
 	uint64_t               message_octets;
 	uint32_t               connections, connections_per_address, connections_per_network;
 	uint64_t               memory_octets; /* in flight, per session process */

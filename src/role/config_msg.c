@@ -19,6 +19,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_STR(struct config, dns_forward, 100),
 	IPC_STR(struct config, relay, LIMIT_NEXTHOPS_TEXT),
 	IPC_U32(struct config, remote_port),
+	IPC_BOOL(struct config, remote_sts),
+	IPC_U32(struct config, remote_https_port),
 	IPC_U64(struct config, message_octets),
 	IPC_U32(struct config, connections),
 	IPC_U32(struct config, connections_per_address),

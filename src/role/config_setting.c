@@ -35,6 +35,8 @@ const struct config_setting config_settings[] = {
 	{ "filter", "policy", CONFIG_TEXT, AT(policy), "", 0, LIMIT_FILTER_SETTING, NULL, "inet:HOST:PORT [stages=rcpt+data+end default=.. timeout=..], ..." },
 	{ "filter", "content", CONFIG_TEXT, AT(content), "", 0, LIMIT_DOMAIN, NULL, "smtp:HOST:PORT or lmtp:HOST:PORT; what it takes comes back to listen.reinject" },
 	{ "remote", "port", CONFIG_NUMBER, AT(remote_port), "25", 1, 65535, NULL, "port of mail exchangers" },
+	{ "remote", "sts", CONFIG_SWITCH, AT(remote_sts), "true", 0, 1, NULL, "keep to the MTA-STS policies of other domains" },
+	{ "remote", "https_port", CONFIG_NUMBER, AT(remote_https_port), "443", 1, 65535, NULL, "port of the hosts that give these policies out" },
 	{ "queue", "retry_first", CONFIG_SECONDS, AT(retry_first_s), "5m", 1, 86400, NULL, "first wait after a failed attempt; doubles" },
 	{ "queue", "retry_max", CONFIG_SECONDS, AT(retry_max_s), "4h", 1, 604800, NULL, "longest wait between attempts" },
 	{ "queue", "delay_warning", CONFIG_SECONDS, AT(delay_warning_s), "4h", 0, 2592000, NULL, "a sender is told that mail waits after; 0: never" },

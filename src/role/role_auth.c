@@ -3,6 +3,7 @@
 #include "directory/directory_rows.h"
 #include "directory/scram.h"
 #include "role/role.h"
+#include "trust/trust_store.h"
 #include "sys/sandbox.h"
 
 #define BACKLOG       200u
@@ -41,6 +42,8 @@ static bool start(struct role *r, const char **ret_why)
 		*ret_why = st == ST_VERSION ? "directory.db was written by a newer version of Postrider" : "directory.db cannot be opened";
 		return false;
 	}
+	ipc_pool(r->ipc, TRUST_POOL, 1, BACKLOG);
+	ipc_serve(r->ipc, trust_rows, trust_row_count, trust_store_open(&(struct trust_store_options){ .path = NULL }));
 	ipc_pool(r->ipc, DIRECTORY_POOL, 1, BACKLOG);
 	ipc_serve(r->ipc, directory_rows, directory_row_count, d);
 	r->self = d;

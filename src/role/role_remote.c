@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "deliver/remote.h"
 #include "deliver/remote_connect.h"
+#include "deliver/remote_trust.h"
 #include "net/net_tls.h"
 #include "role/config_filter.h"
 #include "role/role.h"
@@ -22,11 +23,13 @@
 #define CONNECTS_WAITING 2000u
 #define CONNECT_MS       10000u
 
-static bool trusts; /* read before the sandbox is entered */
+static struct str authorities; /* PEM; "" if none can be trusted. Read before the sandbox is entered */
 
 /* What deliveries are made by; one that has begun ends by the settings it began with, so old ones are kept. */
 struct remote_role {
-	struct ipc *ipc;
+	struct ipc              *ipc;
+	struct remote_sts_cache *sts;
+	struct remote_tlsrpt    *tlsrpt;
 	_Atomic(const struct remote *) now;
 	/* Sessions that began before a reload mean the filters of then. */
 	_Atomic(const struct config_filters *) filters, filters_before;
@@ -49,12 +52,16 @@ static void settings_take(struct role *r)
 		.port = r->config->remote_port,
 		.relay = r->config->relay,
 		.lab = r->config->lab,
+		.trusts = authorities.n > 0,
+		.authorities = authorities,
+		.https_port = r->config->remote_https_port,
 		.unvalidated = r->config->dns_forward.n > 0 && r->config->dns_anchor.n == 0,
-		.trusts = trusts,
 		.own = own,
 		.own_count = n,
 		.timeouts = remote_timeouts_default,
 	};
+	remote->sts = r->config->remote_sts ? self->sts : NULL;
+	remote->tlsrpt = self->tlsrpt;
 	if (remote->settings.unvalidated)
 		log_info("DANE is off: answers of DNS are not validated (dns.forward without dns.anchor)");
 	atomic_store(&self->now, remote);
@@ -104,23 +111,31 @@ static const struct ipc_row rows[] = {
 
 static bool prepare(struct role *r, const char **ret_why)
 {
-	struct str  pem;
+	struct str  pem = STR_NONE;
 	const char *why = "the file cannot be read";
 
 	(void)ret_why;
 	net_tls_preload();
-	trusts = r->config->tls_authorities.n > 0 &&
-		 file_read(r->arena, AT_FDCWD, r->config->tls_authorities.p, LIMIT_TLS_CA_PEM, &pem) == ST_OK && net_tls_trust(pem, &why) == ST_OK;
-	if (!trusts)
+	http_init();
+	if (r->config->tls_authorities.n > 0 &&
+	    file_read(r->arena, AT_FDCWD, r->config->tls_authorities.p, LIMIT_TLS_CA_PEM, &pem) == ST_OK && net_tls_trust(pem, &why) == ST_OK)
+		authorities = pem;
+	else
 		log_info("no authorities: mail that requires verified TLS waits", LOG_STR("file", r->config->tls_authorities), LOG_C("why", why));
 	return true;
 }
 
 static bool start(struct role *r, const char **ret_why)
 {
+	const struct remote_sts_options    sts = remote_sts_ipc(r->ipc);
+	const struct remote_tlsrpt_options tlsrpt = remote_tlsrpt_ipc(r->ipc);
+	struct remote_role                *self = ARENA_NEW(r->arena, struct remote_role);
+
 	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
-	r->self = ARENA_NEW(r->arena, struct remote_role);
-	((struct remote_role *)r->self)->ipc = r->ipc;
+	self->ipc = r->ipc;
+	self->sts = remote_sts_open(&sts);
+	self->tlsrpt = remote_tlsrpt_open(&tlsrpt);
+	r->self = self;
 	settings_take(r);
 	ipc_pool(r->ipc, 1, THREADS, BACKLOG);
 	ipc_pool(r->ipc, PROBE_POOL, PROBE_THREADS, PROBE_THREADS);
@@ -130,6 +145,13 @@ static bool start(struct role *r, const char **ret_why)
 	return true;
 }
 
+/* What was counted and not told yet; auth may be gone already. Deliveries may still be under way, so nothing is closed. */
+static void stop(struct role *r, unsigned grace_ms)
+{
+	(void)grace_ms;
+	remote_tlsrpt_flush(((struct remote_role *)r->self)->tlsrpt);
+}
+
 const struct role_def role_remote = {
 	.id = ROLE_REMOTE,
 	.needs = SANDBOX_OUT,
@@ -137,4 +159,5 @@ const struct role_def role_remote = {
 	.prepare = prepare,
 	.start = start,
 	.reload = settings_take,
+	.stop = stop,
 };

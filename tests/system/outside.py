@@ -48,7 +48,7 @@ def namespace():
 
 # ---- DNS ----
 
-TYPES = {"A": 1, "CNAME": 5, "MX": 15, "AAAA": 28}
+TYPES = {"A": 1, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28}
 SERVFAIL, NXDOMAIN = 2, 3
 
 
@@ -64,6 +64,9 @@ def rdata_wire(kind, value):
         return socket.inet_pton(socket.AF_INET6, value)
     if kind == "MX":
         return struct.pack("!H", value[0]) + name_wire(value[1])
+    if kind == "TXT":
+        text = value.encode("latin-1")
+        return b"".join(bytes([len(text[i:i + 255])]) + text[i:i + 255] for i in range(0, max(len(text), 1), 255))
     return name_wire(value)
 
 
@@ -204,10 +207,12 @@ class Sink:
     say     replies by step: "greeting", "EHLO", "MAIL", "DATA", "dot" (each a text, or a list: one after the other, the last stays), and
             "RCPT" as a dict by address
     tls     None: not offered; "good"; "broken": the handshake fails; "declined": 454
+    files   of the certificate and its key; None: the self-signed one
     taken   transactions with a good reply to the final dot; `dots` counts all final dots
     """
 
-    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False):
+    def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False, files=None):
+        self.files = files
         self.address, self.name, self.extensions, self.tls = address, name or "mx-%s.test" % address.split(".")[-1].replace(":", ""), extensions, tls
         self.say, self.lmtp = dict(say or {}), lmtp
         self.taken, self.commands, self.held = [], [], {}
@@ -340,7 +345,7 @@ class Session:
             self.s.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # alert: handshake_failure
             raise EOFError
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate())
+        context.load_cert_chain(*(self.sink.files or certificate()))
         self.s = context.wrap_socket(self.s, server_side=True)
         self.f, self.over_tls = self.s.makefile("rb"), True
 

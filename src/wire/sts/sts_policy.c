@@ -24,12 +24,12 @@ static bool line_next(struct str *rest, struct str *ret)
 /* name *WSP ":" *WSP value *WSP */
 static bool field_cut(struct str line, struct str *ret_name, struct str *ret_value)
 {
-	if (str_has_ctl(str_trim(line)) || !str_is_utf8(line) || !str_cut(line, ':', ret_name, ret_value))
+	if (!str_is_utf8(line) || !str_cut(line, ':', ret_name, ret_value))
 		return false;
 	while (ret_name->n > 0 && ascii_is_wsp(ret_name->p[ret_name->n - 1]))
 		ret_name->n--;
 	*ret_value = str_trim(*ret_value);
-	if (ret_name->n == 0 || ret_name->n > NAME_MAX_OCTETS || !ascii_is_alnum(ret_name->p[0]) || ret_value->n == 0)
+	if (ret_name->n == 0 || ret_name->n > NAME_MAX_OCTETS || !ascii_is_alnum(ret_name->p[0]) || ret_value->n == 0 || str_has_ctl(*ret_value))
 		return false;
 	for (size_t i = 0; i < ret_name->n; i++)
 		if (!ascii_is_alnum(ret_name->p[i]) && str_find(STR("_-."), ret_name->p[i]) < 0)
