@@ -4,6 +4,7 @@
  * refused, with the peer's words. It is called from many threads at once; `struct remote` is only read.
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
+ *   remote_policy    which TLS a target must have, by route, sender, DANE, MTA-STS     RFC 7672, RFC 8461, RFC 8689
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
  *   remote_tx        MAIL, RCPT, DATA; results per recipient                           RFC 5321 §3.3, RFC 2920, RFC 2033
  *   remote_params    what goes with MAIL and RCPT to a peer that offers it             RFC 3461, 2852, 6710, 8689
