@@ -2,12 +2,10 @@
 #include "http/http_fetch.h"
 
 #include <curl/curl.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 
-#include "http/http_trust.h"
-
 #include "base/buf.h"
+#include "net/net_authorities.h"
 
 #define URL_MAX     ((size_t)2048)
 #define RESOLVE_MAX ((size_t)4096)
@@ -17,7 +15,7 @@ struct fetch {
 	const struct http_request *q;
 	CURL                      *curl;
 	struct curl_slist         *resolve, *headers;
-	X509_STORE                *trust;
+	struct net_authorities    *trust;
 	struct buf                 body;
 	size_t                     header_n;
 	bool                       large;
@@ -135,7 +133,7 @@ static CURLcode on_context(CURL *curl, void *context, void *ctx)
 	struct fetch *f = ctx;
 
 	(void)curl;
-	SSL_CTX_set1_cert_store(context, f->trust);
+	net_authorities_use(f->trust, context);
 	return CURLE_OK;
 }
 
@@ -255,7 +253,7 @@ enum http_result http_fetch(const struct http_request *q, struct arena *a, struc
 	if (q->address_count == 0)
 		return HTTP_UNREACHABLE;
 	ret->why = STR("no authorities to verify with");
-	f.trust = http_trust_get(q->authorities);
+	f.trust = net_authorities_get(q->authorities);
 	if (!f.trust)
 		return HTTP_CERTIFICATE;
 	ret->why = STR("");
@@ -266,7 +264,7 @@ enum http_result http_fetch(const struct http_request *q, struct arena *a, struc
 	curl_easy_cleanup(f.curl);
 	curl_slist_free_all(f.resolve);
 	curl_slist_free_all(f.headers);
-	X509_STORE_free(f.trust);
+	net_authorities_put(f.trust);
 	buf_done(&f.body);
 	return r;
 }

@@ -1,5 +1,4 @@
-/* net/net_tls.h - TLS, as server and as client. Beside http/http_fetch.c, which hands libcurl its authorities, the only place that includes
- * OpenSSL's ssl.h.
+/* net/net_tls.h - TLS, as server and as client. The only place that includes OpenSSL's ssl.h.
  *
  * TLS 1.2 floor, no renegotiation, no compression, SSL_MODE_RELEASE_BUFFERS, session tickets with keys that rotate.
  * Keys arrive as PEM text from the master; this process opens no file (net_tls_preload before the sandbox).

@@ -1,5 +1,5 @@
-/* http/http_trust.c - see http_trust.h. */
-#include "http/http_trust.h"
+/* net/net_authorities.c - see net_authorities.h. A struct net_authorities is an X509_STORE, which counts its references. */
+#include "net/net_authorities.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 
 static struct {
 	pthread_mutex_t lock;
@@ -49,7 +50,7 @@ static void replace(struct str pem)
 	last.store = parse(last.pem);
 }
 
-X509_STORE *http_trust_get(struct str pem)
+struct net_authorities *net_authorities_get(struct str pem)
 {
 	X509_STORE *store;
 
@@ -60,5 +61,15 @@ X509_STORE *http_trust_get(struct str pem)
 	if (store)
 		X509_STORE_up_ref(store);
 	pthread_mutex_unlock(&last.lock);
-	return store;
+	return (struct net_authorities *)store;
+}
+
+void net_authorities_put(struct net_authorities *a)
+{
+	X509_STORE_free((X509_STORE *)a);
+}
+
+void net_authorities_use(struct net_authorities *a, void *ssl_ctx)
+{
+	SSL_CTX_set1_cert_store(ssl_ctx, (X509_STORE *)a);
 }
