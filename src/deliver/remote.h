@@ -35,6 +35,7 @@ struct remote_timeouts {
 	unsigned dot_ms;      /* §4.5.3.2.6: 10 minutes */
 	unsigned quit_ms;
 	unsigned total_ms; /* the whole delivery up to the final dot; the wait for its reply is not cut short by it */
+	unsigned policy_ms; /* for what a domain says of its TLS by HTTPS, at the first time (remote_sts.h) */
 };
 extern const struct remote_timeouts remote_timeouts_default;
 
