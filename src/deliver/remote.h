@@ -4,6 +4,7 @@
  * refused, with the peer's words. It is called from many threads at once; `struct remote` is only read, what it points to is thread-safe.
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
+ *   remote_policy    which TLS a target must have, by route, sender, DANE, MTA-STS     RFC 7672, RFC 8461, RFC 8689
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
  *   remote_auth      AUTH                                                               RFC 4954
  *   remote_pool      sessions that wait for another message to the same host
@@ -38,6 +39,7 @@ struct remote_timeouts {
 	unsigned dot_ms;      /* §4.5.3.2.6: 10 minutes */
 	unsigned quit_ms;
 	unsigned total_ms; /* the whole delivery up to the final dot; the wait for its reply is not cut short by it */
+	unsigned policy_ms; /* for what a domain says of its TLS by HTTPS, at the first time (remote_sts.h) */
 };
 extern const struct remote_timeouts remote_timeouts_default;
 

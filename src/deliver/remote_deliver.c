@@ -24,6 +24,7 @@ const struct remote_timeouts remote_timeouts_default = {
 	.dot_ms = 600 * 1000,
 	.quit_ms = 5 * 1000,
 	.total_ms = 1800 * 1000,
+	.policy_ms = 75 * 1000,
 };
 
 struct delivery {

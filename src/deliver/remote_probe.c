@@ -103,6 +103,7 @@ void remote_probe(const struct remote *remote, const struct remote_probe_request
 
 	p.deadline_ms = clock_mono_ms() + LIMIT_PROBE_MS;
 	p.remote.settings.timeouts.quit_ms = 1000; /* its answer is not waited for long: the peer of ours waits */
+	p.remote.settings.timeouts.policy_ms = LIMIT_PROBE_MS / 2;
 	p.why = (struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
 	if (!address_fit(q->address))
 		p.why.answer = STR("Malformed address");

@@ -3,7 +3,7 @@
  * One lock for all entries, held for look-ups only, never while something is asked. An entry that somebody is looking for (`busy`), waits
  * for or that stands in line is pinned: it is not evicted.
  *
- *   EMPTY --a delivery looks--> busy --> POLICY   used until max_age; record or policy due: in line for a refresh
+ *   EMPTY --a delivery looks (a probe: has it looked for)--> busy --> POLICY   used until max_age; record or policy due: in line for a refresh
  *                                    --> NONE     until none_until_ms, then as EMPTY
  *   POLICY --refresh--> busy --> POLICY (new, or the old one if there is no better)         POLICY, max_age over --> as EMPTY
  */
@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "deliver/remote.h"
 #include "deliver/remote_sts_in.h"
 #include "sys/clock.h"
 #include "trust/trust_sts.h"
@@ -26,13 +27,12 @@
 #define AGAIN_MS  (5 * MINUTE_MS)  /* after a failed fetch: RFC 8461 §3.3 */
 #define UNSURE_MS (MINUTE_MS)      /* after DNS gave no answer, or auth could not say whether it has a policy */
 #define LEAST_S   60u              /* a policy is used for so long even if max_age says less: no fetch per message */
-#define WAIT_MS   (75 * SECOND_MS) /* for what another delivery is looking for */
+#define LOOK_MS   60000u           /* who waits for less does not look himself */
 #define THREADS   4u               /* refreshes at once */
 
 struct entry {
 	struct entry        *newer, *older;  /* by use */
 	struct entry        *next;           /* in line */
-	const struct remote *remote;         /* in line: of the delivery that put it there */
 	struct str           domain, text;   /* heap; text "": no policy */
 	char                 id[LIMIT_STS_ID];
 	size_t               id_n;
@@ -52,7 +52,8 @@ struct remote_sts_cache {
 	pthread_cond_t            work;
 	struct map                entries;
 	struct entry             *newest, *oldest;
-	struct entry             *line, **line_end;
+	struct entry             *line, **line_end; /* first looks of those in a hurry, and refreshes */
+	struct remote             remote;           /* of the last delivery that put one in line; by value, as it may be gone by then */
 	size_t                    line_n, octets;
 	pthread_t                 threads[THREADS];
 	unsigned                  thread_count;
@@ -255,17 +256,25 @@ static void look_busy(struct remote_sts_cache *c, struct entry *e, const struct 
 	pthread_cond_broadcast(&c->looked);
 }
 
-/* ---- refreshing, beside the deliveries ---- */
+/* ---- looking beside the deliveries ---- */
 
-static void line_up(struct remote_sts_cache *c, struct entry *e, const struct remote *remote, int64_t now)
+static bool missing(const struct entry *e, int64_t now)
+{
+	return age(e, now) == TRUST_STS_EXPIRED && e->none_until_ms <= now;
+}
+
+static bool refresh_due(const struct entry *e, int64_t now)
+{
+	return age(e, now) != TRUST_STS_EXPIRED && e->record_ms <= now;
+}
+
+static void line_up(struct remote_sts_cache *c, struct entry *e, const struct remote *remote)
 {
 	if (e->lined || e->busy || c->line_n >= LIMIT_STS_REFRESHES)
 		return;
-	if (e->record_ms > now)
-		return;
+	c->remote = *remote;
 	e->lined = true;
 	e->pins++;
-	e->remote = remote;
 	e->next = NULL;
 	*c->line_end = e;
 	c->line_end = &e->next;
@@ -276,7 +285,9 @@ static void line_up(struct remote_sts_cache *c, struct entry *e, const struct re
 /* Holds the lock. */
 static bool work(struct remote_sts_cache *c)
 {
-	struct entry *e = c->line;
+	const struct remote remote = c->remote;
+	struct entry       *e = c->line;
+	int64_t             now = c->options.mono_ms();
 
 	if (!e)
 		return false;
@@ -285,8 +296,9 @@ static bool work(struct remote_sts_cache *c)
 		c->line_end = &c->line;
 	c->line_n--;
 	e->lined = false;
-	if (!e->busy)
-		look_busy(c, e, e->remote, true);
+	/* Somebody may have looked meanwhile. */
+	if (!e->busy && (missing(e, now) || refresh_due(e, now)))
+		look_busy(c, e, &remote, !missing(e, now));
 	e->pins--;
 	return true;
 }
@@ -318,20 +330,24 @@ static void *worker(void *arg)
 /* Holds the lock. */
 static void find(struct remote_sts_cache *c, const struct remote *remote, struct entry *e, struct arena *a, struct remote_sts *ret)
 {
-	const struct timespec until = clock_deadline(WAIT_MS);
+	const unsigned        wait_ms = remote->settings.timeouts.policy_ms;
+	const bool            patient = wait_ms >= LOOK_MS;
+	const struct timespec until = clock_deadline(wait_ms);
 	int64_t               now = c->options.mono_ms();
 
-	while (age(e, now) == TRUST_STS_EXPIRED && e->none_until_ms <= now && e->busy && !c->stopping)
+	if (!patient && missing(e, now))
+		line_up(c, e, remote);
+	while (missing(e, now) && (e->busy || (!patient && e->lined)) && !c->stopping) {
 		if (pthread_cond_clockwait(&c->looked, &c->lock, CLOCK_MONOTONIC, &until) != 0)
 			break;
-		else
-			now = c->options.mono_ms();
-	if (age(e, now) == TRUST_STS_EXPIRED && e->none_until_ms <= now && !e->busy && !c->stopping) {
+		now = c->options.mono_ms();
+	}
+	if (patient && missing(e, now) && !e->busy && !c->stopping) {
 		look_busy(c, e, remote, false);
 		now = c->options.mono_ms();
 	}
-	if (age(e, now) != TRUST_STS_EXPIRED)
-		line_up(c, e, remote, now);
+	if (refresh_due(e, now))
+		line_up(c, e, remote);
 	told(e, now, a, ret);
 }
 

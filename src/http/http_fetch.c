@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "net/net_authorities.h"
 
 #define URL_MAX     ((size_t)2048)
 #define RESOLVE_MAX ((size_t)4096)
@@ -14,6 +15,7 @@ struct fetch {
 	const struct http_request *q;
 	CURL                      *curl;
 	struct curl_slist         *resolve, *headers;
+	struct net_authorities    *trust;
 	struct buf                 body;
 	size_t                     header_n;
 	bool                       large;
@@ -126,11 +128,18 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 
 #define SET(option, value) (curl_easy_setopt(f->curl, (option), (value)) == CURLE_OK)
 
+static CURLcode on_context(CURL *curl, void *context, void *ctx)
+{
+	struct fetch *f = ctx;
+
+	(void)curl;
+	net_authorities_use(f->trust, context);
+	return CURLE_OK;
+}
+
 static bool trust_set(struct fetch *f)
 {
-	struct curl_blob pem = { .data = (void *)(uintptr_t)f->q->authorities.p, .len = f->q->authorities.n, .flags = CURL_BLOB_NOCOPY };
-
-	return SET(CURLOPT_CAINFO_BLOB, &pem) && SET(CURLOPT_CAINFO, NULL) && SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
+	return SET(CURLOPT_SSL_CTX_FUNCTION, on_context) && SET(CURLOPT_SSL_CTX_DATA, f) && SET(CURLOPT_CAINFO, NULL) && SET(CURLOPT_CAPATH, NULL) && SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
 	       SET(CURLOPT_SSL_VERIFYHOST, 2L) && SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
 }
 
@@ -244,7 +253,8 @@ enum http_result http_fetch(const struct http_request *q, struct arena *a, struc
 	if (q->address_count == 0)
 		return HTTP_UNREACHABLE;
 	ret->why = STR("no authorities to verify with");
-	if (q->authorities.n == 0)
+	f.trust = net_authorities_get(q->authorities);
+	if (!f.trust)
 		return HTTP_CERTIFICATE;
 	ret->why = STR("");
 	f.curl = curl_easy_init();
@@ -254,6 +264,7 @@ enum http_result http_fetch(const struct http_request *q, struct arena *a, struc
 	curl_easy_cleanup(f.curl);
 	curl_slist_free_all(f.resolve);
 	curl_slist_free_all(f.headers);
+	net_authorities_put(f.trust);
 	buf_done(&f.body);
 	return r;
 }

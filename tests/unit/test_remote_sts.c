@@ -517,6 +517,43 @@ static void test_threads(void **state)
 	assert_int_equal(web.running, 0);
 }
 
+/* A probe has seconds: it does not look itself, and what it came with is gone when its turn comes. */
+static void test_in_a_hurry(void **state)
+{
+	struct rig     r;
+	struct remote *hurried = malloc(sizeof(*hurried));
+
+	(void)state;
+	rig_init(&r);
+	*hurried = r.remote;
+	hurried->settings.timeouts.policy_ms = 20;
+	remote_sts_find(hurried, STR("d.test"), r.arena, &r.found);
+	assert_int_equal(r.found.mode, STS_NONE);
+	assert_int_equal(web.fetches, 0);
+	free(hurried);
+	assert_true(remote_sts_work(r.remote.sts));
+	assert_int_equal(web.fetches, 1);
+	r.remote.settings.timeouts.policy_ms = 20;
+	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 1);
+	rig_done(&r);
+	/* A delivery does not wait for the line, and what it learnt is not looked for again. */
+	rig_init(&r);
+	r.remote.settings.timeouts.policy_ms = 20;
+	find(&r, "d.test", STS_NONE, TLSRPT_SUCCESS, 0);
+	r.remote.settings.timeouts = remote_timeouts_default;
+	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 1);
+	assert_true(remote_sts_work(r.remote.sts));
+	assert_int_equal(web.fetches, 1);
+	rig_done(&r);
+	/* With threads it is there in time. */
+	rig_init(&r);
+	remote_sts_close(&r.remote.sts);
+	r.remote.sts = remote_sts_open(&(struct remote_sts_options){ .fetch = fetch, .mono_ms = mono, .wall_ms = wall });
+	r.remote.settings.timeouts.policy_ms = 50000;
+	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 1);
+	rig_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +561,7 @@ int main(void)
 		cmocka_unit_test(test_not_asked), cmocka_unit_test(test_never_looser), cmocka_unit_test(test_refresh),
 		cmocka_unit_test(test_again_after_failure), cmocka_unit_test(test_restart), cmocka_unit_test(test_clock_jumps),
 		cmocka_unit_test(test_bounded),   cmocka_unit_test(test_one_fetch), cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_in_a_hurry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
