@@ -312,6 +312,15 @@ scache    unix  -       -       n       -       1       scache
 postlog   unix-dgram n  -       n       -       1       postlogd
 """
 
+# Settings that stand twice: the last counts.
+RELAY_CF = """\
+smtp_dns_support_level = enabled
+smtp_host_lookup = dns
+smtp_tls_security_level = none
+smtpd_recipient_limit = 2000
+minimal_backoff_time = 300s
+"""
+
 DOVECOT_CONF = """\
 base_dir = {d}/dovecot/run
 state_dir = {d}/dovecot/state
@@ -404,7 +413,7 @@ service anvil {{
 
 
 class Reference(Server):
-    """Postfix with Dovecot behind it (delivery: lmtp), or alone (discard, hold)."""
+    """Postfix with Dovecot behind it (delivery: lmtp), or alone (discard, hold; relay: it sends to where DNS says)."""
 
     def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False, domain=DOMAIN):
         super().__init__(directory, accounts, domain)
@@ -425,6 +434,8 @@ class Reference(Server):
             f.writelines(f"{a} {a}\n" for a, _, _ in self.accounts)
         subprocess.run(["/usr/sbin/postmap", "-c", "/etc/postfix", f"texthash:{d}/postfix/etc/boxes"], capture_output=True)
         extra = f"maillog_file = {d}/postfix.log\nmaillog_file_prefixes = {d}\n" if self.logged else ""
+        if self.delivery == "relay":
+            extra += RELAY_CF
         if self.delivery == "hold":
             extra += "smtpd_end_of_data_restrictions = check_client_access static:HOLD\n"
         values = dict(d=d, domain=self.domain, cert=self.cert, key=self.key, extra=extra, base=self.base, **self.ports,

@@ -1,10 +1,11 @@
 /* load_smtp - send many messages over SMTP and measure; one thread, epoll.
  *
  *   load_smtp --port P --sessions N --messages M --size OCTETS --rcpts FILE [--rcpts-per-message K] [--reconnect] [--host A]
+ *             [--from ADDRESS] [--auth BASE64]
  *
  * Each of N sessions says EHLO once, then sends message after message: MAIL, RCPT and DATA in one packet (RFC 2920), the content with its
  * dot in the next, as mail servers do. --reconnect opens a connection for each message instead. Recipients are taken in turn from FILE, one address a line.
- * No two messages are equal.
+ * No two messages are equal. --auth is the initial response of AUTH PLAIN, said in clear.
  *
  * Prints one JSON object: seconds from the first connect to the last reply; latency of a transaction, from MAIL to the
  * reply to the dot, and of its durable part, from the dot to that reply; with --reconnect also from connect to that reply. Exit status 1 if
@@ -25,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum state { GREETING, EHLO, ENVELOPE, CONTENT, QUIT };
+enum state { GREETING, EHLO, AUTH, ENVELOPE, CONTENT, QUIT };
 
 struct session {
 	enum state state;
@@ -44,6 +45,7 @@ static struct {
 	unsigned           port, sessions, messages, per_message;
 	size_t             size;
 	bool               reconnect;
+	const char        *from, *auth;
 	char             **rcpts;
 	unsigned           rcpt_count;
 	char              *body;
@@ -53,7 +55,7 @@ static struct {
 	double            *transaction_ms, *dot_ms, *session_ms;
 	char               last_error[200];
 	struct sockaddr_in to;
-} run = { .sessions = 1, .messages = 100, .per_message = 1, .size = 10240 };
+} run = { .sessions = 1, .messages = 100, .per_message = 1, .size = 10240, .from = "load@example.org" };
 
 static double now(void)
 {
@@ -182,7 +184,7 @@ static void send_envelope(struct session *s)
 	s->message = run.next++;
 	s->began   = now();
 	s->failed  = false;
-	n          = (size_t)snprintf(text, sizeof(text), "MAIL FROM:<load@example.org>\r\n");
+	n          = (size_t)snprintf(text, sizeof(text), "MAIL FROM:<%s>\r\n", run.from);
 	for (unsigned i = 0; i < run.per_message; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "RCPT TO:<%s>\r\n",
 				      run.rcpts[(s->message * run.per_message + i) % run.rcpt_count]);
@@ -200,10 +202,10 @@ static void send_content(struct session *s)
 	if (!text)
 		text = malloc(run.body_n + 1000);
 	n = (size_t)snprintf(text, 1000,
-			     "From: Load <load@example.org>\r\nTo: you\r\nSubject: message %u\r\n"
+			     "From: Load <%s>\r\nTo: you\r\nSubject: message %u\r\n"
 			     "Date: Sat, 01 Aug 2026 12:00:00 +0000\r\nMessage-ID: <%u.%d@example.org>\r\n"
 			     "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nNumber %u\r\n",
-			     s->message, s->message, (int)getpid(), s->message);
+			     run.from, s->message, s->message, (int)getpid(), s->message);
 	memcpy(text + n, run.body, run.body_n);
 	s->state   = CONTENT;
 	s->replies = 1;
@@ -228,6 +230,15 @@ static void message_done(struct session *s)
 	send_envelope(s);
 }
 
+static void send_auth(struct session *s)
+{
+	char text[600];
+
+	s->state   = AUTH;
+	s->replies = 1;
+	send_now(s, text, (size_t)snprintf(text, sizeof(text), "AUTH PLAIN %.500s\r\n", run.auth));
+}
+
 /* All replies of a state have come. */
 static void advance(struct session *s)
 {
@@ -237,7 +248,8 @@ static void advance(struct session *s)
 		s->replies = 1;
 		send_now(s, "EHLO load.example.org\r\n", 23);
 		break;
-	case EHLO:     send_envelope(s); break;
+	case EHLO:     run.auth ? send_auth(s) : send_envelope(s); break;
+	case AUTH:     send_envelope(s); break;
 	case ENVELOPE: send_content(s); break;
 	case CONTENT:  message_done(s); break;
 	case QUIT:     session_end(s); break;
@@ -307,7 +319,7 @@ static void options(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "port", 1, NULL, 'p' },  { "sessions", 1, NULL, 's' },          { "messages", 1, NULL, 'm' }, { "size", 1, NULL, 'z' },
 		{ "rcpts", 1, NULL, 'r' }, { "rcpts-per-message", 1, NULL, 'k' }, { "reconnect", 0, NULL, 'c' },
-		{ "host", 1, NULL, 'h' },  { NULL, 0, NULL, 0 },
+		{ "host", 1, NULL, 'h' },  { "from", 1, NULL, 'f' },              { "auth", 1, NULL, 'a' },     { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -319,6 +331,8 @@ static void options(int argc, char **argv)
 		case 'z': run.size = (size_t)atol(optarg); break;
 		case 'r': read_rcpts(optarg); break;
 		case 'k': run.per_message = (unsigned)atoi(optarg); break;
+		case 'f': run.from = optarg; break;
+		case 'a': run.auth = optarg; break;
 		case 'c': run.reconnect = true; break;
 		case 'h': run.to.sin_addr.s_addr = inet_addr(optarg); break;
 		default:  exit(2);

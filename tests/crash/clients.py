@@ -1,6 +1,12 @@
 """SMTP and IMAP for the crash tests: as little protocol as shows exactly what was answered, and what was not."""
+import base64
 import re
 import socket
+import ssl
+
+TLS = ssl.create_default_context()
+TLS.check_hostname = False
+TLS.verify_mode = ssl.CERT_NONE
 
 
 class Lost(Exception):
@@ -54,6 +60,8 @@ class Wire:
 
 
 class Smtp(Wire):
+    sender = "crash@outside.test"
+
     def __init__(self, port, timeout=60):
         super().__init__(port, timeout)
         self.expect(b"2")
@@ -72,10 +80,10 @@ class Smtp(Wire):
             self.close()
             raise Lost("answered " + line.decode())
 
-    def mail(self, sender, rcpts, content):
+    def mail(self, rcpts, content):
         """(accepted recipients, code of the answer after the final dot: 0 if there was none, reply text). Lost only before the
         final dot was sent: then the message cannot be there."""
-        self.send(b"MAIL FROM:<%s>\r\n" % sender.encode())
+        self.send(b"MAIL FROM:<%s>\r\n" % self.sender.encode())
         line = self.reply()
         if not line.startswith(b"250"):
             return [], int(line[:3]), line
@@ -100,6 +108,24 @@ class Smtp(Wire):
         except Lost:
             return taken, 0, b""
         return taken, int(line[:3]), line
+
+
+class Submission(Smtp):
+    """Signed in, over TLS from the start."""
+
+    def __init__(self, port, user, password, timeout=60):
+        Wire.__init__(self, port, timeout)
+        self.sender = user
+        try:
+            self.s = TLS.wrap_socket(self.s)
+            self.expect(b"2")
+            self.send(b"EHLO crash.test\r\n")
+            self.expect(b"2")
+            self.send(b"AUTH PLAIN " + base64.b64encode(b"\0%s\0%s" % (user.encode(), password.encode())) + b"\r\n")
+            self.expect(b"235")
+        except (OSError, Lost) as e:
+            self.close()
+            raise Lost("signing in: %s" % e)
 
 
 class Imap(Wire):

@@ -7,10 +7,11 @@ LARGE = 256 * 1024  # above: kept in files of their own
 MARK = b"X-Crash-Id: "
 
 
-def make(ident, size):
+def make(ident, size, author="crash@outside.test"):
     """About `size` octets, CRLF lines, no line begins with a dot."""
     r = random.Random(ident)
-    head = MARK + ident.encode() + b"\r\nFrom: <crash@outside.test>\r\nSubject: crash test " + ident.encode() + b"\r\n\r\n"
+    head = b"".join((MARK, ident.encode(), b"\r\nFrom: <", author.encode(), b">\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <", ident.encode(),
+                     b"@outside.test>\r\nSubject: crash test ", ident.encode(), b"\r\n\r\n"))  # all that submission would add
     line = b"".join(b"%02x" % r.randrange(256) for _ in range(36)) + b"\r\n"
     return head + b"".join(b"%06d " % i + line for i in range(max(1, (size - len(head)) // (len(line) + 7))))
 

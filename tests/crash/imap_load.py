@@ -286,7 +286,7 @@ class ImapActor:
 class ImapLoad:
     def __init__(self, world, users, password, pause):
         self.actors = [ImapActor(world, user, password) for user in users]
-        self.pause, self.end, self.findings = pause, False, []
+        self.pause, self.end, self.faults = pause, False, []
         self.run_now, self.idle = threading.Event(), threading.Semaphore(0)
         self.threads = [threading.Thread(target=self.client, args=(a,), daemon=True) for a in self.actors]
         for t in self.threads:
@@ -305,10 +305,10 @@ class ImapLoad:
                 actor.drop()
                 time.sleep(0.02)
             except Finding as e:
-                self.findings.append(str(e))
+                self.faults.append(str(e))
                 break
             except Exception as e:  # a client that dies silently would make the test weaker unseen
-                self.findings.append("IMAP client: %r" % e)
+                self.faults.append("IMAP client: %r" % e)
                 break
             time.sleep(actor.r.random() * 2 * self.pause)
         actor.drop()
@@ -347,6 +347,6 @@ class ImapLoad:
                         if not found or a.digests.get(found[0]) != found[1]:
                             raise Finding("%s %s: content of uid %d is not what was sent" % (a.user, name.decode(), uid))
             except (Finding, Lost) as e:
-                self.findings.append("%s: %s" % (a.user, e))
+                self.faults.append("%s: %s" % (a.user, e))
             finally:
                 a.drop()

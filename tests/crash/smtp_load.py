@@ -18,11 +18,11 @@ class Sent:
 def exchange(connection, ident, offered, size):
     """Send one message; what was told about it, and whether the connection is gone."""
     s = Sent()
-    data = content.make(ident, size)
+    data = content.make(ident, size, connection.sender)
     s.ident, s.digest, s.size, s.offered = ident, content.digest(data), len(data), offered
     s.rcpts, s.result, s.reply = [], REFUSED, b""
     try:
-        s.rcpts, code, s.reply = connection.mail("crash@outside.test", offered, data)
+        s.rcpts, code, s.reply = connection.mail(offered, data)
     except Lost:
         return s, True
     s.result = UNKNOWN if code == 0 else OK if code == 250 and s.rcpts else REFUSED
@@ -39,10 +39,12 @@ def send(world, ident, offered, size=3000):
 
 
 class SmtpLoad:
-    """`rcpts` are addresses here. Each client sends, records, and goes on; a lost connection is made again."""
+    """A message goes to 1 to `most` of `rcpts` (all of them). Each client sends, records, and goes on; a lost connection is made again."""
 
-    def __init__(self, world, rcpts, clients, pause, large_share=0.03):
+    def __init__(self, world, rcpts, clients, pause, large_share=0.03, connect=None, most=None):
         self.world, self.rcpts, self.pause, self.large_share = world, rcpts, pause, large_share
+        self.most = most or len(rcpts)
+        self.connect = connect or (lambda: Smtp(world.port(25)))
         self.lock = threading.Lock()
         self.book, self.faults = [], []
         self.numbers = itertools.count(1)
@@ -86,7 +88,7 @@ class SmtpLoad:
                 continue
             try:
                 if not connection:
-                    connection = Smtp(self.world.port(25))
+                    connection = self.connect()
             except Lost:
                 time.sleep(0.02)
                 continue
@@ -100,7 +102,7 @@ class SmtpLoad:
 
     def one(self, connection, r):
         size = r.randint(*(BIG if r.random() < self.large_share else SMALL))
-        offered = r.sample(self.rcpts, min(r.choice((1, 1, 1, 2, 3, len(self.rcpts))), len(self.rcpts)))
+        offered = r.sample(self.rcpts, min(r.choice((1, 1, 1, 2, 3, self.most)), len(self.rcpts)))
         s, lost = exchange(connection, "m%d" % next(self.numbers), offered, size)
         with self.lock:
             self.book.append(s)
