@@ -120,6 +120,7 @@ static int hooks_take(struct cli *c, struct config *k)
 		{ "POSTRIDER_EXPIRE", &k->expire_s, NULL },	      { "POSTRIDER_RETENTION", &k->retention_s, NULL },
 		{ "POSTRIDER_MESSAGE_SIZE", NULL, &k->message_octets },
 		{ "POSTRIDER_DELAY_WARNING", &k->delay_warning_s, NULL },
+		{ "POSTRIDER_ACCOUNT_MESSAGES", &k->guard.account_messages_hour, NULL },
 	};
 
 	for (size_t i = 0; i < LEN(hooks); i++) {

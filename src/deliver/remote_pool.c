@@ -188,7 +188,7 @@ static bool worth_keeping(const struct remote_session *s)
 {
 	unsigned most = s->caps.mail_max > 0 ? MIN(s->caps.mail_max, LIMIT_REMOTE_SESSION_MAILS) : LIMIT_REMOTE_SESSION_MAILS;
 
-	return s->stream && !s->dead && s->mails < most && clock_mono_ms() - s->opened_ms < LIMIT_REMOTE_SESSION_MS &&
+	return s->ready && !s->dead && s->mails < most && clock_mono_ms() - s->opened_ms < LIMIT_REMOTE_SESSION_MS &&
 	       !net_stream_pending(s->stream);
 }
 

@@ -341,7 +341,10 @@ enum remote_open remote_session_open(struct remote_session *s, const struct remo
 	if (!session_connect(s, target, hop, ret_why))
 		return REMOTE_OPEN_FAILED;
 	opened = hello_and_tls(s, target, policy, ret_why);
-	return opened != REMOTE_OPEN_READY || remote_auth(s, hop, ret_why) ? opened : REMOTE_OPEN_FAILED;
+	if (opened == REMOTE_OPEN_READY && !remote_auth(s, hop, ret_why))
+		opened = REMOTE_OPEN_FAILED;
+	s->ready = opened == REMOTE_OPEN_READY;
+	return opened;
 }
 
 void remote_session_quit(struct remote_session *s)

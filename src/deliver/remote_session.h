@@ -40,6 +40,7 @@ struct remote_session {
 	struct str           key;       /* what it may be used again for, remote_pool_key() */
 	struct str           helo;      /* what we call ourselves in it */
 	struct str           host, tls; /* as in struct remote_rcpt_result */
+	bool                 ready;     /* it was opened whole: TLS as its policy wants it, signed in; never before */
 	bool                 dead;      /* nothing more can be said on this connection */
 	bool                 lmtp, any_name; /* as in struct remote_target */
 	bool                 unasked;   /* our own address could not be used: the peer has nothing to do with it */

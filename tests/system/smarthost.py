@@ -34,10 +34,18 @@ class Smarthost(Sink):
 
     def __init__(self, users, mechanisms=("PLAIN",), tls="good", clear=False, tls12=False, address="127.0.0.1", port=0, files=None, **rest):
         self.users, self.mechanisms, self.clear, self.tls12 = dict(users), list(mechanisms), clear, tls12
-        self.signed_in, self.tries, self.shown = [], [], files or certificate()
+        self.signed_in, self.tries, self.shown, self.peers = [], [], files or certificate(), []
         super().__init__(address, name="smart.test", tls=tls, port=port, **rest)
 
+    def close(self):
+        """Also the sessions that a peer keeps for later."""
+        super().close()
+        for s in self.peers:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
     def _serve(self, s):
+        self.peers.append(s)
         with contextlib.suppress(OSError, EOFError, ssl.SSLError):
             AuthSession(self, s).run()
         s.close()

@@ -603,7 +603,7 @@ static void test_told(void **state)
 /* A directory of the version before: no rules, and everything else as it was. */
 static void test_upgrade(void **state)
 {
-	static const char *const none[] = { "", "", "", "", "" };
+	static const char *const none[] = { "", "", "", "", "", "" };
 	struct directory        *d = unit_directory_new();
 	struct db               *db;
 
@@ -612,11 +612,11 @@ static void test_upgrade(void **state)
 	unit_account(d, "ann@demo.test");
 	assert_int_equal(via(d, "*", "*", "lost.test:25"), ST_OK);
 	directory_close(&d);
-	assert_int_equal(db_open(unit_path, &(struct db_options){ .schema = &(struct db_schema){ none, 5 } }, &db), ST_OK);
+	assert_int_equal(db_open(unit_path, &(struct db_options){ .schema = &(struct db_schema){ none, LEN(none) } }, &db), ST_OK);
 	assert_int_equal(db_begin_write(db), ST_OK);
 	assert_int_equal(db_run(db_sql(db, "DROP TABLE route")), ST_OK);
 	assert_int_equal(db_run(db_sql(db, "DROP TABLE login")), ST_OK);
-	assert_int_equal(db_run(db_sql(db, "PRAGMA user_version = 4")), ST_OK);
+	assert_int_equal(db_run(db_sql(db, "PRAGMA user_version = 5")), ST_OK);
 	assert_int_equal(db_commit(db), ST_OK);
 	db_close(&db);
 	d = unit_directory_open();
