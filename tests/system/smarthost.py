@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import hmac
 import os
+import socket
 import ssl
 
 from outside import Session, Sink, certificate
@@ -45,7 +46,7 @@ class Smarthost(Sink):
                 s.shutdown(socket.SHUT_RDWR)
 
     def _serve(self, s):
-        self.peers.append(s)
+        self.peers.append(s.dup())  # TLS takes the other one over
         with contextlib.suppress(OSError, EOFError, ssl.SSLError):
             AuthSession(self, s).run()
         s.close()
