@@ -81,8 +81,8 @@ static void test_what_it_gets(void **state)
 	end = run("wc -c", &(struct feed){ STR("0123456789"), 100000, ST_OK }, NULL);
 	assert_str(end.output, STR("1000000\n"));
 	/* SIGPIPE is as it should be: yes(1) ends by it. */
-	end = run("(yes; echo $? >&2) | head -1", NULL, NULL);
-	assert_str(end.output, STR("y\n141\n"));
+	end = run("(yes; echo $? >&2) | head -1 >/dev/null", NULL, NULL);
+	assert_str(end.output, STR("141\n"));
 }
 
 static void test_ends(void **state)
