@@ -39,8 +39,11 @@ class Smarthost(Sink):
         super().__init__(address, name="smart.test", tls=tls, port=port, **rest)
 
     def close(self):
-        """Also the sessions that a peer keeps for later."""
         super().close()
+        self.drop()
+
+    def drop(self):
+        """End the sessions that a peer keeps for later."""
         for s in self.peers:
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)

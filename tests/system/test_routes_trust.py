@@ -140,6 +140,7 @@ def test_fetched_anew(served):
         served.send("a@far.example")
         host.wait(1)
         served.endpoint.token = host.users[USER] = "ya29.two"
+        host.drop()
         served.send("b@far.example")
         host.wait(2)
         assert len(served.endpoint.asked) >= 2
