@@ -182,6 +182,8 @@ static bool ask(struct queue_job *job, struct reading *r)
 	q.names = buf_str(&names);
 	q.header = buf_str(&input);
 	ok = q.domain.n > 0 && !names.over && !input.over;
+	if (names.over || input.over)
+		log_info("message is not signed: its header is too long", LOG_C("message", queue_id_text(job->msg->id).p));
 	if (ok)
 		ipc_start(job->msg->q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_SIGN, &q, sign_done, job);
 	buf_done(&names);

@@ -330,9 +330,12 @@ static void not_proved(struct ipc_request *r, enum status st)
 	int                                spool = b->spool;
 
 	fd_close(&spool);
-	if (st == ST_DENIED)
-		log_warn("message of an account without its sign-in", LOG_STR("session", b->session), LOG_U64("account", b->account));
-	answer(r, st == ST_DENIED ? QUEUE_SUBMIT_DENIED : QUEUE_SUBMIT_SUSPECT, 0);
+	if (st != ST_DENIED) { /* auth cannot be asked just now: it is not taken, and may be sent again */
+		ipc_reply(r, ST_BUSY, NULL);
+		return;
+	}
+	log_warn("message of an account without its sign-in", LOG_STR("session", b->session), LOG_U64("account", b->account));
+	answer(r, QUEUE_SUBMIT_DENIED, 0);
 }
 
 static void proof_done(void *arg, enum status st, const void *reply)

@@ -25,7 +25,7 @@ EXPECTED = (
     r'msg="message not taken".* reason="nobody knows"',
     r'msg="message not taken".* reason="Message could not be queued, try again later"',
     # auth was killed: queue cannot ask it about a sign-in, or the sign-in was its predecessor's
-    r'msg="message not taken".* reason="(The sign-in has become void, sign in again|Storage is being repaired, try again later)"',
+    r'msg="message not taken".* reason="The sign-in has become void, sign in again"',
     r'msg="message of an account without its sign-in"',
 )
 
