@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/queue_select.h"
 #include "cli/cli_event.h"
 #include "ipc/msg_queue.h"
 #include "queue/queue_id.h"
@@ -311,26 +312,22 @@ int cmd_queue_show(struct cli *c)
 /* Of the ids given, of what matches the filters, or of all. */
 static int on_ids(struct cli *c, enum ipc_msg_id id, const char *verb)
 {
-	const char *to = cli_option(c, "to"), *from = cli_option(c, "from");
-	uint64_t    count = 0;
-	bool        many = cli_option(c, "all") != NULL || to || from;
+	struct queue_select sel;
+	const char         *subject;
+	uint64_t            count = 0;
+	int                 code = queue_select(c, c->arg_count, &sel);
 
-	if (many == (c->arg_count > 0) || (cli_option(c, "all") && (to || from)))
-		return cli_error(c, CLI_USAGE, "name ids, or --to and --from, or --all");
-	if ((to && !*to) || (from && !*from))
-		return cli_error(c, CLI_USAGE, "an empty address would be all of them: say --all");
-	for (unsigned i = 0; i < (many ? 1 : c->arg_count); i++) {
-		struct queue_id_request  q = { .to = str_of(to ? to : ""), .from = str_of(from ? from : "") };
+	for (unsigned i = 0; code == CLI_OK && i < sel.count; i++) {
+		struct queue_id_request  q = { .to = sel.to, .from = sel.from };
 		struct queue_count_reply r = { 0 };
-		int                      code;
 
-		if (!many && !queue_id_parse(str_of(c->args[i]), &q.id))
-			return cli_error(c, CLI_USAGE, "%s is not a queue id", c->args[i]);
-		code = cli_ask(c, id, &q, &r, many ? "queue" : c->args[i]);
-		if (code != CLI_OK)
-			return code;
+		code = queue_select_id(c, &sel, i, &q.id, &subject);
+		if (code == CLI_OK)
+			code = cli_ask(c, id, &q, &r, subject);
 		count += r.count;
 	}
+	if (code != CLI_OK)
+		return code;
 	if (c->json)
 		return cli_print_json(json_pack("{s:i, s:s, s:I}", "v", 1, "done", verb, "count", (json_int_t)count));
 	printf("%llu message%s %s\n", (unsigned long long)count, count == 1 ? "" : "s", verb);

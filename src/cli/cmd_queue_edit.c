@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "cli/cli.h"
+#include "cli/queue_select.h"
 #include "ipc/msg_queue.h"
 #include "queue/queue_id.h"
 #include "sys/clock.h"
@@ -58,46 +59,21 @@ static int told(struct cli *c, const char *verb, const struct queue_edit_reply *
 			 r->busy == 1 ? "it is" : "they are");
 }
 
-/* Ids or a filter, one of them. `ids`: how many arguments are ids. */
-static int selection(struct cli *c, unsigned ids, const char **ret_to, const char **ret_from, bool *ret_many)
-{
-	const char *to = cli_option(c, "to"), *from = cli_option(c, "from");
-
-	*ret_many = cli_option(c, "all") != NULL || to || from;
-	if (*ret_many == (ids > 0) || (cli_option(c, "all") && (to || from)))
-		return cli_error(c, CLI_USAGE, "name ids, or --to and --from, or --all");
-	if ((to && !*to) || (from && !*from))
-		return cli_error(c, CLI_USAGE, "an empty address would be all of them: say --all");
-	*ret_to = to ? to : "";
-	*ret_from = from ? from : "";
-	return CLI_OK;
-}
-
-static int id_of(struct cli *c, const char *text, uint64_t *ret)
-{
-	return queue_id_parse(str_of(text), ret) ? CLI_OK : cli_error(c, CLI_USAGE, "%s is not a queue id", text);
-}
-
 int cmd_queue_redirect(struct cli *c)
 {
-	const unsigned            ids = c->arg_count - 1;
+	const unsigned            ids = c->arg_count - 1; /* the last one is the address */
 	struct queue_edit_address add = { str_of(c->args[ids]) };
 	struct queue_edit_reply   sum = { 0 };
-	const char               *to, *from;
-	bool                      many;
-	int                       code = selection(c, ids, &to, &from, &many);
+	struct queue_select       sel;
+	const char               *subject;
+	int                       code = queue_select(c, ids, &sel);
 
-	for (unsigned i = 0; i < (many ? 1 : ids) && code == CLI_OK; i++) {
-		struct queue_edit_request q = { .add = &add, .add_count = 1 };
+	for (unsigned i = 0; code == CLI_OK && i < sel.count; i++) {
+		struct queue_edit_request q = { .to = sel.to, .from = sel.from, .add = &add, .add_count = 1 };
 
-		if (many) {
-			q.to = str_of(to);
-			q.from = str_of(from);
-		} else {
-			code = id_of(c, c->args[i], &q.id);
-		}
+		code = queue_select_id(c, &sel, i, &q.id, &subject);
 		if (code == CLI_OK)
-			code = ask(c, IPC_QUEUE_REDIRECT, &q, many ? "queue" : c->args[i], &sum);
+			code = ask(c, IPC_QUEUE_REDIRECT, &q, subject, &sum);
 	}
 	return code == CLI_OK ? told(c, "redirected", &sum, false) : code;
 }
@@ -105,21 +81,16 @@ int cmd_queue_redirect(struct cli *c)
 int cmd_queue_bounce(struct cli *c)
 {
 	struct queue_edit_reply sum = { 0 };
-	const char             *to, *from;
-	bool                    many;
-	int                     code = selection(c, c->arg_count, &to, &from, &many);
+	struct queue_select     sel;
+	const char             *subject;
+	int                     code = queue_select(c, c->arg_count, &sel);
 
-	for (unsigned i = 0; i < (many ? 1 : c->arg_count) && code == CLI_OK; i++) {
-		struct queue_id_request q = { 0 };
+	for (unsigned i = 0; code == CLI_OK && i < sel.count; i++) {
+		struct queue_id_request q = { .to = sel.to, .from = sel.from };
 
-		if (many) {
-			q.to = str_of(to);
-			q.from = str_of(from);
-		} else {
-			code = id_of(c, c->args[i], &q.id);
-		}
+		code = queue_select_id(c, &sel, i, &q.id, &subject);
 		if (code == CLI_OK)
-			code = ask(c, IPC_QUEUE_BOUNCE, &q, many ? "queue" : c->args[i], &sum);
+			code = ask(c, IPC_QUEUE_BOUNCE, &q, subject, &sum);
 	}
 	return code == CLI_OK ? told(c, "bounced", &sum, true) : code;
 }
@@ -141,10 +112,10 @@ int cmd_queue_edit(struct cli *c)
 	const char               *sender = cli_option(c, "sender");
 	struct queue_edit_request q = { .sender_given = sender != NULL };
 	struct queue_edit_reply   sum = { 0 };
-	int                       code = id_of(c, c->args[0], &q.id);
+	int                       code;
 
-	if (code != CLI_OK)
-		return code;
+	if (!queue_id_parse(str_of(c->args[0]), &q.id))
+		return cli_error(c, CLI_USAGE, "%s is not a queue id", c->args[0]);
 	q.remove_count = addresses(c, "remove", &q.remove);
 	q.add_count = addresses(c, "add", &q.add);
 	q.sender = str_of(sender && strcmp(sender, "<>") != 0 ? sender : "");
@@ -152,6 +123,6 @@ int cmd_queue_edit(struct cli *c)
 		return cli_error(c, CLI_USAGE, "say what: --remove, --add, --sender");
 	if (sender && !*sender)
 		return cli_error(c, CLI_USAGE, "--sender '<>' is the empty one");
-	code = ask(c, IPC_QUEUE_EDIT, &q, arena_printf(c->arena, "%s or a recipient of it", c->args[0]).p, &sum);
+	code = ask(c, IPC_QUEUE_EDIT, &q, arena_cstr(c->arena, arena_printf(c->arena, "%s or a recipient of it", c->args[0])), &sum);
 	return code == CLI_OK ? told(c, "changed", &sum, false) : code;
 }

@@ -91,12 +91,9 @@ struct remote_deliver_note {
 	uint64_t folded;   /* lines of the content that were too long */
 };
 
-/* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`.
- */
-void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
-		    struct remote_deliver_reply *ret);
-void remote_deliver_noted(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
-			  struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note);
+/* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`. */
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
+		    struct remote_deliver_note *ret_note);
 
 /* Ask the next hop for a recipient, in LIMIT_PROBE_MS at most (and what a lookup in DNS takes beyond). */
 void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret);

@@ -293,8 +293,8 @@ static void try_hosts(struct delivery *d)
 	}
 }
 
-void remote_deliver_noted(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
-			  struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note)
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
+		    struct remote_deliver_note *ret_note)
 {
 	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"),
 							  STR("Content cannot be read here") };
@@ -311,12 +311,4 @@ void remote_deliver_noted(const struct remote *remote, const struct remote_deliv
 	d.note.folded = d.content.folded;
 	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count, d.site };
 	*ret_note = d.note;
-}
-
-void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a,
-		    struct remote_deliver_reply *ret)
-{
-	struct remote_deliver_note ignored;
-
-	remote_deliver_noted(remote, q, a, ret, &ignored);
 }

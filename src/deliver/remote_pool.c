@@ -35,7 +35,7 @@ struct str remote_pool_key(struct arena *a, const struct remote_target *t, const
 {
 	struct str source = t->address.sa.ss_family == AF_INET6 ? hop->source6 : hop->source4;
 
-	return arena_printf(a, "%.*s %s %u %d%d %llx %llx %.*s %.*s", STR_FMT(t->host), t->address.text, t->port, t->lmtp, t->any_name,
+	return arena_printf(a, "%.*s %s %u %d%d%d %llx %llx %.*s %.*s", STR_FMT(t->host), t->address.text, t->port, t->lmtp, t->any_name, t->implicit_tls,
 			    (unsigned long long)policy->key, (unsigned long long)hop->login, STR_FMT(source), STR_FMT(helo));
 }
 

@@ -40,7 +40,7 @@ static void handle_deliver(void *ctx, struct ipc_request *r)
 	struct remote_deliver_reply          reply;
 	struct remote_deliver_note           note;
 
-	remote_deliver_noted(ctx, q, r->arena, &reply, &note);
+	remote_deliver(ctx, q, r->arena, &reply, &note);
 	fd_close(&file);
 	note_delivery(q, &reply, &note, began_ms);
 	ipc_reply(r, ST_OK, &reply);

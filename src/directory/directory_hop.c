@@ -4,22 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "directory/directory_int.h"
 #include "directory/directory_rule.h"
 
 #define LEVELS (LIMIT_DOMAIN / 2 + 4) /* patterns that one address can match: itself, its domain, what is above it, everything */
 
 /* ---- rules ---- */
-
-static struct str keep(struct str s)
-{
-	char *p = malloc(s.n + 1);
-
-	CHECK(p != NULL);
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	p[s.n] = '\0';
-	return str_n(p, s.n);
-}
 
 static void route_free(struct dir_route *route)
 {
@@ -86,13 +76,13 @@ void dir_route_put(struct dir_routes *r, const struct auth_route_rule *rule)
 
 	CHECK(route != NULL);
 	route->rule = *rule;
-	route->rule.to = keep(rule->to);
-	route->rule.from = keep(rule->from);
-	route->rule.via = keep(rule->via);
-	route->rule.hop.source4 = keep(rule->hop.source4);
-	route->rule.hop.source6 = keep(rule->hop.source6);
-	route->rule.hop.helo = keep(rule->hop.helo);
-	route->rule.user = keep(rule->user);
+	route->rule.to = dir_keep(rule->to);
+	route->rule.from = dir_keep(rule->from);
+	route->rule.via = dir_keep(rule->via);
+	route->rule.hop.source4 = dir_keep(rule->hop.source4);
+	route->rule.hop.source6 = dir_keep(rule->hop.source6);
+	route->rule.hop.helo = dir_keep(rule->hop.helo);
+	route->rule.user = dir_keep(rule->user);
 	if (before != NULL)
 		dir_route_drop(r, before);
 	map_put(&r->rules, key_of(route->rule.to, route->rule.from, room), route);

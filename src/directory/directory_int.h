@@ -95,6 +95,7 @@ struct directory {
 /* ---- directory_mem.c: all callers hold `lock` for writing, or nobody else knows d yet ---- */
 void dir_mem_init(struct directory *d);
 void dir_mem_done(struct directory *d);
+struct str dir_keep(struct str s); /* a copy on the heap, with a NUL behind it */
 void dir_domain_put(struct directory *d, const struct dir_domain *row); /* name, created_ms, kind, relay, verify */
 void dir_domain_drop(struct directory *d, struct dir_domain *dom); /* with its aliases; it has no accounts */
 /* Strings are copied; row->domain must be set. */

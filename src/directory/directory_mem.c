@@ -5,7 +5,7 @@
 #include "directory/directory_int.h"
 #include "directory/directory_sign.h"
 
-static struct str keep(struct str s)
+struct str dir_keep(struct str s)
 {
 	char *p = malloc(s.n + 1);
 
@@ -95,10 +95,10 @@ void dir_domain_put(struct directory *d, const struct dir_domain *row)
 {
 	struct dir_domain *dom = fresh(sizeof(*dom));
 
-	dom->name = keep(row->name);
+	dom->name = dir_keep(row->name);
 	dom->created_ms = row->created_ms;
 	dom->kind = row->kind;
-	dom->relay = keep(row->relay);
+	dom->relay = dir_keep(row->relay);
 	dom->verify = row->verify;
 	dom->keyed = row->keyed;
 	CHECK(map_put(&d->domains, dom->name, dom) == NULL);
@@ -151,8 +151,8 @@ void dir_account_put(struct directory *d, const struct dir_account *row)
 	struct dir_account *acc = fresh(sizeof(*acc));
 
 	*acc = *row;
-	acc->address = keep(row->address);
-	acc->hash = keep(row->hash);
+	acc->address = dir_keep(row->address);
+	acc->hash = dir_keep(row->hash);
 	acc->generation = ++d->generation;
 	acc->domain->rows++;
 	acc->domain->accounts += acc->removed_ms == 0;
@@ -183,13 +183,13 @@ static void retarget(struct directory *d, struct str from, struct str to)
 			if (!str_eq(al->to[i], from))
 				continue;
 			drop(&al->to[i]);
-			al->to[i] = keep(to);
+			al->to[i] = dir_keep(to);
 		}
 		for (size_t i = 0; i < al->rule_count; i++) {
 			if (al->rules[i].rule != AUTH_RULE_ADDRESS || !str_eq(al->rules[i].address, from))
 				continue;
 			drop(&al->rules[i].address);
-			al->rules[i].address = keep(to);
+			al->rules[i].address = dir_keep(to);
 		}
 	}
 }
@@ -200,7 +200,7 @@ void dir_account_rename(struct directory *d, struct dir_account *acc, struct str
 	uint64_t           generation = acc->generation;
 
 	retarget(d, acc->address, address);
-	row.hash = keep(row.hash);
+	row.hash = dir_keep(row.hash);
 	row.address = address;
 	row.domain = dom;
 	dir_account_drop(d, acc);
@@ -212,7 +212,7 @@ void dir_account_rename(struct directory *d, struct dir_account *acc, struct str
 void dir_account_set_hash(struct dir_account *acc, struct str hash, const struct scram_keys *scram)
 {
 	drop(&acc->hash);
-	acc->hash = keep(hash);
+	acc->hash = dir_keep(hash);
 	acc->scram = *scram;
 }
 
@@ -230,12 +230,12 @@ struct dir_alias *dir_alias_new(struct str from, const struct str *to, size_t co
 {
 	struct dir_alias *al = fresh(sizeof(*al));
 
-	al->from = keep(from);
+	al->from = dir_keep(from);
 	al->domain = dom;
 	al->count = count;
 	al->to = fresh(sizeof(*al->to) * (count + 1));
 	for (size_t i = 0; i < count; i++)
-		al->to[i] = keep(to[i]);
+		al->to[i] = dir_keep(to[i]);
 	return al;
 }
 
@@ -253,7 +253,7 @@ void dir_alias_set_rules(struct dir_alias *al, const struct dir_rule *rules, siz
 	struct dir_rule *copy = fresh(sizeof(*copy) * (count + 1));
 
 	for (size_t i = 0; i < count; i++)
-		copy[i] = (struct dir_rule){ rules[i].rule, keep(rules[i].address) };
+		copy[i] = (struct dir_rule){ rules[i].rule, dir_keep(rules[i].address) };
 	rules_free(al);
 	al->rules = copy;
 	al->rule_count = count;
@@ -290,7 +290,7 @@ void dir_rewrite_put(struct directory *d, unsigned scope, struct str from, struc
 {
 	struct dir_rewrite *rule = fresh(sizeof(*rule));
 
-	*rule = (struct dir_rewrite){ keep(from), keep(to) };
+	*rule = (struct dir_rewrite){ dir_keep(from), dir_keep(to) };
 	CHECK(map_put(&d->rewrites[scope], rule->from, rule) == NULL);
 }
 

@@ -1,8 +1,9 @@
 /* queue/queue_sign.c - signatures of what leaves: read, hashed, signed by auth.
  *
  * Everything that leaves passes here, at the time it leaves: what a milter or rewriting has changed is signed as it is then. What goes
- * through the content filter is signed before: a filter that changes what is signed breaks that (docs/concepts/dkim.md). Ours are messages of accounts and local programs (QUEUE_FLAG_SUBMIT, on the word of those who took them) and our own
- * reports; what is relayed or forwarded for strangers is not signed: we know nothing of it.
+ * through the content filter is signed before: a filter that changes what is signed breaks that (docs/concepts/dkim.md). Ours are
+ * messages of accounts and local programs (QUEUE_FLAG_SUBMIT, on the word of those who took them) and our own reports; what is relayed
+ * or forwarded for strangers is not signed: we know nothing of it.
  *
  * What is hashed is what remote sends: the content through wire/smtp/smtp_fold.h, so a line that has to be folded is signed folded. The
  * content may be a file of any size, so a few threads of their own read it. auth gets the header's part, prints the fields and signs.
@@ -28,7 +29,6 @@
 #define FOLD_STEP (2 * READ_STEP + 4000)
 
 struct queue_signer {
-	struct queue     *q;
 	pthread_mutex_t   lock;
 	pthread_cond_t    cond;
 	pthread_t         threads[LIMIT_DKIM_THREADS];
@@ -243,7 +243,6 @@ void queue_signer_start(struct queue *q)
 	struct queue_signer *s = calloc(1, sizeof(*s));
 
 	CHECK(s);
-	s->q = q;
 	s->last = &s->first;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->cond, NULL);

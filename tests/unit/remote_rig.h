@@ -64,7 +64,7 @@ static inline void run_init(struct run *r, size_t rcpts, const char *const *step
 /* One of several deliveries. */
 static inline void run_deliver(struct run *r)
 {
-	remote_deliver_noted(&r->remote, &r->q, r->arena, &r->reply, &r->note);
+	remote_deliver(&r->remote, &r->q, r->arena, &r->reply, &r->note);
 	assert_int_equal(r->reply.result_count, r->q.rcpt_count);
 	for (size_t i = 0; i < r->reply.result_count; i++)
 		assert_int_equal(r->reply.results[i].index, r->q.rcpts[i].index);

@@ -230,7 +230,7 @@ static void test_unreachable(void **state)
 	run_init(&r, 1, STEPS("X"));
 	script_stop(&r.script); /* nobody listens on the port now */
 	r.zone.records = zone;
-	remote_deliver(&r.remote, &r.q, r.arena, &r.reply);
+	remote_deliver(&r.remote, &r.q, r.arena, &r.reply, &r.note);
 	assert_int_equal(r.reply.results[0].result, REMOTE_DEFERRED);
 	assert_str(r.reply.results[0].code, STR("4.4.1"));
 	assert_str(r.reply.results[0].answer, STR("Cannot connect (ECONNREFUSED)"));
