@@ -47,7 +47,6 @@ struct remote_settings {
 	struct str             hostname; /* ours: EHLO, and how a loop is seen */
 	unsigned               port;     /* of hosts found by MX or address: 25 */
 	struct str             relay;    /* "host:port" for requests that name no relay; "" for none */
-	bool                   no_tls;   /* never STARTTLS */
 	bool                   trusts;   /* net_tls_trust has authorities: a host can prove its name */
 	struct str             authorities; /* the same as PEM text, for HTTPS; "" for none */
 	unsigned               https_port;  /* of policy hosts: 443 */

@@ -53,6 +53,12 @@ static enum outcome refused(struct attempt *t)
 	return fail(t, "4.7.8", arena_printf(t->s->arena, "Sign-in refused: %.*s", STR_FMT(o.answer)));
 }
 
+/* The mechanism is at fault, or too weak: another may do. */
+static bool unable(unsigned code)
+{
+	return (code >= 500 && code <= 504) || code == 534 || code == 538;
+}
+
 /* RFC 4954 §4, §6. With a channel binding it may not be the password that is wrong. */
 static enum outcome judge(struct attempt *t, enum sasl_offer mechanism)
 {
@@ -68,7 +74,7 @@ static enum outcome judge(struct attempt *t, enum sasl_offer mechanism)
 		*t->why = remote_session_failure(t->s); /* a reply out of place: the session is dead */
 		return FAILED;
 	}
-	if ((code >= 500 && code <= 504) || code == 534 || code == 538)
+	if (unable(code))
 		return NEXT_MECHANISM;
 	if (mechanism & (SASL_OFFER_SCRAM_SHA256_PLUS | SASL_OFFER_SCRAM_SHA1_PLUS))
 		return NEXT_MECHANISM;
@@ -196,6 +202,8 @@ static uint32_t port_of(struct str host)
 
 static enum outcome none_left(struct attempt *t, unsigned tried)
 {
+	if (tried != 0 && !unable(t->s->reply.code))
+		return refused(t); /* the binding was not it */
 	if (tried != 0)
 		return fail(t, "4.7.0", arena_printf(t->s->arena, "Sign-in by %.*s: %.*s", STR_FMT(t->name), STR_FMT(remote_session_failure(t->s).answer)));
 	if (!in_tls(t->s))

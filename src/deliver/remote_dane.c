@@ -21,7 +21,6 @@ static bool ask(struct search *s, struct str name, enum dns_type type, struct dn
 		return true;
 	}
 	s->dane->state = REMOTE_DANE_FAILED;
-	s->dane->bogus = st == ST_CORRUPT;
 	s->dane->why = remote_lookup_failure(s->arena, st, STR("4.7.5"), name, type);
 	return false;
 }

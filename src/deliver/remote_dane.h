@@ -23,7 +23,6 @@ struct remote_dane {
 	struct str             base; /* the name that the records are for */
 	struct trust_dane      set;
 	struct str             text; /* the records, one a line; not of FAILED */
-	bool                   bogus;
 	struct remote_outcome  why; /* of FAILED */
 };
 

@@ -205,8 +205,8 @@ static enum remote_tx_end session_use(struct delivery *d, const struct remote_ta
 	s->no_early = d->no_early || remote_hosts_marked(hosts, target, REMOTE_HOST_NO_EARLY);
 	if (s->mails == 0)
 		metric_add(net_stream_tls_version(s->stream) ? METRIC_REMOTE_TLS : METRIC_REMOTE_CLEAR, 1);
+	d->note.nth = s->mails + 1;
 	end = remote_tx_all(s, &now, &d->content, &d->results);
-	d->note.nth = s->mails;
 	if (end != REMOTE_TX_GONE)
 		site_note(d, s->talked, false);
 	if (s->no_bdat && !d->no_bdat)
@@ -293,6 +293,14 @@ static void try_hosts(struct delivery *d)
 	}
 }
 
+/* "It would have been so whatever the message" cannot be said of one that somebody may have: it would be given away again at once. */
+static void site_settle(struct delivery *d)
+{
+	for (size_t i = 0; d->site == REMOTE_SITE_TROUBLE && i < d->results.count; i++)
+		if (d->results.states[i].closed)
+			d->site = REMOTE_SITE_NONE;
+}
+
 void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
 		    struct remote_deliver_note *ret_note)
 {
@@ -309,6 +317,7 @@ void remote_deliver(const struct remote *remote, const struct remote_deliver_req
 	else if (remote_results_open(&d.results))
 		try_hosts(&d);
 	d.note.folded = d.content.folded;
+	site_settle(&d);
 	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count, d.site };
 	*ret_note = d.note;
 }

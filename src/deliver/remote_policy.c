@@ -61,23 +61,23 @@ static void name_add(struct remote_policy *p, struct str name)
 
 /* ---- levels ---- */
 
-static bool by_pki(struct find *f, const char *source)
+static bool by_pki(struct find *f, enum remote_tls_by by)
 {
 	const struct remote_host *h = f->target->at;
 
 	if (!f->remote->settings.trusts)
 		return refuse(f, nobody_trusted);
 	f->p->level = REMOTE_TLS_VERIFIED;
-	f->p->source = str_of(source);
+	f->p->by = by;
 	name_add(f->p, h->is_address ? str_of(f->target->address.text) : h->name);
 	return true;
 }
 
 /* RFC 7672 §3.2.2: for usage 2 a certificate may be for any of them. */
-static bool by_dane(struct find *f, const char *source, const struct remote_dane *dane)
+static bool by_dane(struct find *f, enum remote_tls_by by, const struct remote_dane *dane)
 {
 	f->p->level = REMOTE_TLS_DANE;
-	f->p->source = str_of(source);
+	f->p->by = by;
 	f->p->name = dane->base;
 	f->p->tlsa = dane->set.items;
 	f->p->tlsa_count = dane->set.count;
@@ -87,10 +87,10 @@ static bool by_dane(struct find *f, const char *source, const struct remote_dane
 	return true;
 }
 
-static bool encrypted(struct find *f, const char *source)
+static bool encrypted(struct find *f, enum remote_tls_by by)
 {
 	f->p->level = REMOTE_TLS_ENCRYPT;
-	f->p->source = str_of(source);
+	f->p->by = by;
 	return true;
 }
 
@@ -112,13 +112,14 @@ static bool dane_ask(struct find *f, const struct remote_dane **ret)
 	return refuse(f, dane->why);
 }
 
-/* The policy of the domain, asked once for each host; NULL: none. */
-static const struct remote_sts *sts_ask(struct find *f)
+/* The policy of the domain, asked once for each host; *ret is NULL: none. False: the host may not be used. */
+static bool sts_ask(struct find *f, const struct remote_sts **ret)
 {
 	struct remote_host *h = f->target->at;
 
+	*ret = NULL;
 	if (h->domain.n == 0)
-		return NULL;
+		return true;
 	if (!h->sts) {
 		struct remote_sts *sts = ARENA_NEW(f->arena, struct remote_sts);
 
@@ -126,11 +127,14 @@ static const struct remote_sts *sts_ask(struct find *f)
 		h->sts = sts;
 	}
 	f->p->sts = h->sts;
+	if (h->sts->unsure)
+		return defer(f, "It is not known just now whether an MTA-STS policy protects", "");
 	if (h->sts->mode == STS_NONE)
-		return NULL;
+		return true;
 	if (f->p->report == TLSRPT_NO_POLICY)
 		f->p->report = TLSRPT_STS;
-	return h->sts;
+	*ret = h->sts;
+	return true;
 }
 
 static bool by_sts(struct find *f, const struct remote_sts *sts)
@@ -144,7 +148,7 @@ static bool by_sts(struct find *f, const struct remote_sts *sts)
 		return true;
 	}
 	if (matches)
-		return by_pki(f, "mta-sts");
+		return by_pki(f, REMOTE_BY_STS);
 	report(f, TLSRPT_VALIDATION_FAILURE, STR("the policy does not name the host"));
 	return defer(f, "The domain's MTA-STS policy does not name its mail host", "");
 }
@@ -158,13 +162,32 @@ static bool by_domain(struct find *f)
 	if (!dane_ask(f, &dane))
 		return false;
 	if (dane->state == REMOTE_DANE_USABLE)
-		return by_dane(f, "dane", dane);
-	sts = sts_ask(f);
+		return by_dane(f, REMOTE_BY_DANE, dane);
+	if (!sts_ask(f, &sts))
+		return false;
 	if (dane->state == REMOTE_DANE_UNUSABLE) {
-		(void)encrypted(f, "dane");
+		(void)encrypted(f, REMOTE_BY_DANE);
 		return !sts || sts->mode != STS_ENFORCE || by_sts(f, sts);
 	}
 	return !sts || by_sts(f, sts);
+}
+
+/* ---- what the route says ---- */
+
+static bool dane_demanded(struct find *f)
+{
+	const struct remote_dane *dane;
+
+	f->p->report = TLSRPT_TLSA;
+	if (!dane_ask(f, &dane))
+		return false;
+	if (dane->state == REMOTE_DANE_USABLE)
+		return by_dane(f, REMOTE_BY_ROUTE, dane);
+	report(f, TLSRPT_DANE_REQUIRED, STR("no TLSA record that can be used"));
+	if (f->remote->settings.unvalidated)
+		return defer(f, "The route requires DANE of", ", and answers of DNS are not validated here (dns.anchor)");
+	return defer(f, "The route requires DANE of", dane->state == REMOTE_DANE_UNUSABLE ? ", and none of its TLSA records can be used" :
+											    ", which has no secure TLSA records");
 }
 
 /* ---- what the sender says ---- */
@@ -183,35 +206,22 @@ static bool by_sender(struct find *f)
 
 	if (f->q->hop.tls == HOP_TLS_NEVER)
 		return refuse(f, never);
+	if (f->q->hop.tls == HOP_TLS_DANE) /* the stronger wish */
+		return dane_demanded(f);
 	if (!dane_ask(f, &dane))
 		return false;
 	if (dane->state == REMOTE_DANE_USABLE)
-		return by_dane(f, "sender", dane);
-	sts = sts_ask(f);
+		return by_dane(f, REMOTE_BY_SENDER, dane);
+	if (!sts_ask(f, &sts))
+		return false;
 	if (sts && sts->mode == STS_ENFORCE && !remote_sts_matches(sts, f->target->host))
 		return by_sts(f, sts);
 	if (!f->target->at->secure_name && !(sts && sts->mode == STS_ENFORCE))
 		return refuse(f, f->remote->settings.trusts ? insecure : nobody_trusted);
-	return by_pki(f, "sender");
+	return by_pki(f, REMOTE_BY_SENDER);
 }
 
-/* ---- what the route says ---- */
-
-static bool dane_demanded(struct find *f)
-{
-	const struct remote_dane *dane;
-
-	f->p->report = TLSRPT_TLSA;
-	if (!dane_ask(f, &dane))
-		return false;
-	if (dane->state == REMOTE_DANE_USABLE)
-		return by_dane(f, "route", dane);
-	report(f, TLSRPT_DANE_REQUIRED, STR("no TLSA record that can be used"));
-	if (f->remote->settings.unvalidated)
-		return defer(f, "The route requires DANE of", ", and answers of DNS are not validated here (dns.anchor)");
-	return defer(f, "The route requires DANE of", dane->state == REMOTE_DANE_UNUSABLE ? ", and none of its TLSA records can be used" :
-											    ", which has no secure TLSA records");
-}
+/* ---- the route's other rules ---- */
 
 /* An MX name that anybody can have forged proves nothing: the certificate must be for the domain, or a name below it. */
 static bool verify_demanded(struct find *f)
@@ -219,11 +229,11 @@ static bool verify_demanded(struct find *f)
 	const struct remote_host *h = f->target->at;
 
 	if (h->secure_name || h->is_address)
-		return by_pki(f, "route");
+		return by_pki(f, REMOTE_BY_ROUTE);
 	if (!f->remote->settings.trusts)
 		return refuse(f, nobody_trusted);
 	f->p->level = REMOTE_TLS_VERIFIED;
-	f->p->source = STR("route");
+	f->p->by = REMOTE_BY_ROUTE;
 	name_add(f->p, h->domain);
 	name_add(f->p, arena_printf(f->arena, ".%.*s", STR_FMT(h->domain)));
 	return true;
@@ -236,11 +246,11 @@ static bool by_route(struct find *f)
 	case HOP_TLS_DOMAIN: return (f->q->flags & QUEUE_FLAG_TLS_OPTIONAL) || by_domain(f);
 	case HOP_TLS_NEVER:
 		f->p->level = REMOTE_TLS_NONE;
-		f->p->source = STR("route");
+		f->p->by = REMOTE_BY_ROUTE;
 		f->p->clear = STR("in clear: the route says so");
 		return true;
 	case HOP_TLS_MAY: return true;
-	case HOP_TLS_ENCRYPT: return encrypted(f, "route");
+	case HOP_TLS_ENCRYPT: return encrypted(f, REMOTE_BY_ROUTE);
 	case HOP_TLS_DANE: return dane_demanded(f);
 	case HOP_TLS_VERIFY: return verify_demanded(f);
 	}
@@ -265,6 +275,7 @@ static uint64_t key_of(const struct remote_policy *p)
 
 	CHECK(md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(md, head, sizeof(head)) == 1);
 	digest_add(md, p->name);
+	digest_add(md, p->clear); /* what is told of it */
 	for (size_t i = 0; i < p->name_count; i++)
 		digest_add(md, p->names[i]);
 	for (size_t i = 0; i < p->tlsa_count; i++) {
@@ -282,15 +293,13 @@ static uint64_t key_of(const struct remote_policy *p)
 bool remote_policy_find(const struct remote_route *route, const struct remote_target *target, const struct remote_deliver_request *q,
 			struct arena *a, struct remote_policy *ret, struct remote_outcome *ret_why)
 {
-	struct remote_policy p = { .level = REMOTE_TLS_MAY, .source = STR(""), .clear = STR(""), .policy_text = STR("") };
+	struct remote_policy p = { .level = REMOTE_TLS_MAY, .clear = STR(""), .policy_text = STR("") };
 	struct find          f = { route->remote, target, q, a, &p, ret_why };
 
 	p.name = target->at->is_address ? STR("") : target->host;
 	if (q->flags & QUEUE_FLAG_REQUIRETLS) {
 		if (!by_sender(&f))
 			return false;
-	} else if (route->remote->settings.no_tls) {
-		p.level = REMOTE_TLS_NONE;
 	} else if (!by_route(&f)) {
 		return false;
 	}

@@ -18,6 +18,8 @@ enum remote_tls {
 	REMOTE_TLS_VERIFIED, /* proved by the authorities, for one of `names` */
 };
 
+enum remote_tls_by { REMOTE_BY_NOBODY, REMOTE_BY_SENDER, REMOTE_BY_ROUTE, REMOTE_BY_DANE, REMOTE_BY_STS }; /* who wants it so */
+
 struct remote_policy {
 	enum remote_tls        level;
 	struct str             name;   /* in SNI; "": the target has none, it is an address */
@@ -27,7 +29,7 @@ struct remote_policy {
 	size_t                 tlsa_count;
 	bool                   testing; /* MTA-STS in mode testing: as MAY, but what VERIFIED would have said is reported */
 	bool                   mismatch; /* and the policy does not name the host */
-	struct str             source;  /* who wants it so, for the log: "sender", "route", "dane", "mta-sts"; "" for nobody */
+	enum remote_tls_by     by;
 	struct str             clear;   /* NONE: why, for the log */
 	uint64_t               key;     /* of all of the above: a session is only used again, and a TLS session resumed, for targets with the same */
 	/* For the reports of RFC 8460: */

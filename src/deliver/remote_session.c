@@ -210,7 +210,7 @@ static bool hello(struct remote_session *s, struct remote_outcome *ret_why)
 		return false;
 	if (s->reply.code == 250) {
 		smtp_caps_parse(buf_str(&s->text), &s->caps);
-		s->caps.name = STR_NONE; /* the text is overwritten by the next reply */
+		s->caps.name = arena_dup(s->own, s->caps.name); /* the text is overwritten by the next reply */
 		return !is_loop(s, ret_why);
 	}
 	/* RFC 5321 §3.2: a server that does not know EHLO gets HELO. */
@@ -236,7 +236,7 @@ static enum remote_open tls_decided(struct remote_session *s, enum remote_tls_do
 	};
 
 	s->tls = arena_printf(s->own, "%.*s%s", STR_FMT(outcome->text), net_stream_tls_resumed(s->stream) ? ", resumed" : "");
-	remote_tls_report(s->remote, target, policy, outcome, s->stream);
+	remote_tls_report(s->remote, target, policy, outcome, s->caps.name.n > 0 ? s->caps.name : STR(""), s->stream);
 	return opened[done];
 }
 

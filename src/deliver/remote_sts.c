@@ -43,6 +43,7 @@ struct entry {
 	enum tlsrpt_result   trouble;
 	unsigned             pins;
 	bool                 busy, lined;
+	bool                 unsure; /* auth could not be asked: there may be a policy */
 };
 
 struct remote_sts_cache {
@@ -139,17 +140,23 @@ static enum trust_sts_age age(const struct entry *e, int64_t now)
 	return e->text.n > 0 ? trust_sts_age(now - e->fetched_ms, MAX(e->max_age_s, LEAST_S)) : TRUST_STS_EXPIRED;
 }
 
+/* Holds the lock. */
 static void told(const struct entry *e, int64_t now, struct arena *a, struct remote_sts *ret)
 {
-	struct sts_policy p = { 0 };
-	struct str        rest, *mx;
-
 	if (age(e, now) == TRUST_STS_EXPIRED) {
 		ret->trouble = e->trouble;
+		ret->unsure = e->unsure;
 		return;
 	}
-	ret->text = rest = arena_dup(a, e->text);
+	ret->text = arena_dup(a, e->text);
 	ret->id = arena_dup(a, str_n(e->id, e->id_n));
+}
+
+static void unfold(struct arena *a, struct remote_sts *ret)
+{
+	struct sts_policy p = { 0 };
+	struct str        rest = ret->text, *mx;
+
 	CHECK(sts_policy_parse(ret->text, &p) == STS_POLICY_OK);
 	ret->mode = p.mode;
 	ret->max_age_s = p.max_age_s;
@@ -169,6 +176,7 @@ static void policy_set(struct remote_sts_cache *c, struct entry *e, struct str i
 	e->fetched_ms = fetched_ms;
 	e->trouble = TLSRPT_SUCCESS;
 	e->none_until_ms = 0;
+	e->unsure = false;
 }
 
 /* Sooner for a policy that does not last so long. */
@@ -195,6 +203,7 @@ static void look_take(struct remote_sts_cache *c, struct entry *e, const struct 
 		return;
 	text_set(c, e, STR_NONE);
 	e->trouble = l->trouble;
+	e->unsure = unsure;
 	e->none_until_ms = now + (unsure ? MIN(again, UNSURE_MS) : again);
 }
 
@@ -368,6 +377,8 @@ void remote_sts_find(const struct remote *remote, struct str domain, struct aren
 	find(c, remote, e, a, ret);
 	e->pins--;
 	pthread_mutex_unlock(&c->lock);
+	if (ret->text.n > 0)
+		unfold(a, ret);
 }
 
 bool remote_sts_matches(const struct remote_sts *sts, struct str mx)

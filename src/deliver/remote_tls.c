@@ -5,19 +5,20 @@
 
 static bool by_sender(const struct remote_policy *p)
 {
-	return str_eq(p->source, STR("sender"));
+	return p->by == REMOTE_BY_SENDER;
 }
 
 /* "The domain requires TLS (DANE), and ..." */
 static const char *who_wants(const struct remote_policy *p)
 {
-	if (by_sender(p))
-		return "The sender requires verified TLS";
-	if (str_eq(p->source, STR("route")))
-		return "The route requires TLS";
-	if (str_eq(p->source, STR("mta-sts")))
-		return "The domain requires verified TLS (MTA-STS)";
-	return str_eq(p->source, STR("dane")) ? "The domain requires TLS (DANE)" : "TLS is required";
+	switch (p->by) {
+	case REMOTE_BY_SENDER: return "The sender requires verified TLS";
+	case REMOTE_BY_ROUTE: return "The route requires TLS";
+	case REMOTE_BY_STS: return "The domain requires verified TLS (MTA-STS)";
+	case REMOTE_BY_DANE: return "The domain requires TLS (DANE)";
+	case REMOTE_BY_NOBODY: break;
+	}
+	return "TLS is required";
 }
 
 static struct remote_outcome wanted(const struct remote_policy *p, bool final, const char *code, struct arena *a, const char *what)
@@ -133,7 +134,7 @@ enum remote_tls_done remote_tls_handshake(struct net_stream *stream, const struc
 /* ---- reports ---- */
 
 void remote_tls_report(const struct remote *remote, const struct remote_target *target, const struct remote_policy *policy,
-		       const struct remote_tls_outcome *outcome, const struct net_stream *stream)
+		       const struct remote_tls_outcome *outcome, struct str helo, const struct net_stream *stream)
 {
 	char here[LIMIT_IP_TEXT] = "";
 
@@ -142,6 +143,6 @@ void remote_tls_report(const struct remote *remote, const struct remote_target *
 	net_stream_local(stream, here);
 	remote_tlsrpt_note(remote, &(struct remote_tlsrpt_note){
 					   .domain = target->at->domain, .policy = policy->report, .sts = policy->sts, .policy_text = policy->policy_text,
-					   .result = outcome->result, .sending_ip = str_of(here), .mx_host = target->host,
+					   .result = outcome->result, .sending_ip = str_of(here), .mx_host = target->host, .mx_helo = helo,
 					   .receiving_ip = str_of(target->address.text), .reason = outcome->reason });
 }

@@ -35,7 +35,7 @@ static void tx_doubtful(struct tx *t, struct remote_outcome o)
 		remote_results_close(t->r, t->which[i], o);
 		n++;
 	}
-	t->s->no_early = t->s->no_early || t->s->reused;
+	t->s->no_early = t->s->no_early || t->s->reused || t->early;
 	if (n == 0)
 		return;
 	log_info("connection lost behind the end of a message: it may arrive twice", LOG_U64("message", t->q->message),

@@ -1,5 +1,5 @@
-/* net/net_authorities.h - authorities for a library that speaks TLS by itself (libcurl): parsed once, as a set of them is a megabyte and ten
- * milliseconds, and those who need them may be many at once.
+/* net/net_authorities.h - authorities, for our own TLS (net_tls_trust) and for a library that speaks it by itself (libcurl): parsed once, as
+ * a set of them is a megabyte and ten milliseconds, and those who need them may be many at once.
  */
 #ifndef NET_NET_AUTHORITIES_H
 #define NET_NET_AUTHORITIES_H

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 
 #include "base/limits.h"
+#include "net/net_authorities.h"
 #include "net/net_tls.h"
 #include "net/net_tls_int.h"
 #include "net/net_verify.h"
@@ -66,37 +66,23 @@ static SSL_CTX *ctx_get(bool *ret_trusted)
 	return ctx;
 }
 
-/* How many were added. */
-static unsigned store_fill(X509_STORE *store, struct str pem)
-{
-	BIO     *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	X509    *cert;
-	unsigned n = 0;
-
-	CHECK(bio);
-	while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-		n += X509_STORE_add_cert(store, cert) == 1;
-		X509_free(cert);
-	}
-	BIO_free(bio);
-	ERR_clear_error();
-	return n;
-}
-
 enum status net_tls_trust(struct str ca_pem, const char **ret_why)
 {
-	SSL_CTX *ctx, *old;
+	struct net_authorities *authorities;
+	SSL_CTX                *ctx, *old;
 
 	if (ca_pem.n == 0 || ca_pem.n > LIMIT_TLS_CA_PEM) {
 		*ret_why = ca_pem.n ? "the PEM text of the authorities is too long" : "no authorities in the PEM text";
 		return ST_INVALID;
 	}
-	ctx = ctx_new();
-	if (store_fill(SSL_CTX_get_cert_store(ctx), ca_pem) == 0) {
-		SSL_CTX_free(ctx);
+	authorities = net_authorities_get(ca_pem);
+	if (!authorities) {
 		*ret_why = "no authorities in the PEM text";
 		return ST_INVALID;
 	}
+	ctx = ctx_new();
+	net_authorities_use(authorities, ctx);
+	net_authorities_put(authorities);
 	pthread_mutex_lock(&client.lock);
 	old = client.ctx;
 	client.ctx = ctx;

@@ -144,7 +144,7 @@ static enum status get(struct trust_store *t, struct str domain, struct arena *a
 
 enum status trust_sts_get(struct trust_store *t, struct str domain, struct arena *a, struct auth_sts *ret)
 {
-	enum status st = ST_TEMP;
+	enum status st = ST_NOT_FOUND; /* without a database nothing is kept */
 
 	pthread_mutex_lock(&t->lock);
 	if (t->db)

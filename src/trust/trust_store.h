@@ -21,7 +21,8 @@ struct trust_store_options { /* zero means the default */
 	size_t policies_max, rows_max; /* LIMIT_STS_STORED, LIMIT_TLSRPT_STORED; less in tests */
 };
 
-/* After db_init() and db_root("auth", fd). A file that cannot be opened is logged; then all calls say ST_TEMP. */
+/* After db_init() and db_root("auth", fd). A file that cannot be opened is logged; then no policy is known (mail must not wait for that), and all
+ * other calls say ST_TEMP. */
 struct trust_store *trust_store_open(const struct trust_store_options *options);
 /* Sets *t to NULL; NULL inside is fine. */
 void trust_store_close(struct trust_store **t);

@@ -148,6 +148,7 @@ static const char *const scram1[] = { OFFER("PLAIN SCRAM-SHA-1"), "H SCRAM-SHA-1
 static const char *const plus[] = { OFFER("SCRAM-SHA-256 SCRAM-SHA-256-PLUS"), "H SCRAM-SHA-256-PLUS right", "S 235 2.7.0 in", SENT, NULL };
 /* the binding is not understood: once more without */
 static const char *const plus_no[] = { OFFER("SCRAM-SHA-256 SCRAM-SHA-256-PLUS"), "E AUTH SCRAM-SHA-256-PLUS cD10bHM", "S 535 5.7.8 no", "H SCRAM-SHA-256 right", "S 235 in", SENT, NULL };
+static const char *const plus_wrong[] = { OFFER("SCRAM-SHA-256-PLUS"), "E AUTH SCRAM-SHA-256-PLUS cD10bHM", "S 535 5.7.8 no", QUIT, NULL };
 static const char *const clear_scram[] = { HELLO, "S 250-mx.test", "S 250 AUTH PLAIN SCRAM-SHA-256", "H SCRAM-SHA-256 right", "S 235 2.7.0 in", SENT, NULL };
 static const char *const clear_plain[] = { HELLO, "S 250-mx.test", "S 250 AUTH PLAIN LOGIN", QUIT, NULL };
 static const char *const no_auth[] = { TLS, "S 250 SIZE", QUIT, NULL };
@@ -189,6 +190,7 @@ static const struct {
 	{ "SCRAM-SHA-1", scram1, false, "D 2.0.0", "taken", false },
 	{ "SCRAM-SHA-256-PLUS", plus, false, "D 2.0.0", "taken", false },
 	{ "channel binding refused", plus_no, false, "D 2.0.0", "taken", false },
+	{ "nothing without a binding", plus_wrong, false, "T 4.7.8", "535 5.7.8 no", true },
 	{ "SCRAM in clear", clear_scram, false, "D 2.0.0", "taken", false },
 	{ "only PLAIN in clear", clear_plain, false, "T 4.7.0", "safe without TLS", false },
 	{ "no AUTH", no_auth, false, "T 4.7.0", "does not offer to sign in", false },

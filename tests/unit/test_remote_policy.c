@@ -43,6 +43,7 @@ static enum http_result sts_fetch(const struct http_request *q, struct arena *a,
 static void find(struct remote *remote, const struct remote_deliver_request *q, struct buf *out)
 {
 	static const char *const    levels[] = { "none", "may", "encrypt", "dane", "verified" };
+	static const char *const    wants[] = { "", "sender", "route", "dane", "mta-sts" }; /* enum remote_tls_by */
 	struct arena               *a = arena_new(NULL);
 	struct remote_route         route;
 	struct remote_outcome       why;
@@ -55,7 +56,7 @@ static void find(struct remote *remote, const struct remote_deliver_request *q, 
 			why = remote_route_why(&route);
 	}
 	if (t && remote_policy_find(&route, t, q, a, &p, &why)) {
-		buf_addf(out, "%s %.*s sni=%.*s", levels[p.level], STR_FMT(p.source), STR_FMT(p.name));
+		buf_addf(out, "%s %s sni=%.*s", levels[p.level], wants[p.by], STR_FMT(p.name));
 		for (size_t i = 0; i < p.name_count; i++)
 			buf_addf(out, " %.*s", STR_FMT(p.names[i]));
 		if (p.tlsa_count > 0)
@@ -232,6 +233,8 @@ static void test_rules(void **state)
 		  "T 4.7.5 The domain's MTA-STS policy does not name its mail host mx.open.test" },
 		{ "required, never", usable, "signed.test", "", HOP_TLS_NEVER, REQ, NULL,
 		  "R 5.7.30 The sender requires TLS (REQUIRETLS), and the route to the domain is without" },
+		{ "required, dane", usable, "signed.test", "", HOP_TLS_DANE, REQ, NULL, "dane route " DANE_IT },
+		{ "required, dane, none", none, "signed.test", "", HOP_TLS_DANE, REQ, NULL, "T 4.7.5 The route requires DANE of mx.signed.test, which has no secure TLSA records" },
 		{ "required, may", none, "signed.test", "", HOP_TLS_MAY, REQ, NULL, "verified sender " PKI_IT },
 		{ "required, relay", insecure, "open.test", "mx.open.test:25", 0, REQ, NULL, "verified sender sni=mx.open.test mx.open.test" },
 		{ "required, literal", insecure, "[192.0.2.1]", "", 0, REQ, NULL,

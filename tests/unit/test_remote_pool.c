@@ -170,7 +170,7 @@ static void test_bounds(void **state)
 	size_t                 n = 0;
 	struct run             r;
 	struct remote_session *open[COUNT];
-	struct remote_policy   policy = { .level = REMOTE_TLS_NONE, .name = STR(""), .source = STR("") };
+	struct remote_policy   policy = { .level = REMOTE_TLS_NONE, .name = STR("") };
 	struct remote_target   t = { .host = STR("mx.test") };
 	struct remote_outcome  why;
 

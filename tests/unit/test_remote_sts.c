@@ -392,19 +392,23 @@ static void test_restart(void **state)
 	remote_sts_close(&r.remote.sts);
 	cache_open(&r);
 	find(&r, "d.test", STS_NONE, TLSRPT_STS_WEBPKI_INVALID, 4);
-	/* auth does not answer: nobody knows, so "none" is believed for a minute only. */
+	assert_false(r.found.unsure);
+	/* auth does not answer: nobody knows, for a minute. */
 	remote_sts_close(&r.remote.sts);
 	kept.policy[0] = '\0';
 	kept.st = ST_TEMP;
 	cache_open(&r);
 	find(&r, "d.test", STS_NONE, TLSRPT_STS_WEBPKI_INVALID, 5);
+	assert_true(r.found.unsure);
 	pass(60 * 1000);
 	find(&r, "d.test", STS_NONE, TLSRPT_STS_WEBPKI_INVALID, 6);
+	assert_true(r.found.unsure);
 	/* auth gives out nonsense. */
 	pass(HOUR);
 	strcpy(kept.policy, "mode: none");
 	web.result = HTTP_OK;
 	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 7);
+	assert_false(r.found.unsure);
 	rig_done(&r);
 }
 

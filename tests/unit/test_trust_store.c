@@ -314,7 +314,7 @@ static void test_no_file(void **state)
 	assert_int_equal(write(fd, "this is no database, but it is long enough to be looked at as if it was one.........................", 100), 100);
 	close(fd);
 	again(0, 0);
-	assert_int_equal(trust_sts_get(store, STR("a.test"), arena, &got), ST_TEMP);
+	assert_int_equal(trust_sts_get(store, STR("a.test"), arena, &got), ST_NOT_FOUND);
 	assert_int_equal(put("a.test", "1", POLICY, 1), ST_TEMP);
 	assert_int_equal(trust_tlsrpt_note(store, &(struct auth_tlsrpt_note_request){ NULL, 0 }), ST_TEMP);
 	assert_int_equal(trust_tlsrpt_list(store, &(struct auth_tlsrpt_list_request){ TODAY, STR("") }, arena, &l), ST_TEMP);
