@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/cli_route.h"
+#include "directory/directory_rule.h"
 #include "ipc/msg_auth.h"
 
 static const struct {
@@ -36,7 +36,7 @@ static struct str next_hop(struct cli *c, const struct auth_target *t)
 /* How it is spoken to; the rules that say so are among the steps. */
 static json_t *hop_json(const struct hop *h)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:I}", "tls", cli_route_tls(h->tls), "source4", cli_json_str(h->source4), "source6",
+	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:I}", "tls", dir_route_tls_word(h->tls), "source4", cli_json_str(h->source4), "source6",
 			 cli_json_str(h->source6), "helo", cli_json_str(h->helo), "login", h->login != 0, "connections", (json_int_t)h->connections, "rate",
 			 (json_int_t)h->rate, "rate_s", (json_int_t)h->rate_s);
 }

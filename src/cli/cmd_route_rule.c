@@ -5,23 +5,11 @@
 
 #include "base/limits.h"
 #include "cli/cli.h"
-#include "cli/cli_route.h"
 #include "directory/directory_hop.h"
 #include "directory/directory_rule.h"
 #include "wire/text/text_quantity.h"
 
 #define OAUTH_MAX ((size_t)16 * KIB)
-
-static const char *const tls_words[] = {
-	[HOP_TLS_DOMAIN] = "domain",   [HOP_TLS_NEVER] = "never", [HOP_TLS_MAY] = "may",
-	[HOP_TLS_ENCRYPT] = "encrypt", [HOP_TLS_DANE] = "dane",   [HOP_TLS_VERIFY] = "verify",
-};
-_Static_assert(LEN(tls_words) == HOP_TLS_LAST + 1, "a word per rule of TLS");
-
-const char *cli_route_tls(enum hop_tls tls)
-{
-	return tls_words[tls];
-}
 
 /* ---- options to a rule ---- */
 
@@ -34,8 +22,8 @@ static int take_via(struct cli *c, const char *value, struct auth_route_rule *r)
 
 static int take_tls(struct cli *c, const char *value, struct auth_route_rule *r)
 {
-	for (size_t i = 0; i < LEN(tls_words); i++)
-		if (strcmp(value, tls_words[i]) == 0) {
+	for (unsigned i = 0; i <= HOP_TLS_LAST; i++)
+		if (strcmp(value, dir_route_tls_word((enum hop_tls)i)) == 0) {
 			r->hop.tls = (enum hop_tls)i;
 			return CLI_OK;
 		}
@@ -294,7 +282,7 @@ static void rule_json(json_t *rows, const struct auth_route_rule *r)
 	if (r->given & AUTH_ROUTE_VIA)
 		json_object_set_new(o, "via", cli_json_str(r->via));
 	if (r->given & AUTH_ROUTE_TLS)
-		json_object_set_new(o, "tls", json_string(tls_words[h->tls]));
+		json_object_set_new(o, "tls", json_string(dir_route_tls_word(h->tls)));
 	if (r->given & AUTH_ROUTE_SOURCE) {
 		json_object_set_new(o, "source4", cli_json_str(h->source4));
 		json_object_set_new(o, "source6", cli_json_str(h->source6));
@@ -320,7 +308,7 @@ static void rule_text(struct cli *c, const struct auth_route_rule *r)
 	if (r->given & AUTH_ROUTE_LOGIN)
 		printf(" user %.*s", STR_FMT(cli_text(c->arena, r->user)));
 	if (r->given & AUTH_ROUTE_TLS)
-		printf(" tls %s", tls_words[h->tls]);
+		printf(" tls %s", dir_route_tls_word(h->tls));
 	if (r->given & AUTH_ROUTE_SOURCE)
 		printf(" source %.*s%s%.*s", STR_FMT(h->source4), h->source4.n && h->source6.n ? " " : "", STR_FMT(h->source6));
 	if (r->given & AUTH_ROUTE_HELO)

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "ipc/msg_auth.h"
 #include "wire/address/address.h"
-#include "wire/address/endpoint.h"
+#include "wire/address/nexthop.h"
 
 #define SHA256 32u
 
@@ -68,18 +68,21 @@ static void addresses(struct making *m)
 /* Mail that leaves through another host comes from there, and only its operator knows from which addresses. */
 static void spf(struct making *m)
 {
-	struct str              relay = m->c->config.relay, host;
-	uint32_t                port;
+	struct str              relay = m->c->config.relay, bad;
+	struct nexthop          hop;
+	struct buf              text;
 	struct dns_plan_record *r;
 
 	if (relay.n == 0) {
 		add(m, DNS_PLAN_SPF, m->p->domain, "TXT", STR("v=spf1 mx -all"));
 	} else {
-		(void)str_skip(&relay, STR("lmtp:"));
-		if (!endpoint_parse(relay, &host, &port))
-			host = relay;
-		r = add(m, DNS_PLAN_SPF, m->p->domain, "TXT",
-			address_domain_is_ascii(host) ? arena_printf(m->c->arena, "v=spf1 mx a:%.*s ~all", STR_FMT(host)) : STR("v=spf1 mx ~all"));
+		buf_init(&text, 2 * LIMIT_NEXTHOPS_TEXT);
+		buf_add(&text, STR("v=spf1 mx"));
+		while (nexthop_take(&relay, &hop, &bad))
+			buf_addf(&text, hop.address ? str_find(hop.host, ':') >= 0 ? " ip6:%.*s" : " ip4:%.*s" : hop.mx ? " mx:%.*s" : " a:%.*s", STR_FMT(hop.host));
+		buf_add(&text, STR(" ~all"));
+		r = add(m, DNS_PLAN_SPF, m->p->domain, "TXT", arena_dup(m->c->arena, buf_str(&text)));
+		buf_done(&text);
 		r->note = "mail leaves through the relay: its operator says what else to include";
 	}
 	if (!str_ieq(m->p->host, m->p->domain)) {

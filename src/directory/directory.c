@@ -316,7 +316,6 @@ enum status directory_open(const struct directory_options *options, struct direc
 	CHECK(d != NULL && pthread_mutex_init(&d->admin, NULL) == 0);
 	lock_init(d);
 	options_set(d, options);
-	d->arena = arena_new(NULL);
 	dir_mem_init(d);
 	d->probes = probe_known_new(LIMIT_PROBES_KNOWN);
 	random_octets(d->token_key, sizeof(d->token_key));
@@ -361,7 +360,6 @@ void directory_close(struct directory **dp)
 	dir_mem_done(d);
 	pthread_rwlock_destroy(&d->lock);
 	pthread_mutex_destroy(&d->admin);
-	arena_free(&d->arena);
 	explicit_bzero(d->token_key, sizeof(d->token_key));
 	explicit_bzero(d->scram_secret, sizeof(d->scram_secret));
 	explicit_bzero(d->srs_key, sizeof(d->srs_key));

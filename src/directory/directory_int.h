@@ -13,6 +13,7 @@
 #include "db/db.h"
 #include "directory/directory.h"
 #include "directory/directory_hop.h"
+#include "directory/lane.h"
 #include "directory/password.h"
 #include "directory/scram.h"
 #include "wire/address/address.h"
@@ -87,7 +88,7 @@ struct directory {
 	struct map               credentials; /* by kind and hash */
 	uint8_t                  srs_key[32];
 	struct lane             *signers;
-	struct arena            *arena;
+	struct lane_job          completing; /* of domains without keys, once */
 	atomic_bool              closing;
 	char                     separators[LIMIT_SUBADDRESS + 1]; /* changes under `lock` */
 };

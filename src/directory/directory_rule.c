@@ -20,21 +20,9 @@ static bool is_loopback(const struct nexthop *n)
 	return str_ieq(n->host, STR("localhost")) || str_eq(n->host, STR("::1")) || (n->address && str_starts(n->host, STR("127.")));
 }
 
-static bool program_valid(struct str name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if (!ascii_is_alnum(name.p[i]) && name.p[i] != '-' && name.p[i] != '_')
-			return false;
-	return name.n > 0 && name.n <= 64;
-}
-
 bool dir_route_via_valid(struct str via)
 {
-	if (via.n > LIMIT_ROUTE_VIA || str_has_ctl(via))
-		return false;
-	if (str_skip(&via, STR("pipe:")))
-		return program_valid(via);
-	return str_eq(via, STR("direct")) || nexthops_valid(via);
+	return via.n <= LIMIT_ROUTE_VIA && !str_has_ctl(via) && (str_eq(via, STR("direct")) || nexthops_or_pipe_valid(via));
 }
 
 /* Is `is` true of all hosts? Not of what has none. */
@@ -127,4 +115,15 @@ const char *dir_login_wrong(const struct auth_login *l)
 	if (l->kind == AUTH_LOGIN_TOKEN)
 		return word_valid(l->secret) && l->secret.n <= LIMIT_BEARER ? NULL : "the access token is none";
 	return refresh_wrong(l);
+}
+
+const char *dir_route_tls_word(enum hop_tls tls)
+{
+	static const char *const words[] = {
+		[HOP_TLS_DOMAIN] = "domain",   [HOP_TLS_NEVER] = "never", [HOP_TLS_MAY] = "may",
+		[HOP_TLS_ENCRYPT] = "encrypt", [HOP_TLS_DANE] = "dane",   [HOP_TLS_VERIFY] = "verify",
+	};
+	_Static_assert(LEN(words) == HOP_TLS_LAST + 1, "a word per rule of TLS");
+
+	return words[tls];
 }

@@ -18,5 +18,7 @@ const char *dir_login_wrong(const struct auth_login *login);
 bool dir_route_via_valid(struct str via);
 /* What counts for a login at this hop when its rule sets no tls. */
 enum hop_tls dir_route_login_tls(struct str via);
+/* "domain", "never", ...: as the command line names it. */
+const char *dir_route_tls_word(enum hop_tls tls);
 
 #endif

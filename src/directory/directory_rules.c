@@ -274,7 +274,7 @@ enum status directory_route_list(struct directory *d, const struct auth_route_li
 
 	pthread_mutex_lock(&d->admin);
 	/* Nothing is before the first: "" to "" is a rule too. */
-	s = db_sql(d->db, "SELECT " ROUTE_COLUMNS " FROM route WHERE ?3 OR (recipient, sender) > (?1, ?2) ORDER BY recipient, sender");
+	s = db_sql(d->db, "SELECT " ROUTE_COLUMNS " FROM route WHERE recipient >= ?1 AND (?3 OR (recipient, sender) > (?1, ?2)) ORDER BY recipient, sender");
 	db_bind_str(s, 1, stored(q->after_to));
 	db_bind_str(s, 2, stored(q->after_from));
 	db_bind_u64(s, 3, q->after_to.n == 0);

@@ -134,20 +134,13 @@ void directory_sign_start(struct directory *d, const struct auth_sign_request *q
 
 /* ---- domains from before ---- */
 
-struct complete {
-	struct lane_job   lane;
-	struct directory *d;
-};
-
 static void complete_run(struct lane_job *lane)
 {
-	dir_keys_complete(CONTAINER_OF(lane, struct complete, lane)->d);
+	dir_keys_complete(CONTAINER_OF(lane, struct directory, completing));
 }
 
 void directory_keys_complete(struct directory *d)
 {
-	struct complete *c = ARENA_NEW(d->arena, struct complete);
-
-	*c = (struct complete){ { .run = complete_run, .source = LANE_NO_SOURCE }, d };
-	CHECK(lane_submit(d->signers, &c->lane) == ST_OK); /* once, before anybody else */
+	d->completing = (struct lane_job){ .run = complete_run, .source = LANE_NO_SOURCE };
+	CHECK(lane_submit(d->signers, &d->completing) == ST_OK); /* once, before anybody else */
 }

@@ -1,13 +1,8 @@
 /* directory/directory_way.c - by which way a foreign address is reached: the rules of routes, for whoever walks to it or asks again. */
 #include <stdio.h>
 
+#include "directory/directory_rule.h"
 #include "directory/directory_walk.h"
-
-static const char *const tls_words[] = {
-	[HOP_TLS_DOMAIN] = "domain",   [HOP_TLS_NEVER] = "never", [HOP_TLS_MAY] = "may",
-	[HOP_TLS_ENCRYPT] = "encrypt", [HOP_TLS_DANE] = "dane",   [HOP_TLS_VERIFY] = "verify",
-};
-_Static_assert(LEN(tls_words) == HOP_TLS_LAST + 1, "a word per rule of TLS");
 
 /* ---- told by the dry run ---- */
 
@@ -34,7 +29,7 @@ static void say(struct dir_walk *w, const struct dir_hop *h, struct str relay)
 	if (h->by_domain && h->via.n > 0)
 		dir_say(w, "route", "next hop %.*s: the relay of the domain", STR_FMT(h->via));
 	say_one(w, h, AUTH_ROUTE_LOGIN, h->hop.login > 0 ? arena_printf(a, "signs in there") : STR(""));
-	say_one(w, h, AUTH_ROUTE_TLS, arena_printf(a, "tls %s%s", tls_words[h->hop.tls], h->tls_default ? ", because it signs in" : ""));
+	say_one(w, h, AUTH_ROUTE_TLS, arena_printf(a, "tls %s%s", dir_route_tls_word(h->hop.tls), h->tls_default ? ", because it signs in" : ""));
 	say_one(w, h, AUTH_ROUTE_SOURCE, arena_printf(a, "source %.*s%s%.*s", STR_FMT(h->hop.source4), h->hop.source4.n && h->hop.source6.n ? " " : "", STR_FMT(h->hop.source6)));
 	say_one(w, h, AUTH_ROUTE_HELO, arena_printf(a, "helo %.*s", STR_FMT(h->hop.helo)));
 	say_one(w, h, AUTH_ROUTE_CONNECTIONS, arena_printf(a, "connections %u", h->hop.connections));

@@ -2,7 +2,7 @@
  *
  * Everything that leaves passes here, at the time it leaves: what a milter or rewriting has changed is signed as it is then. What goes
  * through the content filter is signed before: a filter that changes what is signed breaks that (docs/concepts/dkim.md). Ours are
- * messages of accounts and local programs (QUEUE_FLAG_SUBMIT, on the word of those who took them) and our own reports; what is relayed
+ * messages of accounts and local programs (QUEUE_FLAG_SUBMIT: smtp proves it by the sign-in, queue_submit.c) and our own reports; what is relayed
  * or forwarded for strangers is not signed: we know nothing of it.
  *
  * What is hashed is what remote sends: the content through wire/smtp/smtp_fold.h, so a line that has to be folded is signed folded. The
@@ -162,7 +162,7 @@ static void sign_done(void *arg, enum status st, const void *answer)
 	/* The only step of its phase: nobody else uses the arena. */
 	if (st == ST_OK)
 		m->prefix = arena_dup(m->arena, reply->fields);
-	m->unsigned_yet = st != ST_OK && st != ST_NOT_FOUND && st != ST_INVALID;
+	m->unsigned_yet = st != ST_OK && st != ST_NOT_FOUND && st != ST_INVALID && st != ST_LIMIT; /* LIMIT: fields that are too long */
 	log_debug("signature", LOG_C("message", queue_id_text(m->id).p), LOG_ST("status", st));
 	job_over(job);
 }

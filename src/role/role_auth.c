@@ -45,6 +45,7 @@ static bool start(struct role *r, const char **ret_why)
 	ipc_pool(r->ipc, TRUST_POOL, 1, BACKLOG);
 	ipc_serve(r->ipc, trust_rows, trust_row_count, trust_store_open(&(struct trust_store_options){ .path = NULL }));
 	ipc_pool(r->ipc, DIRECTORY_POOL, 1, BACKLOG);
+	ipc_pool(r->ipc, DIRECTORY_KEYS_POOL, 1, BACKLOG);
 	ipc_serve(r->ipc, directory_rows, directory_row_count, d);
 	directory_keys_complete(d);
 	r->self = d;

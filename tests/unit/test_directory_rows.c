@@ -57,7 +57,9 @@ static void test_all(void **state)
 	assert_int_equal(directory_row_count, of_auth);
 	for (size_t i = 0; i < directory_row_count; i++) {
 		assert_int_equal(ipc_msgs[directory_rows[i].id].server, ROLE_AUTH);
-		assert_int_equal(directory_rows[i].pool, ipc_msgs[directory_rows[i].id].admin || directory_rows[i].id == IPC_AUTH_EXPIRE ||
+		bool makes_keys = directory_rows[i].id == IPC_AUTH_DOMAIN_ADD || directory_rows[i].id == IPC_AUTH_KEY_ADD;
+
+		assert_int_equal(directory_rows[i].pool, makes_keys ? DIRECTORY_KEYS_POOL : ipc_msgs[directory_rows[i].id].admin || directory_rows[i].id == IPC_AUTH_EXPIRE ||
 								 directory_rows[i].id == IPC_AUTH_PURGED || directory_rows[i].id == IPC_AUTH_HOP_SECRET ?
 							 DIRECTORY_POOL :
 							 0);
