@@ -57,7 +57,7 @@ enum status queue_list(struct queue *q, const struct queue_list_request *r, stru
 	static const char sql[] =
 		"SELECT " ENTRY_COLUMNS " FROM message m WHERE m.id > ?1" FILTERS
 		" AND (?4 = '' OR instr(lower(m.reason), lower(?4)) > 0) AND (?5 = 0 OR m.received < ?5)"
-		" AND (?6 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND r.state = 0 AND lower(" QUEUE_SITE_SQL ") = lower(?6)))"
+		" AND (?6 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND r.state = 0 AND lower(" QUEUE_SITE_SQL("?7") ") = lower(?6)))"
 		" ORDER BY m.id";
 	struct db              *db = queue_reader_take(q);
 	struct db_stmt         *s;
@@ -73,6 +73,7 @@ enum status queue_list(struct queue *q, const struct queue_list_request *r, stru
 	db_bind_str(s, 4, r->reason.n ? r->reason : STR(""));
 	db_bind_i64(s, 5, r->before_ms);
 	db_bind_str(s, 6, r->site.n ? r->site : STR(""));
+	db_bind_str(s, 7, queue_relay_setting(q));
 	while ((st = db_step(s)) == ST_OK && page.entry_count < LIMIT_LIST_PAGE)
 		entry_read(q, s, a, &page.entries[page.entry_count++]);
 	page.more = st == ST_OK;
@@ -130,19 +131,20 @@ static void site_fill(struct queue *q, struct arena *a, struct queue_show_rcpt *
 static enum status show_rcpts(struct queue *q, struct db *db, uint64_t id, const struct queue_waits *w, struct arena *a, struct queue_show_reply *ret)
 {
 	static const char sql[] =
-		"SELECT address, target, state, attempts, last, code, answer, notify, orcpt, account, " QUEUE_SITE_SQL " FROM rcpt r WHERE message = ?1 ORDER BY n";
+		"SELECT address, target, state, attempts, last, code, answer, notify, orcpt, account, " QUEUE_SITE_SQL("?2") " FROM rcpt r WHERE message = ?1 ORDER BY n";
 	struct db_stmt *s = db_sql(db, sql);
 	size_t          octets = 0;
 	enum status     st;
 
 	ret->rcpts = ARENA_ARRAY(a, struct queue_show_rcpt, LIMIT_RCPTS);
 	db_bind_u64(s, 1, id);
+	db_bind_str(s, 2, queue_relay_setting(q));
 	while ((st = db_step(s)) == ST_OK && ret->rcpt_count < LIMIT_RCPTS && octets < LIMIT_LIST_OCTETS) {
 		struct queue_show_rcpt *r = &ret->rcpts[ret->rcpt_count++];
 
 		*r = rcpt_read(s, a, ret->entry.next_ms);
-		r->why = queue_why(a, w, r);
 		site_fill(q, a, r);
+		r->why = queue_why(a, w, r);
 		octets += r->address.n + r->target.n + r->answer.n + r->orcpt.n + r->site.n + r->why.n + 128;
 	}
 	ret->more = st == ST_OK;

@@ -34,6 +34,7 @@ void queue_job_ask(struct queue_job *job, enum role_id role, uint64_t key, enum 
 	const struct queue_job *outer = starting;
 
 	starting = job;
+	job->asked = true;
 	job->asked_ms = job->msg->q->o.mono_ms();
 	ipc_start(job->msg->q->ipc, role, key, id, request, done, job);
 	starting = outer;
@@ -199,7 +200,7 @@ void queue_attempt_hop(struct queue_msg *m, struct queue_rcpt_row *r)
 void queue_job_no_answer(struct queue_job *job, enum ipc_msg_id id, enum status st)
 {
 	struct queue_msg *m = job->msg;
-	bool              sent = starting != job;
+	bool              sent = job->asked && starting != job;
 	bool              late = sent && m->q->o.mono_ms() - job->asked_ms >= ipc_msgs[id].deadline_ms;
 	bool              lost = sent && st == ST_TEMP && !late;
 
@@ -335,7 +336,7 @@ static void not_signed(struct queue_msg *m)
 		if (m->to[i]->account != 0)
 			continue;
 		m->to[i]->code = STR("4.3.0");
-		m->to[i]->answer = STR("It could not be signed: the directory does not answer");
+		m->to[i]->answer = STR("It could not be signed: the directory does not answer, or the content cannot be read");
 	}
 }
 

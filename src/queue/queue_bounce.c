@@ -53,7 +53,8 @@ static enum status bounce_one(struct queue *q, struct wish *w, struct picked *p)
 	m = p->msg = queue_msg_new(q);
 	m->id = p->id;
 	st = queue_message_load(q, m);
-	if (st != ST_OK && m->rcpt_count == 0) { /* nobody could be told: it stays */
+	/* What cannot be read just now stays; so does a damaged one without recipients: nobody could be told. */
+	if (st != ST_OK && (st != ST_CORRUPT || m->rcpt_count == 0)) {
 		bounce_forget(p);
 		return st == ST_CORRUPT ? ST_OK : st;
 	}

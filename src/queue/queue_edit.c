@@ -125,7 +125,7 @@ static const char sql_waiting[] = "SELECT count(*) FROM rcpt WHERE message = ?1 
 static const char sql_all[] = "SELECT count(*) FROM rcpt WHERE message = ?1 AND ?2 = ''";
 static const char sql_owed[] = "SELECT count(*) FROM rcpt WHERE message = ?1 AND state = 1 AND notify & 2 AND ?2 = ''";
 
-/* What is wrong with it, in w->refused; addresses that are taken out are no obstacle to adding them. */
+/* What is wrong with it, in w->refused. */
 static enum status edit_check(struct queue *q, struct wish *w, const struct picked *p)
 {
 	const struct queue_edit_request *e = w->edit;

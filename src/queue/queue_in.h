@@ -196,7 +196,8 @@ struct queue_job {
 	bool                   doubtful; /* its site was, when it began */
 	unsigned               kept;     /* times that it was one too many */
 	int64_t                begun_ms; /* mono_ms, with its site */
-	int64_t                asked_ms; /* mono_ms, when it was handed to the channel */
+	bool                   asked;    /* it was handed to the channel, */
+	int64_t                asked_ms; /* mono_ms, then */
 	struct queue_op        op;  /* remote: results written as they come */
 };
 
@@ -462,9 +463,12 @@ void queue_on_flush(void *ctx, struct ipc_request *r);
 /* The shared handle for listings, under its lock until it is given back; NULL if it cannot be opened now. */
 struct db *queue_reader_take(struct queue *q);
 void       queue_reader_give(struct queue *q);
-/* The next hop of a row `r` of table rcpt: its own, else its domain. */
-#define QUEUE_SITE_SQL                                                                                                                       \
-	"CASE WHEN r.relay <> '' THEN r.relay WHEN r.target <> '' THEN lower(substr(r.target, length(rtrim(r.target, replace(r.target, '@', ''))) + 1))" \
+/* The setting `relay`, for a statement: "" if there is none. */
+struct str queue_relay_setting(const struct queue *q);
+/* The next hop of a row `r` of table rcpt: its own, else that of the setting `relay` (a parameter, as "?6"), else its domain. */
+#define QUEUE_SITE_SQL(setting)                                                                                                              \
+	"CASE WHEN r.relay <> '' THEN r.relay WHEN " setting " <> '' THEN " setting                                                          \
+	" WHEN r.target <> '' THEN lower(substr(r.target, length(rtrim(r.target, replace(r.target, '@', ''))) + 1))"                         \
 	" ELSE lower(substr(r.address, length(rtrim(r.address, replace(r.address, '@', ''))) + 1)) END"
 extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3); ?5 at most */
 

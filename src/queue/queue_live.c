@@ -1,4 +1,4 @@
-/* queue/queue_live.c - the options that change while the queue runs. A round reads them once. */
+/* queue/queue_live.c - the options that change while the queue runs. Each step reads them as they are then. */
 #include "queue/queue_in.h"
 
 static const struct queue_pipe *pipes_copy(struct arena *a, const struct queue_live *live)
@@ -43,4 +43,11 @@ struct queue_live queue_live(const struct queue *q)
 void queue_set_trace(struct queue *q, uint64_t octets, int64_t keep_ms)
 {
 	queue_trace_set(q->trace, octets, keep_ms);
+}
+
+struct str queue_relay_setting(const struct queue *q)
+{
+	const struct queue_live live = queue_live(q);
+
+	return live.relay.n > 0 ? live.relay : STR("");
 }

@@ -13,6 +13,7 @@
 #include "sys/disk.h"
 
 #define REREAD_MS 30000 /* until what could not be read is tried again */
+#define FULL_MS   100   /* until it is looked again whether they fit into memory */
 
 static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer, notify, orcpt, relay, sender FROM rcpt"
 				" WHERE message = ?1"
@@ -294,6 +295,7 @@ void queue_db_load_due(struct queue *q)
 {
 	struct page page;
 	int64_t     now = queue_now(q);
+	size_t      loaded = 0;
 	enum status st;
 
 	if (q->unread.count > 0 && now >= q->reread) {
@@ -301,9 +303,14 @@ void queue_db_load_due(struct queue *q)
 		map_init(&q->unread);
 	}
 	st = page_fill(q, now, &page);
-	for (size_t i = 0; i < page.count; i++)
-		if (!load_one(q, &page.due[i]))
+	for (size_t i = 0; i < page.count; i++) {
+		if (load_one(q, &page.due[i]))
+			loaded++;
+		else
 			queue_dues_add(&q->dues, page.due[i].priority, page.due[i].lane, now);
+	}
+	if (loaded == 0 && page.count > 0)
+		q->load_pause = now + FULL_MS; /* there is room, but not for messages of that size */
 	if (st == ST_OK)
 		return;
 	log_error("queue cannot be read", LOG_ST("status", st));

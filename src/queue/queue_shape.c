@@ -41,7 +41,7 @@ static bool count_one(struct map *sites, struct arena *a, struct queue_shape_rep
 static enum status page_read(struct queue *q, struct db *db, uint64_t after, struct arena *a, struct map *sites, struct queue_shape_reply *ret)
 {
 	static const char sql[] =
-		"SELECT m.id, m.received, CASE WHEN r.account <> 0 THEN '' ELSE " QUEUE_SITE_SQL " END AS site, count(*)"
+		"SELECT m.id, m.received, CASE WHEN r.account <> 0 THEN '' ELSE " QUEUE_SITE_SQL("?3") " END AS site, count(*)"
 		" FROM (SELECT id, received FROM message WHERE id > ?1 ORDER BY id LIMIT ?2) m JOIN rcpt r ON r.message = m.id AND r.state = 0"
 		" GROUP BY m.id, site ORDER BY m.id";
 	struct db_stmt *s = db_sql(db, sql);
@@ -50,6 +50,7 @@ static enum status page_read(struct queue *q, struct db *db, uint64_t after, str
 
 	db_bind_u64(s, 1, after);
 	db_bind_u64(s, 2, PAGE_MESSAGES);
+	db_bind_str(s, 3, queue_relay_setting(q));
 	while ((st = db_step(s)) == ST_OK) {
 		if (db_u64(s, 0) != last) {
 			last = db_u64(s, 0);

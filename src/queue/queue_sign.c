@@ -206,7 +206,10 @@ static void sign_now(struct queue_job *job)
 		asked = ask(job, &r); /* the job may be gone now */
 	} else {
 		m->unsigned_yet = st != ST_LIMIT;
-		log_info("message is not signed: it cannot be read, or its header is too long", LOG_C("message", queue_id_text(m->id).p), LOG_ST("status", st));
+		if (m->unsigned_yet)
+			log_error("message waits: it cannot be read to be signed", LOG_C("message", queue_id_text(m->id).p), LOG_ST("status", st));
+		else
+			log_info("message is not signed: its header is too long", LOG_C("message", queue_id_text(m->id).p));
 	}
 	reading_done(&r);
 	if (!asked)

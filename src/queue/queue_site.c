@@ -51,7 +51,7 @@ static bool doubtful(const struct queue_site *s)
 
 static unsigned window(const struct queue_site *s, int64_t now)
 {
-	return s->state == QUEUE_SITE_OPEN ? queue_pace_window(&s->pace, now) : s->state == QUEUE_SITE_PROBING;
+	return s->state == QUEUE_SITE_OPEN ? queue_pace_window(&s->pace, now) : s->state == QUEUE_SITE_PROBING && s->lone == 0;
 }
 
 static void stand_in_line(struct queue_sites *all, struct queue_site *s, const struct queue_wait *next)
@@ -86,19 +86,21 @@ void queue_site_refresh(struct queue_sites *all, struct queue_site *s)
 	queue_line_remove(&all->turns, &s->turn);
 	if (job && next > now)
 		wait_for_rate(all, s, next);
-	else if (!job && s->now == 0 && !s->leaving && s != all->crowd)
+	else if (!job && s->now + s->lone == 0 && !s->leaving && s != all->crowd)
 		queue_site_list(&all->idle, s);
 }
 
 /* One more is under way. */
 static void begin(struct queue_sites *all, struct queue_site *s, struct queue_job *job)
 {
-	s->now++;
 	queue_rate_take(&s->rate, queue_now(all->q));
-	job->begun_ms = all->q->o.mono_ms();
-	if (job->lone)
+	if (job->lone) {
+		s->lone++;
 		return;
+	}
+	s->now++;
 	all->now++;
+	job->begun_ms = all->q->o.mono_ms();
 	job->doubtful = doubtful(s);
 	all->doubtful += job->doubtful;
 }
@@ -249,7 +251,7 @@ static void limits_set(struct queue *q, struct queue_site *s, const struct hop *
 {
 	const struct queue_live live = queue_live(q);
 	const unsigned          ceiling = MIN(h->connections ? h->connections : live.site_connections, q->o.remote_max);
-	const bool              fresh = !s->answered && s->pace.cohorts == 0 && s->now == 0 && s->line.count == 0;
+	const bool              fresh = !s->answered && s->pace.cohorts == 0 && s->now + s->lone == 0 && s->line.count == 0;
 
 	if (fresh)
 		queue_pace_init(&s->pace, live.site_first, ceiling);
@@ -282,7 +284,7 @@ static bool admit(struct queue *q, struct queue_site *s, const struct queue_job 
 	const bool     lone = job->lone, rated = queue_rate_after(&s->rate, s->line.count, now) > now;
 	const unsigned max = line_max(q, s, now);
 
-	if (s->state == QUEUE_SITE_PROBING && (lone ? s->now > 0 : !line_room(s, job->wait.lane, max)))
+	if (s->state == QUEUE_SITE_PROBING && (lone ? s->now + s->lone > 0 : !line_room(s, job->wait.lane, max)))
 		not_alive(q, s, job->wait.lane, ret);
 	else if (!lone && !line_room(s, job->wait.lane, max))
 		no_place(q, s, job->wait.lane, ret);
@@ -405,10 +407,12 @@ static void took(struct queue_site *s, int64_t ms)
 /* A place is free again. */
 static void finish(struct queue_sites *all, struct queue_site *s, const struct queue_job *job)
 {
+	if (job->lone) {
+		s->lone--;
+		return;
+	}
 	s->now--;
 	took(s, all->q->o.mono_ms() - job->begun_ms);
-	if (job->lone)
-		return;
 	all->now--;
 	all->doubtful -= job->doubtful;
 	for (struct queue_site *next = NULL; job->doubtful && all->stalled.after != &all->stalled && !(next && next->turn.waits);) {
@@ -459,8 +463,10 @@ bool queue_site_end(struct queue_job *job, enum remote_site said)
 	finish(all, s, job);
 	judge(all, s, said);
 	kept = keep(all, s, job, said);
-	if (kept)
+	if (kept) {
+		job->asked = false;
 		queue_line_put(&s->line, &job->wait, true);
+	}
 	for (const struct queue_to *to = kept ? NULL : job->to; to; to = to->next)
 		count(s, to);
 	leaving = s->state == QUEUE_SITE_DEAD && s->line.count > 0 && !s->leaving;

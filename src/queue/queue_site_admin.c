@@ -41,13 +41,14 @@ static enum status again_apply(struct queue *q, struct queue_op *op)
 {
 	static const char sql[] =
 		"UPDATE message SET due = ?1 WHERE state = 0 AND due > ?1 AND entered <= ?1 AND EXISTS(SELECT 1 FROM rcpt r WHERE r.message = message.id AND r.state = 0"
-		" AND r.account = 0 AND lower(" QUEUE_SITE_SQL ") = lower(?2))";
+		" AND r.account = 0 AND lower(" QUEUE_SITE_SQL("?3") ") = lower(?2))";
 	struct again   *a = CONTAINER_OF(op, struct again, op);
 	struct db_stmt *s = db_sql(q->db, sql);
 	enum status     st;
 
 	db_bind_i64(s, 1, queue_now(q));
 	db_bind_str(s, 2, a->hop);
+	db_bind_str(s, 3, queue_relay_setting(q));
 	st = db_run(s);
 	a->count = st == ST_OK ? db_changed(q->db) : 0;
 	return st;

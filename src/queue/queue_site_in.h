@@ -25,6 +25,7 @@ struct queue_site {
 	struct queue_pace      pace;
 	struct queue_rate      rate;
 	unsigned               now;
+	unsigned               lone;     /* beside these: by way of f_lone_remote, under way or in line there */
 	bool                   answered; /* at any time */
 	bool                   leaving;  /* its line is being sent away: it is not forgotten */
 	unsigned               deaths;   /* in a row */

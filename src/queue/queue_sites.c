@@ -212,7 +212,7 @@ static void info_fill(struct queue_sites *all, const struct queue_site *s, struc
 	*ret = (struct queue_site_info){
 		.name = arena_dup(a, str_n(s->name, s->name_n)),
 		.state = s->state == QUEUE_SITE_DEAD && now >= s->until ? QUEUE_SITE_PROBING : s->state,
-		.now = s->now,
+		.now = s->now + s->lone,
 		.limit = queue_pace_window(&s->pace, now),
 		.ceiling = s->pace.ceiling,
 		.waiting = s->line.count,

@@ -27,6 +27,8 @@ struct str queue_why(struct arena *a, const struct queue_waits *w, const struct 
 		return STR("held back by its sender until then");
 	if (m->crashes > 0)
 		return arena_printf(a, "%u of %u attempts in a row were lost with their process; it is tried again alone", m->crashes, QUEUE_CRASHES_MAX);
+	if (r->site_known && r->site_state != QUEUE_SITE_KIND_OPEN)
+		return arena_printf(a, "its destination does not answer: %.*s", STR_FMT(r->answer.n ? str_first(r->answer, LIMIT_REPLY_TEXT / 2) : STR("tried again then")));
 	if (m->stalls > 0)
 		return arena_printf(a, "not tried, %u time%s in a row: %.*s", m->stalls, m->stalls == 1 ? "" : "s",
 				    STR_FMT(r->answer.n ? str_first(r->answer, LIMIT_REPLY_TEXT / 2) : STR("nobody could be asked")));
@@ -34,5 +36,7 @@ struct str queue_why(struct arena *a, const struct queue_waits *w, const struct 
 		return arena_printf(a, "back-off after attempt %u of the message%s", m->attempts, cap_of(w));
 	if (m->attempts > 0)
 		return arena_printf(a, "not attempted in the last round; it goes with the message's other recipients%s", cap_of(w));
+	if (r->answer.n > 0)
+		return arena_printf(a, "not tried: %.*s", STR_FMT(str_first(r->answer, LIMIT_REPLY_TEXT / 2)));
 	return STR("due, as soon as there is room in memory");
 }

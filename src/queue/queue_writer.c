@@ -393,14 +393,9 @@ static void start_ready(struct queue *q)
 	ipc_uncork();
 }
 
-static bool room(struct queue *q)
-{
-	return atomic_load(&q->active_count) <= q->o.active_max / 2 && atomic_load(&q->memory) <= q->o.memory_octets / 2;
-}
-
 static bool due_now(struct queue *q)
 {
-	return q->ipc && room(q) && queue_load_next(q) <= queue_now(q);
+	return q->ipc && queue_load_next(q) <= queue_now(q);
 }
 
 bool queue_turn(struct queue *q)
@@ -465,7 +460,7 @@ static int64_t next_wake(struct queue *q)
 		wake = MIN(wake, q->busy_at + IDLE_MS);
 	if (q->ipc)
 		wake = MIN(wake, until(q, queue_sites_wake(q->sites)));
-	if (q->ipc && room(q))
+	if (q->ipc)
 		wake = MIN(wake, until(q, queue_load_next(q)));
 	if (due_now(q))
 		wake = ipc_peers(q->ipc, ROLE_AUTH) > 0 ? now : now + NO_PEER_MS;

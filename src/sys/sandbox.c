@@ -143,7 +143,10 @@ static bool exec_rules(scmp_filter_ctx f, unsigned needs)
 	ok = ok && refuse_if(f, SCMP_SYS(ioctl), SCMP_A1_32(SCMP_CMP_EQ, TIOCSTI));
 	if (!(needs & SANDBOX_OUT))
 		return ok && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_NE, AF_UNIX));
-	return ok && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_PACKET)) && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, AF_VSOCK));
+	/* Left are AF_UNIX, AF_INET, AF_INET6, and AF_NETLINK, which getaddrinfo asks about interfaces. */
+	for (scmp_datum_t family = AF_INET + 1; family < AF_NETLINK && ok; family++)
+		ok = family == AF_INET6 || refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_EQ, family));
+	return ok && refuse_if(f, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_GT, AF_NETLINK));
 }
 
 static bool seccomp_enter_exec(unsigned needs)

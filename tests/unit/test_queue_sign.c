@@ -150,7 +150,7 @@ static void test_waits(void **state)
 		assert_true(rig_local(r, LOCAL_DELIVERED, "2.0.0", ""));
 		assert_null(fake_ipc_next(IPC_REMOTE_DELIVER));
 		s = rig_show(r, id);
-		assert_str(s.entry.reason, STR("It could not be signed: the directory does not answer"));
+		assert_str(s.entry.reason, STR("It could not be signed: the directory does not answer, or the content cannot be read"));
 		assert_int_equal(s.entry.state, QUEUE_WAITING);
 		assert_true(s.entry.next_ms - rig_wall <= 3000);
 		rig_pass(r, 4000);

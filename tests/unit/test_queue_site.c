@@ -207,6 +207,7 @@ static void test_dead(void **state)
 		assert_true(has(s.entry.reason, "far.test is not answering since 20"));
 		assert_true(has(s.entry.reason, "Connection timed out"));
 		assert_true(has(s.rcpts[0].answer, "4.4.1"));
+		assert_true(has(s.rcpts[0].why, "its destination does not answer: 4.4.1"));
 		assert_true(s.entry.next_ms >= until && s.entry.next_ms < until + 10 * SECOND);
 	}
 	rig_pass(r, 30 * SECOND);
@@ -349,6 +350,38 @@ static void test_removed_in_line(void **state)
 	resolve_all(r);
 	assert_int_equal(info(r, "far.test").now, 1);
 	next(r, 's');
+	assert_int_equal(info(r, "far.test").now, 0);
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
+/* What is tried alone goes one by one; fresh mail to the same destination does not wait for it. */
+static void test_beside_lone(void **state)
+{
+	struct rig       *r = rig_new();
+	struct fake_call *calls[10];
+	uint64_t          fresh;
+	size_t            n;
+
+	(void)state;
+	rig_open(r);
+	for (int i = 0; i < 5; i++)
+		send(r, "ann@demo.test", "x@far.test");
+	assert_int_equal(take_all(calls, 10), 5);
+	for (int i = 0; i < 5; i++)
+		fake_ipc_answer(calls[i], ST_TEMP, NULL);
+	rig_settle(r);
+	rig_pass(r, 5 * SECOND);
+	resolve_all(r);
+	fresh = send(r, "ben@demo.test", "y@far.test");
+	assert_int_equal(info(r, "far.test").now, 6);
+	n = take_all(calls, 10);
+	assert_int_equal(n, 2);
+	assert_int_equal(((const struct remote_deliver_request *)calls[1]->body)->message, fresh);
+	for (size_t i = 0; i < n; i++)
+		answer(r, calls[i], 's');
+	for (int i = 0; i < 4; i++)
+		next(r, 's');
 	assert_int_equal(info(r, "far.test").now, 0);
 	assert_int_equal(rig_messages(r), 0);
 	rig_free(&r);
@@ -640,6 +673,32 @@ static void test_window_share(void **state)
 	rig_free(&r);
 }
 
+/* Two that flood have two thirds of the memory between them; what another has on disk is read when it is due all the same. */
+static void test_flood_and_disk(void **state)
+{
+	struct rig       *r = rig_new();
+	struct fake_call *c;
+	bool              seen = false;
+
+	(void)state;
+	r->options.active_max = 30;
+	rig_open(r);
+	rig_submit(r, "cyd@demo.test", "c@demo.test", MAIL);
+	fake_ipc_answer(fake_ipc_next(IPC_AUTH_RESOLVE), ST_TEMP, NULL); /* goes to disk, for some seconds */
+	rig_settle(r);
+	for (int i = 0; i < 200; i++)
+		rig_submit(r, i % 2 ? "ann@demo.test" : "ben@demo.test", "x@demo.test", MAIL);
+	assert_true(atomic_load(&r->q->active_count) > 15);
+	rig_pass(r, 5 * SECOND);
+	while (!seen && (c = fake_ipc_next(IPC_AUTH_RESOLVE)) != NULL) {
+		seen = str_eq(((const struct auth_resolve_request *)c->body)->address, STR("c@demo.test"));
+		fake_ipc_answer(c, ST_NOT_FOUND, NULL);
+	}
+	assert_true(seen);
+	rig_settle(r);
+	rig_free(&r);
+}
+
 /* 1,500 for a dead destination in the queue: another's message is tried at once, and they are sent away without attempts. */
 static void test_dead_and_alive(void **state)
 {
@@ -677,9 +736,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_window),       cmocka_unit_test(test_limited_host), cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_not_dead),     cmocka_unit_test(test_dead_retry_and_expiry),
-		cmocka_unit_test(test_flush),        cmocka_unit_test(test_removed_in_line), cmocka_unit_test(test_rate),      cmocka_unit_test(test_rate_fair),
+		cmocka_unit_test(test_flush),        cmocka_unit_test(test_removed_in_line), cmocka_unit_test(test_beside_lone), cmocka_unit_test(test_rate),      cmocka_unit_test(test_rate_fair),
 		cmocka_unit_test(test_hop),          cmocka_unit_test(test_many_sites),   cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_fair),         cmocka_unit_test(test_fair_load),    cmocka_unit_test(test_window_share),
+		cmocka_unit_test(test_fair),         cmocka_unit_test(test_fair_load),    cmocka_unit_test(test_window_share), cmocka_unit_test(test_flood_and_disk),
 		cmocka_unit_test(test_dead_and_alive),
 	};
 
