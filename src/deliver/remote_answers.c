@@ -1,6 +1,7 @@
 /* deliver/remote_answers.c - contract is in remote_answers.h.
  *
- * A hash table of places without chains: a question has WAYS places, known by a keyed hash, and compared as a whole.
+ * A hash table of places without chains: a question has WAYS places, known by a keyed hash, and compared as a whole. Who asks what is being
+ * asked waits for that answer: a message to a thousand domains of one provider asks for its hosts once.
  */
 #include "deliver/remote_answers.h"
 
@@ -25,11 +26,34 @@ struct kept {
 	struct dns_record       records[];
 };
 
+/* A question under way. In the list of its place until it is answered; freed by the last who looks at it. */
+struct asking {
+	struct asking *next;
+	uint64_t       hash;
+	enum dns_type  type;
+	struct str     name; /* of who asks; read while it is in the list */
+	unsigned       users;
+	bool           done;
+	enum status    st;
+	pthread_cond_t answered;
+};
+
+struct place {
+	struct kept   *ways[WAYS];
+	struct asking *asking;
+};
+
 struct remote_answers {
 	struct remote_resolver behind;
 	pthread_mutex_t        lock;
 	uint64_t               seed;
-	struct kept           *kept[LIMIT_REMOTE_DNS / WAYS][WAYS];
+	struct place           places[LIMIT_REMOTE_DNS / WAYS];
+};
+
+struct question {
+	struct str    name;
+	enum dns_type type;
+	uint64_t      hash;
 };
 
 struct remote_answers *remote_answers_new(struct remote_resolver behind)
@@ -49,9 +73,9 @@ void remote_answers_free(struct remote_answers **ap)
 
 	if (!a)
 		return;
-	for (size_t i = 0; i < LEN(a->kept); i++)
+	for (size_t i = 0; i < LEN(a->places); i++)
 		for (size_t w = 0; w < WAYS; w++)
-			free(a->kept[i][w]);
+			free(a->places[i].ways[w]);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
 	*ap = NULL;
@@ -109,69 +133,146 @@ static struct dns_lookup_reply reply_copy(const struct kept *k, int64_t now_ms, 
 	return r;
 }
 
-/* ---- all ---- */
+/* ---- all; with the lock held ---- */
 
-/* The question's place, with the lock held: where it is, or that of the answer that ends first. */
-static struct kept **place(struct remote_answers *a, uint64_t hash, struct str name, enum dns_type type)
+static struct place *place_of(struct remote_answers *a, const struct question *q)
 {
-	struct kept **ways = a->kept[hash % LEN(a->kept)], **first = ways;
+	return &a->places[q->hash % LEN(a->places)];
+}
+
+static bool is_kept(const struct kept *k, const struct question *q)
+{
+	return k && k->hash == q->hash && k->type == q->type && str_eq(k->name, q->name);
+}
+
+/* Where its answer is or goes: else in place of what ends first. */
+static struct kept **way(struct place *p, const struct question *q)
+{
+	struct kept **first = p->ways;
 
 	for (size_t i = 0; i < WAYS; i++) {
-		const struct kept *k = ways[i];
+		const struct kept *k = p->ways[i];
 
-		if (k && k->hash == hash && k->type == type && str_eq(k->name, name))
-			return &ways[i];
+		if (is_kept(k, q))
+			return &p->ways[i];
 		if (*first && (!k || k->until_ms < (*first)->until_ms))
-			first = &ways[i];
+			first = &p->ways[i];
 	}
 	return first;
 }
 
-static bool known(struct remote_answers *a, uint64_t hash, struct str name, enum dns_type type, struct arena *arena, struct dns_lookup_reply *ret)
+static bool known(struct remote_answers *a, const struct question *q, struct arena *arena, struct dns_lookup_reply *ret)
 {
+	const struct kept *k = *way(place_of(a, q), q);
 	int64_t            now = clock_mono_ms();
-	const struct kept *k;
-	bool               found;
+	bool               found = is_kept(k, q) && k->until_ms > now;
 
-	pthread_mutex_lock(&a->lock);
-	k = *place(a, hash, name, type);
-	found = k && k->hash == hash && k->type == type && k->until_ms > now && str_eq(k->name, name);
 	if (found)
 		*ret = reply_copy(k, now, arena);
-	pthread_mutex_unlock(&a->lock);
 	return found;
 }
 
-static void keep(struct remote_answers *a, uint64_t hash, struct str name, enum dns_type type, const struct dns_lookup_reply *r)
+static struct asking *asking_find(const struct place *p, const struct question *q)
 {
-	struct kept *k = r->ttl_s > 0 ? kept_new(name, type, r) : NULL, *old, **at;
+	struct asking *k = p->asking;
 
-	if (!k)
+	while (k && !(k->hash == q->hash && k->type == q->type && str_eq(k->name, q->name)))
+		k = k->next;
+	return k;
+}
+
+static struct asking *asking_new(struct place *p, const struct question *q)
+{
+	struct asking *k = calloc(1, sizeof(*k));
+
+	CHECK(k);
+	*k = (struct asking){ .next = p->asking, .hash = q->hash, .type = q->type, .name = q->name, .users = 1 };
+	pthread_cond_init(&k->answered, NULL);
+	p->asking = k;
+	return k;
+}
+
+static void asking_leave(struct asking *k)
+{
+	if (--k->users > 0)
 		return;
-	k->hash = hash;
-	k->until_ms = clock_mono_ms() + MIN((int64_t)r->ttl_s * 1000, KEEP_MS);
+	pthread_cond_destroy(&k->answered);
+	free(k);
+}
+
+static void asking_end(struct place *p, struct asking *k, enum status st)
+{
+	struct asking **at = &p->asking;
+
+	while (*at != k)
+		at = &(*at)->next;
+	*at = k->next;
+	k->done = true;
+	k->st = st;
+	pthread_cond_broadcast(&k->answered);
+	asking_leave(k);
+}
+
+static enum status asking_wait(struct remote_answers *a, struct asking *k)
+{
+	enum status st;
+
+	k->users++;
+	while (!k->done)
+		pthread_cond_wait(&k->answered, &a->lock);
+	st = k->st;
+	asking_leave(k);
+	return st;
+}
+
+/* ---- without it ---- */
+
+/* The asker's deadline is that of all who wait for its answer. */
+static enum status ask(struct remote_answers *a, const struct question *q, struct arena *arena, struct dns_lookup_reply *ret)
+{
+	enum status  st = a->behind.lookup(a->behind.ctx, q->name, q->type, arena, ret);
+	struct kept *k = st == ST_OK && ret->ttl_s > 0 ? kept_new(q->name, q->type, ret) : NULL, *old, **at;
+
+	metric_add(METRIC_REMOTE_DNS_ASKED, 1);
+	if (!k)
+		return st;
+	k->hash = q->hash;
+	k->until_ms = clock_mono_ms() + MIN((int64_t)ret->ttl_s * 1000, KEEP_MS);
 	pthread_mutex_lock(&a->lock);
-	at = place(a, hash, name, type);
+	at = way(place_of(a, q), q);
 	old = *at;
 	*at = k;
 	pthread_mutex_unlock(&a->lock);
 	free(old);
+	return st;
 }
 
 static enum status lookup(void *ctx, struct str name, enum dns_type type, struct arena *arena, struct dns_lookup_reply *ret)
 {
 	struct remote_answers *a = ctx;
-	uint64_t               hash = str_hash_keyed(name, a->seed + (uint64_t)type);
-	enum status            st;
+	const struct question  q = { name, type, str_hash_keyed(name, a->seed + (uint64_t)type) };
+	enum status            st = ST_OK;
+	struct asking         *asking;
+	bool                   found, waited;
 
-	if (known(a, hash, name, type, arena, ret)) {
+	pthread_mutex_lock(&a->lock);
+	asking = asking_find(place_of(a, &q), &q);
+	waited = asking != NULL;
+	if (waited)
+		st = asking_wait(a, asking);
+	found = st == ST_OK && known(a, &q, arena, ret);
+	asking = st == ST_OK && !found && !waited ? asking_new(place_of(a, &q), &q) : NULL;
+	pthread_mutex_unlock(&a->lock);
+	if (found || st != ST_OK) {
 		metric_add(METRIC_REMOTE_DNS_KNOWN, 1);
-		return ST_OK;
+		return st;
 	}
-	metric_add(METRIC_REMOTE_DNS_ASKED, 1);
-	st = a->behind.lookup(a->behind.ctx, name, type, arena, ret);
-	if (st == ST_OK)
-		keep(a, hash, name, type, ret);
+	st = ask(a, &q, arena, ret);
+	if (!asking) /* an answer that is not kept helps nobody else */
+		return st;
+	pthread_mutex_lock(&a->lock);
+	asking_end(place_of(a, &q), asking, st);
+	pthread_mutex_unlock(&a->lock);
 	return st;
 }
 

@@ -1,7 +1,7 @@
 /* deliver/remote_answers.h - answers of DNS, kept for a while: what each delivery to a domain asks is not asked of another process each time.
  *
- * An answer is kept as long as its records live, a minute at most; that there was none (ST_TEMP, ST_CORRUPT) never is. What is told of its
- * life is what is left of it. Bounded by LIMIT_REMOTE_DNS, and larger ones than LIMIT_REMOTE_DNS_SIZE are not kept; what ends first makes
+ * An answer is kept as long as its records live, a minute at most; that there was none (ST_TEMP, ST_CORRUPT) never is, but told to all who
+ * asked meanwhile. What is told of an answer's life is what is left of it. Bounded by LIMIT_REMOTE_DNS, and larger ones than LIMIT_REMOTE_DNS_SIZE are not kept; what ends first makes
  * room. Thread-safe.
  */
 #ifndef DELIVER_REMOTE_ANSWERS_H

@@ -1,6 +1,8 @@
 /* What is kept of DNS: whole, as long as it lives, and no failures. */
 #include "unit.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -157,6 +159,60 @@ static void test_many(void **state)
 	rig_done(&r);
 }
 
+/* ---- many at once ---- */
+
+static atomic_uint slow_asked, slow_begun;
+static _Atomic(enum status) slow_st;
+
+static enum status ask_slowly(void *ctx, struct str name, enum dns_type type, struct arena *a, struct dns_lookup_reply *ret)
+{
+	(void)ctx;
+	(void)name;
+	(void)type;
+	(void)a;
+	atomic_fetch_add(&slow_asked, 1);
+	while (atomic_load(&slow_begun) < 8)
+		usleep(1000);
+	usleep(50 * 1000); /* so that all of them are in */
+	*ret = (struct dns_lookup_reply){ DNS_NOERROR, DNS_INSECURE, 300, mx, 2, STR("") };
+	return atomic_load(&slow_st);
+}
+
+static void *asker(void *arg)
+{
+	struct remote_resolver  dns = remote_answers_resolver(arg);
+	struct arena           *arena = arena_new(0);
+	struct dns_lookup_reply reply;
+
+	atomic_fetch_add(&slow_begun, 1);
+	assert_int_equal(dns.lookup(dns.ctx, STR("x.test"), DNS_MX, arena, &reply), atomic_load(&slow_st));
+	if (atomic_load(&slow_st) == ST_OK)
+		assert_str(reply.records[0].data, STR("mx1.x.test"));
+	arena_free(&arena);
+	return NULL;
+}
+
+/* Who asks what is being asked has its answer, or its failure; the next is asked anew. */
+static void test_together(void **state)
+{
+	static const enum status sts[] = { ST_TEMP, ST_CORRUPT, ST_OK };
+	struct remote_answers   *answers = remote_answers_new((struct remote_resolver){ ask_slowly, NULL });
+	pthread_t                threads[8];
+
+	(void)state;
+	for (size_t i = 0; i < LEN(sts); i++) {
+		atomic_store(&slow_st, sts[i]);
+		atomic_store(&slow_asked, 0);
+		atomic_store(&slow_begun, 0);
+		for (size_t t = 0; t < LEN(threads); t++)
+			assert_int_equal(pthread_create(&threads[t], NULL, asker, answers), 0);
+		for (size_t t = 0; t < LEN(threads); t++)
+			assert_int_equal(pthread_join(threads[t], NULL), 0);
+		assert_true(atomic_load(&slow_asked) < LEN(threads));
+	}
+	remote_answers_free(&answers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_not_kept),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
