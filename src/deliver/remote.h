@@ -4,6 +4,7 @@
  * refused, with the peer's words. It is called from many threads at once; `struct remote` is only read, what it points to is thread-safe.
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
+ *   remote_way       the addresses in the order in which they are tried, and connections to them, beside each other
  *   remote_policy    which TLS a target must have, by route, sender, DANE, MTA-STS     RFC 7672, RFC 8461, RFC 8689
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
  *   remote_auth      AUTH                                                               RFC 4954
@@ -29,6 +30,7 @@
 /* Each is the longest wait for one step, RFC 5321 §4.5.3.2. */
 struct remote_timeouts {
 	unsigned connect_ms;  /* TCP, one address */
+	unsigned beside_ms;   /* of it, until another address is tried beside it (remote_race.h) */
 	unsigned greeting_ms; /* §4.5.3.2.1: 5 minutes */
 	unsigned hello_ms;    /* EHLO, HELO, STARTTLS */
 	unsigned tls_ms;      /* handshake */
@@ -86,7 +88,7 @@ struct remote {
 /* How it was done, for the log. */
 struct remote_deliver_note {
 	unsigned nth;      /* transaction of the last session that was used; 1: it was a new one */
-	unsigned connects; /* sessions that were opened, or tried to be */
+	unsigned connects; /* connections that were made, or tried to be */
 	uint64_t folded;   /* lines of the content that were too long */
 };
 
