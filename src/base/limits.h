@@ -247,6 +247,7 @@
 #define LIMIT_URL            ((size_t)1000)       /* of a host that gives access tokens */
 #define LIMIT_LOGIN_KEPT_MS  ((int64_t)60 * 1000) /* remote keeps credentials that auth has told it */
 #define LIMIT_LOGIN_PAUSE_MS ((int64_t)60 * 1000) /* after a host has refused them, or gave no token */
+#define LIMIT_LOGIN_AGAIN_MS ((int64_t)1000)      /* after auth could not be asked about them */
 #define LIMIT_LOGINS_KEPT    ((size_t)1000)       /* at once, of one remote process */
 #define LIMIT_AUTH_STEPS     ((unsigned)8)        /* challenges of one sign-in at another host */
 #define LIMIT_AUTH_TRIES     ((unsigned)3)        /* mechanisms tried in one session there */
