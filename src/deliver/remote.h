@@ -95,15 +95,13 @@ struct remote_deliver_note {
 /* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`. */
 void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
 		    struct remote_deliver_note *ret_note);
+/* Answer IPC_REMOTE_DELIVER; it waits. */
+void remote_deliver_handle(const struct remote *remote, struct ipc_request *r);
 
 /* Ask the next hop for a recipient, in LIMIT_PROBE_MS at most (and what a lookup in DNS takes beyond). */
 void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret);
 /* Answer IPC_REMOTE_PROBE; auth is asked where the address would go. It waits, so it needs a pool of its own. */
 void remote_probe_handle(const struct remote *remote, struct ipc *ipc, struct ipc_request *r);
-
-/* Handlers, with a `struct remote *` as ctx; pool 1. */
-extern const struct ipc_row deliver_remote_rows[];
-extern const size_t         deliver_remote_row_count;
 
 /* The resolver that asks the dns role. */
 struct remote_resolver remote_resolver_ipc(struct ipc *ipc);

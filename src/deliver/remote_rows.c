@@ -32,7 +32,7 @@ static void note_delivery(const struct remote_deliver_request *q, const struct r
 		 LOG_U64("folded", note->folded), LOG_U64("ms", clock_mono_ms() - began_ms));
 }
 
-static void handle_deliver(void *ctx, struct ipc_request *r)
+void remote_deliver_handle(const struct remote *remote, struct ipc_request *r)
 {
 	const struct remote_deliver_request *q = r->body;
 	int                                  file = q->file;
@@ -40,16 +40,11 @@ static void handle_deliver(void *ctx, struct ipc_request *r)
 	struct remote_deliver_reply          reply;
 	struct remote_deliver_note           note;
 
-	remote_deliver(ctx, q, r->arena, &reply, &note);
+	remote_deliver(remote, q, r->arena, &reply, &note);
 	fd_close(&file);
 	note_delivery(q, &reply, &note, began_ms);
 	ipc_reply(r, ST_OK, &reply);
 }
-
-const struct ipc_row deliver_remote_rows[] = {
-	{ IPC_REMOTE_DELIVER, handle_deliver, 1 },
-};
-const size_t deliver_remote_row_count = LEN(deliver_remote_rows);
 
 static enum status lookup(void *ctx, struct str name, enum dns_type type, struct arena *a, struct dns_lookup_reply *ret)
 {
