@@ -92,9 +92,15 @@ struct remote_deliver_note {
 	uint64_t folded;   /* lines of the content that were too long */
 };
 
+/* Who waits for the answer. Once he is gone, no further transaction is begun: he may ask again for the same. */
+struct remote_asker {
+	bool (*gone)(void *ctx);
+	void *ctx;
+};
+
 /* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`. */
-void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
-		    struct remote_deliver_note *ret_note);
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, const struct remote_asker *asker, struct arena *a,
+		    struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note);
 /* Answer IPC_REMOTE_DELIVER; it waits. */
 void remote_deliver_handle(const struct remote *remote, struct ipc_request *r);
 

@@ -31,6 +31,7 @@ const struct remote_timeouts remote_timeouts_default = {
 struct delivery {
 	const struct remote                 *remote;
 	const struct remote_deliver_request *q;
+	const struct remote_asker           *asker;
 	struct arena                        *arena;
 	struct remote_results                results;
 	struct remote_content                content;
@@ -159,6 +160,7 @@ static void tried_add(struct delivery *d, struct str name, struct str why)
 static struct remote_session *session_go_on(struct delivery *d, struct remote_session *s)
 {
 	remote_session_attach(s, d->remote, d->arena, d->deadline_ms);
+	s->asker = d->asker;
 	metric_add(METRIC_REMOTE_REUSED, 1);
 	return s;
 }
@@ -168,6 +170,7 @@ static struct remote_session *session_new(struct delivery *d, struct remote_way 
 {
 	struct remote_session *s = remote_session_new(d->remote, d->arena, d->deadline_ms);
 
+	s->asker = d->asker;
 	if (way->fd < 0) {
 		metric_add(METRIC_REMOTE_CONNECTIONS, 1);
 		d->ways.connects++;
@@ -305,7 +308,8 @@ static void try_hosts(struct delivery *d)
 		remote_results_note_all(&d->results, why);
 		return;
 	}
-	while (remote_results_open(&d->results) && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms) {
+	while (remote_results_open(&d->results) && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms &&
+	       !d->asker->gone(d->asker->ctx)) {
 		if (remote_ways_next(&d->ways, &way)) {
 			try_way(d, &way);
 			continue;
@@ -324,12 +328,12 @@ static void site_settle(struct delivery *d)
 			d->site = REMOTE_SITE_NONE;
 }
 
-void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
-		    struct remote_deliver_note *ret_note)
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, const struct remote_asker *asker, struct arena *a,
+		    struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note)
 {
 	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"),
 							  STR("Content cannot be read here") };
-	struct delivery                    d = { .remote = remote, .q = q, .arena = a };
+	struct delivery                    d = { .remote = remote, .q = q, .asker = asker, .arena = a };
 
 	d.began_ms = clock_mono_ms();
 	d.deadline_ms = d.began_ms + remote->settings.timeouts.total_ms;

@@ -216,6 +216,7 @@ void remote_pool_put(struct remote_pool *p, struct remote_session **sp)
 		buf_clear(&s->out);
 		buf_shrink(&s->out, OUT_KEPT);
 		s->arena = NULL;
+		s->asker = NULL;
 		pthread_mutex_lock(&p->lock);
 		pool_start(p);
 		if (p->running && !p->stopped) {

@@ -32,15 +32,21 @@ static void note_delivery(const struct remote_deliver_request *q, const struct r
 		 LOG_U64("folded", note->folded), LOG_U64("ms", clock_mono_ms() - began_ms));
 }
 
+static bool asker_gone(void *request)
+{
+	return ipc_asker_gone(request);
+}
+
 void remote_deliver_handle(const struct remote *remote, struct ipc_request *r)
 {
 	const struct remote_deliver_request *q = r->body;
 	int                                  file = q->file;
+	const struct remote_asker            asker = { asker_gone, r };
 	int64_t                              began_ms = clock_mono_ms();
 	struct remote_deliver_reply          reply;
 	struct remote_deliver_note           note;
 
-	remote_deliver(remote, q, r->arena, &reply, &note);
+	remote_deliver(remote, q, &asker, r->arena, &reply, &note);
 	fd_close(&file);
 	note_delivery(q, &reply, &note, began_ms);
 	ipc_reply(r, ST_OK, &reply);

@@ -32,6 +32,7 @@ struct remote_session {
 	struct arena        *own;         /* the session's */
 	struct arena        *arena;       /* the delivery's: outcomes live there */
 	int64_t              deadline_ms; /* monotonic, the delivery's */
+	const struct remote_asker *asker; /* likewise; NULL while there is none */
 	int64_t              opened_ms;
 	struct net_stream   *stream;
 	struct buf           line, text, out;
