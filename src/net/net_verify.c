@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/limits.h"
+#include "net/net_tls_int.h"
 
 /* RFC 7672 §2.3.3, §8.1: what a domain vouches for by DNSSEC may be weaker than what an authority signs: at level 1 keys of 1024 bits. */
 #define DANE_SECURITY_LEVEL 1
@@ -128,15 +129,22 @@ static enum net_fault fault_of(long verdict)
 	}
 }
 
-/* A session that is resumed was proved when it began, under the same wish (the caller sees to that); which record it was is not told then. */
-static enum net_proof dane_proof(SSL *ssl, const struct net_tls_want *want)
+uint8_t net_verify_usage(SSL *ssl)
 {
-	uint8_t              usage = want->tlsa[0].usage, selector, matching;
+	uint8_t              usage, selector, matching;
 	const unsigned char *data;
 	size_t               n;
 
-	if (!SSL_session_reused(ssl))
-		CHECK(SSL_get0_dane_tlsa(ssl, &usage, &selector, &matching, &data, &n) >= 0);
+	if (SSL_session_reused(ssl)) /* nothing was verified anew: it was then, under the same wish (the caller sees to that) */
+		return net_resume_usage(ssl);
+	return SSL_get0_dane_tlsa(ssl, &usage, &selector, &matching, &data, &n) >= 0 ? usage : 0;
+}
+
+static enum net_proof dane_proof(SSL *ssl)
+{
+	uint8_t usage = net_verify_usage(ssl);
+
+	CHECK(usage == 2 || usage == 3);
 	return usage == 3 ? NET_PROOF_DANE_EE : NET_PROOF_DANE_TA;
 }
 
@@ -151,6 +159,6 @@ bool net_verify_end(SSL *ssl, const struct net_tls_want *want, bool ok, struct n
 		return want->verify == NET_VERIFY_TRY;
 	}
 	if (ok)
-		ret->proof = want->verify == NET_VERIFY_DANE ? dane_proof(ssl, want) : NET_PROOF_PKI;
+		ret->proof = want->verify == NET_VERIFY_DANE ? dane_proof(ssl) : NET_PROOF_PKI;
 	return true;
 }
