@@ -31,10 +31,10 @@ static void extension(X509 *cert, int nid, const char *value)
 }
 
 /* Valid until so many seconds from now; by `ca` or self-signed. */
-static struct made make(const char *names, const struct made *ca, bool is_ca, long until_s)
+static struct made make_with(EVP_PKEY *key, const char *names, const struct made *ca, bool is_ca, long until_s)
 {
 	static long serial;
-	struct made m = { .key = EVP_EC_gen("P-256"), .cert = X509_new() };
+	struct made m = { .key = key, .cert = X509_new() };
 
 	X509_set_version(m.cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(m.cert), ++serial);
@@ -49,6 +49,11 @@ static struct made make(const char *names, const struct made *ca, bool is_ca, lo
 		extension(m.cert, NID_subject_alt_name, names);
 	assert_true(X509_sign(m.cert, ca ? ca->key : m.key, EVP_sha256()) > 0);
 	return m;
+}
+
+static struct made make(const char *names, const struct made *ca, bool is_ca, long until_s)
+{
+	return make_with(EVP_EC_gen("P-256"), names, ca, is_ca, until_s);
 }
 
 static void made_free(struct made *m)
@@ -95,6 +100,7 @@ static enum status shake(const struct made *cert, const struct made *chain, cons
 	enum status        st;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	SSL_CTX_set_security_level(s.ctx, 0); /* it is the client that judges */
 	SSL_CTX_use_certificate(s.ctx, cert->cert);
 	SSL_CTX_use_PrivateKey(s.ctx, cert->key);
 	if (chain)
@@ -131,7 +137,7 @@ static struct net_tlsa tlsa(unsigned usage, unsigned selector, unsigned matching
 	return (struct net_tlsa){ (uint8_t)usage, (uint8_t)selector, (uint8_t)matching, data };
 }
 
-static struct made ca, other_ca, fine, expired, self, self_expired;
+static struct made ca, other_ca, fine, expired, self, self_expired, weak;
 
 static int setup(void **state)
 {
@@ -144,12 +150,13 @@ static int setup(void **state)
 	expired = make("DNS:mx.test", &ca, false, -60);
 	self = make("DNS:elsewhere.test", NULL, false, 3600);
 	self_expired = make("DNS:elsewhere.test", NULL, false, -60);
+	weak = make_with(EVP_RSA_gen(1024), "DNS:mx.test", &ca, false, 3600);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct made *all[] = { &ca, &other_ca, &fine, &expired, &self, &self_expired };
+	struct made *all[] = { &ca, &other_ca, &fine, &expired, &self, &self_expired, &weak };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(all); i++)
@@ -260,6 +267,9 @@ static void test_pki(void **state)
 		{ "tried, proved", &fine, NET_VERIFY_TRY, STR("mx.test"), ST_OK, NET_PROOF_PKI, 0 },
 		{ "tried, another name", &fine, NET_VERIFY_TRY, STR("mx2.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_NAME },
 		{ "tried, expired", &expired, NET_VERIFY_TRY, STR("mx.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_EXPIRED },
+		{ "a key too short for PKI", &weak, NET_VERIFY_PKI, STR("mx.test"), ST_DENIED, NET_PROOF_NONE, NET_FAULT_OTHER },
+		{ "tried, a key too short for PKI", &weak, NET_VERIFY_TRY, STR("mx.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_OTHER },
+		{ "anybody, of any key", &weak, NET_VERIFY_NONE, STR("mx.test"), ST_OK, NET_PROOF_NONE, 0 },
 		{ "tried, self-signed", &self, NET_VERIFY_TRY, STR("elsewhere.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_UNTRUSTED },
 	};
 
