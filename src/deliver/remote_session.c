@@ -193,8 +193,14 @@ static bool greeting(struct remote_session *s, struct remote_outcome *ret_why)
 		s->suspect = true;
 		return false;
 	}
-	if (s->reply.code == 220)
+	if (s->reply.code == 220) {
+		struct str rest, text = buf_str(&s->text);
+
+		(void)str_cut(text, '\n', &text, &rest);
+		(void)str_cut(text, ' ', &text, &rest);
+		s->greeted = arena_dup(s->own, text);
 		return !is_loop(s, ret_why);
+	}
 	s->suspect = s->reply.code == 421;
 	*ret_why = remote_session_failure(s);
 	return false;
@@ -235,7 +241,7 @@ static enum remote_open tls_decided(struct remote_session *s, enum remote_tls_do
 	};
 
 	s->tls = arena_printf(s->own, "%.*s%s", STR_FMT(outcome->text), net_stream_tls_resumed(s->stream) ? ", resumed" : "");
-	remote_tls_report(s->remote, target, policy, outcome, s->caps.name.n > 0 ? s->caps.name : STR(""), s->stream);
+	remote_tls_report(s->remote, target, policy, outcome, s->caps.name.n > 0 ? s->caps.name : s->greeted, s->stream);
 	return opened[done];
 }
 
@@ -310,7 +316,7 @@ struct remote_session *remote_session_new(const struct remote *remote, struct ar
 	struct arena          *own = arena_new(NULL);
 	struct remote_session *s = ARENA_NEW(own, struct remote_session);
 
-	*s = (struct remote_session){ .own = own, .host = STR(""), .tls = STR(""), .opened_ms = clock_mono_ms() };
+	*s = (struct remote_session){ .own = own, .host = STR(""), .tls = STR(""), .greeted = STR(""), .opened_ms = clock_mono_ms() };
 	remote_session_attach(s, remote, a, deadline_ms);
 	s->reused = false;
 	buf_init(&s->line, LIMIT_SMTP_REPLY);

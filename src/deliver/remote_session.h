@@ -41,6 +41,7 @@ struct remote_session {
 	struct str           key;       /* what it may be used again for, remote_pool_key() */
 	struct str           helo;      /* what we call ourselves in it */
 	struct str           host, tls; /* as in struct remote_rcpt_result */
+	struct str           greeted;   /* what the peer called itself in its greeting */
 	bool                 ready;     /* it was opened whole: TLS as its policy wants it, signed in; never before */
 	bool                 dead;      /* nothing more can be said on this connection */
 	bool                 lmtp, any_name; /* as in struct remote_target */
