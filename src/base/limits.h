@@ -135,6 +135,9 @@
 #define LIMIT_REMOTE_KNOWN     ((size_t)4096)     /* addresses of which something is remembered */
 #define LIMIT_REMOTE_DNS       ((size_t)8192)     /* answers of DNS that are kept */
 #define LIMIT_REMOTE_DNS_SIZE  ((size_t)2 * KIB)  /* of one of them */
+#define LIMIT_REMOTE_BESIDE    ((size_t)4)        /* connections that one delivery tries at once */
+#define LIMIT_REMOTE_BESIDE_ALL ((size_t)500)     /* of a process: those that are tried beside another */
+#define LIMIT_REMOTE_TRIED     ((size_t)500)      /* text about the hosts that were tried before the one that answered */
 #define LIMIT_REMOTE_EARLY     ((uint64_t)32 * KIB) /* content that is sent before RCPT is answered; what all RCPT being refused may cost */
 #define LIMIT_NEXTHOPS         ((size_t)8)        /* tried in turn, of one setting or route */
 #define LIMIT_NEXTHOPS_TEXT    ((size_t)600)      /* all of them as text */
@@ -246,6 +249,7 @@
 #define LIMIT_URL            ((size_t)1000)       /* of a host that gives access tokens */
 #define LIMIT_LOGIN_KEPT_MS  ((int64_t)60 * 1000) /* remote keeps credentials that auth has told it */
 #define LIMIT_LOGIN_PAUSE_MS ((int64_t)60 * 1000) /* after a host has refused them, or gave no token */
+#define LIMIT_LOGIN_AGAIN_MS ((int64_t)1000)      /* after auth could not be asked about them */
 #define LIMIT_LOGINS_KEPT    ((size_t)1000)       /* at once, of one remote process */
 #define LIMIT_AUTH_STEPS     ((unsigned)8)        /* challenges of one sign-in at another host */
 #define LIMIT_AUTH_TRIES     ((unsigned)3)        /* mechanisms tried in one session there */

@@ -128,13 +128,19 @@ void pipes_set(struct pipes *p, const struct pipes_settings *s)
 
 static void answer_all(struct ipc_request *r, const struct pipe_verdict *v)
 {
+	static const enum metric counted[] = {
+		[REMOTE_DELIVERED] = METRIC_PIPE_DELIVERED, [REMOTE_DEFERRED] = METRIC_PIPE_DEFERRED, [REMOTE_REFUSED] = METRIC_PIPE_REFUSED,
+	};
 	const struct pipe_deliver_request *q = r->body;
-	struct remote_deliver_reply        reply = { .results = ARENA_ARRAY(r->arena, struct remote_rcpt_result, q->rcpt_count), .site = REMOTE_SITE_ANSWERED };
+	struct remote_rcpt_result         *results = ARENA_ARRAY(r->arena, struct remote_rcpt_result, q->rcpt_count);
+	struct remote_deliver_reply        reply = { .results = results, .result_count = q->rcpt_count, .site = REMOTE_SITE_ANSWERED };
 	struct str                         host = arena_printf(r->arena, "pipe:%.*s", STR_FMT(q->name));
 
 	for (size_t i = 0; i < q->rcpt_count; i++)
-		reply.results[reply.result_count++] = (struct remote_rcpt_result){ .index = q->rcpts[i].index, .result = v->result, .code = v->code, .answer = v->text, .host = host };
-	metric_add(v->result == REMOTE_DELIVERED ? METRIC_PIPE_DELIVERED : v->result == REMOTE_DEFERRED ? METRIC_PIPE_DEFERRED : METRIC_PIPE_REFUSED, q->rcpt_count);
+		results[i] = (struct remote_rcpt_result){
+			.index = q->rcpts[i].index, .result = v->result, .code = v->code, .answer = v->text, .host = host,
+		};
+	metric_add(counted[v->result], q->rcpt_count);
 	ipc_reply(r, ST_OK, &reply);
 }
 
@@ -163,14 +169,15 @@ struct terms {
 	int                     cancel;
 };
 
-/* The system counts tasks by user, not by run. So a run has what it may have on top of what there is, or of what all runs have as a rule, if that is more: one that forks without
- * end stops well before those that come after it are touched. */
+/* The system counts tasks by user, not by run. So a run has what it may have on top of what there is, or of what all runs have as a rule, if that is
+ * more: one that forks without end stops well before those that come after it are touched. */
 static uint32_t processes_of(const struct terms *t)
 {
 	return t->conf->processes && t->own_tasks ? MAX(t->base_tasks, t->own_tasks + program_tasks()) + t->conf->processes : 0;
 }
 
-static void run_program(const struct terms *t, const struct pipe_run *run, const char *const *argv, const struct remote_content *source, struct arena *a, struct pipe_verdict *ret)
+static void run_program(const struct terms *t, const struct pipe_run *run, const char *const *argv, const struct remote_content *source,
+			struct arena *a, struct pipe_verdict *ret)
 {
 	const struct pipe_conf *c = run->conf;
 	struct pipe_content    *content = ARENA_NEW(a, struct pipe_content);

@@ -93,7 +93,9 @@ static void exited(const struct program_end *end, struct arena *a, struct pipe_v
 	struct str said = first_line(end->output, a), status;
 
 	if (end->number == 0) {
-		*ret = (struct pipe_verdict){ REMOTE_DELIVERED, STR("2.0.0"), said.n ? arena_printf(a, "The program took it: %.*s", STR_FMT(said)) : STR("The program took it") };
+		*ret = (struct pipe_verdict){ REMOTE_DELIVERED, STR("2.0.0"), STR("The program took it") };
+		if (said.n > 0)
+			ret->text = arena_printf(a, "%.*s: %.*s", STR_FMT(ret->text), STR_FMT(said));
 		return;
 	}
 	by_code(end->number, ret);

@@ -64,7 +64,10 @@ static struct parts parts_of(const struct pipe_run *r, const struct pipe_rcpt *r
 
 /* ---- names ---- */
 
-enum name_id { OF_SENDER, OF_SIZE, OF_QUEUE_ID, OF_NEXTHOP, OF_PEER, OF_RCPT_FIRST, OF_RCPT = OF_RCPT_FIRST, OF_ORIGINAL, OF_USER, OF_MAILBOX, OF_EXTENSION, OF_DOMAIN, NAMES };
+enum name_id {
+	OF_SENDER, OF_SIZE, OF_QUEUE_ID, OF_NEXTHOP, OF_PEER, OF_RCPT_FIRST,
+	OF_RCPT = OF_RCPT_FIRST, OF_ORIGINAL, OF_USER, OF_MAILBOX, OF_EXTENSION, OF_DOMAIN, NAMES,
+};
 
 static const struct str names[NAMES] = {
 	[OF_SENDER] = STR("sender"),   [OF_SIZE] = STR("size"),       [OF_QUEUE_ID] = STR("queue_id"),           [OF_NEXTHOP] = STR("nexthop"),
@@ -106,7 +109,8 @@ static bool piece_take(struct str *word, struct str *ret_text, enum name_id *ret
 	}
 	*ret_name = name_find(str_sub(*word, 2, (size_t)close - 2));
 	if (*ret_name == NAMES)
-		*ret_wrong = "command: ${...} names none of sender, size, queue_id, nexthop, client_address, recipient, original_recipient, user, mailbox, extension, domain";
+		*ret_wrong = "command: ${...} names none of sender, size, queue_id, nexthop, client_address, recipient, original_recipient, user, mailbox, "
+			     "extension, domain";
 	*word = str_from(*word, (size_t)close + 1);
 	return *ret_name != NAMES;
 }

@@ -4,9 +4,9 @@
  *   name      = sender, size, queue_id, nexthop, client_address               of the message
  *             / recipient, original_recipient, user, mailbox, extension, domain    of a recipient
  *
- * Each word stays one argument, whatever is in the address: nothing splits, quotes or interprets it. A word that names something of a recipient becomes one argument for
- * each recipient. An empty sender is "MAILER-DAEMON". Addresses are as on the wire, local parts alone (user, mailbox, extension) without their quotes; mailbox is the
- * whole local part, user and extension what the subaddress separators cut it into.
+ * Each word stays one argument, whatever is in the address: nothing splits, quotes or interprets it. A word that names something of a
+ * recipient becomes one argument for each recipient. An empty sender is "MAILER-DAEMON". Addresses are as on the wire, local parts alone (user,
+ * mailbox, extension) without their quotes; mailbox is the whole local part, user and extension what the subaddress separators cut it into.
  *
  * An argument that begins with "-" though the word does not would be taken for an option: refused, and so is one with a control character.
  *
@@ -39,8 +39,8 @@ const char *pipe_word_wrong(struct str word, bool *ret_rcpt);
 
 /* The arguments, NULL-ended, in `a`. The command was checked (pipe_conf_wrong). */
 MUST_CHECK enum pipe_expand_err pipe_expand(const struct pipe_run *r, struct arena *a, const char ***ret_argv, size_t *ret_bad);
-/* The environment of a run that pipe_expand() took: LANG, PATH, SENDER, QUEUE_ID, CLIENT_ADDRESS, and with one recipient RECIPIENT, ORIGINAL_RECIPIENT, LOCAL, EXTENSION,
- * DOMAIN. SENDER is empty for the null reverse-path. */
+/* The environment of a run that pipe_expand() took: LANG, PATH, SENDER, QUEUE_ID, CLIENT_ADDRESS, and with one recipient RECIPIENT,
+ * ORIGINAL_RECIPIENT, LOCAL, EXTENSION, DOMAIN. SENDER is empty for the null reverse-path. */
 const char **pipe_environment(const struct pipe_run *r, struct arena *a);
 /* The recipient's address, folded as the flags say; in `a`. */
 struct str pipe_address(const struct pipe_run *r, const struct pipe_rcpt *rcpt, struct arena *a);

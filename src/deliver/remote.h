@@ -4,6 +4,7 @@
  * refused, with the peer's words. It is called from many threads at once; `struct remote` is only read, what it points to is thread-safe.
  *
  *   remote_route     next hop -> hosts by MX -> addresses, as the filter allows        RFC 5321 §5, RFC 7505
+ *   remote_way       the addresses in the order in which they are tried, and connections to them, beside each other
  *   remote_policy    which TLS a target must have, by route, sender, DANE, MTA-STS     RFC 7672, RFC 8461, RFC 8689
  *   remote_session   connection, greeting, EHLO or HELO, STARTTLS                      RFC 5321 §3.1, §3.2, RFC 3207
  *   remote_auth      AUTH                                                               RFC 4954
@@ -29,6 +30,7 @@
 /* Each is the longest wait for one step, RFC 5321 §4.5.3.2. */
 struct remote_timeouts {
 	unsigned connect_ms;  /* TCP, one address */
+	unsigned beside_ms;   /* of it, until another address is tried beside it (remote_race.h) */
 	unsigned greeting_ms; /* §4.5.3.2.1: 5 minutes */
 	unsigned hello_ms;    /* EHLO, HELO, STARTTLS */
 	unsigned tls_ms;      /* handshake */
@@ -86,22 +88,26 @@ struct remote {
 /* How it was done, for the log. */
 struct remote_deliver_note {
 	unsigned nth;      /* transaction of the last session that was used; 1: it was a new one */
-	unsigned connects; /* sessions that were opened, or tried to be */
+	unsigned connects; /* connections that were made, or tried to be */
 	uint64_t folded;   /* lines of the content that were too long */
 };
 
+/* Who waits for the answer. Once he is gone, no further transaction is begun: he may ask again for the same. */
+struct remote_asker {
+	bool (*gone)(void *ctx);
+	void *ctx;
+};
+
 /* Carry out `q` (its descriptor is only read) and fill *ret with one result per recipient, in the order asked, in `a`. */
-void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
-		    struct remote_deliver_note *ret_note);
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, const struct remote_asker *asker, struct arena *a,
+		    struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note);
+/* Answer IPC_REMOTE_DELIVER; it waits. */
+void remote_deliver_handle(const struct remote *remote, struct ipc_request *r);
 
 /* Ask the next hop for a recipient, in LIMIT_PROBE_MS at most (and what a lookup in DNS takes beyond). */
 void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret);
 /* Answer IPC_REMOTE_PROBE; auth is asked where the address would go. It waits, so it needs a pool of its own. */
 void remote_probe_handle(const struct remote *remote, struct ipc *ipc, struct ipc_request *r);
-
-/* Handlers, with a `struct remote *` as ctx; pool 1. */
-extern const struct ipc_row deliver_remote_rows[];
-extern const size_t         deliver_remote_row_count;
 
 /* The resolver that asks the dns role. */
 struct remote_resolver remote_resolver_ipc(struct ipc *ipc);

@@ -1,71 +1,42 @@
 /* deliver/remote_connect.c - see remote_connect.h. */
 #include "deliver/remote_connect.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
 #include "sys/clock.h"
-#include "sys/fd.h"
 
 #define TRIES 4u /* addresses of one host */
 
-static enum status wait_connected(int fd, unsigned timeout_ms, int *ret_errno)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	int64_t       end = clock_mono_ms() + timeout_ms, left;
-	socklen_t     n = sizeof(*ret_errno);
-	int           got;
-
-	do {
-		left = end - clock_mono_ms(); /* MAX asks the clock twice, and poll waits for ever below zero */
-		got = poll(&p, 1, (int)MAX(left, (int64_t)0));
-	} while (got < 0 && errno == EINTR);
-	if (got == 0) {
-		*ret_errno = ETIMEDOUT;
-		return ST_TEMP;
-	}
-	if (got < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, ret_errno, &n) != 0)
-		*ret_errno = errno;
-	return *ret_errno == 0 ? ST_OK : ST_TEMP;
-}
-
-/* The port is chosen when the connection is made: one port of ours can then serve connections to many hosts. */
-static bool source_bind(int fd, const struct remote_target *t, struct str source, int *ret_errno)
-{
-	struct remote_address address;
-	const int             on = 1;
-
-	*ret_errno = EINVAL;
-	if (!remote_address_parse(source, 0, &address) || address.sa.ss_family != t->address.sa.ss_family)
-		return false;
-	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)&address.sa, address.sa_n) == 0)
-		return true;
-	*ret_errno = errno;
-	return false;
-}
-
 int remote_connect(const struct remote_target *t, struct str source, unsigned timeout_ms, struct remote_connect_why *ret)
 {
-	int fd = socket(t->address.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	struct remote_race    race = { 0 };
+	struct remote_attempt only = { .fd = -1 };
 
-	*ret = (struct remote_connect_why){ 0 };
-	if (fd >= 0 && source.n > 0 && !source_bind(fd, t, source, &ret->err)) {
-		ret->source = true;
-		fd_close(&fd);
-		return -1;
-	}
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&t->address.sa, t->address.sa_n) == 0)
-		return fd;
-	ret->err = errno;
-	if (fd >= 0 && ret->err == EINPROGRESS && wait_connected(fd, timeout_ms, &ret->err) == ST_OK)
-		return fd;
-	fd_close(&fd);
-	return -1;
+	if (remote_race_start(&race, t, NULL, source, timeout_ms, ret))
+		(void)remote_race_wait(&race, false, &only, ret);
+	return only.fd;
+}
+
+struct remote_outcome remote_connect_outcome(struct arena *a, struct str source, const struct remote_connect_why *why)
+{
+	struct remote_outcome o = { REMOTE_DEFERRED, STR("4.4.1"), arena_printf(a, "Cannot connect (%s)", log_errno_name(why->err)) };
+
+	if (why->source)
+		o.answer = arena_printf(a, "Cannot connect from the address %.*s that the route names (%s)", STR_FMT(source), log_errno_name(why->err));
+	return o;
+}
+
+struct str remote_connect_name(struct arena *a, const struct remote_target *t)
+{
+	return arena_printf(a, "%.*s [%s]:%u", STR_FMT(t->host), t->address.text, t->port);
+}
+
+struct str remote_connect_source(const struct remote_target *t, const struct hop *hop)
+{
+	return t->address.sa.ss_family == AF_INET6 ? hop->source6 : hop->source4;
 }
 
 enum status remote_connect_host(const struct remote *remote, struct str host, unsigned port, unsigned timeout_ms, int *ret_fd)

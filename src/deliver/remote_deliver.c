@@ -6,14 +6,15 @@
 #include "deliver/remote_policy.h"
 #include "deliver/remote_pool.h"
 #include "deliver/remote_result.h"
-#include "deliver/remote_route.h"
 #include "deliver/remote_session.h"
 #include "deliver/remote_tx.h"
+#include "deliver/remote_way.h"
 #include "sys/clock.h"
 #include "wire/address/address.h"
 
 const struct remote_timeouts remote_timeouts_default = {
 	.connect_ms = 30 * 1000,
+	.beside_ms = 2 * 1000,
 	.greeting_ms = 300 * 1000,
 	.hello_ms = 300 * 1000,
 	.tls_ms = 60 * 1000,
@@ -30,12 +31,11 @@ const struct remote_timeouts remote_timeouts_default = {
 struct delivery {
 	const struct remote                 *remote;
 	const struct remote_deliver_request *q;
+	const struct remote_asker           *asker;
 	struct arena                        *arena;
 	struct remote_results                results;
 	struct remote_content                content;
-	struct remote_route                  route;
-	const struct remote_target          *later[LIMIT_REMOTE_ADDRESSES]; /* suspects */
-	size_t                               later_count, later_at;
+	struct remote_ways                   ways;
 	struct str                           ascii_from;  /* as q->from and q->rcpts, */
 	struct remote_rcpt                  *ascii_rcpts; /* with their domains in A-labels */
 	int64_t                              began_ms, deadline_ms;
@@ -43,6 +43,7 @@ struct delivery {
 	unsigned                             sessions;     /* that got as far as a transaction */
 	bool                                 no_bdat, no_early; /* with the present target */
 	enum remote_site                     site;
+	struct str                           tried, last; /* hosts that were of no use; the last of them, which is not in the text yet */
 	struct remote_deliver_note           note;
 };
 
@@ -145,30 +146,37 @@ static struct remote_deliver_request request_now(const struct delivery *d, const
 
 /* ---- one target ---- */
 
-/* A session that waits, unless `fresh`, or a new one. What it is worth is in *ret_opened, and why in *ret_why. */
-static struct remote_session *session_get(struct delivery *d, const struct remote_target *target, const struct remote_policy *policy,
-					  bool fresh, enum remote_open *ret_opened, struct remote_outcome *ret_why)
+/* A host that was of no use, and why. The last one's words are the recipients' unless another host answers. */
+static void tried_add(struct delivery *d, struct str name, struct str why)
 {
-	const struct hop      *hop = &d->q->hop;
-	struct str             helo = hop->helo.n > 0 ? hop->helo : d->remote->settings.hostname;
-	struct remote_session *s = NULL;
+	const char *before = d->tried.n > 0 ? "; " : "";
 
-	if (!fresh && d->remote->pool)
-		s = remote_pool_take(d->remote->pool, remote_pool_key(d->arena, target, policy, hop, helo));
-	if (s) {
-		remote_session_attach(s, d->remote, d->arena, d->deadline_ms);
-		metric_add(METRIC_REMOTE_REUSED, 1);
-		*ret_opened = REMOTE_OPEN_READY;
-		return s;
+	if (d->last.n > 0)
+		d->tried = str_first(arena_printf(d->arena, "%.*s%s%.*s", STR_FMT(d->tried), before, STR_FMT(d->last)), LIMIT_REMOTE_TRIED);
+	d->last = name.n > 0 ? arena_printf(d->arena, "%.*s: %.*s", STR_FMT(name), STR_FMT(why)) : STR("");
+}
+
+/* From the pool. */
+static struct remote_session *session_go_on(struct delivery *d, struct remote_session *s)
+{
+	remote_session_attach(s, d->remote, d->arena, d->deadline_ms);
+	s->asker = d->asker;
+	metric_add(METRIC_REMOTE_REUSED, 1);
+	return s;
+}
+
+/* A new one. What it is worth is in *ret_opened, and why in *ret_why. */
+static struct remote_session *session_new(struct delivery *d, struct remote_way *way, enum remote_open *ret_opened, struct remote_outcome *ret_why)
+{
+	struct remote_session *s = remote_session_new(d->remote, d->arena, d->deadline_ms);
+
+	s->asker = d->asker;
+	if (way->fd < 0) {
+		metric_add(METRIC_REMOTE_CONNECTIONS, 1);
+		d->ways.connects++;
 	}
-	metric_add(METRIC_REMOTE_CONNECTIONS, 1);
-	d->note.connects++;
-	s = remote_session_new(d->remote, d->arena, d->deadline_ms);
-	*ret_opened = remote_session_open(s, target, policy, hop, ret_why);
-	if (s->suspect)
-		remote_hosts_mark(d->remote->hosts, target, REMOTE_HOST_SUSPECT);
-	else if (!s->unasked)
-		remote_hosts_clear(d->remote->hosts, target, REMOTE_HOST_SUSPECT);
+	*ret_opened = remote_session_open(s, way->target, way->policy, &d->q->hop, way->fd, ret_why);
+	way->fd = -1;
 	return s;
 }
 
@@ -218,24 +226,38 @@ static enum remote_tx_end session_use(struct delivery *d, const struct remote_ta
 	return end;
 }
 
-/* One session with a target. */
-static enum remote_tx_end try_session(struct delivery *d, const struct remote_target *target, struct remote_policy *policy, bool fresh)
+/* Its TLS failed: once more, in clear. */
+static struct remote_session *session_clear(struct delivery *d, struct remote_way *way, bool fresh, enum remote_open *ret_opened,
+					    struct remote_outcome *ret_why)
 {
-	enum remote_open       opened;
+	struct remote_session *s;
+
+	*way->policy = remote_policy_clear(way->policy);
+	s = fresh ? NULL : remote_ways_kept(&d->ways, way->target, way->policy);
+	*ret_opened = REMOTE_OPEN_READY;
+	return s ? session_go_on(d, s) : session_new(d, way, ret_opened, ret_why);
+}
+
+/* One session with a target; `fresh`: not one that has waited. */
+static enum remote_tx_end try_session(struct delivery *d, struct remote_way *way, bool fresh)
+{
+	enum remote_open       opened = REMOTE_OPEN_READY;
 	struct remote_outcome  why;
-	struct remote_session *s = session_get(d, target, policy, fresh, &opened, &why);
+	struct remote_session *s = way->kept ? session_go_on(d, way->kept) : session_new(d, way, &opened, &why);
 	enum remote_tx_end     end = REMOTE_TX_DONE;
 
+	way->kept = NULL;
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_pool_put(d->remote->pool, &s);
-		*policy = remote_policy_clear(policy);
-		s = session_get(d, target, policy, fresh, &opened, &why);
+		s = session_clear(d, way, fresh, &opened, &why);
 	}
 	results_name(d, s);
 	if (opened == REMOTE_OPEN_READY) {
-		end = session_use(d, target, s);
+		tried_add(d, STR(""), STR(""));
+		end = session_use(d, way->target, s);
 		d->sessions += end != REMOTE_TX_GONE;
 	} else {
+		tried_add(d, d->results.host, why.answer);
 		site_note(d, false, s->unasked);
 		remote_results_note_all(&d->results, why);
 	}
@@ -244,52 +266,57 @@ static enum remote_tx_end try_session(struct delivery *d, const struct remote_ta
 	return end;
 }
 
-static void try_target(struct delivery *d, const struct remote_target *target)
+static void try_way(struct delivery *d, struct remote_way *way)
 {
-	struct remote_outcome why;
-	struct remote_policy  policy;
-	enum remote_tx_end    end;
+	enum remote_tx_end end;
 
-	if (!remote_policy_find(&d->route, target, d->q, d->arena, &policy, &why)) {
-		remote_results_note_all(&d->results, why);
-		return;
-	}
 	d->no_bdat = d->no_early = false;
-	end = try_session(d, target, &policy, false);
+	end = try_session(d, way, false);
 	while (end != REMOTE_TX_DONE && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms)
-		end = try_session(d, target, &policy, true);
+		end = try_session(d, way, true);
 }
 
-/* The next one; those that took no connection of late come last. */
-static const struct remote_target *next_target(struct delivery *d)
-{
-	const struct remote_target *target;
+/* ---- targets ---- */
 
-	while ((target = remote_route_next(&d->route)) != NULL) {
-		if (d->later_count == LEN(d->later) || !remote_hosts_avoid(d->remote->hosts, target))
-			return target;
-		d->later[d->later_count++] = target;
+static void on_failed(void *ctx, struct str name, bool asked, struct remote_outcome why)
+{
+	struct delivery *d = ctx;
+
+	if (name.n > 0) {
+		tried_add(d, name, why.answer);
+		site_note(d, false, !asked);
 	}
-	return d->later_at < d->later_count ? d->later[d->later_at++] : NULL;
+	d->results.host = name;
+	remote_results_note_all(&d->results, why);
+	d->results.host = STR("");
+}
+
+static void on_slow(void *ctx, struct str name, int64_t ms)
+{
+	struct delivery *d = ctx;
+
+	tried_add(d, name, arena_printf(d->arena, "no connection within %lld ms", (long long)ms));
 }
 
 static void try_hosts(struct delivery *d)
 {
 	struct remote_outcome why;
+	struct remote_way     way;
 
-	if (!remote_route_open(&d->route, d->remote, d->arena, d->q, &why)) {
+	d->ways = (struct remote_ways){ d->remote, d->q, d->arena, d->deadline_ms, on_failed, on_slow, d };
+	if (!remote_ways_open(&d->ways, &why)) {
 		remote_results_note_all(&d->results, why);
 		return;
 	}
-	while (remote_results_open(&d->results) && d->sessions < LIMIT_REMOTE_SESSIONS &&
-	       clock_mono_ms() < d->deadline_ms) {
-		const struct remote_target *target = next_target(d);
-
-		if (!target && (d->route.failed || d->route.target_count == 0))
-			remote_results_finish(&d->results, remote_route_why(&d->route));
-		if (!target)
-			return;
-		try_target(d, target);
+	while (remote_results_open(&d->results) && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms &&
+	       !d->asker->gone(d->asker->ctx)) {
+		if (remote_ways_next(&d->ways, &way)) {
+			try_way(d, &way);
+			continue;
+		}
+		if (d->ways.route.failed || d->ways.route.target_count == 0)
+			remote_results_finish(&d->results, remote_route_why(&d->ways.route));
+		return;
 	}
 }
 
@@ -301,12 +328,12 @@ static void site_settle(struct delivery *d)
 			d->site = REMOTE_SITE_NONE;
 }
 
-void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, struct arena *a, struct remote_deliver_reply *ret,
-		    struct remote_deliver_note *ret_note)
+void remote_deliver(const struct remote *remote, const struct remote_deliver_request *q, const struct remote_asker *asker, struct arena *a,
+		    struct remote_deliver_reply *ret, struct remote_deliver_note *ret_note)
 {
 	static const struct remote_outcome unreadable = { REMOTE_DEFERRED, STR("4.3.0"),
 							  STR("Content cannot be read here") };
-	struct delivery                    d = { .remote = remote, .q = q, .arena = a };
+	struct delivery                    d = { .remote = remote, .q = q, .asker = asker, .arena = a };
 
 	d.began_ms = clock_mono_ms();
 	d.deadline_ms = d.began_ms + remote->settings.timeouts.total_ms;
@@ -317,7 +344,8 @@ void remote_deliver(const struct remote *remote, const struct remote_deliver_req
 	else if (remote_results_open(&d.results))
 		try_hosts(&d);
 	d.note.folded = d.content.folded;
+	d.note.connects = d.ways.connects;
 	site_settle(&d);
-	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count, d.site };
+	*ret = (struct remote_deliver_reply){ d.results.items, d.results.count, d.site, d.tried };
 	*ret_note = d.note;
 }

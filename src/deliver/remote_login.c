@@ -20,7 +20,8 @@ struct entry {
 	struct auth_login login;
 	struct str        token; /* of REFRESH; "": none */
 	int64_t           until_ms, token_until_ms, paused_until_ms;
-	struct str        why; /* while it is paused; in why_arena */
+	enum status       paused; /* what is answered meanwhile: ST_DENIED, ST_TEMP */
+	struct str        why;    /* and why; in why_arena */
 	struct arena     *why_arena;
 	unsigned          waiting; /* threads that hold it */
 	bool              busy;
@@ -104,11 +105,12 @@ static struct entry *hold(struct remote_logins *l, uint64_t login, int64_t now)
 	return e;
 }
 
-static void pause_login(struct entry *e, struct str why)
+static void pause_login(struct entry *e, enum status st, struct str why, int64_t ms)
 {
 	arena_reset(e->why_arena);
 	e->why = arena_dup(e->why_arena, str_first(why, LIMIT_REMOTE_ANSWER));
-	e->paused_until_ms = clock_mono_ms() + LIMIT_LOGIN_PAUSE_MS;
+	e->paused = st;
+	e->paused_until_ms = clock_mono_ms() + ms;
 	e->until_ms = e->token_until_ms = 0;
 }
 
@@ -185,10 +187,12 @@ static enum status refresh(struct remote_logins *l, uint64_t login, struct entry
 	/* A good token needs nothing else: as long as it is kept, so are the credentials that it came from. */
 	if (e->until_ms <= now && !token_good)
 		st = credentials_ask(l, login, e, ret_why);
+	if (st == ST_TEMP) /* those who wait for this answer would all ask again, one after another */
+		pause_login(e, ST_TEMP, *ret_why, LIMIT_LOGIN_AGAIN_MS);
 	if (st == ST_OK && e->login.kind == AUTH_LOGIN_REFRESH && !(e->token.n > 0 && e->token_until_ms > clock_mono_ms())) {
 		st = token_ask(l, e, ret_why, a);
 		if (st != ST_OK)
-			pause_login(e, *ret_why);
+			pause_login(e, ST_DENIED, *ret_why, LIMIT_LOGIN_PAUSE_MS);
 	}
 	return st;
 }
@@ -209,8 +213,9 @@ enum status remote_login_get(struct remote_logins *l, uint64_t login, struct are
 	if (e->paused_until_ms > clock_mono_ms()) {
 		*ret_why = arena_printf(a, "Not tried again yet, after: %.*s", STR_FMT(e->why));
 		e->waiting--;
+		st = e->paused;
 		pthread_mutex_unlock(&l->lock);
-		return ST_DENIED;
+		return st;
 	}
 	e->busy = true;
 	pthread_mutex_unlock(&l->lock);
@@ -237,7 +242,7 @@ void remote_login_refused(struct remote_logins *l, uint64_t login, struct str an
 	pthread_mutex_lock(&l->lock);
 	e = hold(l, login, clock_mono_ms());
 	if (e != NULL) {
-		pause_login(e, answer);
+		pause_login(e, ST_DENIED, answer, LIMIT_LOGIN_PAUSE_MS);
 		e->waiting--;
 	}
 	pthread_mutex_unlock(&l->lock);

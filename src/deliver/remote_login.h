@@ -4,7 +4,7 @@
  * (directory/directory_rules.c), so a changed password is used at once.
  *
  * Credentials that a host refused are not tried again for LIMIT_LOGIN_PAUSE_MS: a queue of a thousand messages would get the account locked.
- * Then auth is asked anew.
+ * Then auth is asked anew. If auth itself does not answer, it is asked again after LIMIT_LOGIN_AGAIN_MS, once for all.
  *
  * Access tokens (OAuth 2.0) are fetched by whoever needs one first, kept until they are about to end, and used by all; who comes meanwhile
  * waits. What cannot be fetched is tried again after LIMIT_LOGIN_PAUSE_MS.

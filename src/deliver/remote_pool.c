@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "deliver/remote_connect.h"
 #include "sys/clock.h"
 
 #define TICK_MS  250
@@ -33,7 +34,7 @@ struct remote_pool {
 struct str remote_pool_key(struct arena *a, const struct remote_target *t, const struct remote_policy *policy, const struct hop *hop,
 			   struct str helo)
 {
-	struct str source = t->address.sa.ss_family == AF_INET6 ? hop->source6 : hop->source4;
+	struct str source = remote_connect_source(t, hop);
 
 	return arena_printf(a, "%.*s %s %u %d%d%d %llx %llx %.*s %.*s", STR_FMT(t->host), t->address.text, t->port, t->lmtp, t->any_name, t->implicit_tls,
 			    (unsigned long long)policy->key, (unsigned long long)hop->login, STR_FMT(source), STR_FMT(helo));
@@ -215,6 +216,7 @@ void remote_pool_put(struct remote_pool *p, struct remote_session **sp)
 		buf_clear(&s->out);
 		buf_shrink(&s->out, OUT_KEPT);
 		s->arena = NULL;
+		s->asker = NULL;
 		pthread_mutex_lock(&p->lock);
 		pool_start(p);
 		if (p->running && !p->stopped) {

@@ -5,9 +5,7 @@
  */
 #include "base/log.h"
 #include "deliver/remote.h"
-#include "deliver/remote_result.h"
-#include "deliver/remote_route.h"
-#include "deliver/remote_session.h"
+#include "deliver/remote_way.h"
 #include "ipc/msg_auth.h"
 #include "sys/clock.h"
 
@@ -70,23 +68,17 @@ static bool ask(struct probe *p, struct remote_session *s)
 	return true;
 }
 
-static bool try_target(struct probe *p, const struct remote_route *route, const struct remote_target *target,
-		       const struct remote_deliver_request *as)
+static bool try_way(struct probe *p, struct remote_way *way)
 {
-	struct remote_session *s;
+	struct remote_session *s = remote_session_new(&p->remote, p->arena, p->deadline_ms);
 	bool                   asked = false;
-	struct remote_policy   policy;
-	enum remote_open       opened;
+	enum remote_open       opened = remote_session_open(s, way->target, way->policy, &p->q->hop, way->fd, &p->why);
 
-	if (!remote_policy_find(route, target, as, p->arena, &policy, &p->why))
-		return false;
-	s = remote_session_new(&p->remote, p->arena, p->deadline_ms);
-	opened = remote_session_open(s, target, &policy, &p->q->hop, &p->why);
 	if (opened == REMOTE_OPEN_TLS_FAILED) {
 		remote_session_close(&s);
-		policy = remote_policy_clear(&policy);
+		*way->policy = remote_policy_clear(way->policy);
 		s = remote_session_new(&p->remote, p->arena, p->deadline_ms);
-		opened = remote_session_open(s, target, &policy, &p->q->hop, &p->why);
+		opened = remote_session_open(s, way->target, way->policy, &p->q->hop, -1, &p->why);
 	}
 	if (opened == REMOTE_OPEN_READY)
 		asked = ask(p, s);
@@ -94,21 +86,36 @@ static bool try_target(struct probe *p, const struct remote_route *route, const 
 	return asked;
 }
 
+static void on_failed(void *ctx, struct str name, bool asked, struct remote_outcome why)
+{
+	struct probe *p = ctx;
+
+	(void)name, (void)asked;
+	p->why = why;
+}
+
+static void on_slow(void *ctx, struct str name, int64_t ms)
+{
+	(void)ctx, (void)name, (void)ms;
+}
+
 void remote_probe(const struct remote *remote, const struct remote_probe_request *q, struct arena *a, struct remote_probe_reply *ret)
 {
 	const struct remote_deliver_request as = { .domain = q->domain, .relay = q->relay, .hop = q->hop };
 	struct probe                        p = { .remote = *remote, .q = q, .arena = a, .result = REMOTE_PROBE_UNREACHABLE };
-	struct remote_route                 route;
-	const struct remote_target         *target;
+	struct remote_ways                  ways;
+	struct remote_way                   way;
 
 	p.deadline_ms = clock_mono_ms() + LIMIT_PROBE_MS;
 	p.remote.settings.timeouts.quit_ms = 1000; /* its answer is not waited for long: the peer of ours waits */
 	p.remote.settings.timeouts.policy_ms = LIMIT_PROBE_MS / 2;
+	p.remote.pool = NULL; /* a session that waits is not disturbed for a question */
+	ways = (struct remote_ways){ &p.remote, &as, a, p.deadline_ms, on_failed, on_slow, &p };
 	p.why = (struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
 	if (!address_fit(q->address))
 		p.why.answer = STR("Malformed address");
-	else if (remote_route_open(&route, &p.remote, a, &as, &p.why))
-		while (clock_mono_ms() < p.deadline_ms && (target = remote_route_next(&route)) != NULL && !try_target(&p, &route, target, &as))
+	else if (remote_ways_open(&ways, &p.why))
+		while (remote_ways_next(&ways, &way) && !try_way(&p, &way))
 			;
 	*ret = (struct remote_probe_reply){ p.result, p.why.answer };
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sys/random.h"
+#include "wire/address/address.h"
 
 #define HOST_NAME_MAX_OCTETS ((size_t)253) /* RFC 1035 §2.3.4, without length octets */
 
@@ -21,11 +22,6 @@ static const struct remote_outcome bad_relay = { REMOTE_DEFERRED, STR("4.3.5"),
 						 STR("The next hop is none of " NEXTHOP_FORMS) };
 static const struct remote_outcome bad_literal = { REMOTE_REFUSED, STR("5.1.2"), STR("Malformed address literal") };
 static const struct remote_outcome exhausted = { REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
-
-static struct str without_dot(struct str name)
-{
-	return name.n > 0 && name.p[name.n - 1] == '.' ? str_first(name, name.n - 1) : name;
-}
 
 /* Letters, digits, "-", "_" and dots, and no IP address. */
 static bool is_host_name(struct str name)
@@ -49,7 +45,7 @@ static bool is_self(const struct remote_route *r, struct str name)
 {
 	const struct remote_settings *s = &r->remote->settings;
 
-	return str_ieq(name, without_dot(s->hostname)) || (!s->lab && is_localhost(name));
+	return str_ieq(name, address_without_dot(s->hostname)) || (!s->lab && is_localhost(name));
 }
 
 static const char *type_name(enum dns_type type)
@@ -207,7 +203,7 @@ static void mx_take(struct remote_route *r, const struct dns_lookup_reply *reply
 	size_t            count = 0;
 
 	for (size_t i = 0; i < reply->record_count; i++) {
-		struct str host = without_dot(reply->records[i].data);
+		struct str host = address_without_dot(reply->records[i].data);
 
 		if (host.n == 0)
 			*ret_null = true;
@@ -340,7 +336,7 @@ bool remote_route_open(struct remote_route *route, const struct remote *remote, 
 	}
 	if (q->domain.n > 0 && q->domain.p[0] == '[')
 		return open_literal(route, q->domain, ret_why);
-	return open_domain(route, without_dot(q->domain), ret_why);
+	return open_domain(route, address_without_dot(q->domain), ret_why);
 }
 
 const struct remote_target *remote_route_next(struct remote_route *route)

@@ -28,28 +28,29 @@ static void note_delivery(const struct remote_deliver_request *q, const struct r
 		 LOG_STR("domain", q->relay.n > 0 ? q->relay : q->domain),
 		 LOG_U64("delivered", counts[REMOTE_DELIVERED]), LOG_U64("deferred", counts[REMOTE_DEFERRED]),
 		 LOG_U64("refused", counts[REMOTE_REFUSED]), LOG_STR("host", told->host), LOG_STR("tls", told->tls),
-		 LOG_STR("answer", told->answer), LOG_U64("reused", note->nth > 1 ? note->nth : 0), LOG_U64("connects", note->connects),
+		 LOG_STR("answer", told->answer), LOG_STR("tried", reply->tried), LOG_U64("reused", note->nth > 1 ? note->nth : 0), LOG_U64("connects", note->connects),
 		 LOG_U64("folded", note->folded), LOG_U64("ms", clock_mono_ms() - began_ms));
 }
 
-static void handle_deliver(void *ctx, struct ipc_request *r)
+static bool asker_gone(void *request)
+{
+	return ipc_asker_gone(request);
+}
+
+void remote_deliver_handle(const struct remote *remote, struct ipc_request *r)
 {
 	const struct remote_deliver_request *q = r->body;
 	int                                  file = q->file;
+	const struct remote_asker            asker = { asker_gone, r };
 	int64_t                              began_ms = clock_mono_ms();
 	struct remote_deliver_reply          reply;
 	struct remote_deliver_note           note;
 
-	remote_deliver(ctx, q, r->arena, &reply, &note);
+	remote_deliver(remote, q, &asker, r->arena, &reply, &note);
 	fd_close(&file);
 	note_delivery(q, &reply, &note, began_ms);
 	ipc_reply(r, ST_OK, &reply);
 }
-
-const struct ipc_row deliver_remote_rows[] = {
-	{ IPC_REMOTE_DELIVER, handle_deliver, 1 },
-};
-const size_t deliver_remote_row_count = LEN(deliver_remote_rows);
 
 static enum status lookup(void *ctx, struct str name, enum dns_type type, struct arena *a, struct dns_lookup_reply *ret)
 {

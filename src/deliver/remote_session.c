@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "deliver/remote_auth.h"
 #include "deliver/remote_connect.h"
+#include "deliver/remote_hosts.h"
 #include "deliver/remote_pool.h"
 #include "deliver/remote_tls.h"
 #include "sys/clock.h"
@@ -137,23 +138,21 @@ struct remote_outcome remote_session_failure(struct remote_session *s)
 
 /* ---- connection ---- */
 
-static bool session_connect(struct remote_session *s, const struct remote_target *t, const struct hop *hop, struct remote_outcome *ret_why)
+/* Unless `fd` is connected. */
+static bool session_connect(struct remote_session *s, const struct remote_target *t, const struct hop *hop, int fd, struct remote_outcome *ret_why)
 {
 	const int                 on = 1;
-	struct str                source = t->address.sa.ss_family == AF_INET6 ? hop->source6 : hop->source4;
+	struct str                source = remote_connect_source(t, hop);
 	struct remote_connect_why why;
-	int fd = remote_connect(t, source, remote_session_timeout(s, s->remote->settings.timeouts.connect_ms), &why);
 
-	s->host = arena_printf(s->own, "%.*s [%s]:%u", STR_FMT(t->host), t->address.text, t->port);
+	s->host = remote_connect_name(s->own, t);
+	if (fd < 0)
+		fd = remote_connect(t, source, remote_session_timeout(s, s->remote->settings.timeouts.connect_ms), &why);
 	if (fd < 0) {
-		*ret_why = (struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"),
-						    arena_printf(s->arena, "Cannot connect (%s)", log_errno_name(why.err)) };
-		if (why.source)
-			ret_why->answer = arena_printf(s->arena, "Cannot connect from the address %.*s that the route names (%s)", STR_FMT(source),
-						       log_errno_name(why.err));
+		*ret_why = remote_connect_outcome(s->arena, source, &why);
 		s->dead = true;
-		s->unasked = why.source;
-		s->suspect = !why.source;
+		s->unasked = why.ours;
+		s->suspect = !why.ours;
 		return false;
 	}
 	/* A step's octets are written at once, so nothing is gained by waiting for more. */
@@ -194,8 +193,14 @@ static bool greeting(struct remote_session *s, struct remote_outcome *ret_why)
 		s->suspect = true;
 		return false;
 	}
-	if (s->reply.code == 220)
+	if (s->reply.code == 220) {
+		struct str rest, text = buf_str(&s->text);
+
+		(void)str_cut(text, '\n', &text, &rest);
+		(void)str_cut(text, ' ', &text, &rest);
+		s->greeted = arena_dup(s->own, text);
 		return !is_loop(s, ret_why);
+	}
 	s->suspect = s->reply.code == 421;
 	*ret_why = remote_session_failure(s);
 	return false;
@@ -236,7 +241,7 @@ static enum remote_open tls_decided(struct remote_session *s, enum remote_tls_do
 	};
 
 	s->tls = arena_printf(s->own, "%.*s%s", STR_FMT(outcome->text), net_stream_tls_resumed(s->stream) ? ", resumed" : "");
-	remote_tls_report(s->remote, target, policy, outcome, s->caps.name.n > 0 ? s->caps.name : STR(""), s->stream);
+	remote_tls_report(s->remote, target, policy, outcome, s->caps.name.n > 0 ? s->caps.name : s->greeted, s->stream);
 	return opened[done];
 }
 
@@ -301,12 +306,17 @@ static enum remote_open hello_and_tls(struct remote_session *s, const struct rem
 
 /* ---- from its beginning to its end ---- */
 
+struct str remote_session_helo(const struct remote *remote, const struct hop *hop)
+{
+	return hop->helo.n > 0 ? hop->helo : remote->settings.hostname;
+}
+
 struct remote_session *remote_session_new(const struct remote *remote, struct arena *a, int64_t deadline_ms)
 {
 	struct arena          *own = arena_new(NULL);
 	struct remote_session *s = ARENA_NEW(own, struct remote_session);
 
-	*s = (struct remote_session){ .own = own, .host = STR(""), .tls = STR(""), .opened_ms = clock_mono_ms() };
+	*s = (struct remote_session){ .own = own, .host = STR(""), .tls = STR(""), .greeted = STR(""), .opened_ms = clock_mono_ms() };
 	remote_session_attach(s, remote, a, deadline_ms);
 	s->reused = false;
 	buf_init(&s->line, LIMIT_SMTP_REPLY);
@@ -324,26 +334,40 @@ void remote_session_attach(struct remote_session *s, const struct remote *remote
 	s->talked = false;
 }
 
-enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
-				     const struct hop *hop, struct remote_outcome *ret_why)
+static enum remote_open open_whole(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				   const struct hop *hop, int fd, struct remote_outcome *ret_why)
 {
 	enum remote_open opened;
 
-	s->helo = arena_dup(s->own, hop->helo.n > 0 ? hop->helo : s->remote->settings.hostname);
-	s->key = remote_pool_key(s->own, target, policy, hop, s->helo);
-	s->lmtp = target->lmtp;
-	s->any_name = target->any_name;
 	if (str_has_ctl(s->helo) || str_find(s->helo, ' ') >= 0) { /* it was checked where it was set */
 		s->dead = s->unasked = true;
 		*ret_why = bad_name;
+		fd_close(&fd);
 		return REMOTE_OPEN_FAILED;
 	}
-	if (!session_connect(s, target, hop, ret_why))
+	if (!session_connect(s, target, hop, fd, ret_why))
 		return REMOTE_OPEN_FAILED;
 	opened = hello_and_tls(s, target, policy, ret_why);
 	if (opened == REMOTE_OPEN_READY && !remote_auth(s, hop, ret_why))
 		opened = REMOTE_OPEN_FAILED;
 	s->ready = opened == REMOTE_OPEN_READY;
+	return opened;
+}
+
+enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				     const struct hop *hop, int fd, struct remote_outcome *ret_why)
+{
+	enum remote_open opened;
+
+	s->helo = arena_dup(s->own, remote_session_helo(s->remote, hop));
+	s->key = remote_pool_key(s->own, target, policy, hop, s->helo);
+	s->lmtp = target->lmtp;
+	s->any_name = target->any_name;
+	opened = open_whole(s, target, policy, hop, fd, ret_why);
+	if (s->suspect)
+		remote_hosts_mark(s->remote->hosts, target, REMOTE_HOST_SUSPECT);
+	else if (!s->unasked)
+		remote_hosts_clear(s->remote->hosts, target, REMOTE_HOST_SUSPECT);
 	return opened;
 }
 

@@ -32,6 +32,7 @@ struct remote_session {
 	struct arena        *own;         /* the session's */
 	struct arena        *arena;       /* the delivery's: outcomes live there */
 	int64_t              deadline_ms; /* monotonic, the delivery's */
+	const struct remote_asker *asker; /* likewise; NULL while there is none */
 	int64_t              opened_ms;
 	struct net_stream   *stream;
 	struct buf           line, text, out;
@@ -40,10 +41,11 @@ struct remote_session {
 	struct str           key;       /* what it may be used again for, remote_pool_key() */
 	struct str           helo;      /* what we call ourselves in it */
 	struct str           host, tls; /* as in struct remote_rcpt_result */
+	struct str           greeted;   /* what the peer called itself in its greeting */
 	bool                 ready;     /* it was opened whole: TLS as its policy wants it, signed in; never before */
 	bool                 dead;      /* nothing more can be said on this connection */
 	bool                 lmtp, any_name; /* as in struct remote_target */
-	bool                 unasked;   /* our own address could not be used: the peer has nothing to do with it */
+	bool                 unasked;   /* our own address or name could not be used, or there was no descriptor: the peer has nothing to do with it */
 	bool                 suspect;   /* the peer took no connection, or did not greet */
 	bool                 timed_out;
 	bool                 dirty;     /* a transaction may be open: RSET before MAIL */
@@ -59,11 +61,14 @@ enum remote_open {
 	REMOTE_OPEN_TLS_FAILED, /* the handshake: *ret_why; another try in clear is allowed */
 };
 
+/* What we call ourselves. */
+struct str remote_session_helo(const struct remote *remote, const struct hop *hop);
 /* Not connected. It ends in remote_session_close(), or is given to a pool. */
 struct remote_session *remote_session_new(const struct remote *remote, struct arena *a, int64_t deadline_ms);
-/* Connect and say hello; once. */
+/* Connect, unless `fd` is a connection to the target (it is taken; -1: there is none), and say hello; once. What
+ * it says of the target is remembered (remote_hosts.h). */
 MUST_CHECK enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
-						const struct hop *hop, struct remote_outcome *ret_why);
+						const struct hop *hop, int fd, struct remote_outcome *ret_why);
 /* It is for another delivery now. */
 void remote_session_attach(struct remote_session *s, const struct remote *remote, struct arena *a, int64_t deadline_ms);
 /* QUIT unless dead, and free. */

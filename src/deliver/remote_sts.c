@@ -149,7 +149,6 @@ static void told(const struct entry *e, int64_t now, struct arena *a, struct rem
 		return;
 	}
 	ret->text = arena_dup(a, e->text);
-	ret->id = arena_dup(a, str_n(e->id, e->id_n));
 }
 
 static void unfold(struct arena *a, struct remote_sts *ret)
@@ -159,7 +158,6 @@ static void unfold(struct arena *a, struct remote_sts *ret)
 
 	CHECK(sts_policy_parse(ret->text, &p) == STS_POLICY_OK);
 	ret->mode = p.mode;
-	ret->max_age_s = p.max_age_s;
 	ret->mx = mx = ARENA_ARRAY(a, struct str, p.mx_count);
 	while (ret->mx_count < p.mx_count && sts_policy_mx(&rest, &mx[ret->mx_count]))
 		ret->mx_count++;
@@ -366,7 +364,7 @@ void remote_sts_find(const struct remote *remote, struct str domain, struct aren
 	struct address_canon     canon;
 	struct entry            *e;
 
-	*ret = (struct remote_sts){ .mode = STS_NONE, .id = STR(""), .text = STR("") };
+	*ret = (struct remote_sts){ .mode = STS_NONE, .text = STR("") };
 	if (domain.n > 0 && domain.p[domain.n - 1] == '.')
 		domain.n--;
 	/* "mta-sts." and "_mta-sts." must fit before it. */

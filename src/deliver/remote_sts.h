@@ -26,11 +26,9 @@ struct remote;
 
 struct remote_sts {
 	enum sts_mode      mode; /* STS_NONE: no policy, or one that asks for nothing */
-	struct str         id;   /* "" if there is none */
 	struct str         text; /* one field a line, as sts_policy_print; "" if there is none */
 	const struct str  *mx;   /* patterns */
 	size_t             mx_count;
-	uint32_t           max_age_s;
 	bool               unsure; /* auth may know one, could not be asked, and nothing new was had: for a minute nobody knows; mode is STS_NONE */
 	enum tlsrpt_result trouble; /* TLSRPT_SUCCESS, or why the domain's policy could not be had (TLSRPT_STS_...); then mode is STS_NONE */
 };

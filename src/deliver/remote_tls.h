@@ -37,7 +37,8 @@ enum remote_tls_done remote_tls_declined(const struct remote_policy *policy, str
 enum remote_tls_done remote_tls_handshake(struct net_stream *stream, const struct remote_policy *policy, unsigned timeout_ms, struct arena *a,
 					  struct remote_tls_outcome *ret, struct remote_outcome *ret_why);
 
-/* Count it for the domain, if the host is its own (found by MX): once per session, RFC 8460 §3. `helo`: what it called itself in its reply to EHLO, "" if that is not known. */
+/* Count it for the domain, if the host is its own (found by MX): once per session, RFC 8460 §3. `helo`: what it called itself in its reply
+ * to EHLO, or in its greeting if that had no name; "" if that is not known. */
 void remote_tls_report(const struct remote *remote, const struct remote_target *target, const struct remote_policy *policy,
 		       const struct remote_tls_outcome *outcome, struct str helo, const struct net_stream *stream);
 

@@ -320,7 +320,7 @@ enum remote_tx_end remote_tx_all(struct remote_session *s, const struct remote_d
 		enum remote_tx_end end;
 
 		tx_fill(&t);
-		if (t.count == 0)
+		if (t.count == 0 || s->asker->gone(s->asker->ctx))
 			return REMOTE_TX_DONE;
 		if (!first && !s->dead && s->caps.mail_max > 0 && s->mails >= s->caps.mail_max)
 			return REMOTE_TX_MORE;

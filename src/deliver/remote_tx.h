@@ -24,7 +24,7 @@
 #include "deliver/remote_session.h"
 
 enum remote_tx_end {
-	REMOTE_TX_DONE,    /* outcomes of all that were open are noted or final */
+	REMOTE_TX_DONE,    /* outcomes of all that were open are noted or final; or the asker is gone */
 	REMOTE_TX_GONE,    /* the session that was used again was over: nothing is noted, try on a new one */
 	REMOTE_TX_NO_BDAT, /* the peer announced BDAT and does not know it: try on a new one, without (no_bdat is set) */
 	REMOTE_TX_MORE,    /* the session may have no further transaction (RFC 9422): try on a new one for who is left open */

@@ -221,8 +221,6 @@ static void reply_fill(struct fetch *f, CURLcode rc, struct arena *a, struct htt
 		ret->status = (unsigned)status;
 	if (curl_easy_getinfo(f->curl, CURLINFO_CONTENT_TYPE, &text) == CURLE_OK && text)
 		ret->content_type = arena_dup(a, str_of(text));
-	if (curl_easy_getinfo(f->curl, CURLINFO_PRIMARY_IP, &text) == CURLE_OK && text)
-		ret->address = arena_dup(a, str_of(text));
 	ret->body = arena_dup(a, buf_str(&f->body));
 	if (rc != CURLE_OK)
 		ret->why = words(a, str_of(f->error[0] != '\0' ? f->error : curl_easy_strerror(rc)));
@@ -246,7 +244,7 @@ enum http_result http_fetch(const struct http_request *q, struct arena *a, struc
 	struct fetch     f = { .q = q };
 	enum http_result r = HTTP_INVALID;
 
-	*ret = (struct http_reply){ .content_type = STR(""), .body = STR(""), .why = STR("not a request"), .address = STR("") };
+	*ret = (struct http_reply){ .content_type = STR(""), .body = STR(""), .why = STR("not a request") };
 	if (!request_valid(q))
 		return r;
 	ret->why = STR("no address");

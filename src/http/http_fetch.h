@@ -49,7 +49,6 @@ struct http_reply {
 	struct str content_type; /* as sent, with its parameters; "" for none */
 	struct str body;
 	struct str why;          /* not HTTP_OK: in libcurl's words, without control characters */
-	struct str address;      /* the one that was connected to; "" for none */
 };
 
 /* `a` keeps the answer. *ret is always filled. */

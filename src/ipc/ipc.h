@@ -73,6 +73,8 @@ struct ipc_row {
 
 /* `reply` is a struct of the reply shape (NULL if empty or status != ST_OK). Frees r with its arena. */
 void ipc_reply(struct ipc_request *r, enum status status, const void *reply);
+/* The channel on which it was asked is lost: nobody gets the answer, and who asked may ask again. For a handler whose work had better not be done twice. */
+bool ipc_asker_gone(struct ipc_request *r);
 
 /* Run one handler in this process, without any channel: for commands while no server runs. `rows` and `ctx` as for ipc_serve. The
  * request goes through encoder and decoder as it would between processes. ST_NOT_FOUND-like statuses are the handler's. */

@@ -687,6 +687,7 @@ static const struct ipc_shape remote_rcpt_result_shape = IPC_SHAPE(remote_rcpt_r
 static const struct ipc_field remote_deliver_reply[] = {
 	IPC_LIST(struct remote_deliver_reply, results, result_count, LIMIT_RCPTS, &remote_rcpt_result_shape),
 	IPC_ENUM(struct remote_deliver_reply, site, REMOTE_SITE_LAST),
+	IPC_STR(struct remote_deliver_reply, tried, LIMIT_REMOTE_TRIED),
 };
 
 static const struct ipc_field pipe_rcpt[] = {

@@ -8,6 +8,7 @@
  */
 #include "ipc/ipc_link.h"
 
+#include <poll.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
@@ -171,6 +172,18 @@ void ipc_reply(struct ipc_request *public, enum status status, const void *reply
 	arena_free(&a); /* r lives in it */
 	room_give(l, weight);
 	ipc_link_unref(l);
+}
+
+/* Asked of the socket: the reader sees the end only behind all that was sent before it. */
+bool ipc_asker_gone(struct ipc_request *public)
+{
+	const struct request *r = CONTAINER_OF(public, struct request, public);
+	struct pollfd         p = { .events = POLLRDHUP };
+
+	if (!r->link)
+		return false;
+	p.fd = r->link->fd;
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 static void *pool_main(void *arg)

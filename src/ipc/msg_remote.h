@@ -56,6 +56,7 @@ struct remote_deliver_reply { /* one result per recipient, always */
 	struct remote_rcpt_result *results;
 	size_t                     result_count;
 	enum remote_site           site;
+	struct str                 tried; /* hosts that were of no use before the one that the results are of, and why: for the trace; "" for none */
 };
 
 /* IPC_REMOTE_PROBE: does the next hop take mail for this address? MAIL with the null sender, RCPT, QUIT; never DATA. Bounded time. */

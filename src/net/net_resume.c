@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "net/net_tls_int.h"
+#include "net/net_verify.h"
 #include "sys/clock.h"
 
 #define PLACES 4u /* of one digest */
@@ -20,12 +21,14 @@
 struct kept {
 	unsigned char digest[DIGEST];
 	SSL_SESSION  *session; /* NULL: empty */
+	uint8_t       usage;   /* of the TLSA record that proved the server when it began; 0: none did */
 	int64_t       since_ms;
 };
 
 struct origin { /* of a TLS object: where its sessions go */
 	unsigned char digest[DIGEST];
 	uint64_t      epoch;
+	uint8_t       usage; /* of the session that was offered */
 };
 
 static struct {
@@ -83,7 +86,7 @@ static struct kept *places(const unsigned char *digest)
 }
 
 /* The youngest one; a ticket that is to be used once is taken out. A reference, or NULL. */
-static SSL_SESSION *take(const unsigned char *digest)
+static SSL_SESSION *take(const unsigned char *digest, uint8_t *ret_usage)
 {
 	struct kept *p = places(digest), *best = NULL;
 	SSL_SESSION *found = NULL;
@@ -95,6 +98,7 @@ static SSL_SESSION *take(const unsigned char *digest)
 			best = &p[i];
 	if (best) {
 		found = best->session;
+		*ret_usage = best->usage;
 		if (SSL_SESSION_get_protocol_version(found) >= TLS1_3_VERSION)
 			best->session = NULL;
 		else
@@ -126,6 +130,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	old = place->session;
 	place->session = session;
 	place->since_ms = clock_mono_ms();
+	place->usage = net_verify_usage(ssl);
 	memcpy(place->digest, o->digest, DIGEST);
 	pthread_mutex_unlock(&cache.lock);
 	SSL_SESSION_free(old);
@@ -152,11 +157,19 @@ void net_resume_offer(SSL *ssl, const char *key, const struct net_tls_want *want
 		OPENSSL_free(o);
 		return;
 	}
-	session = take(o->digest);
+	session = take(o->digest, &o->usage);
 	if (session)
 		(void)SSL_set_session(ssl, session); /* refused: a full handshake */
 	SSL_SESSION_free(session);
 	ERR_clear_error();
+}
+
+uint8_t net_resume_usage(SSL *ssl)
+{
+	const struct origin *o = SSL_get_ex_data(ssl, origin_index);
+
+	CHECK(o && SSL_session_reused(ssl));
+	return o->usage;
 }
 
 void net_resume_forget(void)

@@ -37,7 +37,7 @@ void net_stream_free(struct net_stream **s); /* says the end of TLS, closes; NUL
 /* Whom the handshake must have been made with. */
 enum net_verify {
 	NET_VERIFY_NONE, /* anybody (opportunistic), and weak certificates and ciphers too, as the other choice is clear text */
-	NET_VERIFY_TRY,  /* anybody, but it is told whether PKI would have been satisfied */
+	NET_VERIFY_TRY,  /* anybody, as NONE, but it is told whether PKI would have been satisfied with the certificate */
 	NET_VERIFY_PKI,  /* chain to net_tls_trust, and one of `names` */
 	NET_VERIFY_DANE, /* one of `tlsa`, RFC 7671: usage 3 the key alone; usage 2 its chain, dates, and one of `names` */
 };

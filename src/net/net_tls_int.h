@@ -33,6 +33,8 @@ enum status net_tls_result(SSL *ssl, int result, unsigned *ret_mask);
 void net_resume_ctx(SSL_CTX *ctx);
 /* Before the handshake: go on with a kept session if there is one, and keep what comes of this one. */
 void net_resume_offer(SSL *ssl, const char *key, const struct net_tls_want *want);
+/* The usage of the TLSA record that proved the server when the session began that this object has resumed; 0: none did. */
+uint8_t net_resume_usage(SSL *ssl);
 void net_resume_forget(void);
 
 #endif

@@ -7,13 +7,29 @@
 #include <openssl/x509v3.h>
 
 #include "base/limits.h"
+#include "net/net_tls_int.h"
 
 /* RFC 7672 §2.3.3, §8.1: what a domain vouches for by DNSSEC may be weaker than what an authority signs: at level 1 keys of 1024 bits. */
 #define DANE_SECURITY_LEVEL 1
+/* Whoever may be anybody may be weak, too: an old server with a key of 512 bits is better than clear text, to which mail would go else. */
+#define ANYBODY_SECURITY_LEVEL 0
+
+/* OpenSSL judges a certificate by the level of its handshake. With NET_VERIFY_TRY that is ANYBODY_SECURITY_LEVEL, and what is told of the certificate
+ * is to be what NET_VERIFY_PKI would say. */
+static int verify(X509_STORE_CTX *store, void *arg)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+	(void)arg;
+	if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)
+		X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(store), SSL_CTX_get_security_level(SSL_get_SSL_CTX(ssl)));
+	return X509_verify_cert(store);
+}
 
 void net_verify_ctx(SSL_CTX *ctx)
 {
 	CHECK(SSL_CTX_dane_enable(ctx) == 1);
+	SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
 }
 
 /* ---- before ---- */
@@ -98,7 +114,7 @@ bool net_verify_begin(SSL *ssl, const struct net_tls_want *want, bool trusted, s
 		return dane_begin(ssl, want, ret);
 	SSL_set_verify(ssl, want->verify == NET_VERIFY_PKI ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	if (want->verify != NET_VERIFY_PKI)
-		SSL_set_security_level(ssl, 0);
+		SSL_set_security_level(ssl, ANYBODY_SECURITY_LEVEL);
 	if (!sni_set(ssl, want->sni))
 		return refuse(ret, NET_FAULT_OTHER, "the server's name cannot be used");
 	if (want->verify == NET_VERIFY_NONE)
@@ -128,15 +144,22 @@ static enum net_fault fault_of(long verdict)
 	}
 }
 
-/* A session that is resumed was proved when it began, under the same wish (the caller sees to that); which record it was is not told then. */
-static enum net_proof dane_proof(SSL *ssl, const struct net_tls_want *want)
+uint8_t net_verify_usage(SSL *ssl)
 {
-	uint8_t              usage = want->tlsa[0].usage, selector, matching;
+	uint8_t              usage, selector, matching;
 	const unsigned char *data;
 	size_t               n;
 
-	if (!SSL_session_reused(ssl))
-		CHECK(SSL_get0_dane_tlsa(ssl, &usage, &selector, &matching, &data, &n) >= 0);
+	if (SSL_session_reused(ssl)) /* nothing was verified anew: it was then, under the same wish (the caller sees to that) */
+		return net_resume_usage(ssl);
+	return SSL_get0_dane_tlsa(ssl, &usage, &selector, &matching, &data, &n) >= 0 ? usage : 0;
+}
+
+static enum net_proof dane_proof(SSL *ssl)
+{
+	uint8_t usage = net_verify_usage(ssl);
+
+	CHECK(usage == 2 || usage == 3);
 	return usage == 3 ? NET_PROOF_DANE_EE : NET_PROOF_DANE_TA;
 }
 
@@ -151,6 +174,6 @@ bool net_verify_end(SSL *ssl, const struct net_tls_want *want, bool ok, struct n
 		return want->verify == NET_VERIFY_TRY;
 	}
 	if (ok)
-		ret->proof = want->verify == NET_VERIFY_DANE ? dane_proof(ssl, want) : NET_PROOF_PKI;
+		ret->proof = want->verify == NET_VERIFY_DANE ? dane_proof(ssl) : NET_PROOF_PKI;
 	return true;
 }

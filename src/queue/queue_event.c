@@ -24,7 +24,8 @@ void queue_event_accepted(const struct queue_msg *m)
 	}
 }
 
-static void outcome_add(const struct queue_msg *m, enum queue_outcome outcome, struct str to, struct str code, struct str answer, struct str host)
+static void outcome_add(const struct queue_msg *m, enum queue_outcome outcome, struct str to, struct str code, struct str answer, struct str host,
+			struct str tried)
 {
 	static const enum trace_what what_of[] = {
 		[QUEUE_OUT_DONE] = TRACE_DELIVERED, [QUEUE_OUT_FAILED] = TRACE_FAILED, [QUEUE_OUT_DEFERRED] = TRACE_DEFERRED,
@@ -43,6 +44,8 @@ static void outcome_add(const struct queue_msg *m, enum queue_outcome outcome, s
 	if (code.n > 0 && !str_starts(answer, code))
 		buf_addf(&b, "%.*s ", STR_FMT(code));
 	buf_add(&b, str_first(answer, b.max - MIN(b.n, b.max)));
+	if (tried.n > 0)
+		buf_addf(&b, " (before: %.*s)", STR_FMT(str_first(tried, b.max - MIN(b.n + STR(" (before: )").n, b.max))));
 	e.text = buf_str(&b);
 	queue_trace_add(m->q->trace, &e);
 }
@@ -52,7 +55,7 @@ void queue_event_target(const struct queue_msg *m, struct queue_to *to)
 	if (to->traced)
 		return;
 	to->traced = to->outcome == QUEUE_OUT_DONE;
-	outcome_add(m, to->outcome, to->address, to->code, to->answer, to->host);
+	outcome_add(m, to->outcome, to->address, to->code, to->answer, to->host, to->tried);
 }
 
 void queue_event_result(const struct queue_msg *m)
@@ -62,7 +65,7 @@ void queue_event_result(const struct queue_msg *m)
 
 	for (size_t i = 0; i < m->rcpt_count; i++)
 		if (!m->rcpts[i].final && !m->rcpts[i].resolved)
-			outcome_add(m, m->rcpts[i].outcome, m->rcpts[i].address, m->rcpts[i].code, m->rcpts[i].answer, STR_NONE);
+			outcome_add(m, m->rcpts[i].outcome, m->rcpts[i].address, m->rcpts[i].code, m->rcpts[i].answer, STR_NONE, STR_NONE);
 	for (size_t i = 0; i < m->to_count; i++)
 		queue_event_target(m, m->to[i]);
 	if (m->held || atomic_load(&m->removed)) {

@@ -85,6 +85,7 @@ struct queue_to { /* one target: an account, or a foreign address */
 	bool                         traced; /* its end is in the trace */
 	int64_t                      again;  /* foreign, not tried: its destination takes it then (queue time); 0: nobody knows */
 	struct str                   code, answer, host, tls;
+	struct str                   tried; /* other hosts, before: as in struct remote_deliver_reply */
 	uint32_t                     passed; /* enum remote_passed */
 };
 

@@ -23,12 +23,14 @@ static enum queue_outcome remote_outcome(enum remote_result result)
 
 static void remote_answer(struct queue_job *job, const struct remote_deliver_reply *reply)
 {
-	uint32_t index = 0;
+	const struct str tried = queue_answer(job->msg, reply->tried, LIMIT_REMOTE_TRIED);
+	uint32_t         index = 0;
 
 	for (struct queue_to *to = job->to; to; to = to->next, index++) {
 		to->outcome = QUEUE_OUT_DEFERRED; /* unless it is in the answer */
 		to->code = STR("4.3.0");
 		to->answer = STR("The attempt gave no result");
+		to->tried = tried;
 		for (size_t i = 0; i < reply->result_count; i++) {
 			const struct remote_rcpt_result *r = &reply->results[i];
 
@@ -53,7 +55,7 @@ static void remote_refuse(struct queue_job *job, const struct queue_why *why)
 		to->outcome = QUEUE_OUT_NONE;
 		to->code = why->code;
 		to->answer = queue_answer(m, str_n(why->text, why->n), QUEUE_REASON_MAX);
-		to->host = STR("");
+		to->host = to->tried = STR("");
 		to->again = why->again;
 	}
 	queue_round_step(m);

@@ -87,7 +87,7 @@ static void on_deliver(void *ctx, struct ipc_request *q)
 {
 	struct remote_role *self = ctx;
 
-	deliver_remote_rows[0].handler((void *)(uintptr_t)atomic_load(&self->now), q);
+	remote_deliver_handle(atomic_load(&self->now), q);
 }
 
 static void on_probe(void *ctx, struct ipc_request *q)
@@ -159,7 +159,6 @@ static bool start(struct role *r, const char **ret_why)
 	const struct remote_tlsrpt_options tlsrpt = remote_tlsrpt_ipc(r->ipc);
 	struct remote_role                *self = ARENA_NEW(r->arena, struct remote_role);
 
-	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
 	self->ipc = r->ipc;
 	self->pool = remote_pool_new(REMOTE_IDLE_MS);
 	self->answers = remote_answers_new(remote_resolver_ipc(r->ipc));

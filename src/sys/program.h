@@ -1,8 +1,9 @@
 /* sys/program.h - run another program: octets in, octets out, an end; bounded in time, memory, processes and output.
  *
- * The program gets descriptors 0, 1 and 2 and no other, an environment that the caller makes, default signals, "/" as its directory, a process group of its own that
- * it cannot leave (setsid and setpgid are refused), no core file, no new privileges, and no internet sockets unless `network`. It is killed with the thread that runs it.
- * When it has ended, or its time is over, everything that is left of its group is killed: nothing that it started outlives it.
+ * The program gets descriptors 0, 1 and 2 and no other, an environment that the caller makes, default signals, "/" as its directory, a process
+ * group of its own that it cannot leave (setsid and setpgid are refused), no core file, no new privileges, and no internet sockets unless
+ * `network`. It is killed with the thread that runs it. When it has ended, or its time is over, everything that is left of its group is killed:
+ * nothing that it started outlives it.
  *
  * Thread-safe.
  */

@@ -84,7 +84,7 @@ void trust_dane_read(const struct dns_record *records, size_t count, struct aren
 	struct net_tlsa *items = ARENA_ARRAY(a, struct net_tlsa, count);
 	size_t           usable = 0;
 
-	*ret = (struct trust_dane){ .items = items, .given = count };
+	*ret = (struct trust_dane){ .items = items };
 	for (size_t i = 0; i < count; i++)
 		if (trust_tlsa_parse(records[i].data, &items[usable]) == TRUST_TLSA_USABLE)
 			usable++;
@@ -93,7 +93,6 @@ void trust_dane_read(const struct dns_record *records, size_t count, struct aren
 	for (size_t i = 0; i < usable; i++) {
 		if (overruled(items, ret->count, &items[i]))
 			continue;
-		ret->ta = ret->ta || items[i].usage == USAGE_TA;
 		items[ret->count++] = items[i];
 	}
 }

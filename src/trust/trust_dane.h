@@ -33,8 +33,6 @@ enum trust_tlsa trust_tlsa_parse(struct str rdata, struct net_tlsa *ret);
 struct trust_dane {
 	const struct net_tlsa *items; /* usable and effective, in a fixed order, each once */
 	size_t                 count;
-	size_t                 given; /* records at all */
-	bool                   ta;    /* one of usage 2: names matter */
 };
 
 /* A whole answer's records; order does not matter. The items live in `a` and borrow from the records. */

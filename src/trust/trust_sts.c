@@ -1,19 +1,16 @@
 /* trust/trust_sts.c - contract is in trust_sts.h. */
 #include "trust/trust_sts.h"
 
-#define REFRESH_MS ((int64_t)24 * 3600 * 1000) /* RFC 8461 §10.2: suggested is daily; earlier if it would end before */
+#include "wire/address/address.h"
 
-static struct str without_dot(struct str name)
-{
-	return name.n > 0 && name.p[name.n - 1] == '.' ? str_first(name, name.n - 1) : name;
-}
+#define REFRESH_MS ((int64_t)24 * 3600 * 1000) /* RFC 8461 §10.2: suggested is daily; earlier if it would end before */
 
 bool trust_sts_matches(struct str pattern, struct str host)
 {
 	struct str label;
 
-	pattern = without_dot(pattern);
-	host = without_dot(host);
+	pattern = address_without_dot(pattern);
+	host = address_without_dot(host);
 	if (pattern.n == 0 || host.n == 0)
 		return false;
 	if (!str_skip(&pattern, STR("*.")))

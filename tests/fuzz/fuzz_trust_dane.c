@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		turned[i] = records[count - 1 - i];
 	trust_dane_read(records, count, a, &d);
 	trust_dane_read(turned, count, a, &e);
-	CHECK(d.count <= d.given && d.given == count && d.count == e.count && d.ta == e.ta);
+	CHECK(d.count <= count && d.count == e.count);
 	for (size_t i = 0; i < d.count; i++)
 		CHECK(d.items[i].usage == e.items[i].usage && d.items[i].selector == e.items[i].selector &&
 		      d.items[i].matching == e.items[i].matching && str_eq(d.items[i].data, e.items[i].data) && d.items[i].data.n > 0);

@@ -284,6 +284,24 @@ class Sink:
             return found or default
 
 
+class Mute:
+    """A host that answers no packet, as one that is down or behind a firewall: the queue of its listener is full."""
+
+    def __init__(self, address, port=SMTP_PORT):
+        self.address, self.port = address, port
+        self.listener = socket.create_server((address, port), backlog=0)
+        self.inside = []
+        for _ in range(4):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex((address, port))
+            self.inside.append(s)
+
+    def close(self):
+        for s in (*self.inside, self.listener):
+            s.close()
+
+
 class Session:
     def __init__(self, sink, s):
         self.sink, self.s, self.f, self.over_tls, self.helo = sink, s, s.makefile("rb"), False, ""

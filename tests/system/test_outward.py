@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from outside import DROP, NXDOMAIN, SERVFAIL, Sink
+from outside import DROP, NXDOMAIN, SERVFAIL, Mute, Sink
 from server import BIN, PASSWORD, Server, tls, until
 
 HOPS = 50  # LIMIT_HOPS
@@ -225,6 +225,28 @@ def test_dead_first_host(server, dns):
         dns.zone[d.name] = {"MX": [(1, "dead." + d.name), (2, "nowhere." + d.name), (3, "mx0." + d.name)]}
         submit(server, d.address(), "dead-first")
         d.sink.wait()
+        gone(server, d.name)
+
+
+def ends(server, address):
+    """What the trace says of a recipient's end."""
+    def told():
+        return [e["text"] for e in server.command("trace", address, json_out=True).get("events", []) if e["what"] == "delivered"]
+    return until(told, "no end of %s in the trace" % address)
+
+
+def test_mute_first_host(server, dns):
+    """The next is tried beside it, and the trace says so; the message after it does not try it first."""
+    with Domain(dns, sinks=[Mute("10.9.0.%d" % next(_hosts)), Sink("10.9.0.%d" % next(_hosts))]) as d:
+        dns.zone[d.name] = {"MX": [(1, "mx0." + d.name), (2, "mx1." + d.name)]}
+        submit(server, d.address("first"), "mute-first")
+        d.sinks[1].wait()
+        [said] = ends(server, d.address("first"))
+        assert said.startswith("mx1.%s [%s]:25: 2.0.0 250 2.0.0 taken (before: mx0.%s [%s]:25: no connection within " % (
+            d.name, d.sinks[1].address, d.name, d.sinks[0].address)), said
+        submit(server, d.address("second"), "mute-is-known")
+        d.sinks[1].wait(2)
+        assert "before" not in ends(server, d.address("second"))[0]
         gone(server, d.name)
 
 

@@ -30,6 +30,7 @@ struct run {
 	struct remote_deliver_reply   reply;
 	struct remote_deliver_note    note;
 	struct script                 script;
+	unsigned                      patience; /* who asks is gone when asked for the nth time whether he is; 0: never */
 };
 
 static const struct fake_record hosts[] = {
@@ -61,10 +62,19 @@ static inline void run_init(struct run *r, size_t rcpts, const char *const *step
 	r->remote.settings.timeouts.greeting_ms = r->remote.settings.timeouts.dot_ms = 2000;
 }
 
+static bool run_gone(void *ctx)
+{
+	struct run *r = ctx;
+
+	return r->patience > 0 && --r->patience == 0;
+}
+
 /* One of several deliveries. */
 static inline void run_deliver(struct run *r)
 {
-	remote_deliver(&r->remote, &r->q, r->arena, &r->reply, &r->note);
+	const struct remote_asker asker = { run_gone, r };
+
+	remote_deliver(&r->remote, &r->q, &asker, r->arena, &r->reply, &r->note);
 	assert_int_equal(r->reply.result_count, r->q.rcpt_count);
 	for (size_t i = 0; i < r->reply.result_count; i++)
 		assert_int_equal(r->reply.results[i].index, r->q.rcpts[i].index);

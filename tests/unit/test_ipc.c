@@ -623,6 +623,32 @@ static void test_too_many_requests(void **state)
 	check_crowd(&c, IPC_LANE_CONTROL, IPC_QUEUE_KNOWN, &(struct queue_known_request){ .txid = STR("") }, LIMIT_IPC_PENDING);
 }
 
+/* Seen at once, also by one who has not come to the end of what was asked. */
+static void test_asker_gone(void **state)
+{
+	const struct queue_known_request q = { .txid = STR("0123456789abcdef") };
+	static struct crowd              c;
+	struct buf                       wire;
+	struct str                       frame, rest;
+
+	(void)state;
+	crowd_init(&c, IPC_LANE_CONTROL);
+	buf_init(&wire, MIB);
+	frame = rest = frame_of(&wire, IPC_QUEUE_KNOWN, &q);
+	assert_true(flood(&c, frame, 3, &rest));
+	while (crowd_count(&c) < 3)
+		usleep(1000);
+	for (size_t i = 0; i < 3; i++)
+		assert_false(ipc_asker_gone(c.held[i]));
+	close(c.fd[0]);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(ipc_asker_gone(c.held[i]));
+	ipc_detach(c.queue, ROLE_SMTP, 0);
+	assert_true(ipc_asker_gone(c.held[0]));
+	answer_all(&c);
+	buf_done(&wire);
+}
+
 static void test_too_many_octets(void **state)
 {
 	static struct crowd         c;
@@ -717,7 +743,7 @@ int main(void)
 		cmocka_unit_test(test_calls),     cmocka_unit_test(test_lost_channel),  cmocka_unit_test(test_bad_peer),
 		cmocka_unit_test(test_bus),       cmocka_unit_test(test_askers),        cmocka_unit_test(test_standing_peer), cmocka_unit_test(test_cork), cmocka_unit_test(test_cork_end_of_link), cmocka_unit_test(test_deadline_passed),
 		cmocka_unit_test(test_too_many_requests),
-		cmocka_unit_test(test_too_many_octets),
+		cmocka_unit_test(test_too_many_octets), cmocka_unit_test(test_asker_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

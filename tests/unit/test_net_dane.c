@@ -31,10 +31,10 @@ static void extension(X509 *cert, int nid, const char *value)
 }
 
 /* Valid until so many seconds from now; by `ca` or self-signed. */
-static struct made make(const char *names, const struct made *ca, bool is_ca, long until_s)
+static struct made make_with(EVP_PKEY *key, const char *names, const struct made *ca, bool is_ca, long until_s)
 {
 	static long serial;
-	struct made m = { .key = EVP_EC_gen("P-256"), .cert = X509_new() };
+	struct made m = { .key = key, .cert = X509_new() };
 
 	X509_set_version(m.cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(m.cert), ++serial);
@@ -51,6 +51,11 @@ static struct made make(const char *names, const struct made *ca, bool is_ca, lo
 	return m;
 }
 
+static struct made make(const char *names, const struct made *ca, bool is_ca, long until_s)
+{
+	return make_with(EVP_EC_gen("P-256"), names, ca, is_ca, until_s);
+}
+
 static void made_free(struct made *m)
 {
 	X509_free(m->cert);
@@ -63,6 +68,7 @@ struct server {
 	SSL_CTX  *ctx;
 	int       fd;
 	pthread_t thread;
+	bool      greets; /* reading that, a client gets its tickets */
 	char      sni[300];
 };
 
@@ -77,6 +83,8 @@ static void *server_main(void *arg)
 		const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
 		snprintf(s->sni, sizeof(s->sni), "%s", sni ? sni : "-");
+		if (s->greets)
+			(void)SSL_write(ssl, "220 x\r\n", 7);
 		(void)SSL_read(ssl, &c, 1);
 	}
 	SSL_free(ssl);
@@ -92,6 +100,7 @@ static enum status shake(const struct made *cert, const struct made *chain, cons
 	enum status        st;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	SSL_CTX_set_security_level(s.ctx, 0); /* it is the client that judges */
 	SSL_CTX_use_certificate(s.ctx, cert->cert);
 	SSL_CTX_use_PrivateKey(s.ctx, cert->key);
 	if (chain)
@@ -128,7 +137,7 @@ static struct net_tlsa tlsa(unsigned usage, unsigned selector, unsigned matching
 	return (struct net_tlsa){ (uint8_t)usage, (uint8_t)selector, (uint8_t)matching, data };
 }
 
-static struct made ca, other_ca, fine, expired, self, self_expired;
+static struct made ca, other_ca, fine, expired, self, self_expired, weak;
 
 static int setup(void **state)
 {
@@ -141,12 +150,13 @@ static int setup(void **state)
 	expired = make("DNS:mx.test", &ca, false, -60);
 	self = make("DNS:elsewhere.test", NULL, false, 3600);
 	self_expired = make("DNS:elsewhere.test", NULL, false, -60);
+	weak = make_with(EVP_RSA_gen(1024), "DNS:mx.test", &ca, false, 3600);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct made *all[] = { &ca, &other_ca, &fine, &expired, &self, &self_expired };
+	struct made *all[] = { &ca, &other_ca, &fine, &expired, &self, &self_expired, &weak };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(all); i++)
@@ -257,6 +267,9 @@ static void test_pki(void **state)
 		{ "tried, proved", &fine, NET_VERIFY_TRY, STR("mx.test"), ST_OK, NET_PROOF_PKI, 0 },
 		{ "tried, another name", &fine, NET_VERIFY_TRY, STR("mx2.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_NAME },
 		{ "tried, expired", &expired, NET_VERIFY_TRY, STR("mx.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_EXPIRED },
+		{ "a key too short for PKI", &weak, NET_VERIFY_PKI, STR("mx.test"), ST_DENIED, NET_PROOF_NONE, NET_FAULT_OTHER },
+		{ "tried, a key too short for PKI", &weak, NET_VERIFY_TRY, STR("mx.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_OTHER },
+		{ "anybody, of any key", &weak, NET_VERIFY_NONE, STR("mx.test"), ST_OK, NET_PROOF_NONE, 0 },
 		{ "tried, self-signed", &self, NET_VERIFY_TRY, STR("elsewhere.test"), ST_OK, NET_PROOF_NONE, NET_FAULT_UNTRUSTED },
 	};
 
@@ -275,9 +288,59 @@ static void test_pki(void **state)
 	}
 }
 
+/* Twice to one server; the second time no certificate is looked at. What is told of the proof is the same, whichever record comes first. */
+static void resume(int version, const struct net_tls_want *want, enum net_proof proof)
+{
+	struct server s = { .ctx = SSL_CTX_new(TLS_server_method()), .greets = true };
+	struct buf    line;
+
+	buf_init(&line, 100);
+	SSL_CTX_set_max_proto_version(s.ctx, version);
+	SSL_CTX_use_certificate(s.ctx, fine.cert);
+	SSL_CTX_use_PrivateKey(s.ctx, fine.key);
+	SSL_CTX_add1_chain_cert(s.ctx, ca.cert);
+	for (int i = 0; i < 3; i++) {
+		struct net_stream *stream;
+		struct net_tls_got got;
+		int                fds[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		s.fd = fds[1];
+		assert_int_equal(pthread_create(&s.thread, NULL, server_main, &s), 0);
+		stream = net_stream_new(fds[0]);
+		net_stream_resume(stream, STR("mx.test"));
+		assert_int_equal(net_stream_tls(stream, want, 20000, &got), ST_OK);
+		assert_int_equal(net_stream_line(stream, &line, 20000), ST_OK);
+		assert_int_equal(net_stream_tls_resumed(stream), i > 0);
+		assert_int_equal(got.proof, proof);
+		net_stream_free(&stream);
+		pthread_join(s.thread, NULL);
+	}
+	SSL_CTX_free(s.ctx);
+	buf_done(&line);
+}
+
+static void test_resumed(void **state)
+{
+	struct arena *a = arena_new(NULL);
+
+	(void)state;
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		const struct net_tlsa ee[] = { tlsa(2, 0, 1, &other_ca, RIGHT, a), tlsa(3, 1, 1, &fine, RIGHT, a) };
+		const struct net_tlsa ta[] = { tlsa(3, 1, 1, &self, RIGHT, a), tlsa(2, 0, 1, &ca, RIGHT, a) };
+		struct net_tls_want   want = { .sni = STR("mx.test"), .verify = NET_VERIFY_DANE, .names = { STR("mx.test") }, .name_count = 1, .tlsa_count = 2 };
+
+		want.tlsa = ee;
+		resume(version, &want, NET_PROOF_DANE_EE);
+		want.tlsa = ta;
+		resume(version, &want, NET_PROOF_DANE_TA);
+	}
+	arena_free(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_dane), cmocka_unit_test(test_pki) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_dane), cmocka_unit_test(test_pki), cmocka_unit_test(test_resumed) };
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

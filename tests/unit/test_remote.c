@@ -230,11 +230,48 @@ static void test_unreachable(void **state)
 	run_init(&r, 1, STEPS("X"));
 	script_stop(&r.script); /* nobody listens on the port now */
 	r.zone.records = zone;
-	remote_deliver(&r.remote, &r.q, r.arena, &r.reply, &r.note);
+	run_deliver(&r);
 	assert_int_equal(r.reply.results[0].result, REMOTE_DEFERRED);
 	assert_str(r.reply.results[0].code, STR("4.4.1"));
 	assert_str(r.reply.results[0].answer, STR("Cannot connect (ECONNREFUSED)"));
 	run_done(&r);
+}
+
+/* Who asks is gone: before a connection is made, before MAIL, before the second transaction. */
+static void test_asker_gone(void **state)
+{
+	const struct {
+		const char        *name;
+		unsigned           patience;
+		const char *const *steps;
+		size_t             rcpts;
+		const char        *want;
+		unsigned           connects;
+	} rows[] = {
+		{ "before a connection", 1, STEPS("X"), 1, "T 4.4.0", 0 },
+		{ "before MAIL", 2, STEPS(PLAIN, QUIT), 1, "T 4.4.0", 1 },
+		{ "before the second MAIL", 3,
+		  STEPS(HELLO, "S 250-mx.test", "S 250 LIMITS RCPTMAX=1", "E MAIL", "S 250 ok", "E RCPT", "S 250 ok", "E DATA", "S 354 go", "D", "S 250 2.0.0 ok", QUIT),
+		  2, "D 2.0.0|T 4.4.0", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct run r;
+
+		run_init(&r, rows[i].rcpts, rows[i].steps);
+		r.patience = rows[i].patience;
+		if (rows[i].connects > 0) {
+			run_go(&r);
+			run_check(&r, rows[i].name, rows[i].want);
+		} else {
+			script_stop(&r.script);
+			run_deliver(&r);
+		}
+		assert_int_equal(r.reply.results[rows[i].rcpts - 1].result, REMOTE_DEFERRED);
+		assert_int_equal(r.note.connects, rows[i].connects);
+		run_done(&r);
+	}
 }
 
 /* What the request asks for, and what a peer offers. */
@@ -401,7 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),       cmocka_unit_test(test_told),    cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_content), cmocka_unit_test(test_injection),
+		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_asker_gone), cmocka_unit_test(test_content), cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_many),        cmocka_unit_test(test_file),    cmocka_unit_test(test_deadline),
 	};
 

@@ -217,7 +217,7 @@ static void test_requiretls(void **state)
 			run_go(&r);
 			run_check(&r, cases[i].name, cases[i].want);
 		} else {
-			remote_deliver(&r.remote, &r.q, r.arena, &r.reply, &r.note);
+			run_deliver(&r);
 			assert_str(arena_printf(r.arena, "%c %.*s", "DTR"[r.reply.results[0].result], STR_FMT(r.reply.results[0].code)),
 				   str_of(cases[i].want));
 		}

@@ -184,7 +184,7 @@ static void test_bounds(void **state)
 	assert_true(remote_address_parse(STR("127.0.0.1"), t.port, &t.address));
 	for (size_t i = 0; i < COUNT; i++) {
 		open[i] = remote_session_new(&r.remote, r.arena, INT64_MAX);
-		assert_int_equal(remote_session_open(open[i], &t, &policy, &r.q.hop, &why), REMOTE_OPEN_READY);
+		assert_int_equal(remote_session_open(open[i], &t, &policy, &r.q.hop, -1, &why), REMOTE_OPEN_READY);
 		open[i]->dead = false;
 	}
 	script_stop(&r.script);

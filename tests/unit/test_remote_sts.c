@@ -138,11 +138,10 @@ static void test_first(void **state)
 	find(&r, "D.Test.", STS_ENFORCE, TLSRPT_SUCCESS, 1);
 	assert_string_equal(web.host, "mta-sts.d.test");
 	assert_string_equal(web.address, "192.0.2.1");
-	assert_str(r.found.id, STR("1"));
+	assert_string_equal(kept.id, "1");
 	assert_str(r.found.text, STR(ENFORCE));
 	assert_int_equal(r.found.mx_count, 2);
 	assert_str(r.found.mx[0], STR("*.d.test"));
-	assert_int_equal(r.found.max_age_s, 604800);
 	assert_true(remote_sts_matches(&r.found, STR("a.D.test.")));
 	assert_true(remote_sts_matches(&r.found, STR("mx.d.test")));
 	assert_false(remote_sts_matches(&r.found, STR("d.test")));
@@ -330,7 +329,6 @@ static void test_refresh(void **state)
 	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 1);
 	assert_true(remote_sts_work(r.remote.sts));
 	find(&r, "d.test", STS_TESTING, TLSRPT_SUCCESS, 2);
-	assert_str(r.found.id, STR("2"));
 	assert_string_equal(kept.id, "2");
 	/* A day later it is fetched whatever the id is, and its max_age begins anew. */
 	pass(DAY);
@@ -381,7 +379,6 @@ static void test_restart(void **state)
 	web.result = HTTP_CERTIFICATE;
 	cache_open(&r);
 	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 1);
-	assert_str(r.found.id, STR("1"));
 	assert_true(remote_sts_work(r.remote.sts)); /* it is old, so it is looked for at once, beside the delivery */
 	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 2);
 	pass(4 * DAY - 1);

@@ -5,6 +5,7 @@
 
 #include "deliver/remote.h"
 #include "deliver/remote_tlsrpt.h"
+#include "remote_rig.h"
 
 #define DAY ((int64_t)24 * 3600 * 1000)
 
@@ -216,6 +217,41 @@ static void test_thread(void **state)
 	assert_int_equal(sent.sum, 1);
 }
 
+/* receiving-mx-helo, RFC 8460 §4.4: what the host called itself, in its reply to EHLO or, if it knows only HELO, in its greeting. */
+static void test_helo(void **state)
+{
+#define ONE "E MAIL", "S 250 ok", "E RCPT", "S 250 ok", "E DATA", "S 354 go", "D", "S 250 2.0.0 ok", QUIT
+	const struct {
+		const char *const *steps;
+		const char        *helo;
+		enum tlsrpt_result result;
+	} rows[] = {
+		{ STEPS("S 220 banner.test ESMTP", "E EHLO", "S 250 ehlo.test hello", ONE), "ehlo.test", TLSRPT_STARTTLS_NOT_SUPPORTED },
+		{ STEPS("S 220 banner.test ESMTP", "E EHLO", "S 500 what", "E HELO", "S 250 helo.test", ONE), "banner.test", TLSRPT_STARTTLS_NOT_SUPPORTED },
+		{ STEPS("S 220-banner.test", "S 220 ESMTP", "E EHLO", "S 500 what", "E HELO", "S 250 x", ONE), "banner.test", TLSRPT_STARTTLS_NOT_SUPPORTED },
+		{ STEPS("S 220 banner.test ESMTP", "E EHLO", "S 250-ehlo.test", "S 250 STARTTLS", "E STARTTLS", "S 454 later", ONE), "ehlo.test",
+		  TLSRPT_STARTTLS_NOT_SUPPORTED },
+		{ STEPS("S 220 banner.test ESMTP", "E EHLO", "S 250-ehlo.test", "S 250 STARTTLS", "E STARTTLS", "S 220 go", "X", "C", PLAIN, ONE), "ehlo.test",
+		  TLSRPT_VALIDATION_FAILURE },
+	};
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct run r;
+
+		setup(state);
+		run_init(&r, 1, rows[i].steps);
+		r.remote.tlsrpt = remote.tlsrpt;
+		run_go(&r);
+		run_check(&r, rows[i].helo, "D 2.0.0");
+		remote_tlsrpt_flush(remote.tlsrpt);
+		assert_int_equal(sent.n, 1);
+		assert_int_equal(sent.rows[0].f.result, rows[i].result);
+		assert_str(sent.rows[0].f.mx_helo, str_of(rows[i].helo));
+		run_done(&r);
+		teardown(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,7 +261,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_auth_is_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_thread, setup, teardown),
+		cmocka_unit_test(test_helo),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, tls_setup, tls_teardown);
 }

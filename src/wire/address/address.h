@@ -81,6 +81,11 @@ static inline struct str address_text(const struct address_canon *a)
 {
 	return (struct str){ a->text, a->n };
 }
+/* Without the final dot that names in DNS may have. */
+static inline struct str address_without_dot(struct str domain)
+{
+	return domain.n > 0 && domain.p[domain.n - 1] == '.' ? str_first(domain, domain.n - 1) : domain;
+}
 static inline struct str address_local(const struct address_canon *a)
 {
 	return (struct str){ a->text, a->local_n };

@@ -1,0 +1,136 @@
+/* deliver/remote_way.c - contract is in remote_way.h. */
+#include "deliver/remote_way.h"
+
+#include <string.h>
+
+#include "base/metric.h"
+#include "deliver/remote_connect.h"
+#include "deliver/remote_hosts.h"
+#include "deliver/remote_pool.h"
+#include "sys/clock.h"
+
+bool remote_ways_open(struct remote_ways *w, struct remote_outcome *ret_why)
+{
+	return remote_route_open(&w->route, w->remote, w->arena, w->q, ret_why);
+}
+
+/* ---- targets ---- */
+
+static const struct remote_target *target_next(struct remote_ways *w)
+{
+	const struct remote_target *target = w->again;
+
+	w->again = NULL;
+	if (target)
+		return target;
+	while ((target = remote_route_next(&w->route)) != NULL) {
+		if (w->later_count == LEN(w->later) || !remote_hosts_avoid(w->remote->hosts, target))
+			return target;
+		w->later[w->later_count++] = target;
+	}
+	if (w->later_count == 0)
+		return NULL;
+	target = w->later[0];
+	memmove(w->later, w->later + 1, --w->later_count * sizeof(w->later[0]));
+	return target;
+}
+
+/* One that its policy lets have the message. */
+static bool candidate_next(struct remote_ways *w, struct remote_way *ret)
+{
+	const struct remote_target *target;
+
+	while (clock_mono_ms() < w->deadline_ms && (target = target_next(w)) != NULL) {
+		struct remote_policy *policy = ARENA_NEW(w->arena, struct remote_policy);
+		struct remote_outcome why;
+
+		*ret = (struct remote_way){ target, policy, NULL, -1 };
+		if (remote_policy_find(&w->route, target, w->q, w->arena, policy, &why))
+			return true;
+		w->failed(w->ctx, STR(""), false, why);
+	}
+	return false;
+}
+
+/* ---- connections ---- */
+
+struct remote_session *remote_ways_kept(const struct remote_ways *w, const struct remote_target *target, const struct remote_policy *policy)
+{
+	const struct hop *hop = &w->q->hop;
+
+	if (!w->remote->pool)
+		return NULL;
+	return remote_pool_take(w->remote->pool, remote_pool_key(w->arena, target, policy, hop, remote_session_helo(w->remote, hop)));
+}
+
+static void lost(struct remote_ways *w, const struct remote_target *target, const struct remote_connect_why *why)
+{
+	if (!why->ours)
+		remote_hosts_mark(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
+	w->failed(w->ctx, remote_connect_name(w->arena, target), !why->ours,
+		  remote_connect_outcome(w->arena, remote_connect_source(target, &w->q->hop), why));
+}
+
+/* True: a session waits for it, and nothing more is needed. */
+static bool candidate_start(struct remote_ways *w, struct remote_race *race, struct remote_way *way)
+{
+	int64_t                   left = w->deadline_ms - clock_mono_ms();
+	struct remote_connect_why why;
+
+	way->kept = remote_ways_kept(w, way->target, way->policy);
+	if (way->kept)
+		return true;
+	metric_add(METRIC_REMOTE_CONNECTIONS, 1);
+	w->connects++;
+	if (!remote_race_start(race, way->target, way->policy, remote_connect_source(way->target, &w->q->hop),
+			       (unsigned)MIN(MAX(left, (int64_t)1), (int64_t)w->remote->settings.timeouts.connect_ms), &why))
+		lost(w, way->target, &why);
+	return false;
+}
+
+/* Somebody has won: the slow ones are as if they had failed, but may be tried once more if the winner is of no use. */
+static void race_over(struct remote_ways *w, struct remote_race *race)
+{
+	for (size_t i = 0; i < race->count; i++) {
+		const struct remote_attempt *a = &race->attempts[i];
+
+		if (remote_attempt_slow(race, a)) {
+			remote_hosts_mark(w->remote->hosts, a->target, REMOTE_HOST_SUSPECT);
+			w->slow(w->ctx, remote_connect_name(w->arena, a->target), clock_mono_ms() - a->began_ms);
+			w->later[w->later_count++] = a->target; /* each target is there once */
+		} else {
+			w->again = a->target; /* the youngest: only one has not been slow */
+		}
+	}
+	remote_race_end(race);
+}
+
+bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
+{
+	struct remote_race        race = { .beside_ms = w->remote->settings.timeouts.beside_ms };
+	struct remote_attempt     got;
+	struct remote_connect_why why;
+	bool                      more = true, found = false;
+
+	while (!found) {
+		bool room = more && remote_race_room(&race);
+
+		if (room && remote_race_slow(&race)) {
+			more = candidate_next(w, ret);
+			found = more && candidate_start(w, &race, ret);
+			continue;
+		}
+		if (race.count == 0)
+			break;
+		switch (remote_race_wait(&race, room, &got, &why)) {
+		case REMOTE_RACE_WON:
+			*ret = (struct remote_way){ got.target, got.policy, NULL, got.fd };
+			found = true;
+			break;
+		case REMOTE_RACE_LOST: lost(w, got.target, &why); break;
+		case REMOTE_RACE_SLOW: break;
+		}
+	}
+	race_over(w, &race);
+	return found;
+}
