@@ -69,7 +69,7 @@ static enum status redirect_one(struct queue *q, struct wish *w, struct picked *
 	/* n stays, so that no other row is touched. LIMIT_ORCPT holds; octets over 127 make it another type of address (RFC 6533 §3). */
 	static const char sql[] =
 		"UPDATE rcpt SET orcpt = CASE WHEN orcpt <> '' THEN orcpt WHEN length(CAST(address AS BLOB)) > 500 THEN '' WHEN length(CAST(address AS BLOB)) = length(address) THEN 'rfc822;' || address"
-		" ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = ''"
+		" ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = '', way = ''"
 		" WHERE message = ?1 AND state = 0 AND NOT (fixed = 0 AND address = ?2)";
 	struct str      to = w->edit->add[0].text;
 	uint64_t        count = 0;

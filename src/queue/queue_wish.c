@@ -9,21 +9,23 @@
 #include "queue/queue_id.h"
 #include "queue/queue_wish.h"
 
-#define PICK_MAX 1000u /* in one operation: strangers wait for the writer meanwhile */
+#define LOOK_MAX 1000u /* in one operation: strangers wait for the writer meanwhile */
 
 static enum status pick(struct queue *q, struct wish *w)
 {
-	struct db_stmt *s = db_sql(q->db, queue_pick_sql);
-	enum status     st;
+	struct db_stmt *s;
+	enum status     st = queue_page_end(q, w->after, w->r->id ? w->r->id : INT64_MAX, LOOK_MAX, &w->last);
 
 	for (size_t i = 0; i < w->picked_count && w->forget; i++) /* of a batch that was rolled back */
 		w->forget(&w->picked[i]);
 	w->picked_count = 0;
-	db_bind_i64(s, 1, w->r->id ? (int64_t)w->r->id : INT64_MAX);
+	if (st != ST_OK || w->last == 0)
+		return st;
+	s = db_sql(q->db, queue_pick_sql);
+	db_bind_u64(s, 1, w->last);
 	db_bind_str(s, 2, w->r->from.n ? w->r->from : STR(""));
 	db_bind_str(s, 3, w->r->to.n ? w->r->to : STR(""));
 	db_bind_u64(s, 4, w->after);
-	db_bind_u64(s, 5, w->most);
 	while ((st = db_step(s)) == ST_OK && w->picked_count < w->most)
 		w->picked[w->picked_count++] =
 			(struct picked){ .id = db_u64(s, 0),
@@ -33,6 +35,8 @@ static enum status pick(struct queue *q, struct wish *w)
 					 .priority = (int32_t)db_i64(s, 4),
 					 .lane = (uint32_t)db_u64(s, 5) };
 	db_done(s);
+	if (w->picked_count == w->most)
+		w->last = w->picked[w->most - 1].id; /* the next operation goes on behind it */
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
@@ -57,7 +61,7 @@ static void wish_finish(struct queue *q, struct queue_op *op, enum status st)
 			w->end(q, &w->picked[i], st == ST_OK);
 }
 
-/* One operation after the other until no more match. ST_OK though a later one failed: *ret_count tells how far it came. */
+/* One operation after the other until all were looked at. ST_OK though a later one failed: *ret_count tells how far it came. */
 enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 {
 	uint64_t    count = 0;
@@ -66,19 +70,20 @@ enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 
 	w->after = w->r->id ? w->r->id - 1 : 0;
 	w->op = (struct queue_op){ .apply = wish_apply, .finish = wish_finish };
-	w->most = w->most ? w->most : PICK_MAX;
+	w->most = w->most ? w->most : LOOK_MAX;
 	w->picked = calloc(w->most, sizeof(*w->picked));
 	CHECK(w->picked);
 	do {
 		w->picked_count = 0;
+		w->last = 0;
 		st = queue_perform(q, &w->op);
 		found = st == ST_OK ? w->picked_count : 0;
 		for (size_t i = 0; i < found; i++) {
 			count += w->picked[i].did;
 			w->busy += w->picked[i].busy;
 		}
-		w->after = found ? w->picked[found - 1].id : 0;
-	} while (found == w->most);
+		w->after = w->last;
+	} while (st == ST_OK && w->last && !w->r->id);
 	free(w->picked);
 	if (st != ST_OK && count == 0)
 		return st;
