@@ -20,12 +20,9 @@ struct picked {
 struct wish {
 	struct queue_op                op;
 	const struct queue_id_request *r;
-	/* What one message is asked. *ret_did: it applies to it. In the transaction; may be repeated. */
-	enum status (*one)(struct queue *q, const struct picked *p, bool *ret_did);
-	/* It is durable (ok), or will never be. */
-	void (*end)(struct queue *q, const struct picked *p, bool ok);
-	/* The same, for wishes with more to say; set p->did. */
+	/* What one message is asked; p->did: it applied to it. In the transaction; may be repeated. */
 	enum status (*change)(struct queue *q, struct wish *w, struct picked *p);
+	/* Where it did: that is durable (ok), or will never be. */
 	void (*changed)(struct queue *q, struct wish *w, struct picked *p, bool ok);
 	void (*forget)(struct picked *p); /* it is picked again */
 	const struct queue_edit_request *edit;
@@ -45,6 +42,6 @@ MUST_CHECK enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret
 struct queue_msg *queue_under_way(struct queue *q, uint64_t id);
 /* Due now, or at queue time `at` if that is later; held no more. When that is durable: */
 MUST_CHECK enum status queue_due_now(struct queue *q, uint64_t id, int64_t at);
-void queue_due_end(struct queue *q, const struct picked *p, bool ok);
+void queue_due_end(struct queue *q, struct wish *w, struct picked *p, bool ok);
 
 #endif
