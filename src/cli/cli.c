@@ -31,14 +31,22 @@ static void help_command(FILE *to, const struct cli_command *k)
 	}
 }
 
+/* Of one group, or of all: NULL. */
+static void list_commands(FILE *to, const char *group)
+{
+	for (size_t i = 0; i < cli_command_count; i++) {
+		const struct cli_command *k = &cli_commands[i];
+
+		if (k->hidden || (group && strcmp(group, k->group) != 0))
+			continue;
+		fprintf(to, "  %-10s %-11s %s\n", k->group, k->name ? k->name : "", k->summary);
+	}
+}
+
 static void help_all(FILE *to)
 {
 	fprintf(to, "Postrider %s, a complete mail system.\n\nusage: postrider COMMAND ... [--config FILE] [--json] [--help]\n\n", POSTRIDER_VERSION);
-	for (size_t i = 0; i < cli_command_count; i++) {
-		const struct cli_command *k = &cli_commands[i];
-		if (!k->hidden)
-			fprintf(to, "  %-10s %-11s %s\n", k->group, k->name ? k->name : "", k->summary);
-	}
+	list_commands(to, NULL);
 	fprintf(to, "\nStart with:  postrider demo        Help for one:  postrider COMMAND --help\n"
 		    "Exit codes:  0 ok, 1 failed, 2 usage, 3 not found, 4 exists, 5 denied, 69 no server, 75 try later\n");
 }
@@ -126,6 +134,29 @@ static int parse(struct cli *c, int argc, char **argv, int at)
 	return c->arg_count < c->command->args_min ? usage_error(c, "an argument is missing", "") : CLI_OK;
 }
 
+static bool group_known(const char *group)
+{
+	for (size_t i = 0; i < cli_command_count; i++)
+		if (strcmp(cli_commands[i].group, group) == 0)
+			return true;
+	return false;
+}
+
+/* "postrider queue", "postrider queue --help", "postrider queue lisst": what there is. */
+static int no_command(const struct cli *c, const char *group, const char *name)
+{
+	const bool help = name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0);
+	FILE      *to = help ? stdout : stderr;
+
+	if (!group_known(group))
+		return usage_error(c, "unknown command: ", group);
+	if (!help && name && *name != '-')
+		fprintf(to, "postrider: unknown command: %s %s\n", group, name);
+	list_commands(to, group);
+	fprintf(to, "\nHelp for one:  postrider %s COMMAND --help\n", group);
+	return help ? CLI_OK : CLI_USAGE;
+}
+
 /* The program was started by a name of its own: sendmail, mailq, newaliases. */
 static const struct cli_command *by_name(const char *program)
 {
@@ -155,7 +186,7 @@ static int run(struct cli *c, int argc, char **argv)
 	}
 	c->command = command_find(group, argc > 2 ? argv[2] : NULL);
 	if (!c->command)
-		return usage_error(c, "unknown command: ", arena_printf(c->arena, "%s %s", group, argc > 2 ? argv[2] : "").p);
+		return no_command(c, group, argc > 2 ? argv[2] : NULL);
 	if (c->command->raw)
 		return c->command->raw(c, argc - 1, argv + 1);
 	code = parse(c, argc, argv, c->command->name ? 3 : 2);

@@ -41,6 +41,7 @@ static void defaults_convert(struct convert *c)
 
 static void all_convert(struct convert *c)
 {
+	convert_pipes_find(c);
 	defaults_convert(c);
 	for (size_t i = 0; i < LEN(first); i++)
 		if (convert_is_set(c, first[i]))

@@ -18,7 +18,7 @@ static bool type_of(const struct dns_plan_record *r, enum dns_type *ret)
 	static const struct {
 		const char   *name;
 		enum dns_type type;
-	} types[] = { { "A", DNS_A }, { "AAAA", DNS_AAAA }, { "MX", DNS_MX }, { "TXT", DNS_TXT }, { "TLSA", DNS_TLSA } };
+	} types[] = { { "A", DNS_A }, { "AAAA", DNS_AAAA }, { "MX", DNS_MX }, { "TXT", DNS_TXT }, { "SRV", DNS_SRV }, { "TLSA", DNS_TLSA } };
 
 	for (size_t i = 0; i < LEN(types); i++)
 		if (strcmp(types[i].name, r->type) == 0) {
@@ -64,11 +64,22 @@ static struct str tlsa_text(struct arena *a, struct str data)
 	return buf_str(&b);
 }
 
+/* "587 mail.example.org": priority and weight are their owner's choice. */
+static struct str srv_at(struct str text)
+{
+	struct str unused;
+
+	for (unsigned i = 0; i < 2; i++)
+		(void)str_cut(text, ' ', &unused, &text);
+	return text.n > 0 && text.p[text.n - 1] == '.' ? str_first(text, text.n - 1) : text;
+}
+
 static bool same(struct cli *c, const struct dns_plan *p, const struct dns_plan_record *r, struct str data)
 {
 	switch (r->kind) {
 	case DNS_PLAN_MX:   return str_ieq(data, p->host);
 	case DNS_PLAN_TLSA: return str_ieq(tlsa_text(c->arena, data), r->text);
+	case DNS_PLAN_SRV:  return str_ieq(srv_at(data), srv_at(r->text));
 	/* What else these say is its owner's choice: a stricter policy, another place for reports. */
 	case DNS_PLAN_DMARC:
 	case DNS_PLAN_TLSRPT: return true;

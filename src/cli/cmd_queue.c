@@ -315,23 +315,23 @@ static int on_ids(struct cli *c, enum ipc_msg_id id, const char *verb)
 	struct queue_select sel;
 	const char         *subject;
 	uint64_t            count = 0;
-	int                 code = queue_select(c, c->arg_count, &sel);
+	int                 worst = queue_select(c, c->arg_count, &sel);
+	bool                go_on = worst == CLI_OK;
 
-	for (unsigned i = 0; code == CLI_OK && i < sel.count; i++) {
-		struct queue_id_request  q = { .to = sel.to, .from = sel.from };
+	for (unsigned i = 0; go_on && i < sel.count; i++) {
+		struct queue_id_request  q = { queue_select_id(c, &sel, i, &subject), sel.to, sel.from };
 		struct queue_count_reply r = { 0 };
 
-		code = queue_select_id(c, &sel, i, &q.id, &subject);
-		if (code == CLI_OK)
-			code = cli_ask(c, id, &q, &r, subject);
+		go_on = queue_select_goes_on(cli_ask(c, id, &q, &r, subject), &worst);
 		count += r.count;
 	}
-	if (code != CLI_OK)
-		return code;
-	if (c->json)
+	if (worst != CLI_OK && count == 0)
+		return worst;
+	if (c->json && worst == CLI_OK)
 		return cli_print_json(json_pack("{s:i, s:s, s:I}", "v", 1, "done", verb, "count", (json_int_t)count));
-	printf("%llu message%s %s\n", (unsigned long long)count, count == 1 ? "" : "s", verb);
-	return CLI_OK;
+	if (!c->json)
+		printf("%llu message%s %s\n", (unsigned long long)count, count == 1 ? "" : "s", verb);
+	return worst;
 }
 
 int cmd_queue_retry(struct cli *c)

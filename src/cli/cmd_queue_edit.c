@@ -13,9 +13,22 @@
 #include "ipc/msg_queue.h"
 #include "queue/queue_id.h"
 #include "sys/clock.h"
+#include "wire/address/address.h"
 
 #define BUSY_MS 10000
 #define LOOK_US 200000
+
+static int not_an_address(const struct cli *c, struct str text)
+{
+	return cli_error(c, CLI_USAGE, "%.*s is not an address", STR_FMT(cli_text(c->arena, text)));
+}
+
+static bool is_address(struct str text)
+{
+	struct address_canon canon;
+
+	return address_canon_of(text, false, &canon) == ADDRESS_OK;
+}
 
 /* Until nothing is busy, or for BUSY_MS. `subject` is the id, or "queue". */
 static int ask(struct cli *c, enum ipc_msg_id id, const void *request, const char *subject, struct queue_edit_reply *sum)
@@ -59,6 +72,14 @@ static int told(struct cli *c, const char *verb, const struct queue_edit_reply *
 			 r->busy == 1 ? "it is" : "they are");
 }
 
+/* Some of the ids were there. The error is told already. */
+static int partly(const struct cli *c, const char *verb, const struct queue_edit_reply *r, int code)
+{
+	if (!c->json && r->count > 0)
+		printf("%llu message%s %s\n", (unsigned long long)r->count, r->count == 1 ? "" : "s", verb);
+	return code;
+}
+
 int cmd_queue_redirect(struct cli *c)
 {
 	const unsigned            ids = c->arg_count - 1; /* the last one is the address */
@@ -66,16 +87,19 @@ int cmd_queue_redirect(struct cli *c)
 	struct queue_edit_reply   sum = { 0 };
 	struct queue_select       sel;
 	const char               *subject;
-	int                       code = queue_select(c, ids, &sel);
+	int                       worst;
+	bool                      go_on;
 
-	for (unsigned i = 0; code == CLI_OK && i < sel.count; i++) {
-		struct queue_edit_request q = { .to = sel.to, .from = sel.from, .add = &add, .add_count = 1 };
+	if (!is_address(add.text))
+		return not_an_address(c, add.text);
+	worst = queue_select(c, ids, &sel);
+	go_on = worst == CLI_OK;
+	for (unsigned i = 0; go_on && i < sel.count; i++) {
+		struct queue_edit_request q = { .id = queue_select_id(c, &sel, i, &subject), .to = sel.to, .from = sel.from, .add = &add, .add_count = 1 };
 
-		code = queue_select_id(c, &sel, i, &q.id, &subject);
-		if (code == CLI_OK)
-			code = ask(c, IPC_QUEUE_REDIRECT, &q, subject, &sum);
+		go_on = queue_select_goes_on(ask(c, IPC_QUEUE_REDIRECT, &q, subject, &sum), &worst);
 	}
-	return code == CLI_OK ? told(c, "redirected", &sum, false) : code;
+	return worst == CLI_OK ? told(c, "redirected", &sum, false) : partly(c, "redirected", &sum, worst);
 }
 
 int cmd_queue_bounce(struct cli *c)
@@ -83,16 +107,15 @@ int cmd_queue_bounce(struct cli *c)
 	struct queue_edit_reply sum = { 0 };
 	struct queue_select     sel;
 	const char             *subject;
-	int                     code = queue_select(c, c->arg_count, &sel);
+	int                     worst = queue_select(c, c->arg_count, &sel);
+	bool                    go_on = worst == CLI_OK;
 
-	for (unsigned i = 0; code == CLI_OK && i < sel.count; i++) {
-		struct queue_id_request q = { .to = sel.to, .from = sel.from };
+	for (unsigned i = 0; go_on && i < sel.count; i++) {
+		struct queue_id_request q = { queue_select_id(c, &sel, i, &subject), sel.to, sel.from };
 
-		code = queue_select_id(c, &sel, i, &q.id, &subject);
-		if (code == CLI_OK)
-			code = ask(c, IPC_QUEUE_BOUNCE, &q, subject, &sum);
+		go_on = queue_select_goes_on(ask(c, IPC_QUEUE_BOUNCE, &q, subject, &sum), &worst);
 	}
-	return code == CLI_OK ? told(c, "bounced", &sum, true) : code;
+	return worst == CLI_OK ? told(c, "bounced", &sum, true) : partly(c, "bounced", &sum, worst);
 }
 
 /* All values of an option that may be given again. */
@@ -119,10 +142,18 @@ int cmd_queue_edit(struct cli *c)
 	q.remove_count = addresses(c, "remove", &q.remove);
 	q.add_count = addresses(c, "add", &q.add);
 	q.sender = str_of(sender && strcmp(sender, "<>") != 0 ? sender : "");
+	for (size_t i = 0; i < q.add_count; i++)
+		if (!is_address(q.add[i].text))
+			return not_an_address(c, q.add[i].text);
+	for (size_t i = 0; i < q.remove_count; i++)
+		if (!is_address(q.remove[i].text))
+			return not_an_address(c, q.remove[i].text);
 	if (q.remove_count + q.add_count == 0 && !sender)
 		return cli_error(c, CLI_USAGE, "say what: --remove, --add, --sender");
 	if (sender && !*sender)
 		return cli_error(c, CLI_USAGE, "--sender '<>' is the empty one");
+	if (q.sender.n > 0 && !is_address(q.sender))
+		return not_an_address(c, q.sender);
 	code = ask(c, IPC_QUEUE_EDIT, &q, arena_cstr(c->arena, arena_printf(c->arena, "%s or a recipient of it", c->args[0])), &sum);
 	return code == CLI_OK ? told(c, "changed", &sum, false) : code;
 }

@@ -72,7 +72,7 @@ static int one(struct cli *c, const char *name, bool retry)
 		return cli_print_json(o);
 	}
 	if (retry)
-		printf("%llu message%s for it due now\n", (unsigned long long)r.due, r.due == 1 ? " is" : "s are");
+		printf("%llu message%s for it %s due now\n", (unsigned long long)r.due, r.due == 1 ? "" : "s", r.due == 1 ? "is" : "are");
 	if (r.site_count)
 		site_print(c, &r.sites[0]);
 	return CLI_OK;

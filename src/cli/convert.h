@@ -7,6 +7,7 @@
  *   convert_routes.c    how mail goes out: commands
  *   convert_checks.c    restrictions, lists, milters and filters: settings
  *   convert_master.c    services: listeners
+ *   convert_pipe.c      services: programs that take mail
  *   convert_out.c       settings, commands and the report, collected
  *
  * Each parameter that is set gets exactly one line of the report or more: kept (as what), default (it is so already), lost (and why).
@@ -15,8 +16,10 @@
 #define CLI_CONVERT_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "cli/cli.h"
+#include "deliver/pipe_conf.h"
 
 enum convert_fate { CONVERT_KEPT, CONVERT_DEFAULT, CONVERT_LOST, CONVERT_FATES };
 
@@ -27,7 +30,8 @@ struct convert_param { /* set in main.cf */
 
 struct convert_service { /* of master.cf */
 	struct str  name, type, command;
-	struct str  args; /* "-o name=value ..." */
+	struct str  limit; /* of processes */
+	struct str  args;  /* "-o name=value ..." */
 	unsigned    line;
 };
 
@@ -35,6 +39,16 @@ struct convert_setting {
 	const char *section, *name;
 	struct str  value;
 	bool        quoted; /* a text */
+};
+
+struct convert_pipe { /* a program that mail is led to */
+	struct pipe_conf conf;
+	const char      *why; /* it cannot be one; NULL: it is */
+	struct convert_pipe_lost {
+		struct str  what;
+		const char *why;
+	} lost[16];
+	size_t lost_count;
 };
 
 struct convert {
@@ -46,6 +60,8 @@ struct convert {
 	struct map              by_name;
 	struct convert_service *services;
 	size_t                  service_count;
+	struct convert_pipe     pipes[LIMIT_PIPES];
+	size_t                  pipe_count;
 	size_t                  rows; /* of tables, so far */
 	/* results */
 	struct convert_setting  settings[64];
@@ -137,6 +153,17 @@ void convert_milter_default(struct convert *c, const char *name, struct str valu
 void convert_content_filter(struct convert *c, const char *name, struct str value);
 /* convert_master.c */
 void convert_services(struct convert *c);
+/* convert_pipe.c */
+/* Those that transport_maps leads to: before all that asks for them. */
+void convert_pipes_find(struct convert *c);
+/* NULL: nothing leads to it. */
+struct convert_pipe *convert_pipe_find(struct convert *c, struct str name);
+/* "NAME" or "NAME:NEXTHOP" as "pipe:...". False: it is no pipe, or cannot be one of ours. */
+MUST_CHECK bool convert_pipe_hop(struct convert *c, struct str value, struct str *ret);
+void convert_pipe_say(struct convert *c, const struct convert_service *s);
+/* Is it about a pipe that is kept? Then it is said. */
+bool convert_pipe_param(struct convert *c, const char *name, struct str value);
+void convert_pipes_print(const struct convert *c, struct buf *out);
 
 /* "[host]:port", "host:port", "inet:host:port": *ret is "host:port" (IPv6 in brackets); `port` when there is none. */
 /* A next hop of Postfix: "[host]:port" is that host ("lmtp:", "smtps:" or "" before it), "domain" or "domain:port" its MX, which neither of

@@ -161,8 +161,9 @@ void convert_relay_domains(struct convert *c, const char *name, struct str value
 		words[n++] = domain;
 		words[n++] = "--relay";
 		for (size_t k = 0; k < route_count; k++)
-			if (str_ieq(routes[k].key, str_of(domain)) && str_cut(routes[k].value, ':', &relay, &via) && via.n > 0 &&
-			    convert_next_hop(c, via, str_eq(relay, STR("lmtp")) ? "lmtp:" : "", &relay)) {
+			if (str_ieq(routes[k].key, str_of(domain)) &&
+			    (convert_pipe_hop(c, routes[k].value, &relay) ||
+			     (str_cut(routes[k].value, ':', &relay, &via) && via.n > 0 && convert_next_hop(c, via, str_eq(relay, STR("lmtp")) ? "lmtp:" : "", &relay)))) {
 				words[n++] = arena_cstr(c->a, relay);
 				break;
 			}

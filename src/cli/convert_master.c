@@ -181,8 +181,7 @@ static void other_say(struct convert *c, const struct convert_service *s)
 	const char *shown = arena_printf(c->a, "master.cf %.*s", STR_FMT(s->name)).p;
 
 	if (str_eq(s->command, STR("pipe")))
-		convert_say(c, CONVERT_LOST, shown, s->command, "write it as a section: pipe %.*s { command = {...} }, and name it where mail goes, as pipe:%.*s", STR_FMT(s->name),
-			    STR_FMT(s->name));
+		convert_pipe_say(c, s);
 	else if (str_eq(s->command, STR("spawn")))
 		convert_say(c, CONVERT_LOST, shown, s->command, "no other program is run for a connection; a policy server can be reached by TCP");
 	else if (!is_own(s->command))

@@ -116,6 +116,7 @@ void convert_print_config(struct convert *c, struct buf *out)
 				buf_addf(out, "\t%s = {%.*s}\n", listener_names[k], STR_FMT(buf_str(&c->listeners[k])));
 		buf_add(out, STR("}\n"));
 	}
+	convert_pipes_print(c, out);
 }
 
 /* ---- commands ---- */

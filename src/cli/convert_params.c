@@ -548,6 +548,8 @@ void convert_param(struct convert *c, const char *name, struct str value)
 {
 	const struct convert_row_of_table *r = convert_row_find(str_of(name));
 
+	if (convert_pipe_param(c, name, value))
+		return;
 	if (!r)
 		convert_say(c, CONVERT_LOST, name, value, "this parameter is not known; if another value uses it by its name, it was put in there");
 	else if (r->handler)

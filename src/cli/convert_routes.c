@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cli/convert.h"
-#include "wire/address/address.h"
+#include "directory/directory_rule.h"
 #include "wire/text/text_postfix.h"
 
 #define WORDS 32u
@@ -58,17 +58,9 @@ static void rule_command(struct convert *c, const struct rule *r)
 /* "user@domain", "domain", "@domain", ".domain", "*" as our pattern; NULL: it is none. */
 static const char *pattern(struct convert *c, struct str key)
 {
-	struct address_canon canon;
-	struct str           name = key;
-	bool                 below = str_starts(key, STR("."));
+	struct str stored;
 
-	if (str_eq(key, STR("*")))
-		return "*";
-	if (below || str_starts(key, STR("@")))
-		name = str_from(key, 1);
-	if (str_find(name, '@') >= 0 ? address_canon_of(name, false, &canon) != ADDRESS_OK : address_domain(name, &canon) != ADDRESS_OK)
-		return NULL;
-	return arena_printf(c->a, "%s%.*s", below ? "." : "", STR_FMT(address_text(&canon))).p;
+	return key.n > 0 && dir_route_pattern(key, false, c->a, &stored) ? arena_cstr(c->a, dir_route_shown(stored)) : NULL;
 }
 
 /* ---- credentials ---- */
@@ -169,6 +161,10 @@ static bool transport_add(struct convert *c, struct rule *r, struct str value)
 {
 	struct str transport, hop;
 
+	if (convert_pipe_hop(c, value, &hop)) {
+		word_add(r, "--via", arena_cstr(c->a, hop));
+		return true;
+	}
 	if (!str_cut(value, ':', &transport, &hop)) {
 		transport = value;
 		hop = STR("");
@@ -181,6 +177,17 @@ static bool transport_add(struct convert *c, struct rule *r, struct str value)
 		return via_add(c, r, hop, "");
 	word_add(r, "--via", "direct");
 	return transport.n > 0;
+}
+
+static void row_lost_say(struct convert *c, const char *name, const struct convert_row *row)
+{
+	struct str service = row->value, hop;
+
+	(void)str_cut(row->value, ':', &service, &hop);
+	if (convert_pipe_find(c, service))
+		convert_say(c, CONVERT_LOST, name, row->key, "its pipe cannot be kept: see master.cf %.*s", STR_FMT(cli_text(c->a, service)));
+	else
+		convert_say(c, CONVERT_LOST, name, row->key, "mail goes out by smtp, relay or lmtp, to a host or by MX, or into a pipe: this is something else");
 }
 
 void convert_transport(struct convert *c, const char *name, struct str value)
@@ -210,7 +217,7 @@ void convert_transport(struct convert *c, const char *name, struct str value)
 				rule_command(c, &r);
 				kept++;
 			} else {
-				convert_say(c, CONVERT_LOST, name, rows[i].key, "mail goes out by smtp, relay or lmtp, to a host or by MX: this is something else");
+				row_lost_say(c, name, &rows[i]);
 			}
 		}
 		if (used + kept > 0)

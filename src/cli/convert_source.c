@@ -171,7 +171,7 @@ static void service_add(struct convert *c, struct str line, unsigned at)
 	for (size_t i = 0; i < LEN(column); i++)
 		text_postfix_entry(rest, &column[i], &rest);
 	text_postfix_entry(column[7], &column[7], &unused);
-	*s = (struct convert_service){ column[0], column[1], column[7], rest, at };
+	*s = (struct convert_service){ column[0], column[1], column[7], column[6], rest, at };
 	if (column[7].n > 0)
 		c->service_count++;
 }

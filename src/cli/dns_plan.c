@@ -10,9 +10,12 @@
 #include "base/limits.h"
 #include "ipc/msg_auth.h"
 #include "wire/address/address.h"
+#include "wire/address/endpoint.h"
 #include "wire/address/nexthop.h"
 
-#define SHA256 32u
+#define SHA256      32u
+#define SPF_LOOKUPS 8u           /* RFC 7208 §4.6.4: ten; some are left for what is included by hand */
+#define SPF_TEXT    ((size_t)600) /* octets */
 
 static const struct { /* RFC 6186, RFC 8314 §5.1 */
 	uint32_t    kind;
@@ -65,30 +68,113 @@ static void addresses(struct making *m)
 	}
 }
 
-/* Mail that leaves through another host comes from there, and only its operator knows from which addresses. */
-static void spf(struct making *m)
-{
-	struct str              relay = m->c->config.relay, bad;
-	struct nexthop          hop;
-	struct buf              text;
-	struct dns_plan_record *r;
+/* ---- SPF ---- */
 
-	if (relay.n == 0) {
-		add(m, DNS_PLAN_SPF, m->p->domain, "TXT", STR("v=spf1 mx -all"));
-	} else {
-		buf_init(&text, 2 * LIMIT_NEXTHOPS_TEXT);
-		buf_add(&text, STR("v=spf1 mx"));
-		while (nexthop_take(&relay, &hop, &bad))
-			buf_addf(&text, hop.address ? str_find(hop.host, ':') >= 0 ? " ip6:%.*s" : " ip4:%.*s" : hop.mx ? " mx:%.*s" : " a:%.*s", STR_FMT(hop.host));
-		buf_add(&text, STR(" ~all"));
-		r = add(m, DNS_PLAN_SPF, m->p->domain, "TXT", arena_dup(m->c->arena, buf_str(&text)));
-		buf_done(&text);
-		r->note = "mail leaves through the relay: its operator says what else to include";
+/* Mail that leaves through another host comes from there, and only its operator knows from which addresses. */
+struct senders {
+	struct buf text; /* ends with a blank */
+	unsigned   lookups;
+	bool       others; /* hosts that are not ours */
+	bool       full;   /* more than a record may name */
+};
+
+static void sender_add(struct senders *s, const char *kind, struct str host)
+{
+	char       item[LIMIT_DOMAIN + 16];
+	struct buf b = { .p = item, .cap = sizeof(item), .max = sizeof(item) };
+	bool       lookup = kind[0] != 'i';
+
+	buf_addf(&b, " %s:%.*s ", kind, STR_FMT(host));
+	if (str_search(buf_str(&s->text), buf_str(&b)) >= 0)
+		return;
+	if (b.over || s->text.n + b.n > SPF_TEXT || (lookup && s->lookups == SPF_LOOKUPS)) {
+		s->full = true;
+		return;
 	}
+	s->lookups += lookup;
+	buf_add(&s->text, str_from(buf_str(&b), 1));
+}
+
+static void senders_of(struct senders *s, struct str hops)
+{
+	struct nexthop hop;
+	struct str     bad, name;
+
+	if (str_eq(hops, STR("direct")) || endpoint_pipe(hops, &name, &bad))
+		return;
+	for (s->others = s->others || hops.n > 0; nexthop_take(&hops, &hop, &bad);)
+		sender_add(s, hop.address ? str_find(hop.host, ':') >= 0 ? "ip6" : "ip4" : hop.mx ? "mx" : "a", hop.host);
+}
+
+/* Is some mail of the domain's addresses meant? */
+static bool concerns(struct str from, struct str domain)
+{
+	struct str local, of;
+
+	if (from.n == 0 || str_eq(from, STR("*")) || str_ieq(from, domain))
+		return true;
+	if (from.p[0] == '.')
+		return str_iends(domain, from);
+	return str_rcut(from, '@', &local, &of) && str_ieq(of, domain);
+}
+
+static void senders_of_rule(struct senders *s, const struct auth_route_rule *r)
+{
+	if (r->given & AUTH_ROUTE_VIA)
+		senders_of(s, r->via);
+	if ((r->given & AUTH_ROUTE_SOURCE) && r->hop.source4.n)
+		sender_add(s, "ip4", r->hop.source4);
+	if ((r->given & AUTH_ROUTE_SOURCE) && r->hop.source6.n)
+		sender_add(s, "ip6", r->hop.source6);
+}
+
+static int senders_of_rules(struct making *m, struct senders *s)
+{
+	struct auth_route_list_request q = { STR(""), STR("") };
+	bool                           more = true;
+
+	while (more) {
+		struct auth_route_list_reply page = { 0 };
+		int                          code = cli_ask(m->c, IPC_AUTH_ROUTE_LIST, &q, &page, "routes");
+
+		if (code != CLI_OK)
+			return code;
+		for (size_t i = 0; i < page.rule_count; i++) {
+			q.after_to = page.rules[i].to;
+			q.after_from = page.rules[i].from;
+			if (concerns(q.after_from, m->p->domain))
+				senders_of_rule(s, &page.rules[i]);
+		}
+		more = page.more && page.rule_count > 0;
+	}
+	return CLI_OK;
+}
+
+static int spf(struct making *m)
+{
+	struct senders          s = { .lookups = 1 };
+	struct dns_plan_record *r;
+	int                     code;
+
+	buf_init(&s.text, SPF_TEXT + 64);
+	buf_add(&s.text, STR("v=spf1 mx "));
+	senders_of(&s, m->c->config.relay);
+	code = senders_of_rules(m, &s);
+	if (code == CLI_OK) {
+		buf_add(&s.text, s.others || s.full ? STR("~all") : STR("-all"));
+		r = add(m, DNS_PLAN_SPF, m->p->domain, "TXT", arena_dup(m->c->arena, buf_str(&s.text)));
+		r->note = s.full ? "mail leaves through more hosts than SPF can name (relay, rules of 'route'): put the networks that they send from here instead"
+			  : s.others ? "mail leaves through other hosts (relay, rules of 'route'): their operators say what else to include"
+				     : NULL;
+	}
+	buf_done(&s.text);
+	if (code != CLI_OK)
+		return code;
 	if (!str_ieq(m->p->host, m->p->domain)) {
 		r = add(m, DNS_PLAN_SPF, m->p->host, "TXT", STR("v=spf1 a -all"));
 		r->note = "for reports, which have no sender but the host's name";
 	}
+	return CLI_OK;
 }
 
 static int dkim(struct making *m, const char *domain)
@@ -199,7 +285,9 @@ int dns_plan_make(struct cli *c, const char *domain, struct str certificate, str
 	ret->domain = keys.domain;
 	addresses(&m);
 	add(&m, DNS_PLAN_MX, ret->domain, "MX", arena_printf(c->arena, "10 %.*s.", STR_FMT(ret->host)));
-	spf(&m);
+	code = spf(&m);
+	if (code != CLI_OK)
+		return code;
 	for (size_t i = 0; i < keys.count; i++)
 		ret->records[ret->count++] = keys.records[i];
 	reports(&m);

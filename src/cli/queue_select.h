@@ -10,9 +10,12 @@ struct queue_select {
 	bool       many;     /* no ids: id 0 */
 };
 
-/* From --to, --from, --all, and the first `ids` arguments. CLI_OK, or CLI_USAGE with the error told. */
+/* From --to, --from, --all, and the first `ids` arguments, which must be ids. CLI_OK, or CLI_USAGE with the error told. */
 MUST_CHECK int queue_select(struct cli *c, unsigned ids, struct queue_select *ret);
 /* The i-th request: its id (0: all that match), and what an error is about. */
-MUST_CHECK int queue_select_id(struct cli *c, const struct queue_select *s, unsigned i, uint64_t *ret_id, const char **ret_subject);
+uint64_t queue_select_id(const struct cli *c, const struct queue_select *s, unsigned i, const char **ret_subject);
+/* A request ended with `code`; the command will with *worst, the first that was not CLI_OK. Whether the next is made: that one message is not there is no reason to leave out
+ * the others. */
+bool queue_select_goes_on(int code, int *worst);
 
 #endif

@@ -67,18 +67,6 @@ static bool address_writable(struct str address)
 	return !quoted;
 }
 
-/* RFC 6531 §3.2: an address of which only the domain is not ASCII can be written so that every host takes it. */
-static struct str ascii_domain(struct delivery *d, struct str address)
-{
-	struct address_canon canon;
-	struct str           local, domain;
-
-	if (str_is_ascii(address) || !str_rcut(address, '@', &local, &domain) || !str_is_ascii(local) ||
-	    address_domain(domain, &canon) != ADDRESS_OK)
-		return address;
-	return arena_printf(d->arena, "%.*s@%.*s", STR_FMT(local), STR_FMT(address_text(&canon)));
-}
-
 static void check_addresses(struct delivery *d)
 {
 	static const struct remote_outcome bad_from = { REMOTE_REFUSED, STR("5.1.7"), STR("Malformed sender address") };
@@ -86,7 +74,7 @@ static void check_addresses(struct delivery *d)
 							STR("Malformed recipient address") };
 	bool                               from_fits = address_writable(d->q->from);
 
-	d->ascii_from = ascii_domain(d, d->q->from);
+	d->ascii_from = address_ascii(d->arena, d->q->from);
 	d->ascii_rcpts = ARENA_ARRAY(d->arena, struct remote_rcpt, d->q->rcpt_count);
 	d->utf8_address = !str_is_ascii(d->ascii_from);
 	d->utf8_as_given = !str_is_ascii(d->q->from);
@@ -98,7 +86,7 @@ static void check_addresses(struct delivery *d)
 		else if (address.n == 0 || !address_writable(address))
 			remote_results_close(&d->results, i, bad_rcpt);
 		d->ascii_rcpts[i] = d->q->rcpts[i];
-		d->ascii_rcpts[i].address = ascii_domain(d, address);
+		d->ascii_rcpts[i].address = address_ascii(d->arena, address);
 		d->utf8_as_given = d->utf8_as_given || !str_is_ascii(address);
 		if (!d->results.states[i].closed && !str_is_ascii(d->ascii_rcpts[i].address))
 			d->utf8_address = true;

@@ -56,6 +56,7 @@ static const char *type_name(enum dns_type type)
 	case DNS_CNAME: return "CNAME";
 	case DNS_MX: return "MX";
 	case DNS_PTR: return "PTR";
+	case DNS_SRV: return "SRV";
 	case DNS_TLSA: return "TLSA";
 	case DNS_TXT: return "TXT";
 	}

@@ -135,7 +135,7 @@ MUST_CHECK enum status directory_key_add(struct directory *d, const struct auth_
 MUST_CHECK enum status directory_key_list(struct directory *d, const struct auth_key_list_request *q, struct arena *a,
 					  struct auth_key_list_reply *ret);
 MUST_CHECK enum status directory_key_change(struct directory *d, const struct auth_key_change_request *q);
-/* One key of each algorithm. */
+/* One key of each algorithm, both in one transaction, for a domain that never had some; one that has keeps them, activated if it is asked for and none is. */
 MUST_CHECK enum status directory_keys_make(struct directory *d, struct str domain, bool activate);
 
 /* ST_NOT_FOUND: a domain that is not ours. One transaction and one hash. The password may be an imported hash, see

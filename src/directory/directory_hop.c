@@ -262,35 +262,3 @@ struct hop dir_hop_dup(struct arena *a, const struct hop *hop)
 	copy.helo = arena_dup(a, hop->helo);
 	return copy;
 }
-
-/* ---- patterns ---- */
-
-bool dir_route_pattern(struct str text, bool sender, struct arena *a, struct str *ret)
-{
-	struct address_canon canon;
-	bool                 below = text.n > 0 && text.p[0] == '.';
-
-	if (str_eq(text, STR("*")) || text.n == 0) {
-		*ret = STR("");
-		return true;
-	}
-	if (sender && str_eq(text, STR("<>"))) {
-		*ret = STR("<>");
-		return true;
-	}
-	if (below || text.p[0] == '@')
-		text = str_from(text, 1);
-	if (!below && str_find(text, '@') >= 0) {
-		if (address_canon_of(text, true, &canon) != ADDRESS_OK)
-			return false;
-	} else if (address_domain(text, &canon) != ADDRESS_OK) {
-		return false;
-	}
-	*ret = arena_printf(a, "%s%.*s", below ? "." : "", STR_FMT(address_text(&canon)));
-	return true;
-}
-
-struct str dir_route_shown(struct str pattern)
-{
-	return pattern.n > 0 ? pattern : STR("*");
-}

@@ -74,9 +74,4 @@ struct str dir_hop_relay(const struct dir_hop *hop, struct str address, struct a
 /* A copy whose slices live in `a`. */
 struct hop dir_hop_dup(struct arena *a, const struct hop *hop);
 
-/* A pattern as it is stored: "" for "*". False: it is none. `sender`: "<>" is one too. Text in `a`. */
-MUST_CHECK bool dir_route_pattern(struct str text, bool sender, struct arena *a, struct str *ret);
-/* And as it is shown. */
-struct str dir_route_shown(struct str pattern);
-
 #endif

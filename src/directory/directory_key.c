@@ -171,35 +171,65 @@ static bool selector_choose(struct directory *d, const struct dir_domain *dom, c
 	return false;
 }
 
-/* Under `admin`. Takes the reference over if it is ST_OK. */
-static enum status add_locked(struct directory *d, struct dir_domain *dom, struct str selector, bool activate, struct dkim_key *key)
-{
-	struct dir_key *former = activate ? active(dom, dkim_key_algorithm(key)) : NULL;
-	enum auth_key_state state = activate ? AUTH_KEY_ACTIVE : AUTH_KEY_NEW;
-	enum status     st;
+struct fresh { /* a key that is added */
+	char             name[LIMIT_DKIM_SELECTOR];
+	struct buf       selector;
+	struct dkim_key *key; /* NULL: the list has it now */
+	struct dir_key  *former;
+};
 
-	if (count(dom) >= LIMIT_DKIM_KEYS)
+static void fresh_init(struct fresh *f)
+{
+	*f = (struct fresh){ .key = NULL };
+	f->selector = (struct buf){ .p = f->name, .cap = sizeof(f->name), .max = sizeof(f->name) };
+}
+
+static enum status fresh_write(struct directory *d, const struct dir_domain *dom, const struct fresh *f, enum auth_key_state state)
+{
+	enum status st = row_write(d, dom, buf_str(&f->selector), state, f->key);
+
+	return st == ST_OK && f->former != NULL ? state_write(d, dom, f->former->selector, AUTH_KEY_RETIRED) : st;
+}
+
+static void fresh_remember(struct directory *d, struct dir_domain *dom, struct fresh *f, enum auth_key_state state)
+{
+	if (f->former != NULL)
+		f->former->state = AUTH_KEY_RETIRED;
+	put(dom, buf_str(&f->selector), state, dir_wall_ms(d), f->key);
+	f->key = NULL;
+	dom->keyed = true;
+	log_debug("DKIM key added", LOG_STR("domain", dom->name), LOG_STR("selector", buf_str(&f->selector)), LOG_U64("active", state == AUTH_KEY_ACTIVE));
+}
+
+/* Under `admin`. All of them or none, in one transaction. A selector that is empty is chosen. */
+static enum status add_locked(struct directory *d, struct dir_domain *dom, struct fresh *f, size_t n, bool activate)
+{
+	const enum auth_key_state state = activate ? AUTH_KEY_ACTIVE : AUTH_KEY_NEW;
+	enum status               st;
+
+	if (count(dom) + n > LIMIT_DKIM_KEYS)
 		return ST_LIMIT;
-	if (find(dom, selector) != NULL)
-		return ST_EXISTS;
+	for (size_t i = 0; i < n; i++) {
+		if (f[i].selector.n == 0 && !selector_choose(d, dom, f[i].key, &f[i].selector))
+			return ST_LIMIT;
+		if (find(dom, buf_str(&f[i].selector)) != NULL)
+			return ST_EXISTS;
+		f[i].former = activate ? active(dom, dkim_key_algorithm(f[i].key)) : NULL;
+	}
 	st = db_begin_write(d->db);
 	if (st != ST_OK)
 		return st;
-	st = row_write(d, dom, selector, state, key);
-	if (st == ST_OK && former != NULL)
-		st = state_write(d, dom, former->selector, AUTH_KEY_RETIRED);
+	for (size_t i = 0; i < n && st == ST_OK; i++)
+		st = fresh_write(d, dom, &f[i], state);
 	if (st == ST_OK)
 		st = keyed_write(d, dom);
 	st = dir_commit(d, st);
 	if (st != ST_OK)
 		return st;
 	pthread_rwlock_wrlock(&d->lock);
-	if (former != NULL)
-		former->state = AUTH_KEY_RETIRED;
-	put(dom, selector, state, dir_wall_ms(d), key);
-	dom->keyed = true;
+	for (size_t i = 0; i < n; i++)
+		fresh_remember(d, dom, &f[i], state);
 	pthread_rwlock_unlock(&d->lock);
-	log_debug("DKIM key added", LOG_STR("domain", dom->name), LOG_STR("selector", selector), LOG_U64("active", activate));
 	return ST_OK;
 }
 
@@ -235,9 +265,7 @@ static bool domain_known(struct directory *d, struct str name)
 
 enum status directory_key_add(struct directory *d, const struct auth_key_add_request *q, struct arena *a, struct auth_key *ret)
 {
-	char               name[LIMIT_DKIM_SELECTOR];
-	struct buf         selector = { .p = name, .cap = sizeof(name), .max = sizeof(name) };
-	struct dkim_key   *key = NULL;
+	struct fresh       f;
 	struct dir_domain *dom;
 	enum status        st;
 
@@ -245,23 +273,18 @@ enum status directory_key_add(struct directory *d, const struct auth_key_add_req
 		return ST_INVALID;
 	if (!domain_known(d, q->domain)) /* before a key is made in vain */
 		return ST_NOT_FOUND;
-	st = q->secret.n > 0 ? dkim_key_read(q->secret, &key) : dkim_key_make(q->algorithm, q->bits ? q->bits : DKIM_RSA_BITS, &key);
+	fresh_init(&f);
+	st = q->secret.n > 0 ? dkim_key_read(q->secret, &f.key) : dkim_key_make(q->algorithm, q->bits ? q->bits : DKIM_RSA_BITS, &f.key);
 	if (st != ST_OK)
 		return st;
-	buf_add(&selector, q->selector);
+	buf_add(&f.selector, q->selector);
 	pthread_mutex_lock(&d->admin);
 	dom = domain_find(d, q->domain);
-	if (dom == NULL)
-		st = ST_NOT_FOUND;
-	else if (selector.n == 0 && !selector_choose(d, dom, key, &selector))
-		st = ST_LIMIT;
-	else
-		st = add_locked(d, dom, buf_str(&selector), q->activate, key);
+	st = dom == NULL ? ST_NOT_FOUND : add_locked(d, dom, &f, 1, q->activate);
 	if (st == ST_OK)
-		key_tell(find(dom, buf_str(&selector)), a, ret);
-	else
-		dkim_key_free(&key);
+		key_tell(find(dom, buf_str(&f.selector)), a, ret);
 	pthread_mutex_unlock(&d->admin);
+	dkim_key_free(&f.key);
 	return st;
 }
 
@@ -355,18 +378,38 @@ enum status directory_key_change(struct directory *d, const struct auth_key_chan
 
 /* ---- a pair for each domain ---- */
 
+/* Somebody else was first: the completion and `domain add` may meet. What it made is enough, but the one who adds wants it active. */
+static enum status pair_there(struct directory *d, struct dir_domain *dom, bool activate)
+{
+	enum status st = ST_OK;
+
+	for (struct dir_key *k = dom->keys; k != NULL && activate && st == ST_OK; k = k->next)
+		if (k->state == AUTH_KEY_NEW && active(dom, dkim_key_algorithm(k->key)) == NULL) {
+			st = change_write(d, dom, k, NULL, AUTH_KEY_ACTIVATE);
+			if (st == ST_OK)
+				change_remember(d, dom, k, NULL, AUTH_KEY_ACTIVATE);
+		}
+	return st;
+}
+
 enum status directory_keys_make(struct directory *d, struct str domain, bool activate)
 {
-	struct auth_key_add_request q = { .domain = domain, .activate = activate };
-	struct arena               *a = arena_new(NULL);
-	struct auth_key             ignored;
-	enum status                 st = ST_OK;
+	struct fresh       pair[DKIM_ALGORITHM_LAST + 1];
+	struct dir_domain *dom;
+	enum status        st = domain_known(d, domain) ? ST_OK : ST_NOT_FOUND;
 
-	for (unsigned i = 0; i <= DKIM_ALGORITHM_LAST && st == ST_OK; i++) {
-		q.algorithm = (enum dkim_algorithm)i;
-		st = directory_key_add(d, &q, a, &ignored);
+	for (size_t i = 0; i < LEN(pair); i++) {
+		fresh_init(&pair[i]);
+		if (st == ST_OK)
+			st = dkim_key_make((enum dkim_algorithm)i, DKIM_RSA_BITS, &pair[i].key);
 	}
-	arena_free(&a);
+	pthread_mutex_lock(&d->admin);
+	dom = st == ST_OK ? domain_find(d, domain) : NULL;
+	if (st == ST_OK)
+		st = dom == NULL ? ST_NOT_FOUND : dom->keyed ? pair_there(d, dom, activate) : add_locked(d, dom, pair, LEN(pair), activate);
+	pthread_mutex_unlock(&d->admin);
+	for (size_t i = 0; i < LEN(pair); i++)
+		dkim_key_free(&pair[i].key);
 	return st;
 }
 

@@ -9,6 +9,7 @@
 #ifndef DIRECTORY_DIRECTORY_RULE_H
 #define DIRECTORY_DIRECTORY_RULE_H
 
+#include "base/arena.h"
 #include "ipc/msg_auth.h"
 
 /* NULL, or why the rule cannot be (static text). Patterns are not looked at. */
@@ -20,5 +21,10 @@ bool dir_route_via_valid(struct str via);
 enum hop_tls dir_route_login_tls(struct str via);
 /* "domain", "never", ...: as the command line names it. */
 const char *dir_route_tls_word(enum hop_tls tls);
+
+/* A pattern as it is stored: "" for "*". False: it is none. `sender`: "<>" is one too. Text in `a`. */
+MUST_CHECK bool dir_route_pattern(struct str text, bool sender, struct arena *a, struct str *ret);
+/* And as it is shown. */
+struct str dir_route_shown(struct str pattern);
 
 #endif

@@ -318,7 +318,7 @@ void dns_start(struct dns *dns)
 
 static bool known_type(enum dns_type type)
 {
-	return type == DNS_A || type == DNS_AAAA || type == DNS_MX || type == DNS_TXT || type == DNS_TLSA ||
+	return type == DNS_A || type == DNS_AAAA || type == DNS_MX || type == DNS_TXT || type == DNS_TLSA || type == DNS_SRV ||
 	       type == DNS_PTR || type == DNS_CNAME;
 }
 

@@ -66,6 +66,24 @@ static bool mx(struct str in, struct arena *a, struct dns_record *r)
 	return name_whole(in, a, &r->data);
 }
 
+/* RFC 2782 */
+static bool srv(struct str in, struct arena *a, struct str *ret)
+{
+	unsigned   numbers[3];
+	struct str target;
+	char       high, low;
+
+	for (size_t i = 0; i < LEN(numbers); i++) {
+		if (!str_take(&in, &high) || !str_take(&in, &low))
+			return false;
+		numbers[i] = (unsigned)(unsigned char)high << 8 | (unsigned char)low;
+	}
+	if (!name_whole(in, a, &target))
+		return false;
+	*ret = arena_printf(a, "%u %u %u %.*s", numbers[0], numbers[1], numbers[2], STR_FMT(target));
+	return true;
+}
+
 /* RFC 7208 §3.3: the character-strings of one record are joined without a space. */
 static bool txt(struct str in, struct arena *a, struct str *ret)
 {
@@ -112,6 +130,7 @@ bool dns_rdata_decode(enum dns_type type, struct str rdata, struct arena *a, str
 	case DNS_CNAME:
 	case DNS_PTR: ok = name_whole(rdata, a, &r.data); break;
 	case DNS_TXT: ok = txt(rdata, a, &r.data); break;
+	case DNS_SRV: ok = srv(rdata, a, &r.data); break;
 	case DNS_TLSA: ok = tlsa(rdata, a, &r.data); break;
 	}
 	if (ok)

@@ -487,7 +487,7 @@ static const struct ipc_field queue_list_request[] = {
 	IPC_STR(struct queue_list_request, to, LIMIT_ADDRESS),
 	IPC_STR(struct queue_list_request, from, LIMIT_ADDRESS),
 	IPC_STR(struct queue_list_request, reason, LIMIT_REASON),
-	IPC_STR(struct queue_list_request, site, LIMIT_RELAY),
+	IPC_STR(struct queue_list_request, site, LIMIT_SITE_NAME),
 	IPC_I64(struct queue_list_request, before_ms),
 };
 static const struct ipc_field queue_list_reply[] = {
@@ -504,7 +504,7 @@ static const struct ipc_field queue_show_rcpt[] = {
 	IPC_STR(struct queue_show_rcpt, answer, LIMIT_REASON),
 	IPC_STR(struct queue_show_rcpt, orcpt, LIMIT_ORCPT),
 	IPC_U32(struct queue_show_rcpt, notify),
-	IPC_STR(struct queue_show_rcpt, site, LIMIT_RELAY),
+	IPC_STR(struct queue_show_rcpt, site, LIMIT_SITE_NAME),
 	IPC_STR(struct queue_show_rcpt, why, LIMIT_REPLY_TEXT),
 	IPC_BOOL(struct queue_show_rcpt, site_known),
 	IPC_ENUM(struct queue_show_rcpt, site_state, QUEUE_SITE_KIND_LAST),
@@ -546,7 +546,7 @@ static const struct ipc_field queue_shape_request[] = {
 };
 #define AGE(n) IPC_U64(struct queue_shape_row, ages##n)
 static const struct ipc_field queue_shape_row[] = {
-	IPC_STR(struct queue_shape_row, site, LIMIT_RELAY), AGE(0), AGE(1), AGE(2), AGE(3), AGE(4), AGE(5), AGE(6), AGE(7), AGE(8), AGE(9),
+	IPC_STR(struct queue_shape_row, site, LIMIT_SITE_NAME), AGE(0), AGE(1), AGE(2), AGE(3), AGE(4), AGE(5), AGE(6), AGE(7), AGE(8), AGE(9),
 };
 #undef AGE
 static const struct ipc_shape queue_shape_row_shape = IPC_SHAPE(queue_shape_row, queue_shape_row);

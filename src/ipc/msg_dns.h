@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52, DNS_TYPE_LAST = DNS_TLSA };
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_SRV = 33, DNS_TLSA = 52, DNS_TYPE_LAST = DNS_TLSA };
 enum dns_rcode { DNS_NOERROR, DNS_NODATA, DNS_NXDOMAIN, DNS_RCODE_LAST = DNS_NXDOMAIN };
 enum dns_security { DNS_INSECURE, DNS_SECURE, DNS_SECURITY_LAST = DNS_SECURE }; /* of the whole: each CNAME on the way, and the (lack of) records at its end */
 
@@ -24,7 +24,8 @@ struct dns_lookup_request {
 };
 struct dns_record {
 	uint32_t   preference; /* MX */
-	struct str data;       /* A, AAAA: address as text; MX, CNAME, PTR: name without the final dot ("" for the root); TXT: joined; TLSA: raw */
+	struct str data;       /* A, AAAA: address as text; MX, CNAME, PTR: name without the final dot ("" for the root); TXT: joined; TLSA: raw;
+			      * SRV: "priority weight port target", the target likewise */
 };
 struct dns_lookup_reply {
 	enum dns_rcode     rcode;

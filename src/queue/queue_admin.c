@@ -31,7 +31,7 @@ void queue_reader_give(struct queue *q)
 	"      (instr(lower(r.address), lower(?3)) > 0 OR instr(lower(r.target), lower(?3)) > 0)))"
 
 const char queue_pick_sql[] = "SELECT m.id, m.file, m.state, m.entered, m.priority, m.lane FROM message m WHERE m.id > ?4 AND m.id <= ?1" FILTERS
-			      " ORDER BY m.id LIMIT ?5";
+			      " ORDER BY m.id";
 
 #define ENTRY_COLUMNS "m.id, m.state, m.due, m.sender, m.size, m.received, m.reason," \
 	" (SELECT count(*) FROM rcpt r WHERE r.message = m.id AND r.state = 0)"
@@ -57,7 +57,7 @@ enum status queue_list(struct queue *q, const struct queue_list_request *r, stru
 	static const char sql[] =
 		"SELECT " ENTRY_COLUMNS " FROM message m WHERE m.id > ?1" FILTERS
 		" AND (?4 = '' OR instr(lower(m.reason), lower(?4)) > 0) AND (?5 = 0 OR m.received < ?5)"
-		" AND (?6 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND r.state = 0 AND lower(" QUEUE_SITE_SQL("?7") ") = lower(?6)))"
+		" AND (?6 = '' OR EXISTS(SELECT 1 FROM rcpt r WHERE r.message = m.id AND r.state = 0 AND " QUEUE_SITE_IS_SQL("?7", "?6") "))"
 		" ORDER BY m.id";
 	struct db              *db = queue_reader_take(q);
 	struct db_stmt         *s;
@@ -110,7 +110,7 @@ static struct queue_show_rcpt rcpt_read(struct db_stmt *s, struct arena *a, int6
 	};
 }
 
-/* Where its next hop stands with the scheduler. A name with a source address or a login is not looked for: the rows do not know them. */
+/* Where its destination stands with the scheduler. */
 static void site_fill(struct queue *q, struct arena *a, struct queue_show_rcpt *r)
 {
 	struct queue_site_info s;

@@ -47,7 +47,10 @@ static const char schema_lane[] = "ALTER TABLE message ADD COLUMN lane INTEGER N
 				"CREATE INDEX message_held ON message(state) WHERE state = 2;"
 				"CREATE INDEX message_file ON message(file) WHERE file <> 0;";
 
-static const char *const  steps[] = { schema_1, schema_envelope, schema_way, schema_lane };
+/* What the name of a target's destination says beside its next hop (queue_site_way), so that administrators find its mail. */
+static const char schema_site[] = "ALTER TABLE rcpt ADD COLUMN way TEXT NOT NULL DEFAULT '';";
+
+static const char *const  steps[] = { schema_1, schema_envelope, schema_way, schema_lane, schema_site };
 static const struct db_schema schema = { steps, LEN(steps) };
 
 const struct db_options queue_db_options = { .schema = &schema, .create = true, .page_size = 8192, .cache_kib = 16384, .checkpoint_pages = 16000 };

@@ -50,13 +50,11 @@ static enum status count_where(struct queue *q, const char *sql, uint64_t id, st
 	return st;
 }
 
-static void due_if(struct queue *q, const struct picked *p)
+/* A held one is as held as it was. */
+static void due_if(struct queue *q, struct wish *w, struct picked *p)
 {
-	struct picked waits = *p;
-
-	waits.held = false; /* it is as held as it was */
 	if (!p->held)
-		queue_due_end(q, &waits, true);
+		queue_due_end(q, w, p, true);
 }
 
 /* ---- redirect ---- */
@@ -69,7 +67,7 @@ static enum status redirect_one(struct queue *q, struct wish *w, struct picked *
 	/* n stays, so that no other row is touched. LIMIT_ORCPT holds; octets over 127 make it another type of address (RFC 6533 §3). */
 	static const char sql[] =
 		"UPDATE rcpt SET orcpt = CASE WHEN orcpt <> '' THEN orcpt WHEN length(CAST(address AS BLOB)) > 500 THEN '' WHEN length(CAST(address AS BLOB)) = length(address) THEN 'rfc822;' || address"
-		" ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = ''"
+		" ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = '', way = ''"
 		" WHERE message = ?1 AND state = 0 AND NOT (fixed = 0 AND address = ?2)";
 	struct str      to = w->edit->add[0].text;
 	uint64_t        count = 0;
@@ -97,7 +95,7 @@ static void redirect_end(struct queue *q, struct wish *w, struct picked *p, bool
 		return;
 	log_info("message redirected by an administrator", LOG_C("message", queue_id_text(p->id).p), LOG_STR("to", w->edit->add[0].text));
 	queue_event_edited(q, p->id, w->edit->add[0].text, STR("what waited goes there instead, by an administrator"));
-	due_if(q, p);
+	due_if(q, w, p);
 }
 
 enum status queue_redirect(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret)
@@ -224,7 +222,7 @@ static void edit_end(struct queue *q, struct wish *w, struct picked *p, bool ok)
 		queue_event_edited(q, p->id, e->add[i].text, STR("recipient added by an administrator"));
 	if (e->sender_given)
 		queue_event_edited(q, p->id, e->sender, STR("this is its sender now, by an administrator"));
-	due_if(q, p);
+	due_if(q, w, p);
 }
 
 /* Canonical copies; false: one is none, or there twice. */

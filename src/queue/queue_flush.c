@@ -10,36 +10,8 @@
 
 #define MINUTE_MS ((int64_t)60000)
 
-struct flush {
-	struct queue_op op;
-	struct str      domain;
-	uint64_t        count;
-};
-
-/* Recipients that are not done; the address is canonical, so is the domain. */
-static enum status flush_apply(struct queue *q, struct queue_op *op)
-{
-	static const char sql[] =
-		"UPDATE message SET due = ?2 WHERE due > ?2 AND state = 0 AND entered <= ?2 AND id IN"
-		" (SELECT message FROM rcpt WHERE state = 0 AND substr(address, -length(?1)) = ?1)";
-	struct flush   *f = CONTAINER_OF(op, struct flush, op);
-	struct db_stmt *s = db_sql(q->db, sql);
-	enum status     st;
-
-	db_bind_str(s, 1, f->domain);
-	db_bind_i64(s, 2, queue_now(q));
-	st = db_run(s);
-	f->count = st == ST_OK ? db_changed(q->db) : 0;
-	return st;
-}
-
-static void flush_finish(struct queue *q, struct queue_op *op, enum status st)
-{
-	struct flush *f = CONTAINER_OF(op, struct flush, op);
-
-	if (st == ST_OK && f->count > 0)
-		queue_dues_all(&q->dues, queue_now(q));
-}
+/* The address is canonical, so is the domain. */
+static const char due_sql[] = QUEUE_DUE_SQL("substr(r.address, -length(?4)) = ?4 AND ?5 = ?5");
 
 /* It costs a look at every recipient that waits, so there are only so many in a minute. */
 static bool too_often(struct queue *q)
@@ -55,10 +27,10 @@ static bool too_often(struct queue *q)
 
 enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count)
 {
-	struct flush f = { .op = { .apply = flush_apply, .finish = flush_finish } };
-	char         text[LIMIT_DOMAIN + 1];
-	struct buf   at = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
-	enum status  st;
+	struct queue_due due = { .sql = due_sql };
+	char             text[LIMIT_DOMAIN + 1];
+	struct buf       at = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
+	enum status      st;
 
 	if (domain.n == 0 || domain.n > LIMIT_DOMAIN)
 		return ST_INVALID;
@@ -66,10 +38,10 @@ enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count)
 		return ST_LIMIT;
 	buf_add_char(&at, '@');
 	buf_add(&at, domain);
-	f.domain = buf_str(&at);
+	due.what = buf_str(&at);
 	queue_sites_try(q->sites);
-	st = queue_perform(q, &f.op);
-	*ret_count = f.count;
+	st = queue_due_all(q, &due);
+	*ret_count = due.count;
 	return st;
 }
 

@@ -99,6 +99,7 @@ struct queue_rcpt_row { /* a row of table rcpt */
 	uint64_t            account;
 	struct str          address, target, orcpt;
 	struct str          relay, sender; /* of the target, as in struct queue_to */
+	struct str          way;           /* what its destination's name says beside the next hop, of the last attempt */
 	struct hop          hop;           /* likewise; with relay, as auth says now */
 	uint64_t            quota_octets;  /* of the target, as auth says now */
 	bool                way_open;      /* fixed: hop or quota are not known yet */
@@ -235,6 +236,7 @@ void                queue_site_try(struct queue_sites *s, struct str name); /* t
 MUST_CHECK bool queue_site_add(struct queue_job *job, struct queue_why *ret);
 /* Would it have, now? The same without the job being taken: what is true a moment later may be otherwise. */
 MUST_CHECK bool queue_site_would(struct queue_job *job, struct queue_why *ret);
+void              queue_site_way(struct buf *b, const struct hop *h); /* " from 192.0.2.1 as 7": what else is in its name */
 /* It has ended, and `said` what it says about its destination. True: it was one too many and is in its line again, no longer the
  * caller's. Before the round's step, as above. */
 MUST_CHECK bool queue_site_end(struct queue_job *job, enum remote_site said);
@@ -461,6 +463,19 @@ void queue_known(void *ctx, struct ipc_request *r);
 void queue_spool(void *ctx, struct ipc_request *r);
 unsigned queue_hops(struct str header);
 
+/* ---- queue_due.c ---- what waits and matches is due now; what its sender holds back stays */
+#define QUEUE_DUE_SQL(match)                                                                                     \
+	"UPDATE message SET due = ?1 WHERE id > ?2 AND id <= ?3 AND state = 0 AND due > ?1 AND entered <= ?1"     \
+	" AND EXISTS(SELECT 1 FROM rcpt r WHERE r.message = message.id AND r.state = 0 AND " match ")"
+struct queue_due {
+	const char *sql;  /* a QUEUE_DUE_SQL; in its match, of a row `r` of rcpt, ?4 is `what` and ?5 the setting `relay` */
+	struct str  what;
+	uint64_t    count; /* out: messages */
+};
+MUST_CHECK enum status queue_due_all(struct queue *q, struct queue_due *d);
+/* The id of the last of the `most` messages that come after `after`, up to `upto`; 0: there is none. In a transaction of the writer. */
+MUST_CHECK enum status queue_page_end(struct queue *q, uint64_t after, uint64_t upto, uint64_t most, uint64_t *ret);
+
 /* ---- queue_flush.c ---- ETRN */
 /* What waits for recipients of this canonical domain is due now. ST_LIMIT: too often. */
 MUST_CHECK enum status queue_flush(struct queue *q, struct str domain, uint64_t *ret_count);
@@ -473,11 +488,15 @@ void       queue_reader_give(struct queue *q);
 /* The setting `relay`, for a statement: "" if there is none. */
 struct str queue_relay_setting(const struct queue *q);
 /* The next hop of a row `r` of table rcpt: its own, else that of the setting `relay` (a parameter, as "?6"), else its domain. */
-#define QUEUE_SITE_SQL(setting)                                                                                                              \
+#define QUEUE_HOP_SQL(setting)                                                                                                               \
 	"CASE WHEN r.relay <> '' THEN r.relay WHEN " setting " <> '' THEN " setting                                                          \
 	" WHEN r.target <> '' THEN lower(substr(r.target, length(rtrim(r.target, replace(r.target, '@', ''))) + 1))"                         \
 	" ELSE lower(substr(r.address, length(rtrim(r.address, replace(r.address, '@', ''))) + 1)) END"
-extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3); ?5 at most */
+/* The name of its destination; and whether that, or the next hop alone, is `name` (a parameter too). */
+#define QUEUE_SITE_SQL(setting) QUEUE_HOP_SQL(setting) " || r.way"
+#define QUEUE_SITE_IS_SQL(setting, name)                                                                                                     \
+	"(lower(" QUEUE_SITE_SQL(setting) ") = lower(" name ") OR lower(" QUEUE_HOP_SQL(setting) ") = lower(" name "))"
+extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3) */
 
 /* ---- queue_wish.c ---- handlers */
 void queue_on_retry(void *ctx, struct ipc_request *r);

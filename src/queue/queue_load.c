@@ -15,7 +15,7 @@
 #define REREAD_MS 30000 /* until what could not be read is tried again */
 #define FULL_MS   100   /* until it is looked again whether they fit into memory */
 
-static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer, notify, orcpt, relay, sender FROM rcpt"
+static const char sql_rcpts[] = "SELECT n, state, fixed, account, attempts, address, target, code, answer, notify, orcpt, relay, sender, way FROM rcpt"
 				" WHERE message = ?1"
 				" ORDER BY n";
 
@@ -36,6 +36,7 @@ static void rcpt_read(struct queue_msg *m, struct db_stmt *s, struct queue_rcpt_
 		.orcpt = arena_dup(m->arena, db_str(s, 10)),
 		.relay = arena_dup(m->arena, db_str(s, 11)),
 		.sender = arena_dup(m->arena, db_str(s, 12)),
+		.way = arena_dup(m->arena, db_str(s, 13)),
 	};
 	m->next_n = r->n + 1;
 }

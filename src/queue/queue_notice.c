@@ -13,6 +13,7 @@
 #include "queue/queue_in.h"
 #include "sys/disk.h"
 #include "sys/random.h"
+#include "wire/address/address.h"
 #include "wire/mime/dsn.h"
 
 #define RETURN_MAX ((size_t)50 * KIB) /* a larger original comes back as its header */
@@ -187,7 +188,7 @@ static void fill(struct queue_msg *n, struct queue_msg *m, const struct telling 
 		.date_ms = q->o.wall_ms(),
 		.reporting_mta = host,
 		.from = arena_printf(a, "MAILER-DAEMON@%.*s", STR_FMT(host)),
-		.to = m->from,
+		.to = address_ascii(a, m->from),
 		.envelope_id = m->envid,
 		.arrival_ms = m->received_ms,
 		.rcpts = t->rcpts,

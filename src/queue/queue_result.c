@@ -204,14 +204,26 @@ static struct str answer_of(struct queue_msg *m, const struct queue_to *to)
 	return text;
 }
 
+/* That of the content filter is only there to be shown: who goes there is routed anew each round. */
+static struct str hop_of(const struct queue_msg *m, const struct queue_to *to)
+{
+	return m->filter.n && to->account == 0 && !to->rcpt->fixed ? m->filter : to->relay;
+}
+
 static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r, const struct queue_to *to, enum queue_outcome outcome,
 			    uint32_t notify)
 {
 	static const char sql[] =
 		"INSERT OR REPLACE INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer, notify, orcpt,"
-		" relay, sender) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+		" relay, sender, way) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 	struct db_stmt *s = db_sql(m->q->db, sql);
+	char            text[QUEUE_SITE_NAME_MAX];
+	struct buf      way = { .p = text, .cap = sizeof(text), .max = sizeof(text) };
 
+	if (to)
+		queue_site_way(&way, &to->hop);
+	else if (r->fixed)
+		buf_add(&way, r->way);
 	db_bind_u64(s, 1, m->id);
 	db_bind_u64(s, 2, to ? to->n : r->n);
 	db_bind_u64(s, 3, outcome == QUEUE_OUT_DONE ? QUEUE_RCPT_DONE : outcome == QUEUE_OUT_FAILED ? QUEUE_RCPT_FAILED : QUEUE_RCPT_PENDING);
@@ -226,8 +238,9 @@ static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r,
 	db_bind_str(s, 11, to ? answer_of(m, to) : r->answer);
 	db_bind_u64(s, 12, notify);
 	db_bind_str(s, 13, r->orcpt.n ? r->orcpt : STR(""));
-	db_bind_str(s, 14, to ? to->relay : r->fixed ? r->relay : STR(""));
+	db_bind_str(s, 14, to ? hop_of(m, to) : r->fixed ? r->relay : STR(""));
 	db_bind_str(s, 15, to ? to->sender : r->fixed ? r->sender : STR(""));
+	db_bind_str(s, 16, way.n ? buf_str(&way) : STR(""));
 	return db_run(s);
 }
 

@@ -58,7 +58,7 @@ static enum status page_read(struct queue *q, struct db *db, uint64_t after, str
 				break; /* enough of one page; the message is the next one's first */
 			ret->after = last;
 		}
-		if (!count_one(sites, a, ret, str_first(db_str(s, 2), LIMIT_DOMAIN), q->o.wall_ms() - db_i64(s, 1), db_u64(s, 3)))
+		if (!count_one(sites, a, ret, str_first(db_str(s, 2), QUEUE_SITE_NAME_MAX), q->o.wall_ms() - db_i64(s, 1), db_u64(s, 3)))
 			(void)count_one(sites, a, ret, STR("(others)"), q->o.wall_ms() - db_i64(s, 1), db_u64(s, 3));
 	}
 	ret->more = ret->after > after; /* the next page says that there is none */

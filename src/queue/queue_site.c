@@ -235,15 +235,18 @@ static void over_rate(struct queue *q, struct queue_site *s, uint32_t lane, stru
 
 /* ---- a job comes ---- */
 
-static struct str site_name(struct buf *b, const struct queue_job *job)
+void queue_site_way(struct buf *b, const struct hop *h)
 {
-	const struct hop *h = &job->hop;
-
-	buf_add(b, job->relay.n ? job->relay : job->domain);
 	if (h->source4.n || h->source6.n)
 		buf_addf(b, " from %.*s%s%.*s", STR_FMT(h->source4), h->source4.n && h->source6.n ? "," : "", STR_FMT(h->source6));
 	if (h->login)
 		buf_addf(b, " as %llu", (unsigned long long)h->login);
+}
+
+static struct str site_name(struct buf *b, const struct queue_job *job)
+{
+	buf_add(b, job->relay.n ? job->relay : job->domain);
+	queue_site_way(b, &job->hop);
 	return buf_str(b);
 }
 

@@ -30,54 +30,16 @@ static struct queue_site_row row_of(const struct queue_site_info *s)
 
 /* ---- a dead time ends ---- */
 
-struct again {
-	struct queue_op op;
-	struct str      hop;
-	uint64_t        count;
-};
-
-/* What its sender holds back stays. */
-static enum status again_apply(struct queue *q, struct queue_op *op)
-{
-	static const char sql[] =
-		"UPDATE message SET due = ?1 WHERE state = 0 AND due > ?1 AND entered <= ?1 AND EXISTS(SELECT 1 FROM rcpt r WHERE r.message = message.id AND r.state = 0"
-		" AND r.account = 0 AND lower(" QUEUE_SITE_SQL("?3") ") = lower(?2))";
-	struct again   *a = CONTAINER_OF(op, struct again, op);
-	struct db_stmt *s = db_sql(q->db, sql);
-	enum status     st;
-
-	db_bind_i64(s, 1, queue_now(q));
-	db_bind_str(s, 2, a->hop);
-	db_bind_str(s, 3, queue_relay_setting(q));
-	st = db_run(s);
-	a->count = st == ST_OK ? db_changed(q->db) : 0;
-	return st;
-}
-
-static void again_finish(struct queue *q, struct queue_op *op, enum status st)
-{
-	if (st == ST_OK && CONTAINER_OF(op, struct again, op)->count > 0)
-		queue_dues_all(&q->dues, queue_now(q));
-}
-
-/* "smtp.example.net:587 from 192.0.2.1 as 7": rows know the next hop alone. */
-static struct str hop_of(struct str name)
-{
-	struct str hop, rest;
-
-	str_cut(name, ' ', &hop, &rest);
-	return hop;
-}
-
 static enum status retry(struct queue *q, struct str name, uint64_t *ret_due)
 {
-	struct again a = { .op = { .apply = again_apply, .finish = again_finish }, .hop = hop_of(name) };
-	enum status  st;
+	static const char sql[] = QUEUE_DUE_SQL("r.account = 0 AND lower(" QUEUE_SITE_SQL("?5") ") = lower(?4)");
+	struct queue_due  due = { .sql = sql, .what = name };
+	enum status       st;
 
 	queue_site_try(q->sites, name);
-	st = queue_perform(q, &a.op);
-	*ret_due = a.count;
-	log_info("destination is tried again, an administrator wants it", LOG_STR("site", name), LOG_U64("messages", a.count));
+	st = queue_due_all(q, &due);
+	*ret_due = due.count;
+	log_info("destination is tried again, an administrator wants it", LOG_STR("site", name), LOG_U64("messages", due.count));
 	return st;
 }
 

@@ -9,21 +9,23 @@
 #include "queue/queue_id.h"
 #include "queue/queue_wish.h"
 
-#define PICK_MAX 1000u /* in one operation: strangers wait for the writer meanwhile */
+#define LOOK_MAX 1000u /* in one operation: strangers wait for the writer meanwhile */
 
 static enum status pick(struct queue *q, struct wish *w)
 {
-	struct db_stmt *s = db_sql(q->db, queue_pick_sql);
-	enum status     st;
+	struct db_stmt *s;
+	enum status     st = queue_page_end(q, w->after, w->r->id ? w->r->id : INT64_MAX, LOOK_MAX, &w->last);
 
 	for (size_t i = 0; i < w->picked_count && w->forget; i++) /* of a batch that was rolled back */
 		w->forget(&w->picked[i]);
 	w->picked_count = 0;
-	db_bind_i64(s, 1, w->r->id ? (int64_t)w->r->id : INT64_MAX);
+	if (st != ST_OK || w->last == 0)
+		return st;
+	s = db_sql(q->db, queue_pick_sql);
+	db_bind_u64(s, 1, w->last);
 	db_bind_str(s, 2, w->r->from.n ? w->r->from : STR(""));
 	db_bind_str(s, 3, w->r->to.n ? w->r->to : STR(""));
 	db_bind_u64(s, 4, w->after);
-	db_bind_u64(s, 5, w->most);
 	while ((st = db_step(s)) == ST_OK && w->picked_count < w->most)
 		w->picked[w->picked_count++] =
 			(struct picked){ .id = db_u64(s, 0),
@@ -33,6 +35,8 @@ static enum status pick(struct queue *q, struct wish *w)
 					 .priority = (int32_t)db_i64(s, 4),
 					 .lane = (uint32_t)db_u64(s, 5) };
 	db_done(s);
+	if (w->picked_count == w->most)
+		w->last = w->picked[w->most - 1].id; /* the next operation goes on behind it */
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
@@ -42,7 +46,7 @@ static enum status wish_apply(struct queue *q, struct queue_op *op)
 	enum status  st = pick(q, w);
 
 	for (size_t i = 0; i < w->picked_count && st == ST_OK; i++)
-		st = w->change ? w->change(q, w, &w->picked[i]) : w->one(q, &w->picked[i], &w->picked[i].did);
+		st = w->change(q, w, &w->picked[i]);
 	return st;
 }
 
@@ -51,38 +55,38 @@ static void wish_finish(struct queue *q, struct queue_op *op, enum status st)
 	struct wish *w = CONTAINER_OF(op, struct wish, op);
 
 	for (size_t i = 0; i < w->picked_count; i++)
-		if (w->picked[i].did && w->changed)
+		if (w->picked[i].did)
 			w->changed(q, w, &w->picked[i], st == ST_OK);
-		else if (w->picked[i].did)
-			w->end(q, &w->picked[i], st == ST_OK);
 }
 
-/* One operation after the other until no more match. ST_OK though a later one failed: *ret_count tells how far it came. */
+/* One operation after the other until all were looked at. ST_OK though a later one failed: *ret_count tells how far it came. */
 enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 {
-	uint64_t    count = 0;
+	uint64_t    count = 0, seen = 0;
 	size_t      found;
 	enum status st;
 
 	w->after = w->r->id ? w->r->id - 1 : 0;
 	w->op = (struct queue_op){ .apply = wish_apply, .finish = wish_finish };
-	w->most = w->most ? w->most : PICK_MAX;
+	w->most = w->most ? w->most : LOOK_MAX;
 	w->picked = calloc(w->most, sizeof(*w->picked));
 	CHECK(w->picked);
 	do {
 		w->picked_count = 0;
+		w->last = 0;
 		st = queue_perform(q, &w->op);
 		found = st == ST_OK ? w->picked_count : 0;
+		seen += found;
 		for (size_t i = 0; i < found; i++) {
 			count += w->picked[i].did;
 			w->busy += w->picked[i].busy;
 		}
-		w->after = found ? w->picked[found - 1].id : 0;
-	} while (found == w->most);
+		w->after = w->last;
+	} while (st == ST_OK && w->last && !w->r->id);
 	free(w->picked);
 	if (st != ST_OK && count == 0)
 		return st;
-	if (count == 0 && w->busy == 0 && w->refused == ST_OK && w->r->id)
+	if (seen == 0 && w->r->id)
 		return ST_NOT_FOUND;
 	*ret_count = count;
 	return ST_OK;
@@ -113,30 +117,34 @@ enum status queue_due_now(struct queue *q, uint64_t id, int64_t at)
 }
 
 /* One that is being tried this moment counts as done. */
-static enum status retry_one(struct queue *q, const struct picked *p, bool *ret_did)
+static enum status retry_one(struct queue *q, struct wish *w, struct picked *p)
 {
-	*ret_did = true;
+	(void)w;
+	p->did = true;
 	return queue_under_way(q, p->id) ? ST_OK : queue_due_now(q, p->id, 0);
 }
 
 /* All: but not what its sender wants held back. */
-static enum status retry_any(struct queue *q, const struct picked *p, bool *ret_did)
+static enum status retry_any(struct queue *q, struct wish *w, struct picked *p)
 {
-	*ret_did = p->held || p->entered <= queue_now(q);
-	if (!*ret_did || queue_under_way(q, p->id))
+	(void)w;
+	p->did = p->held || p->entered <= queue_now(q);
+	if (!p->did || queue_under_way(q, p->id))
 		return ST_OK;
 	return queue_due_now(q, p->id, p->entered);
 }
 
 /* A quarantine ends, not the time that the sender chose. */
-static enum status release_one(struct queue *q, const struct picked *p, bool *ret_did)
+static enum status release_one(struct queue *q, struct wish *w, struct picked *p)
 {
-	*ret_did = p->held;
+	(void)w;
+	p->did = p->held;
 	return p->held ? queue_due_now(q, p->id, p->entered) : ST_OK;
 }
 
-void queue_due_end(struct queue *q, const struct picked *p, bool ok)
+void queue_due_end(struct queue *q, struct wish *w, struct picked *p, bool ok)
 {
+	(void)w;
 	if (!ok)
 		return;
 	atomic_fetch_sub(&q->held, p->held);
@@ -145,7 +153,7 @@ void queue_due_end(struct queue *q, const struct picked *p, bool ok)
 
 enum status queue_retry(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
 {
-	struct wish w = { .r = r, .one = r->id ? retry_one : retry_any, .end = queue_due_end };
+	struct wish w = { .r = r, .change = r->id ? retry_one : retry_any, .changed = queue_due_end };
 
 	queue_sites_try(q->sites);
 	return queue_wish(q, &w, ret_count);
@@ -153,20 +161,21 @@ enum status queue_retry(struct queue *q, const struct queue_id_request *r, uint6
 
 enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
 {
-	struct wish w = { .r = r, .one = release_one, .end = queue_due_end };
+	struct wish w = { .r = r, .change = release_one, .changed = queue_due_end };
 
 	return queue_wish(q, &w, ret_count);
 }
 
 /* ---- hold ---- */
 
-static enum status hold_one(struct queue *q, const struct picked *p, bool *ret_did)
+static enum status hold_one(struct queue *q, struct wish *w, struct picked *p)
 {
 	static const char sql[] = "UPDATE message SET state = 2, due = NULL, reason = ?2 WHERE id = ?1";
 	struct queue_msg *m = queue_under_way(q, p->id);
 	struct db_stmt   *s;
 
-	*ret_did = !p->held;
+	(void)w;
+	p->did = !p->held;
 	if (p->held)
 		return ST_OK;
 	if (m) {
@@ -179,10 +188,11 @@ static enum status hold_one(struct queue *q, const struct picked *p, bool *ret_d
 	return db_run(s);
 }
 
-static void hold_end(struct queue *q, const struct picked *p, bool ok)
+static void hold_end(struct queue *q, struct wish *w, struct picked *p, bool ok)
 {
 	struct queue_msg *m = queue_active_find(q, p->id);
 
+	(void)w;
 	if (m)
 		m->hold = ok && m->hold;
 	if (m || !ok)
@@ -193,24 +203,26 @@ static void hold_end(struct queue *q, const struct picked *p, bool ok)
 
 enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
 {
-	struct wish w = { .r = r, .one = hold_one, .end = hold_end };
+	struct wish w = { .r = r, .change = hold_one, .changed = hold_end };
 
 	return queue_wish(q, &w, ret_count);
 }
 
 /* ---- remove ---- */
 
-static enum status remove_one(struct queue *q, const struct picked *p, bool *ret_did)
+static enum status remove_one(struct queue *q, struct wish *w, struct picked *p)
 {
-	*ret_did = true;
+	(void)w;
+	p->did = true;
 	return queue_db_delete(q, p->id);
 }
 
 /* A message in its round has lost its rows; when the round is over it is forgotten, and its file goes. */
-static void remove_end(struct queue *q, const struct picked *p, bool ok)
+static void remove_end(struct queue *q, struct wish *w, struct picked *p, bool ok)
 {
 	struct queue_msg *m = queue_active_find(q, p->id);
 
+	(void)w;
 	if (!ok)
 		return;
 	log_info("message removed by an administrator", LOG_C("message", queue_id_text(p->id).p));
@@ -228,7 +240,7 @@ static void remove_end(struct queue *q, const struct picked *p, bool ok)
 
 enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
 {
-	struct wish w = { .r = r, .one = remove_one, .end = remove_end };
+	struct wish w = { .r = r, .change = remove_one, .changed = remove_end };
 
 	return queue_wish(q, &w, ret_count);
 }

@@ -1,4 +1,4 @@
-/* queue/queue_wish.h - an administrator's wish for messages: picked a thousand at a time, changed in a transaction of the writer.
+/* queue/queue_wish.h - an administrator's wish for messages: a thousand are looked at at a time and changed in a transaction of the writer.
  *
  * In the transaction nothing fails but the database: what cannot be done to a message is said in `refused` and left as it is.
  */
@@ -20,30 +20,28 @@ struct picked {
 struct wish {
 	struct queue_op                op;
 	const struct queue_id_request *r;
-	/* What one message is asked. *ret_did: it applies to it. In the transaction; may be repeated. */
-	enum status (*one)(struct queue *q, const struct picked *p, bool *ret_did);
-	/* It is durable (ok), or will never be. */
-	void (*end)(struct queue *q, const struct picked *p, bool ok);
-	/* The same, for wishes with more to say; set p->did. */
+	/* What one message is asked; p->did: it applied to it. In the transaction; may be repeated. */
 	enum status (*change)(struct queue *q, struct wish *w, struct picked *p);
+	/* Where it did: that is durable (ok), or will never be. */
 	void (*changed)(struct queue *q, struct wish *w, struct picked *p, bool ok);
 	void (*forget)(struct picked *p); /* it is picked again */
 	const struct queue_edit_request *edit;
-	size_t         most; /* in one operation; 0: PICK_MAX */
+	size_t         most; /* picked in one operation; 0: all that it looks at */
 	struct picked *picked;
 	size_t         picked_count;
 	uint64_t       after;   /* ids up to this are done */
+	uint64_t       last;    /* up to which this operation looks, 0: there are no more */
 	uint64_t       busy;    /* messages that are in their round */
 	uint64_t       reports;
 	enum status    refused; /* why the message by its id was left as it is */
 };
 
-/* One operation after the other until no more match. ST_OK though a later one failed: *ret_count tells how far it came. ST_NOT_FOUND: no such id. */
+/* One operation after the other until all were looked at. ST_OK though a later one failed: *ret_count tells how far it came. ST_NOT_FOUND: no such id. */
 MUST_CHECK enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count);
 /* The message if it is in its round and what comes of that is not decided yet; else its row says what is. */
 struct queue_msg *queue_under_way(struct queue *q, uint64_t id);
 /* Due now, or at queue time `at` if that is later; held no more. When that is durable: */
 MUST_CHECK enum status queue_due_now(struct queue *q, uint64_t id, int64_t at);
-void queue_due_end(struct queue *q, const struct picked *p, bool ok);
+void queue_due_end(struct queue *q, struct wish *w, struct picked *p, bool ok);
 
 #endif

@@ -48,7 +48,7 @@ def namespace():
 
 # ---- DNS ----
 
-TYPES = {"A": 1, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
 SERVFAIL, NXDOMAIN = 2, 3
 
 
@@ -64,6 +64,8 @@ def rdata_wire(kind, value):
         return socket.inet_pton(socket.AF_INET6, value)
     if kind == "MX":
         return struct.pack("!H", value[0]) + name_wire(value[1])
+    if kind == "SRV":
+        return struct.pack("!HHH", *value[:3]) + name_wire(value[3])
     if kind == "TXT":
         text = value.encode("latin-1")
         return b"".join(bytes([len(text[i:i + 255])]) + text[i:i + 255] for i in range(0, max(len(text), 1), 255))

@@ -114,6 +114,14 @@ def test_errors(tmp_path):
     (tmp_path / "master.cf").write_bytes(b"\xff\n" * 100 + b"a b c d e f g\nsmtp inet n - n - - smtpd -o\n -o { x\n")
     done = convert(str(tmp_path))
     assert done.returncode == 0, done.stderr
+    pipes = ["", "argv=", "flags= user= argv=", "argv=/x " + "y " * 1000, "argv=/x " + "z" * 5000, "flags=" + "F" * 300 + " argv=/x $", "argv=/x ${", "argv=/x $(a}", "{", "argv={",
+             "flags argv", "-o", "-o -o argv=/x", " ".join("a%d=b" % n for n in range(100)) + " argv=/x \x1b[31m"]
+    (tmp_path / "master.cf").write_text("".join("p%d unix - n n - - pipe %s\n" % p for p in enumerate(pipes)))
+    (tmp_path / "transport").write_text("".join("d%d.example p%d:\n" % (n, n) for n in range(len(pipes))))
+    (tmp_path / "main.cf").write_text("transport_maps = hash:%s/transport\n" % tmp_path)
+    done = convert(str(tmp_path), "--out", str(tmp_path / "pipes"))
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([BIN, "config", "check", "--config", str(tmp_path / "pipes" / "postrider.conf")], capture_output=True).returncode == 0
     os.mkfifo(tmp_path / "virtual")
     (tmp_path / "main.cf").write_text("virtual_alias_maps = hash:/etc/postfix/virtual\n")
     done = convert(str(tmp_path))  # does not wait for somebody to write into it

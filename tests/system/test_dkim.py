@@ -1,4 +1,5 @@
 """What leaves is signed: two independent verifiers look at what a mail host took. And the keys, and the DNS records, behind it."""
+import json
 import os
 import re
 import signal
@@ -355,6 +356,31 @@ def test_tlsa_is_of_the_certificate(installed, tmp_path):
     assert "_25._tcp.mail.example.org.  TLSA  3 1 1 " + spki in installed("domain", "dns", "example.org").stdout
 
 
+def test_spf_knows_the_routes(installed):
+    """Whoever mail of the domain leaves through is named; of many the record says what to do."""
+    def spf():
+        return [l for l in installed("domain", "dns", "example.org").stdout.splitlines() if l.startswith("example.org.  TXT")][0].split('"')[1]
+
+    def route(*words):
+        done = installed("route", *words)
+        assert done.returncode == 0, done.stderr
+
+    assert spf() == "v=spf1 mx -all"
+    route("add", "--from", "other.org", "--via", "theirs.example:25")
+    route("add", "--to", "far.example", "--via", "direct")
+    route("add", "--to", "lists.example", "--via", "pipe:lists")
+    route("add", "--from", "example.org", "--source", "192.0.2.9")
+    assert spf() == "v=spf1 mx ip4:192.0.2.9 -all"
+    route("add", "--from", "me@example.org", "--via", "smart.example:587,192.0.2.80:25")
+    route("add", "--from", ".org", "--via", "mx:relay.example")
+    route("add", "--to", "bank.example", "--via", "smart.example:25")
+    assert set(spf().split()) == {"v=spf1", "mx", "ip4:192.0.2.9", "a:smart.example", "ip4:192.0.2.80", "mx:relay.example", "~all"}
+    assert "their operators say what else to include" in installed("domain", "dns", "example.org").stdout
+    for n in range(9):
+        route("add", "--to", "to%d.example" % n, "--via", "host%d.example:25" % n)
+    assert spf().count("a:") + spf().count("mx:") < 8 and "put the networks" in installed("domain", "dns", "example.org", "--zone").stdout
+
+
 def test_dns_of_no_domain(installed):
     assert installed("domain", "dns", "example.net").returncode == 3
     assert installed("domain", "dns", "example.org", "--address", "nowhere").returncode == 2
@@ -365,9 +391,15 @@ def test_check():
     """What DNS has, lacks, and has otherwise, as the server's own resolver sees it."""
     dns = Dns("127.0.0.1", 10053)
 
+    def asked(*words):
+        """By a configuration of which the listeners are open to the world, as there are no records of others."""
+        open_to_all = os.path.join(server.dir, "open.conf")
+        with open(os.path.join(server.dir, "postrider.conf")) as f, open(open_to_all, "w") as to:
+            to.write(re.sub(r'"127\.0\.0\.1:(\d+)"', r'"*:\1"', f.read()))
+        return json.loads(subprocess.run([BIN, "domain", "dns", "demo.test", *words, "--config", open_to_all, "--json"], capture_output=True, text=True, timeout=60).stdout)
+
     def check():
-        done = server.command("domain", "dns", "demo.test", "--check", json_out=True)
-        return {(r["name"], r["type"]): r["found"] for r in done.get("records", [])}
+        return {(r["name"], r["type"]): r["found"] for r in asked("--check").get("records", [])}
 
     def forget():
         """Its cache goes with the resolver."""
@@ -379,21 +411,27 @@ def test_check():
             server.expect("process ended|killed|dns")
             found = check()
             assert found[("demo.test", "MX")] == found[("demo.test", "TXT")] == found[("_dmarc.demo.test", "TXT")] == "missing"
-            for r in server.command("domain", "dns", "demo.test", json_out=True)["records"]:
+            for r in asked()["records"]:
                 entry = dns.zone.setdefault(r["name"], {})
                 if r["type"] == "MX":
                     entry["MX"] = [(5, r["value"].split()[1].rstrip("."))]
+                elif r["type"] == "SRV":
+                    entry["SRV"] = [(7, 7, 9, "other.test"), (5, 5, int(r["value"].split()[2]), r["value"].split()[3].upper())]
                 elif r["type"] == "TXT":
                     entry["TXT"] = ["site-verification=something", r["value"].replace("; ", ";")]
             dns.zone["_dmarc.demo.test"]["TXT"] = ["v=DMARC1; p=reject"]  # its owner's choice
             forget()
             until(lambda: check().get(("demo.test", "MX")) == "ok", "the resolver is back")
             found = check()
-            assert {found[k] for k in found if k[1] in ("MX", "TXT") and not k[0].startswith("_mta-sts.")} == {"ok"}, found
+            assert ("_imaps._tcp.demo.test", "SRV") in found
+            assert {found[k] for k in found if k[1] in ("MX", "TXT", "SRV") and not k[0].startswith("_mta-sts.")} == {"ok"}, found
             assert found[("_mta-sts.demo.test", "TXT")] == "not checked"
+            for entry in dns.zone.values():
+                entry["SRV"] = [(0, 1, 9, "mail.demo.test"), (0, 1, 9, "other.test")] if "SRV" in entry else []
             dns.zone["demo.test"] = {"TXT": ["v=spf1 a -all"], "MX": [(5, "other.test")]}
             forget()
             until(lambda: check().get(("demo.test", "MX")) == "different", "the resolver is back")
+            assert check()[("_imaps._tcp.demo.test", "SRV")] == "different"
             text = server.command("domain", "dns", "demo.test", "--check")
             assert text.returncode == 1 and "v=spf1 a -all" in text.stdout and "wanted is  v=spf1 mx -all" in text.stdout
             dns.zone["demo.test"] = {"rcode": SERVFAIL}

@@ -4,6 +4,7 @@ import email
 import email.policy
 import imaplib
 import os
+import quopri
 import re
 import shutil
 import signal
@@ -112,8 +113,13 @@ def messages(port, user, host="127.0.0.1", password=PASSWORD):
         return [email.message_from_bytes(p[1], policy=email.policy.SMTPUTF8) for p in parts if isinstance(p, tuple)]
 
 
+def readable(octets):
+    """As it is and with quoted-printable decoded: reports are 7-bit."""
+    return octets.decode("utf-8", "replace") + quopri.decodestring(octets).decode("utf-8", "replace")
+
+
 def mail_about(server, needle, user="alice@demo.test"):
-    return [m for m in messages(server.port(993), user) if needle in m.as_bytes().decode("utf-8", "replace")]
+    return [m for m in messages(server.port(993), user) if needle in readable(m.as_bytes())]
 
 
 def waiting(server, domain):
@@ -160,12 +166,14 @@ def report(server, rcpt, user="alice@demo.test", timeout=30):
 
 
 def parse_groups(part):
-    raw = part.get_payload(decode=True) or part.as_bytes().split(b"\r\n\r\n", 1)[1]
+    raw = part.as_bytes().split(b"\r\n\r\n", 1)[1]
+    if part["Content-Transfer-Encoding"] == "quoted-printable":
+        raw = quopri.decodestring(raw)
     return [email.message_from_bytes(g, policy=email.policy.SMTPUTF8) for g in raw.strip().split(b"\r\n\r\n")]
 
 
 def original_of(m):
-    return m.get_payload()[2].as_bytes().decode("utf-8", "replace")
+    return readable(m.get_payload()[2].as_bytes())
 
 
 # ---- no DNS, slow DNS; how they end are the last tests ----
@@ -635,6 +643,32 @@ def test_utf8_address(server, dns):
 
 
 # ---- who hears of a failure, and who does not ----
+
+@pytest.mark.parametrize("local, header, options, kind, whole", [
+    ("plain", "", ["BODY=8BITMIME"], "text/rfc822-headers", False),
+    ("header", "X-Who: grün\r\n", ["BODY=8BITMIME", "SMTPUTF8"], "message/global", True),
+    ("grün", "", ["BODY=8BITMIME", "SMTPUTF8"], "message/global", True),
+])
+def test_report_at_a_host_that_takes_ascii_only(server, dns, local, header, options, kind, whole):
+    """Neither 8BITMIME nor SMTPUTF8 where the sender lives: the report arrives there all the same."""
+    with Domain(dns, say={"dot": "550 5.7.1 nein, grün"}) as bad, Domain(dns, extensions=()) as origin:
+        rcpt = bad.address(local)
+        alias, sender = "eight-%s@demo.test" % ("utf8" if local == "grün" else local), origin.address("author")
+        assert server.command("alias", "add", alias, rcpt).returncode == 0
+        message = text(alias, "eight", "Grüße, ein Fräulein.\r\n", sender, header)
+        with smtplib.SMTP("127.0.0.1", server.port(25), timeout=60) as s:
+            s.ehlo("elsewhere.test")
+            assert s.sendmail(sender, [alias], message.encode(), options) == {}
+        taken = origin.sink.wait()[0]
+        assert taken.sender == "" and taken.rcpts == [sender] and taken.content.isascii()
+        assert not [c for c in origin.sink.commands if "BODY=" in c or "SMTPUTF8" in c]
+        human, status, original = email.message_from_bytes(taken.content, policy=email.policy.SMTPUTF8).get_payload()
+        assert "Subject: eight" in human.get_content() and rcpt in human.get_content() and "nein, grün" in human.get_content()
+        assert original.get_content_type() == kind
+        back = quopri.decodestring(taken.content.split(b"Content-Type: " + kind.encode(), 1)[1])
+        assert (b"Gr\xc3\xbc\xc3\x9fe, ein" in back) == whole and b"Subject: eight" in back
+        assert header.encode() in back
+
 
 def test_alias_to_outside(server, dns):
     with Domain(dns) as d:

@@ -100,6 +100,28 @@ def test_show_explains(s):
     s.command("queue", "remove", one)
 
 
+def test_as_a_new_user(s):
+    """What is wrong is said in its own words, before anything is done; what is right already is no error; one id that is gone leaves out no other."""
+    code, out, err = s.run("queue", "--help")
+    assert code == 0 and "queue      redirect" in out and not err
+    code, out, err = s.run("queue", "lisst")
+    assert code == 2 and "unknown command: queue lisst" in err and "queue      list " in err
+    one, two = s.one(), s.one()
+    assert s.run("queue", "hold", one, two, "nonsense")[::2] == (2, "postrider: nonsense is not a queue id\n")
+    assert {m["state"] for m in s.messages()} <= {"waiting", "active"}
+    code, out, err = s.run("queue", "hold", one, "0000000000001", two)
+    assert code == 3 and "0000000000001: there is none" in err and out == "2 messages held\n"
+    assert s.run("queue", "hold", one)[:2] == (0, "0 messages held\n")
+    assert s.run("queue", "release", one, two)[:2] == (0, "2 messages released\n")
+    assert s.run("queue", "release", one)[:2] == (0, "0 messages released\n")
+    assert s.run("queue", "redirect", one)[2] == "postrider: %s is not an address\n" % one
+    assert s.run("queue", "edit", one, "--add", "bad")[2] == "postrider: bad is not an address\n"
+    assert s.run("queue", "edit", one, "--sender", "bad")[2] == "postrider: bad is not an address\n"
+    code, out, err = s.run("queue", "bounce", one, "0000000000001", two)
+    assert code == 3 and out == "2 messages bounced\n"
+    until(lambda: not s.messages(), "the queue does not get empty")
+
+
 def test_sites(s):
     one = s.one()
     code, found = s.json("queue", "sites")

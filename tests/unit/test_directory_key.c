@@ -289,6 +289,55 @@ static void test_complete(void **state)
 	directory_close(&d);
 }
 
+static void row_refused(struct directory *d, bool refused)
+{
+	pthread_mutex_lock(&d->admin);
+	assert_int_equal(db_begin_write(d->db), ST_OK);
+	assert_int_equal(db_run(db_sql(d->db, refused ? "CREATE TEMP TRIGGER second BEFORE INSERT ON dkim WHEN new.algorithm = 1 BEGIN SELECT raise(ABORT, 'no'); END"
+						      : "DROP TRIGGER second")),
+			 ST_OK);
+	assert_int_equal(db_commit(d->db), ST_OK);
+	pthread_mutex_unlock(&d->admin);
+}
+
+/* The second of a pair cannot be written: there is none, now and after a restart, and the completion makes both. */
+static void test_pair_whole(void **state)
+{
+	struct directory *d = unit_directory_new();
+
+	(void)state;
+	unit_domain(d, "a.test");
+	row_refused(d, true);
+	assert_int_not_equal(directory_keys_make(d, STR("a.test"), true), ST_OK);
+	listed(d, "a.test", "");
+	row_refused(d, false);
+	directory_close(&d);
+	d = unit_directory_open();
+	listed(d, "a.test", "");
+	dir_keys_complete(d);
+	listed(d, "a.test", "r19700101:new e19700101:new");
+	directory_close(&d);
+}
+
+/* `domain add` and the completion meet, in either order: one pair, and it signs as the one who adds wants. */
+static void test_pair_once(void **state)
+{
+	struct directory *d = unit_directory_new();
+
+	(void)state;
+	unit_domain(d, "a.test");
+	unit_domain(d, "b.test");
+	dir_keys_complete(d);
+	assert_int_equal(directory_keys_make(d, STR("a.test"), true), ST_OK);
+	listed(d, "a.test", "r19700101:active e19700101:active");
+	assert_int_equal(directory_keys_make(d, STR("b.test"), false), ST_OK);
+	listed(d, "b.test", "r19700101:new e19700101:new");
+	assert_int_equal(directory_keys_make(d, STR("a.test"), true), ST_OK);
+	listed(d, "a.test", "r19700101:active e19700101:active");
+	assert_int_equal(directory_keys_make(d, STR("none.test"), true), ST_NOT_FOUND);
+	directory_close(&d);
+}
+
 /* A directory of the version before: its domains get keys, which are not used yet. */
 static void test_upgrade(void **state)
 {
@@ -342,7 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life), cmocka_unit_test(test_limit), cmocka_unit_test(test_import),
-		cmocka_unit_test(test_sign), cmocka_unit_test(test_complete), cmocka_unit_test(test_upgrade),
+		cmocka_unit_test(test_sign), cmocka_unit_test(test_pair_whole), cmocka_unit_test(test_pair_once), cmocka_unit_test(test_complete), cmocka_unit_test(test_upgrade),
 	};
 
 	return cmocka_run_group_tests_name("directory_key", tests, setup, teardown);

@@ -47,6 +47,11 @@ static void test_rdata(void **state)
 		{ DNS_TLSA, STR("\3\1\1x"), STR("\3\1\1x") },
 		{ DNS_TLSA, STR("\3\1\1"), STR_NONE },
 		{ DNS_TLSA, STR(""), STR_NONE },
+		{ DNS_SRV, STR("\0\1\0\2\2\x4b\2MX\4test\0"), STR("1 2 587 mx.test") },
+		{ DNS_SRV, STR("\xff\xff\0\0\0\0\0"), STR("65535 0 0 ") }, /* decidedly not available */
+		{ DNS_SRV, STR("\0\1\0\2\2"), STR_NONE },
+		{ DNS_SRV, STR("\0\1\0\2\2\x4b"), STR_NONE },
+		{ DNS_SRV, STR("\0\1\0\2\2\x4b\2mx\0x"), STR_NONE },
 		{ (enum dns_type)99, STR("x"), STR_NONE },
 	};
 	struct arena *a = arena_new(NULL);

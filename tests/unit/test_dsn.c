@@ -6,6 +6,7 @@
 #include "mime_check.h"
 #include "wire/mime/dsn.h"
 #include "wire/mime/mime_build.h"
+#include "wire/text/text_qp.h"
 
 static const struct str original = STR("From: Alice <alice@demo.test>\r\nTo: bob@example.org\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n"
 				       "Message-ID: <1@demo.test>\r\n\r\nHello\r\n");
@@ -82,7 +83,7 @@ static void test_failed(void **state)
 
 	(void)state;
 	buf_init(&out, 100000);
-	assert_int_equal(dsn_write(&d, &out), DSN_NEED_8BIT); /* the subject in the explanation is UTF-8 */
+	assert_int_equal(dsn_write(&d, &out), 0);
 	assert_false(out.over);
 	s = buf_str(&out);
 	check_lines(s, 78);
@@ -100,7 +101,7 @@ static void test_failed(void **state)
 	assert_str(body(s, &m, "3"), original);
 	assert_str(mime_section(&m, STR("3"))->type, STR("MESSAGE"));
 	assert_true(has(body(s, &m, "1"), "There is no such address there"));
-	assert_true(has(body(s, &m, "1"), "caf\xc3\xa9"));
+	assert_true(has(body(s, &m, "1"), "caf=C3=A9")); /* the subject in the explanation is UTF-8 */
 	assert_true(has(s, "Auto-Submitted: auto-replied\r\n") && has(s, "In-Reply-To: <1@demo.test>\r\n"));
 	buf_done(&out);
 	arena_free(&a);
@@ -137,6 +138,66 @@ static void test_mixed_and_header_only(void **state)
 	arena_free(&a);
 }
 
+/* To an ASCII address all is 7-bit, whatever it is about; what was encoded is what was there. */
+static void test_seven_bit(void **state)
+{
+	static const struct str utf8_header = STR("From: J\xc3\xb6rg <a@b>\r\n"), latin1_header = STR("Subject: caf\xe9\r\n");
+	static const struct str ascii_header = STR("Subject: x\r\n"), body8 = STR("\r\n.gr\xc3\xbc\xc3\x9f\n\xff=\r\n");
+	static const struct {
+		const struct str *header, *body;
+		const char       *final;
+		bool              utf8, whole;
+		const char       *type, *encoding;
+	} cases[] = {
+		{ &ascii_header, &body8, "b@c", false, false, "text/rfc822-headers", "7bit" }, /* message/rfc822 is never encoded */
+		{ &latin1_header, &body8, "b@c", false, false, "text/rfc822-headers", "quoted-printable" },
+		{ &utf8_header, &body8, "b@c", true, true, "message/global", "quoted-printable" },
+		{ &ascii_header, &body8, "j\xc3\xb6rg@c", false, true, "message/global", "quoted-printable" },
+	};
+	struct arena *a = arena_new(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct dsn_rcpt r = failed;
+		struct dsn      d = plain(&r, 1);
+		struct str      content = arena_printf(a, "%.*s%.*s", STR_FMT(*cases[i].header), STR_FMT(*cases[i].body));
+		struct str      want = cases[i].whole ? content : *cases[i].header, s, part, rest;
+		struct buf      out, back;
+
+		r.final = str_of(cases[i].final);
+		r.diagnostic = STR("550 gr\xc3\xbc\xc3\x9f");
+		d.envelope_id = STR("e\xff");
+		d.content = content;
+		d.utf8 = cases[i].utf8;
+		buf_init(&out, 100000);
+		buf_init(&back, 100000);
+		assert_int_equal(dsn_write(&d, &out), 0);
+		s = buf_str(&out);
+		assert_true(str_is_ascii(s));
+		check_lines(s, 78);
+		check_message(s);
+		part = str_from(s, (size_t)str_search(s, arena_printf(a, "Content-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+								   cases[i].type, cases[i].encoding)));
+		part = str_from(part, (size_t)str_search(part, STR("\r\n\r\n")) + 4);
+		part = str_first(part, (size_t)str_search(part, STR("\r\n--=_b0123--")));
+		if (str_of(cases[i].encoding).p[0] == 'q')
+			text_qp_decode(part, &back);
+		else
+			buf_add(&back, part);
+		assert_str(buf_str(&back), want);
+		buf_clear(&back);
+		rest = str_from(s, (size_t)str_search(s, STR("delivery-status\r\nContent-Transfer-Encoding: ")));
+		text_qp_decode(rest, &back);
+		assert_true(has(buf_str(&back), cases[i].whole ? "Diagnostic-Code: smtp; 550 gr\xc3\xbc\xc3\x9f\r\n"
+							       : "Diagnostic-Code: smtp; 550 gr????\r\n"));
+		assert_true(has(buf_str(&back), cases[i].whole ? "Original-Envelope-Id: e\xff\r\n" : "Original-Envelope-Id: e?\r\n"));
+		buf_done(&back);
+		buf_done(&out);
+	}
+	arena_free(&a);
+}
+
+/* Such an address takes SMTPUTF8 anyway: nothing is encoded. */
 static void test_international(void **state)
 {
 	struct dsn_rcpt r = failed;
@@ -145,10 +206,11 @@ static void test_international(void **state)
 
 	(void)state;
 	r.final = STR("j\xc3\xb6rg@example.org");
+	d.to = STR("\xc3\xa4nn@demo.test");
 	buf_init(&out, 100000);
 	assert_int_equal(dsn_write(&d, &out), DSN_NEED_8BIT | DSN_NEED_SMTPUTF8);
 	assert_true(has(buf_str(&out), "report-type=global-delivery-status"));
-	assert_true(has(buf_str(&out), "Content-Type: message/global-delivery-status\r\n"));
+	assert_true(has(buf_str(&out), "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"));
 	assert_true(has(buf_str(&out), "Content-Type: message/global\r\n"));
 	assert_true(has(buf_str(&out), "Final-Recipient: utf-8; j\xc3\xb6rg@example.org\r\n"));
 	check_message(buf_str(&out));
@@ -250,7 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_failed),	cmocka_unit_test(test_mixed_and_header_only),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_international),
-		cmocka_unit_test(test_fields),	cmocka_unit_test(test_fold_round_trip),
+		cmocka_unit_test(test_fields),	cmocka_unit_test(test_fold_round_trip), cmocka_unit_test(test_seven_bit),
 	};
 
 	return cmocka_run_group_tests_name("dsn", tests, NULL, NULL);

@@ -231,7 +231,8 @@ static void test_hold(void **state)
 	assert_str(rig_show(r, b).entry.reason, STR("Held by an administrator"));
 	rig_pass(r, DAY);
 	assert_int_equal(fake_ipc_waiting(), 0);
-	assert_int_equal(queue_hold(r->q, &(struct queue_id_request){ .id = b }, &count), ST_NOT_FOUND);
+	assert_int_equal(queue_hold(r->q, &(struct queue_id_request){ .id = b }, &count), ST_OK);
+	assert_int_equal(count, 0); /* it is there, and as it should be */
 	assert_int_equal(queue_release(r->q, &by_from, &count), ST_OK);
 	assert_int_equal(count, 1);
 	rig_settle(r);
@@ -330,13 +331,14 @@ static void test_filter(void **state)
 	const struct remote_deliver_request *q;
 	struct fake_call                    *c;
 	struct remote_rcpt_result            res[2];
+	uint64_t                             id;
 
 	(void)state;
 	r->options.filter = STR("lmtp:127.0.0.1:10024");
 	r->options.relay = STR("relay.test:25");
 	rig_open(r);
 	rig_wants.flags = QUEUE_FLAG_FILTER;
-	rig_submit(r, "ann@demo.test", "list@demo.test bob@far.test", MAIL);
+	id = rig_submit(r, "ann@demo.test", "list@demo.test bob@far.test", MAIL);
 	assert_null(fake_ipc_next(IPC_AUTH_RESOLVE));
 	c = fake_ipc_next(IPC_REMOTE_DELIVER);
 	assert_non_null(c);
@@ -349,6 +351,9 @@ static void test_filter(void **state)
 						      STR("4.0.0"), STR("450 later"), STR("filter"), STR(""), 0 };
 	fake_ipc_answer(c, ST_OK, &(struct remote_deliver_reply){ res, 2 });
 	rig_settle(r);
+	for (size_t i = 0; i < 2; i++)
+		if (rig_show(r, id).rcpts[i].state == QUEUE_RCPT_PENDING)
+			assert_str(rig_show(r, id).rcpts[i].site, STR("lmtp:127.0.0.1:10024"));
 	rig_pass(r, 20 * MINUTE);
 	c = fake_ipc_next(IPC_REMOTE_DELIVER);
 	q = c->body;
@@ -412,6 +417,7 @@ static void test_migration(void **state)
 	assert_int_equal(held(r), 1);
 	assert_int_equal(rig_show(r, 70).rcpts[1].notify, 0);
 	assert_int_equal(rig_show(r, 70).priority, 0);
+	assert_str(rig_show(r, 71).rcpts[0].site, STR("demo.test"));
 	assert_true(rig_resolve(r, NULL));
 	assert_true(rig_resolve(r, "9")); /* a failure is reported as ever */
 	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));

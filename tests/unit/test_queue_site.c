@@ -490,6 +490,95 @@ static void test_hop(void **state)
 }
 
 /* More destinations than are remembered: idle ones are forgotten, dead ones last; mail is never refused for it. */
+static size_t listed(struct rig *r, const char *site)
+{
+	struct queue_list_request q = { .site = str_of(site) };
+	struct queue_list_reply   reply;
+
+	assert_int_equal(queue_list(r->q, &q, r->arena, &reply), ST_OK);
+	return reply.entry_count;
+}
+
+static uint64_t retried(struct rig *r, const char *site)
+{
+	struct queue_sites_request q = { .name = str_of(site), .retry = true };
+	struct fake_reply         *reply = fake_ipc_ask(queue_on_sites, r->q, IPC_QUEUE_SITES, &q);
+	uint64_t                   due = reply->status == ST_OK ? ((struct queue_sites_reply *)reply->body)->due : 0;
+
+	fake_reply_done(&reply);
+	rig_settle(r);
+	return due;
+}
+
+/* Two rules lead to one host, one of them from an address and with a login of its own: their mail is told apart, also over a restart. */
+static void test_found(void **state)
+{
+	static const char way[] = "Far.test from 192.0.2.77,2001:db8::7 as 9";
+	struct rig       *r = rig_new();
+	uint64_t          plain, special;
+
+	(void)state;
+	rig_open(r);
+	plain = send(r, "ann@demo.test", "x@far.test");
+	answer(r, fake_ipc_next(IPC_REMOTE_DELIVER), 'd');
+	route = (struct hop){ .source4 = STR("192.0.2.77"), .source6 = STR("2001:db8::7"), .login = 9, .tls = HOP_TLS_VERIFY };
+	special = send(r, "ben@demo.test", "x@far.test");
+	answer(r, fake_ipc_next(IPC_REMOTE_DELIVER), 'd');
+	for (int i = 0; i < 2; i++) {
+		struct queue_show_reply s = rig_show(r, special);
+
+		assert_str(s.rcpts[0].site, STR("far.test from 192.0.2.77,2001:db8::7 as 9"));
+		assert_int_equal(s.rcpts[0].site_known, i == 0);
+		assert_str(rig_show(r, plain).rcpts[0].site, STR("far.test"));
+		assert_int_equal(listed(r, "FAR.test"), 2); /* the next hop */
+		assert_int_equal(listed(r, way), 1);
+		assert_int_equal(listed(r, "far.test from 192.0.2.77"), 0);
+		rig_close(r);
+		rig_open(r);
+	}
+	assert_int_equal(retried(r, "far.test from 192.0.2.77"), 0);
+	assert_int_equal(retried(r, way), 1);
+	assert_int_equal(rig_show(r, special).entry.state, QUEUE_ACTIVE);
+	assert_int_equal(rig_show(r, plain).entry.state, QUEUE_WAITING);
+	route = (struct hop){ 0 };
+	resolve_all(r);
+	answer(r, fake_ipc_next(IPC_REMOTE_DELIVER), 'd');
+	assert_str(rig_show(r, special).rcpts[0].site, STR("far.test")); /* the rule is gone */
+	rig_free(&r);
+}
+
+/* More than one operation looks at. */
+static void test_retry_pages(void **state)
+{
+	static const char sql[] =
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) INSERT INTO message(id, state, due, base, pinned, attempts, stalls,"
+		" crashes, last, reason, file, flags, account, received, entered, size, sender, session, peer, hash) SELECT i, 0, 1 << 60, 0, 0, 1, 0, 0, 0, '',"
+		" 0, 0, 0, 0, CASE WHEN i % 10 <> 5 THEN 0 ELSE 1 << 60 END, 1, 'a@demo.test', '', '', X'00' FROM n";
+	static const char sql_rcpts[] = "INSERT INTO rcpt(message, n, state, fixed, account, attempts, last, address, target, code, answer) SELECT id, 0, 0, 0, 0, 1, 0,"
+					" 'x@' || CASE WHEN id % 2 THEN 'One' ELSE 'two' END || '.test', '', '', '' FROM message";
+	struct rig *r = rig_new();
+	uint64_t    count = 0;
+
+	(void)state;
+	r->options.active_max = 0; /* nothing is loaded */
+	rig_open(r);
+	assert_int_equal(db_begin_write(r->q->db), ST_OK);
+	assert_int_equal(db_run(db_sql(r->q->db, sql)), ST_OK);
+	assert_int_equal(db_run(db_sql(r->q->db, sql_rcpts)), ST_OK);
+	assert_int_equal(db_run(db_sql(r->q->db, "INSERT INTO content SELECT id, X'78' FROM message")), ST_OK);
+	assert_int_equal(db_commit(r->q->db), ST_OK);
+	r->q->next_id = 2501;
+	assert_int_equal(queue_hold(r->q, &(struct queue_id_request){ .to = STR("nobody@") }, &count), ST_OK);
+	assert_int_equal(count, 0);
+	assert_int_equal(queue_hold(r->q, &(struct queue_id_request){ .to = STR("two.test") }, &count), ST_OK);
+	assert_int_equal(count, 1250);
+	assert_int_equal(retried(r, "one.test"), 1000); /* not what its sender holds back */
+	assert_int_equal(queue_flush(r->q, STR("two.test"), &count), ST_OK);
+	assert_int_equal(count, 0); /* nor what is held */
+	rig_crash(r);
+	rig_free(&r);
+}
+
 static void test_many_sites(void **state)
 {
 	struct rig             *r = rig_new();
@@ -737,6 +826,7 @@ int main(void)
 		cmocka_unit_test(test_window),       cmocka_unit_test(test_limited_host), cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_not_dead),     cmocka_unit_test(test_dead_retry_and_expiry),
 		cmocka_unit_test(test_flush),        cmocka_unit_test(test_removed_in_line), cmocka_unit_test(test_beside_lone), cmocka_unit_test(test_rate),      cmocka_unit_test(test_rate_fair),
+		cmocka_unit_test(test_found),        cmocka_unit_test(test_retry_pages),
 		cmocka_unit_test(test_hop),          cmocka_unit_test(test_many_sites),   cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_fair),         cmocka_unit_test(test_fair_load),    cmocka_unit_test(test_window_share), cmocka_unit_test(test_flood_and_disk),
 		cmocka_unit_test(test_dead_and_alive),

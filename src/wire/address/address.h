@@ -29,6 +29,7 @@
 #ifndef WIRE_ADDRESS_ADDRESS_H
 #define WIRE_ADDRESS_ADDRESS_H
 
+#include "base/arena.h"
 #include "base/limits.h"
 #include "base/str.h"
 
@@ -66,7 +67,10 @@ MUST_CHECK enum address_err address_canon_of(struct str s, bool fold, struct add
 
 /* The canonical form of a domain name alone, in U-labels or A-labels, any case. Literals are refused. */
 MUST_CHECK enum address_err address_domain(struct str domain, struct address_canon *ret);
-/* The same for "[192.0.2.1]" and "[IPv6:2001:db8::1]". */
+/* RFC 6531 §3.2: an address of which only the domain is not ASCII, with its domain in A-labels, as every host takes it; another
+ * one as it is. */
+struct str address_ascii(struct arena *a, struct str address);
+/* The canonical form of "[192.0.2.1]" and "[IPv6:2001:db8::1]". */
 MUST_CHECK enum address_err address_literal(struct str literal, struct address_canon *ret);
 
 /* A sub-domain per label, no octet over 127, not ending in a number: as it stands in DNS and EHLO. Pure syntax, any

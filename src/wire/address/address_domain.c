@@ -59,6 +59,17 @@ enum address_err address_domain(struct str domain, struct address_canon *ret)
 	return err;
 }
 
+struct str address_ascii(struct arena *a, struct str address)
+{
+	struct address_canon canon;
+	struct str           local, domain;
+
+	if (str_is_ascii(address) || !str_rcut(address, '@', &local, &domain) || !str_is_ascii(local) ||
+	    address_domain(domain, &canon) != ADDRESS_OK)
+		return address;
+	return arena_printf(a, "%.*s@%.*s", STR_FMT(local), STR_FMT(address_text(&canon)));
+}
+
 /* IPv4-address-literal = Snum 3("."  Snum), Snum = 1*3DIGIT up to 255: inet_pton refuses leading zeros too. */
 enum address_err address_literal(struct str literal, struct address_canon *ret)
 {

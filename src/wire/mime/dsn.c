@@ -3,7 +3,12 @@
  *   delivery-status-content = per-message-fields 1*( CRLF per-recipient-fields )          RFC 3464 §2.1
  *
  * International form, RFC 6533 §3-§5: message/global-delivery-status, the address type "utf-8", and message/global or
- * message/global-headers for the original, all 8bit.
+ * message/global-headers for the original.
+ *
+ * To an ASCII address every part is made 7-bit, since nobody knows what the hosts on the way to it take. Quoted-printable may
+ * be what is text (RFC 2045 §6.7), text/rfc822-headers (RFC 6522 §4) and the message/global family (RFC 6532 §3.7, RFC 6533 §6);
+ * message/delivery-status is ASCII by itself (RFC 3464 §2.1.1), and message/rfc822 may not be encoded (RFC 2046 §5.2.1): a
+ * message with 8-bit content comes back as its header then.
  */
 #include "wire/mime/dsn.h"
 
@@ -11,10 +16,12 @@
 #include "wire/mime/dsn_text.h"
 #include "wire/mime/mime.h"
 #include "wire/mime/mime_build.h"
+#include "wire/text/text_qp.h"
 
 struct writer {
 	const struct dsn *d;
-	bool              utf8;
+	bool              utf8;   /* the international form */
+	bool              native; /* 8bit, as the recipient's address takes SMTPUTF8 in any case */
 	struct arena     *a;
 	struct buf       *out;
 };
@@ -117,18 +124,65 @@ static void rcpt_fields(const struct writer *w, const struct dsn_rcpt *r)
 		time_field(w, STR("Will-Retry-Until"), r->retry_until_ms);
 }
 
-static void status_part(const struct writer *w)
+/* One part, encoded if it has to be; `type` can be. */
+static void add_part(const struct writer *w, struct str type, struct str content)
+{
+	bool eight = !str_is_ascii(content);
+
+	mime_build_part(w->d->boundary, type, !eight ? STR("7bit") : w->native ? STR("8bit") : STR("quoted-printable"), w->out);
+	if (eight && !w->native)
+		text_qp_encode(content, w->out);
+	else
+		buf_add(w->out, content);
+}
+
+static void text_part(const struct writer *w, struct str subject)
+{
+	struct buf text;
+
+	buf_init(&text, w->out->max);
+	dsn_text_write(w->d, subject, &text);
+	w->out->over = w->out->over || text.over;
+	add_part(w, STR("text/plain; charset=utf-8"), buf_str(&text));
+	buf_done(&text);
+}
+
+/* What others put into an envelope id or the name of a host: the plain form is ASCII. */
+static struct str plain(const struct writer *w, struct str s)
+{
+	char *p = arena_alloc(w->a, s.n);
+
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = (unsigned char)s.p[i] > 127 ? '?' : s.p[i];
+	return str_n(p, s.n);
+}
+
+static void status_fields(const struct writer *w)
 {
 	const struct dsn *d = w->d;
 
-	mime_build_part(d->boundary, w->utf8 ? STR("message/global-delivery-status") : STR("message/delivery-status"),
-			w->utf8 ? STR("8bit") : STR("7bit"), w->out);
 	if (d->envelope_id.n)
 		mime_build_field(STR("Original-Envelope-Id"), d->envelope_id, w->out);
 	typed_field(w, STR("Reporting-MTA"), STR("dns"), d->reporting_mta);
 	time_field(w, STR("Arrival-Date"), d->arrival_ms);
 	for (size_t i = 0; i < d->rcpt_count; i++)
 		rcpt_fields(w, &d->rcpts[i]);
+}
+
+static void status_part(const struct writer *w)
+{
+	struct buf    fields;
+	struct writer own = *w;
+
+	buf_init(&fields, w->out->max);
+	own.out = &fields;
+	status_fields(&own);
+	w->out->over = w->out->over || fields.over;
+	if (w->utf8)
+		add_part(w, STR("message/global-delivery-status"), buf_str(&fields));
+	else
+		add_part(w, STR("message/delivery-status"), plain(w, buf_str(&fields)));
+	buf_done(&fields);
 }
 
 /* The header with its last line end, without the empty line; at most LIMIT_HEADER_BLOCK, cut between lines. */
@@ -142,20 +196,20 @@ static struct str header_of(struct str content)
 	return header;
 }
 
-/* Returns whether the part is 8bit. */
-static bool original_part(const struct writer *w, struct str header)
+static bool comes_back_whole(const struct writer *w)
 {
 	const struct dsn *d = w->d;
-	bool              whole = !d->header_only && d->content.n <= d->content_max && d->content.n > 0;
-	struct str        content = whole ? d->content : header;
-	bool              eight = !str_is_ascii(content);
-	struct str        type = whole ? STR("message/rfc822") : STR("text/rfc822-headers");
 
-	if (w->utf8)
-		type = whole ? STR("message/global") : STR("message/global-headers");
-	mime_build_part(d->boundary, type, eight ? STR("8bit") : STR("7bit"), w->out);
-	buf_add(w->out, content);
-	return eight;
+	return !d->header_only && d->content.n <= d->content_max && d->content.n > 0 &&
+	       (w->utf8 || w->native || str_is_ascii(d->content));
+}
+
+static void original_part(const struct writer *w, struct str header)
+{
+	if (comes_back_whole(w))
+		add_part(w, w->utf8 ? STR("message/global") : STR("message/rfc822"), w->d->content);
+	else
+		add_part(w, w->utf8 ? STR("message/global-headers") : STR("text/rfc822-headers"), header);
 }
 
 static void own_header(const struct writer *w, struct str header)
@@ -163,8 +217,8 @@ static void own_header(const struct writer *w, struct str header)
 	const struct dsn *d = w->d;
 	struct mime_field f;
 
-	mime_build_mailbox(STR("From"), STR("Mail Delivery System"), d->from, w->utf8, w->out);
-	mime_build_mailbox(STR("To"), STR(""), d->to, w->utf8, w->out);
+	mime_build_mailbox(STR("From"), STR("Mail Delivery System"), d->from, w->native, w->out);
+	mime_build_mailbox(STR("To"), STR(""), d->to, w->native, w->out);
 	mime_build_field(STR("Subject"), dsn_text_subject(dsn_text_action(d)), w->out);
 	mime_build_date(STR("Date"), (struct text_date){ d->date_ms, 0 }, w->out);
 	mime_build_field(STR("Message-ID"), arena_printf(w->a, "<%.*s>", STR_FMT(d->message_id)), w->out);
@@ -193,7 +247,7 @@ static struct str subject_of(const struct writer *w, struct str header)
 
 static bool any_utf8(const struct dsn *d)
 {
-	bool ascii = str_is_ascii(d->to) && str_is_ascii(d->from);
+	bool ascii = true;
 
 	for (size_t i = 0; i < d->rcpt_count; i++)
 		ascii = ascii && str_is_ascii(d->rcpts[i].final) && str_is_ascii(d->rcpts[i].original);
@@ -203,21 +257,14 @@ static bool any_utf8(const struct dsn *d)
 unsigned dsn_write(const struct dsn *d, struct buf *out)
 {
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
-	struct writer   w = { d, d->utf8 || any_utf8(d), a, out };
+	bool            native = !str_is_ascii(d->to) || !str_is_ascii(d->from);
+	struct writer   w = { d, native || d->utf8 || any_utf8(d), native, a, out };
 	struct str      header = header_of(d->content);
-	struct buf      text;
-	bool            eight;
 
 	own_header(&w, header);
-	buf_init(&text, out->max);
-	dsn_text_write(d, subject_of(&w, header), &text);
-	out->over = out->over || text.over;
-	eight = !str_is_ascii(buf_str(&text));
-	mime_build_part(d->boundary, STR("text/plain; charset=utf-8"), eight ? STR("8bit") : STR("7bit"), out);
-	buf_add(out, buf_str(&text));
-	buf_done(&text);
+	text_part(&w, subject_of(&w, header));
 	status_part(&w);
-	eight = original_part(&w, header) || eight || w.utf8;
+	original_part(&w, header);
 	mime_build_end(d->boundary, out);
-	return (eight ? DSN_NEED_8BIT : 0) | (w.utf8 ? DSN_NEED_SMTPUTF8 : 0);
+	return native ? DSN_NEED_8BIT | DSN_NEED_SMTPUTF8 : 0;
 }

@@ -1,7 +1,8 @@
 /* wire/mime/dsn.h - delivery status notifications (RFC 3461, 3462, 3464; with UTF-8 addresses RFC 6533).
  *
  * Pure: one function from facts to the octets of a message, CRLF line ends, multipart/report of three parts: a text that
- * a person understands, the facts for programs, and the original message or its header.
+ * a person understands, the facts for programs, and the original message or its header. 7-bit, unless the address that it
+ * goes to needs more.
  */
 #ifndef WIRE_MIME_DSN_H
 #define WIRE_MIME_DSN_H
@@ -36,8 +37,9 @@ struct dsn {
 	size_t                 rcpt_count;
 	struct str             content;     /* the original, or as much of it as is at hand */
 	bool                   header_only; /* RET=HDRS, or content is not all of the message */
-	size_t                 content_max; /* octets to return; a larger original comes back as its header */
-	bool                   utf8;        /* the original was sent with SMTPUTF8; set by itself by a UTF-8 address */
+	size_t                 content_max; /* octets to return; a larger original comes back as its header, and so does one with 8-bit
+					     * content, unless it is in UTF-8 form */
+	bool                   utf8;        /* the original was sent with SMTPUTF8; implied by any UTF-8 address */
 };
 
 enum dsn_need { /* what sending it takes */
