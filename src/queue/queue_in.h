@@ -217,6 +217,7 @@ void queue_flight_close(struct queue_flight *f);
 void queue_flight_add(struct queue_flight *f, struct queue_job *job);
 /* The job has ended: start what waits behind it. Before the round's step, which may free the job. */
 void queue_flight_end(struct queue_job *job);
+void queue_job_end(struct queue_job *job); /* and its round goes on: the job, and the message, may be gone then */
 
 /* queue_sites.c, queue_site.c: so many at once for each destination, and so often. See queue_site.h. */
 struct queue_sites *queue_sites_new(struct queue *q, unsigned max);
