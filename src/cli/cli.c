@@ -364,6 +364,18 @@ bool cli_parse_time(const char *text, uint64_t *ret_s)
 	return s.n > 0 && !ascii_is_digit(s.p[s.n - 1]) && text_seconds_parse(s, ret_s);
 }
 
+bool cli_input(struct cli *c, size_t max, struct str *ret)
+{
+	char   *p = arena_alloc(c->arena, max + 1);
+	ssize_t got = 1;
+	size_t  n = 0;
+
+	for (; got > 0 && n <= max; n += (size_t)MAX(got, 0))
+		got = read(STDIN_FILENO, p + n, max + 1 - n);
+	*ret = str_n(p, n);
+	return got >= 0 && n > 0 && n <= max;
+}
+
 static bool line_read(struct arena *a, struct str *ret)
 {
 	char line[LIMIT_PASSWORD + 2];

@@ -96,6 +96,8 @@ struct str cli_time(struct arena *a, int64_t ms);
 struct str cli_size(struct arena *a, uint64_t octets);
 /* "30m", "2d", in seconds. The unit must be there: who types "7" may mean days. */
 MUST_CHECK bool cli_parse_time(const char *text, uint64_t *ret_s);
+/* All of standard input, from 1 to `max` octets; false: it is not that, or cannot be read. In memory that is wiped. */
+MUST_CHECK bool cli_input(struct cli *c, size_t max, struct str *ret);
 /* With --password-stdin the first line of standard input, else asked twice on the terminal. Empty is refused. */
 MUST_CHECK int cli_password(struct cli *c, struct str *ret);
 

@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "cli/cli.h"
@@ -47,19 +46,9 @@ static int list(struct cli *c)
 	return rows ? cli_print_json(json_pack("{s:i, s:o, s:o}", "v", 1, "domain", cli_json_str(reply.domain), "keys", rows)) : CLI_OK;
 }
 
-/* All of standard input, into memory that is wiped. */
 static int key_read(struct cli *c, struct str *ret)
 {
-	char   *p = arena_alloc(c->arena, LIMIT_DKIM_SECRET + 1);
-	size_t  n = 0;
-	ssize_t got;
-
-	while (n <= LIMIT_DKIM_SECRET && (got = read(STDIN_FILENO, p + n, LIMIT_DKIM_SECRET + 1 - n)) > 0)
-		n += (size_t)got;
-	if (n == 0 || n > LIMIT_DKIM_SECRET)
-		return cli_error(c, CLI_USAGE, "no private key in PEM form on standard input");
-	*ret = str_n(p, n);
-	return CLI_OK;
+	return cli_input(c, LIMIT_DKIM_SECRET, ret) ? CLI_OK : cli_error(c, CLI_USAGE, "no private key in PEM form on standard input");
 }
 
 static int added(struct cli *c, const struct auth_key *k)

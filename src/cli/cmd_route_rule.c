@@ -114,21 +114,6 @@ static int unset_check(struct cli *c)
 
 /* ---- credentials ---- */
 
-/* All of standard input, in the command's (wiping) arena. */
-static bool input_read(struct cli *c, struct str *ret)
-{
-	char  *text = arena_alloc(c->arena, OAUTH_MAX + 1);
-	size_t n = 0;
-
-	for (ssize_t got = 1; got > 0 && n <= OAUTH_MAX; n += (size_t)got) {
-		got = read(0, text + n, OAUTH_MAX + 1 - n);
-		if (got < 0)
-			return false;
-	}
-	*ret = str_n(text, n);
-	return n > 0 && n <= OAUTH_MAX;
-}
-
 /* Take a text off the object; "" if it is not there. */
 static bool member(struct cli *c, json_t *o, const char *name, struct str *ret)
 {
@@ -163,7 +148,7 @@ static int oauth_read(struct cli *c, struct auth_login *l)
 	json_t    *o;
 	int        code;
 
-	if (!input_read(c, &text))
+	if (!cli_input(c, OAUTH_MAX, &text))
 		return cli_error(c, CLI_USAGE, "standard input holds no credentials, or too much");
 	o = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
 	code = oauth_parse(c, o, l);

@@ -189,11 +189,18 @@ struct queue_sites_request {
 	bool       retry;
 };
 struct queue_site_row {
-	struct str           name, last_answer;
+	struct str           name;        /* "example.org", "smtp.example.net:587 from 192.0.2.1 as 7" */
+	struct str           last_answer; /* the last one that was no success */
 	enum queue_site_kind state;
-	uint32_t             now, limit, ceiling, waiting, rate, rate_s;
-	uint64_t             delivered, deferred, refused;
-	int64_t              since_ms, until_ms, last_ms, next_ms; /* wall clock, 0: none */
+	uint32_t             now;          /* deliveries under way */
+	uint32_t             limit;        /* how many may be */
+	uint32_t             ceiling;      /* how far that may grow */
+	uint32_t             waiting;      /* deliveries in its line in memory; what waits on disk is not counted */
+	uint32_t             rate, rate_s; /* so many messages in so many seconds, 0: no limit */
+	uint64_t             delivered, deferred, refused; /* recipients, since it is known */
+	int64_t              since_ms, until_ms; /* wall clock: dead since, and when it is tried again; 0: it is not */
+	int64_t              last_ms;            /* of last_answer, 0: none yet */
+	int64_t              next_ms;            /* when the next may start by its rate; 0: now */
 };
 struct queue_sites_reply {
 	struct queue_site_row *sites;

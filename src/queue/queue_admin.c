@@ -113,12 +113,12 @@ static struct queue_show_rcpt rcpt_read(struct db_stmt *s, struct arena *a, int6
 /* Where its destination stands with the scheduler. */
 static void site_fill(struct queue *q, struct arena *a, struct queue_show_rcpt *r)
 {
-	struct queue_site_info s;
+	struct queue_site_row s;
 
 	if (r->state != QUEUE_RCPT_PENDING || r->site.n == 0 || queue_site_find(q, r->site, a, &s) != ST_OK)
 		return;
 	r->site_known = true;
-	r->site_state = (enum queue_site_kind)s.state;
+	r->site_state = s.state;
 	r->site_now = s.now;
 	r->site_limit = s.limit;
 	r->site_waiting = s.waiting;

@@ -40,14 +40,6 @@ void queue_job_ask(struct queue_job *job, enum role_id role, uint64_t key, enum 
 	starting = outer;
 }
 
-static void job_end(struct queue_job *job)
-{
-	struct queue_msg *m = job->msg;
-
-	queue_flight_end(job);
-	queue_round_step(m);
-}
-
 /* ---- auth ---- */
 
 static struct hop hop_dup(struct arena *a, const struct hop *hop)
@@ -104,7 +96,7 @@ static void resolve_done(void *arg, enum status st, const void *reply)
 		r->code = STR("4.3.0");
 		r->answer = STR("The directory does not answer");
 	}
-	job_end(job);
+	queue_job_end(job);
 }
 
 static void resolve_start(struct queue_job *job)
@@ -136,7 +128,7 @@ static void quota_done(void *arg, enum status st, const void *reply)
 		r->code = STR("4.3.0");
 		r->answer = STR("The directory does not answer");
 	}
-	job_end(job);
+	queue_job_end(job);
 }
 
 static void quota_start(struct queue_job *job)
@@ -174,7 +166,7 @@ static void hop_done(void *arg, enum status st, const void *reply)
 		r->code = STR("4.3.0");
 		r->answer = STR("The directory does not answer");
 	}
-	job_end(job);
+	queue_job_end(job);
 }
 
 static void hop_start(struct queue_job *job)
@@ -280,7 +272,7 @@ static void local_done(void *arg, enum status st, const void *answer)
 	} else {
 		queue_job_no_answer(job, IPC_LOCAL_DELIVER, st);
 	}
-	job_end(job);
+	queue_job_end(job);
 }
 
 static void local_start(struct queue_job *job)

@@ -70,3 +70,11 @@ void queue_flight_end(struct queue_job *job)
 	pthread_mutex_unlock(&f->lock);
 	pump(f);
 }
+
+void queue_job_end(struct queue_job *job)
+{
+	struct queue_msg *m = job->msg;
+
+	queue_flight_end(job);
+	queue_round_step(m);
+}

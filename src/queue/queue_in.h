@@ -220,6 +220,7 @@ void queue_flight_close(struct queue_flight *f);
 void queue_flight_add(struct queue_flight *f, struct queue_job *job);
 /* The job has ended: start what waits behind it. Before the round's step, which may free the job. */
 void queue_flight_end(struct queue_job *job);
+void queue_job_end(struct queue_job *job); /* and its round goes on: the job, and the message, may be gone then */
 
 /* queue_sites.c, queue_site.c: so many at once for each destination, and so often. See queue_site.h. */
 struct queue_sites *queue_sites_new(struct queue *q, unsigned max);
@@ -236,7 +237,7 @@ void                queue_site_try(struct queue_sites *s, struct str name); /* t
 MUST_CHECK bool queue_site_add(struct queue_job *job, struct queue_why *ret);
 /* Would it have, now? The same without the job being taken: what is true a moment later may be otherwise. */
 MUST_CHECK bool queue_site_would(struct queue_job *job, struct queue_why *ret);
-void              queue_site_way(struct buf *b, const struct hop *h); /* " from 192.0.2.1 as 7": what else is in its name */
+void            queue_site_way(struct buf *b, const struct hop *h); /* " from 192.0.2.1 as 7": what else is in its name */
 /* It has ended, and `said` what it says about its destination. True: it was one too many and is in its line again, no longer the
  * caller's. Before the round's step, as above. */
 MUST_CHECK bool queue_site_end(struct queue_job *job, enum remote_site said);

@@ -147,14 +147,6 @@ static struct str author_domain(const struct reading *r)
 	return STR_NONE;
 }
 
-static void job_over(struct queue_job *job)
-{
-	struct queue_msg *m = job->msg;
-
-	queue_flight_end(job);
-	queue_round_step(m);
-}
-
 static void sign_done(void *arg, enum status st, const void *answer)
 {
 	struct queue_job             *job = arg;
@@ -166,7 +158,7 @@ static void sign_done(void *arg, enum status st, const void *answer)
 		m->prefix = arena_dup(m->arena, reply->fields);
 	m->unsigned_yet = st != ST_OK && st != ST_NOT_FOUND && st != ST_INVALID && st != ST_LIMIT; /* LIMIT: fields that are too long */
 	log_debug("signature", LOG_C("message", queue_id_text(m->id).p), LOG_ST("status", st));
-	job_over(job);
+	queue_job_end(job);
 }
 
 /* Ask for it. False: there is nothing to ask for, it goes unsigned. */
@@ -215,7 +207,7 @@ static void sign_now(struct queue_job *job)
 	}
 	reading_done(&r);
 	if (!asked)
-		job_over(job);
+		queue_job_end(job);
 }
 
 /* ---- threads ---- */

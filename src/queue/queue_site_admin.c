@@ -4,30 +4,6 @@
 #include "queue/queue_in.h"
 #include "queue/queue_site.h"
 
-_Static_assert((int)QUEUE_SITE_OPEN == (int)QUEUE_SITE_KIND_OPEN && (int)QUEUE_SITE_STATE_LAST == (int)QUEUE_SITE_KIND_LAST, "states of the channel are ours");
-
-static struct queue_site_row row_of(const struct queue_site_info *s)
-{
-	return (struct queue_site_row){
-		.name = s->name,
-		.last_answer = s->last_answer,
-		.state = (enum queue_site_kind)s->state,
-		.now = s->now,
-		.limit = s->limit,
-		.ceiling = s->ceiling,
-		.waiting = s->waiting,
-		.rate = s->rate,
-		.rate_s = s->rate_s,
-		.delivered = s->delivered,
-		.deferred = s->deferred,
-		.refused = s->refused,
-		.since_ms = s->since_ms,
-		.until_ms = s->until_ms,
-		.last_ms = s->last_ms,
-		.next_ms = s->next_ms,
-	};
-}
-
 /* ---- a dead time ends ---- */
 
 static enum status retry(struct queue *q, struct str name, uint64_t *ret_due)
@@ -47,17 +23,16 @@ static enum status retry(struct queue *q, struct str name, uint64_t *ret_due)
 
 static enum status one(struct queue *q, const struct queue_sites_request *r, struct arena *a, struct queue_sites_reply *ret)
 {
-	struct queue_site_info info;
-	enum status            st = ST_OK;
+	enum status st = ST_OK;
 
 	if (r->retry)
 		st = retry(q, r->name, &ret->due);
 	if (st == ST_OK)
-		st = queue_site_find(q, r->name, a, &info);
+		st = queue_site_find(q, r->name, a, &ret->sites[0]);
 	if (st == ST_NOT_FOUND && ret->due > 0)
 		return ST_OK; /* forgotten since; its mail was there */
 	if (st == ST_OK)
-		ret->sites[ret->site_count++] = row_of(&info);
+		ret->site_count = 1;
 	return st;
 }
 
@@ -73,7 +48,7 @@ static void all(struct queue *q, const struct queue_sites_request *r, struct are
 			ret->more = true;
 			return;
 		}
-		ret->sites[ret->site_count++] = row_of(&page.sites[i]);
+		ret->sites[ret->site_count++] = page.sites[i];
 		octets += page.sites[i].name.n + page.sites[i].last_answer.n + sizeof(struct queue_site_row);
 	}
 }

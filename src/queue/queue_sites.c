@@ -200,18 +200,20 @@ void queue_sites_try(struct queue_sites *all)
 
 /* ---- shown ---- */
 
+_Static_assert((int)QUEUE_SITE_OPEN == (int)QUEUE_SITE_KIND_OPEN && (int)QUEUE_SITE_STATE_LAST == (int)QUEUE_SITE_KIND_LAST, "states of the channel are ours");
+
 static int64_t wall(struct queue *q, int64_t queue_time)
 {
 	return queue_time ? queue_wall(q, queue_time) : 0;
 }
 
-static void info_fill(struct queue_sites *all, const struct queue_site *s, struct arena *a, struct queue_site_info *ret)
+static void row_fill(struct queue_sites *all, const struct queue_site *s, struct arena *a, struct queue_site_row *ret)
 {
 	int64_t now = queue_now(all->q), next = queue_rate_next(&s->rate, now);
 
-	*ret = (struct queue_site_info){
+	*ret = (struct queue_site_row){
 		.name = arena_dup(a, str_n(s->name, s->name_n)),
-		.state = s->state == QUEUE_SITE_DEAD && now >= s->until ? QUEUE_SITE_PROBING : s->state,
+		.state = (enum queue_site_kind)(s->state == QUEUE_SITE_DEAD && now >= s->until ? QUEUE_SITE_PROBING : s->state),
 		.now = s->now + s->lone,
 		.limit = queue_pace_window(&s->pace, now),
 		.ceiling = s->pace.ceiling,
@@ -228,7 +230,7 @@ static void info_fill(struct queue_sites *all, const struct queue_site *s, struc
 		.next_ms = next > now ? queue_wall(all->q, next) : 0,
 	};
 	if (s->state != QUEUE_SITE_OPEN)
-		ret->limit = ret->state == QUEUE_SITE_PROBING;
+		ret->limit = ret->state == QUEUE_SITE_KIND_PROBING;
 }
 
 /* The smallest names after `after`, in order: an insertion into a page that is short. */
@@ -262,22 +264,22 @@ void queue_sites(struct queue *q, struct str after, size_t max, struct arena *a,
 
 	max = MIN(MAX(max, 1), LIMIT_LIST_PAGE);
 	page = ARENA_ARRAY(a, struct queue_site *, max);
-	*ret = (struct queue_sites_page){ .sites = ARENA_ARRAY(a, struct queue_site_info, max) };
+	*ret = (struct queue_sites_page){ .sites = ARENA_ARRAY(a, struct queue_site_row, max) };
 	pthread_mutex_lock(&all->lock);
 	ret->site_count = page_take(all, after, page, max, &ret->more);
 	for (size_t i = 0; i < ret->site_count; i++)
-		info_fill(all, page[i], a, &ret->sites[i]);
+		row_fill(all, page[i], a, &ret->sites[i]);
 	pthread_mutex_unlock(&all->lock);
 }
 
-enum status queue_site_find(struct queue *q, struct str name, struct arena *a, struct queue_site_info *ret)
+enum status queue_site_find(struct queue *q, struct str name, struct arena *a, struct queue_site_row *ret)
 {
 	struct queue_site *s;
 
 	pthread_mutex_lock(&q->sites->lock);
 	s = map_find(&q->sites->map, name);
 	if (s)
-		info_fill(q->sites, s, a, ret);
+		row_fill(q->sites, s, a, ret);
 	pthread_mutex_unlock(&q->sites->lock);
 	return s ? ST_OK : ST_NOT_FOUND;
 }

@@ -275,6 +275,7 @@ void queue_submit_large(struct queue *q, struct ipc_request *r, struct queue_arr
 	arriving_end(q, a);
 }
 
+/* A request that is in order, by who may make it. */
 static void submit(struct queue *q, struct ipc_request *r)
 {
 	const struct queue_submit_request *b = r->body;
@@ -282,9 +283,7 @@ static void submit(struct queue *q, struct ipc_request *r)
 	int                                spool = b->spool;
 	enum status                        st = ST_OK;
 
-	if (!request_ok(b))
-		st = ST_INVALID;
-	else if (atomic_load(&q->suspect))
+	if (atomic_load(&q->suspect))
 		st = ST_SUSPECT;
 	else if (queue_full(q))
 		st = ST_FULL;
@@ -358,9 +357,15 @@ void queue_submit(void *ctx, struct ipc_request *r)
 {
 	const struct queue_submit_request *b = r->body;
 	const struct auth_token_request    request = { b->token };
+	int                                spool = b->spool;
 	struct proof                      *p;
 
-	if (!needs_proof(r) || !request_ok(b)) {
+	if (!request_ok(b)) {
+		fd_close(&spool);
+		answer_failure(r, ST_INVALID);
+		return;
+	}
+	if (!needs_proof(r)) {
 		submit(ctx, r);
 		return;
 	}

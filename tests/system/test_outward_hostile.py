@@ -80,7 +80,8 @@ class Reports:
         for group in groups:
             m = re.search(r"(?m)^Final-Recipient: [\w-]+; *(.+?)\r?$", group)
             if m:
-                self.found.setdefault(m[1], []).append(group)
+                address = re.sub(r"\\x\{([0-9A-F]+)\}", lambda x: chr(int(x[1], 16)), m[1])  # RFC 6533 §3, utf-8-addr-xtext
+                self.found.setdefault(address, []).append(group)
 
 
 @pytest.fixture(scope="module")

@@ -29,25 +29,20 @@ int64_t rig_clock_wall(void)
 }
 
 /* One directory for all rigs of the process, as the database layer knows few roots. */
-static int base_fd = -1;
+static int  base_fd = -1;
+static char base_name[] = "/tmp/postrider-queue-XXXXXX"; /* not by pid: one that was killed has left its own behind */
 
 static void remove_base(void)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), "/tmp/postrider-queue-%d", (int)getpid());
-	(void)!rmdir(name);
+	(void)!rmdir(base_name);
 }
 
 static void base_make(void)
 {
-	char name[64];
-
 	db_init();
 	log_set_level(LOG_LEVEL_ERROR + 1);
-	snprintf(name, sizeof(name), "/tmp/postrider-queue-%d", (int)getpid());
-	assert_int_equal(disk_make_dir(AT_FDCWD, name), ST_OK);
-	assert_int_equal(disk_open(AT_FDCWD, name, DISK_READ, &base_fd), ST_OK);
+	assert_non_null(mkdtemp(base_name));
+	assert_int_equal(disk_open(AT_FDCWD, base_name, DISK_READ, &base_fd), ST_OK);
 	assert_int_equal(db_root("rigs", base_fd), ST_OK);
 	atexit(remove_base);
 }

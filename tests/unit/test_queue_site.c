@@ -76,9 +76,9 @@ static size_t take_all(struct fake_call **calls, size_t max)
 	return n;
 }
 
-static struct queue_site_info info(struct rig *r, const char *name)
+static struct queue_site_row info(struct rig *r, const char *name)
 {
-	struct queue_site_info i;
+	struct queue_site_row i;
 
 	assert_int_equal(queue_site_find(r->q, str_of(name), r->arena, &i), ST_OK);
 	return i;
@@ -176,7 +176,7 @@ static void test_dead(void **state)
 {
 	struct rig             *r = rig_new();
 	struct queue_show_reply s;
-	struct queue_site_info  i;
+	struct queue_site_row  i;
 	uint64_t                id, waits[4];
 	int64_t                 until;
 
@@ -611,7 +611,7 @@ static void test_many_sites(void **state)
 	} while (page.more);
 	assert_int_equal(count, LIMIT_QUEUE_SITES);
 	assert_int_equal(info(r, "dead.test").state, QUEUE_SITE_DEAD);
-	assert_int_equal(queue_site_find(r->q, STR("d0.test"), r->arena, &(struct queue_site_info){ 0 }), ST_NOT_FOUND);
+	assert_int_equal(queue_site_find(r->q, STR("d0.test"), r->arena, &(struct queue_site_row){ 0 }), ST_NOT_FOUND);
 	rig_free(&r);
 }
 
