@@ -2,6 +2,7 @@
 import email
 import email.policy
 import imaplib
+import quopri
 import re
 import smtplib
 import tempfile
@@ -75,13 +76,15 @@ class Reports:
     def add(self, message):
         if message.get_content_type() != "multipart/report":
             return
-        raw = message.get_payload()[1].as_bytes().decode("utf-8", "replace")
-        groups = re.split(r"\r?\n\r?\n", raw)
+        status = message.get_payload()[1]
+        raw = status.as_bytes()
+        if status["Content-Transfer-Encoding"] == "quoted-printable":
+            raw = quopri.decodestring(raw)
+        groups = re.split(r"\r?\n\r?\n", raw.decode("utf-8", "replace"))
         for group in groups:
             m = re.search(r"(?m)^Final-Recipient: [\w-]+; *(.+?)\r?$", group)
             if m:
-                address = re.sub(r"\\x\{([0-9A-F]+)\}", lambda x: chr(int(x[1], 16)), m[1])  # RFC 6533 §3, utf-8-addr-xtext
-                self.found.setdefault(address, []).append(group)
+                self.found.setdefault(m[1], []).append(group)
 
 
 @pytest.fixture(scope="module")
