@@ -86,7 +86,7 @@ static struct dir_key *active(const struct dir_domain *dom, enum dkim_algorithm 
 
 enum status dir_keys_load(struct directory *d)
 {
-	struct db_stmt *s = db_sql(d->db, "SELECT domain, selector, state, created_ms, secret FROM dkim ORDER BY domain, created_ms, selector");
+	struct db_stmt *s = db_sql(d->db, "SELECT domain, selector, state, created_ms, secret FROM dkim ORDER BY domain, created_ms, algorithm, selector");
 	enum status     st;
 
 	while ((st = db_step(s)) == ST_OK) {
