@@ -168,7 +168,7 @@ static void test_waits(void **state)
 static void test_dead(void **state)
 {
 	struct rig             *r = rig_signing(QUEUE_FLAG_SUBMIT);
-	struct queue_site_info  site;
+	struct queue_site_row   site;
 	struct queue_show_reply s;
 	uint64_t                id;
 
