@@ -136,6 +136,8 @@
 #define LIMIT_REMOTE_BESIDE    ((size_t)4)        /* connections that one delivery tries at once */
 #define LIMIT_REMOTE_BESIDE_ALL ((size_t)500)     /* of a process: those that are tried beside another */
 #define LIMIT_REMOTE_TRIED     ((size_t)500)      /* text about the hosts that were tried before the one that answered */
+#define LIMIT_REMOTE_DNS       ((size_t)8192)     /* answers of DNS that are kept */
+#define LIMIT_REMOTE_DNS_SIZE  ((size_t)2 * KIB)  /* of one of them */
 #define LIMIT_REMOTE_EARLY     ((uint64_t)32 * KIB) /* content that is sent before RCPT is answered; what all RCPT being refused may cost */
 #define LIMIT_NEXTHOPS         ((size_t)8)        /* tried in turn, of one setting or route */
 #define LIMIT_NEXTHOPS_TEXT    ((size_t)600)      /* all of them as text */
