@@ -375,7 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_beside),   cmocka_unit_test(test_lost),           cmocka_unit_test(test_connected_first), cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_delivery),       cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
+		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
 		cmocka_unit_test(test_alone),    cmocka_unit_test(test_ruled_out),
 		cmocka_unit_test(test_probe),
 	};
