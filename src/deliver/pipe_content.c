@@ -22,8 +22,8 @@ static void from_line(struct pipe_content *c, int64_t wall_ms)
 	struct tm         t = { 0 };
 
 	gmtime_r(&seconds, &t);
-	buf_addf(&c->out, "From %.*s %s %s %2d %02d:%02d:%02d %d%.*s", STR_FMT(sender), days[t.tm_wday % 7], months[t.tm_mon % 12], t.tm_mday, t.tm_hour, t.tm_min,
-		 t.tm_sec,
+	buf_addf(&c->out, "From %.*s %s %s %2d %02d:%02d:%02d %d%.*s", STR_FMT(sender), days[t.tm_wday % 7], months[t.tm_mon % 12], t.tm_mday, t.tm_hour,
+		 t.tm_min, t.tm_sec,
 		 t.tm_year + 1900, STR_FMT(eol(c)));
 }
 

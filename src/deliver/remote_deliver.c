@@ -165,6 +165,10 @@ static struct remote_session *session_new(struct delivery *d, struct remote_way 
 	}
 	*ret_opened = remote_session_open(s, way->target, way->policy, &d->q->hop, way->fd, ret_why);
 	way->fd = -1;
+	if (s->suspect)
+		remote_hosts_mark(d->remote->hosts, way->target, REMOTE_HOST_SUSPECT);
+	else if (!s->unasked)
+		remote_hosts_clear(d->remote->hosts, way->target, REMOTE_HOST_SUSPECT);
 	return s;
 }
 

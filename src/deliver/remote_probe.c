@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "deliver/remote.h"
+#include "deliver/remote_hosts.h"
 #include "deliver/remote_way.h"
 #include "ipc/msg_auth.h"
 #include "sys/clock.h"
@@ -80,8 +81,11 @@ static bool try_way(struct probe *p, struct remote_way *way)
 		s = remote_session_new(&p->remote, p->arena, p->deadline_ms);
 		opened = remote_session_open(s, way->target, way->policy, &p->q->hop, -1, &p->why);
 	}
-	if (opened == REMOTE_OPEN_READY)
+	/* Only what is good is remembered of it: a host that is slow to greet is in order for a delivery, which has more time. */
+	if (opened == REMOTE_OPEN_READY) {
+		remote_hosts_clear(p->remote.hosts, way->target, REMOTE_HOST_SUSPECT);
 		asked = ask(p, s);
+	}
 	remote_session_close(&s);
 	return asked;
 }

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "deliver/remote_auth.h"
 #include "deliver/remote_connect.h"
-#include "deliver/remote_hosts.h"
 #include "deliver/remote_pool.h"
 #include "deliver/remote_tls.h"
 #include "sys/clock.h"
@@ -334,11 +333,15 @@ void remote_session_attach(struct remote_session *s, const struct remote *remote
 	s->talked = false;
 }
 
-static enum remote_open open_whole(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
-				   const struct hop *hop, int fd, struct remote_outcome *ret_why)
+enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
+				     const struct hop *hop, int fd, struct remote_outcome *ret_why)
 {
 	enum remote_open opened;
 
+	s->helo = arena_dup(s->own, remote_session_helo(s->remote, hop));
+	s->key = remote_pool_key(s->own, target, policy, hop, s->helo);
+	s->lmtp = target->lmtp;
+	s->any_name = target->any_name;
 	if (str_has_ctl(s->helo) || str_find(s->helo, ' ') >= 0) { /* it was checked where it was set */
 		s->dead = s->unasked = true;
 		*ret_why = bad_name;
@@ -351,23 +354,6 @@ static enum remote_open open_whole(struct remote_session *s, const struct remote
 	if (opened == REMOTE_OPEN_READY && !remote_auth(s, hop, ret_why))
 		opened = REMOTE_OPEN_FAILED;
 	s->ready = opened == REMOTE_OPEN_READY;
-	return opened;
-}
-
-enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
-				     const struct hop *hop, int fd, struct remote_outcome *ret_why)
-{
-	enum remote_open opened;
-
-	s->helo = arena_dup(s->own, remote_session_helo(s->remote, hop));
-	s->key = remote_pool_key(s->own, target, policy, hop, s->helo);
-	s->lmtp = target->lmtp;
-	s->any_name = target->any_name;
-	opened = open_whole(s, target, policy, hop, fd, ret_why);
-	if (s->suspect)
-		remote_hosts_mark(s->remote->hosts, target, REMOTE_HOST_SUSPECT);
-	else if (!s->unasked)
-		remote_hosts_clear(s->remote->hosts, target, REMOTE_HOST_SUSPECT);
 	return opened;
 }
 

@@ -65,8 +65,7 @@ enum remote_open {
 struct str remote_session_helo(const struct remote *remote, const struct hop *hop);
 /* Not connected. It ends in remote_session_close(), or is given to a pool. */
 struct remote_session *remote_session_new(const struct remote *remote, struct arena *a, int64_t deadline_ms);
-/* Connect, unless `fd` is a connection to the target (it is taken; -1: there is none), and say hello; once. What
- * it says of the target is remembered (remote_hosts.h). */
+/* Connect, unless `fd` is a connection to the target (it is taken; -1: there is none), and say hello; once. */
 MUST_CHECK enum remote_open remote_session_open(struct remote_session *s, const struct remote_target *target, const struct remote_policy *policy,
 						const struct hop *hop, int fd, struct remote_outcome *ret_why);
 /* It is for another delivery now. */

@@ -1,6 +1,7 @@
 /* deliver/remote_way.c - contract is in remote_way.h. */
 #include "deliver/remote_way.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/metric.h"
@@ -63,9 +64,10 @@ struct remote_session *remote_ways_kept(const struct remote_ways *w, const struc
 	return remote_pool_take(w->remote->pool, remote_pool_key(w->arena, target, policy, hop, remote_session_helo(w->remote, hop)));
 }
 
-static void lost(struct remote_ways *w, const struct remote_target *target, const struct remote_connect_why *why)
+/* `tried`: it is not that our own deadline left it no time. */
+static void lost(struct remote_ways *w, const struct remote_target *target, const struct remote_connect_why *why, bool tried)
 {
-	if (!why->ours)
+	if (tried && !why->ours)
 		remote_hosts_mark(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
 	w->failed(w->ctx, remote_connect_name(w->arena, target), !why->ours,
 		  remote_connect_outcome(w->arena, remote_connect_source(target, &w->q->hop), why));
@@ -84,7 +86,7 @@ static bool candidate_start(struct remote_ways *w, struct remote_race *race, str
 	w->connects++;
 	if (!remote_race_start(race, way->target, way->policy, remote_connect_source(way->target, &w->q->hop),
 			       (unsigned)MIN(MAX(left, (int64_t)1), (int64_t)w->remote->settings.timeouts.connect_ms), &why))
-		lost(w, way->target, &why);
+		lost(w, way->target, &why, true);
 	return false;
 }
 
@@ -96,8 +98,9 @@ static void race_over(struct remote_ways *w, struct remote_race *race)
 
 		if (remote_attempt_slow(race, a)) {
 			remote_hosts_mark(w->remote->hosts, a->target, REMOTE_HOST_SUSPECT);
+			CHECK(w->later_count < LEN(w->later)); /* each target is there once */
 			w->slow(w->ctx, remote_connect_name(w->arena, a->target), clock_mono_ms() - a->began_ms);
-			w->later[w->later_count++] = a->target; /* each target is there once */
+			w->later[w->later_count++] = a->target;
 		} else {
 			w->again = a->target; /* the youngest: only one has not been slow */
 		}
@@ -127,7 +130,7 @@ bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
 			*ret = (struct remote_way){ got.target, got.policy, NULL, got.fd };
 			found = true;
 			break;
-		case REMOTE_RACE_LOST: lost(w, got.target, &why); break;
+		case REMOTE_RACE_LOST: lost(w, got.target, &why, why.err != ETIMEDOUT || remote_attempt_slow(&race, &got)); break;
 		case REMOTE_RACE_SLOW: break;
 		}
 	}

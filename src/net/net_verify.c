@@ -11,7 +11,7 @@
 
 /* RFC 7672 §2.3.3, §8.1: what a domain vouches for by DNSSEC may be weaker than what an authority signs: at level 1 keys of 1024 bits. */
 #define DANE_SECURITY_LEVEL 1
-/* Whoever may be anybody may be weak, too: an old server with a key of 512 bits is better than clear text, to which mail would go else. */
+/* Whoever may be anybody may be weak, too: an old server with a short key is better than clear text, in which mail would go else. */
 #define ANYBODY_SECURITY_LEVEL 0
 
 /* OpenSSL judges a certificate by the level of its handshake. With NET_VERIFY_TRY that is ANYBODY_SECURITY_LEVEL, and what is told of the certificate

@@ -328,8 +328,9 @@ static void test_resumed(void **state)
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
 		const struct net_tlsa ee[] = { tlsa(2, 0, 1, &other_ca, RIGHT, a), tlsa(3, 1, 1, &fine, RIGHT, a) };
 		const struct net_tlsa ta[] = { tlsa(3, 1, 1, &self, RIGHT, a), tlsa(2, 0, 1, &ca, RIGHT, a) };
-		struct net_tls_want   want = { .sni = STR("mx.test"), .verify = NET_VERIFY_DANE, .names = { STR("mx.test") }, .name_count = 1, .tlsa_count = 2 };
+		struct net_tls_want   want = { .sni = STR("mx.test"), .verify = NET_VERIFY_DANE, .names = { STR("mx.test") }, .name_count = 1 };
 
+		want.tlsa_count = 2;
 		want.tlsa = ee;
 		resume(version, &want, NET_PROOF_DANE_EE);
 		want.tlsa = ta;

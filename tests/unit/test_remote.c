@@ -251,7 +251,8 @@ static void test_asker_gone(void **state)
 		{ "before a connection", 1, STEPS("X"), 1, "T 4.4.0", 0 },
 		{ "before MAIL", 2, STEPS(PLAIN, QUIT), 1, "T 4.4.0", 1 },
 		{ "before the second MAIL", 3,
-		  STEPS(HELLO, "S 250-mx.test", "S 250 LIMITS RCPTMAX=1", "E MAIL", "S 250 ok", "E RCPT", "S 250 ok", "E DATA", "S 354 go", "D", "S 250 2.0.0 ok", QUIT),
+		  STEPS(HELLO, "S 250-mx.test", "S 250 LIMITS RCPTMAX=1",
+			"E MAIL", "S 250 ok", "E RCPT", "S 250 ok", "E DATA", "S 354 go", "D", "S 250 2.0.0 ok", QUIT),
 		  2, "D 2.0.0|T 4.4.0", 1 },
 	};
 

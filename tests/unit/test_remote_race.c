@@ -303,6 +303,31 @@ static void test_kept_wins(void **state)
 	race_done(&u);
 }
 
+/* A probe has little time: a mute host must not use it up. What it finds slow to greet is no suspect for deliveries. */
+static void test_probe(void **state)
+{
+	const struct remote_probe_request q = { STR("d.test"), STR(""), STR("ann@d.test") };
+	struct remote_probe_reply         reply = { 0 };
+	struct remote_target              good;
+	struct race_run                   u;
+
+	(void)state;
+	race_init(&u, STEPS(PLAIN, "E MAIL FROM:<>", "S 250 ok", "E RCPT", "S 250 ok", "E QUIT", "S 221 bye", "C", "W"));
+	u.r.remote.hosts = remote_hosts_new();
+	good = target_of("127.0.0.1", u.r.script.port);
+	remote_probe(&u.r.remote, &q, u.r.arena, &reply);
+	assert_int_equal(reply.result, REMOTE_PROBE_EXISTS);
+	assert_true(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT));
+	u.r.remote.settings.timeouts.greeting_ms = u.r.remote.settings.timeouts.connect_ms = 300;
+	remote_probe(&u.r.remote, &q, u.r.arena, &reply);
+	assert_int_equal(reply.result, REMOTE_PROBE_UNREACHABLE);
+	assert_false(remote_hosts_marked(u.r.remote.hosts, &good, REMOTE_HOST_SUSPECT));
+	script_stop(&u.r.script);
+	assert_null(u.r.script.failed);
+	remote_hosts_free(&u.r.remote.hosts);
+	race_done(&u);
+}
+
 /* Alone it has the whole time of a connection, and no more. */
 static void test_alone(void **state)
 {
@@ -350,8 +375,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_beside),   cmocka_unit_test(test_lost),           cmocka_unit_test(test_connected_first), cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_delivery),       cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
+		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
 		cmocka_unit_test(test_alone),    cmocka_unit_test(test_ruled_out),
+		cmocka_unit_test(test_probe),
 	};
 
 	return cmocka_run_group_tests(tests, tls_setup, tls_teardown);
