@@ -121,7 +121,12 @@ static int hooks_take(struct cli *c, struct config *k)
 		{ "POSTRIDER_MESSAGE_SIZE", NULL, &k->message_octets },
 		{ "POSTRIDER_DELAY_WARNING", &k->delay_warning_s, NULL },
 		{ "POSTRIDER_ACCOUNT_MESSAGES", &k->guard.account_messages_hour, NULL },
+		{ "POSTRIDER_REMOTE_PORT", &k->remote_port, NULL },   { "POSTRIDER_HTTPS_PORT", &k->remote_https_port, NULL },
 	};
+	const struct {
+		const char *name;
+		struct str *text;
+	} paths[] = { { "POSTRIDER_AUTHORITIES", &k->tls_authorities }, { "POSTRIDER_ANCHOR", &k->dns_anchor } };
 
 	for (size_t i = 0; i < LEN(hooks); i++) {
 		const char *text = getenv(hooks[i].name);
@@ -129,8 +134,9 @@ static int hooks_take(struct cli *c, struct config *k)
 		if (text && !(hooks[i].u32 ? str_to_u32(str_of(text), hooks[i].u32) : str_to_u64(str_of(text), hooks[i].u64)))
 			return cli_error(c, CLI_USAGE, "%s is not a number", hooks[i].name);
 	}
-	if (getenv("POSTRIDER_AUTHORITIES"))
-		k->tls_authorities = str_of(getenv("POSTRIDER_AUTHORITIES"));
+	for (size_t i = 0; i < LEN(paths); i++)
+		if (getenv(paths[i].name))
+			*paths[i].text = str_of(getenv(paths[i].name));
 	return CLI_OK;
 }
 

@@ -106,6 +106,7 @@ static bool dane_ask(struct find *f, const struct remote_dane **ret)
 		return true;
 	f->p->report = TLSRPT_TLSA;
 	f->p->policy_text = dane->text;
+	f->p->unusable = dane->state == REMOTE_DANE_UNUSABLE;
 	if (dane->state != REMOTE_DANE_FAILED)
 		return true;
 	report(f, TLSRPT_DNSSEC_INVALID, dane->why.answer);

@@ -29,6 +29,7 @@ struct remote_policy {
 	size_t                 tlsa_count;
 	bool                   testing; /* MTA-STS in mode testing: as MAY, but what VERIFIED would have said is reported */
 	bool                   mismatch; /* and the policy does not name the host */
+	bool                   unusable; /* TLSA records are there, and none can be used: told, whatever else proves the host */
 	enum remote_tls_by     by;
 	struct str             clear;   /* NONE: why, for the log */
 	uint64_t               key;     /* of all of the above: a session is only used again, and a TLS session resumed, for targets with the same */

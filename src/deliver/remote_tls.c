@@ -127,6 +127,10 @@ enum remote_tls_done remote_tls_handshake(struct net_stream *stream, const struc
 		ret->result = TLSRPT_VALIDATION_FAILURE;
 		ret->reason = STR("the policy does not name the host");
 	}
+	if (ret->result == TLSRPT_SUCCESS && p->unusable) { /* RFC 8460 §4.3.2.1 */
+		ret->result = TLSRPT_TLSA_INVALID;
+		ret->reason = STR("no TLSA record that can be used");
+	}
 	ret->text = arena_printf(a, "%s %s, %s", net_stream_tls_version(stream), net_stream_tls_cipher(stream), proof_text(got.proof));
 	return REMOTE_TLS_UP;
 }

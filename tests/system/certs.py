@@ -33,8 +33,9 @@ class Certs:
                 f.write(above.read())
         return crt, key
 
-    def authority(self, name="Test authority"):
-        return self._make(name, None, 2, "basicConstraints=critical,CA:true\nkeyUsage=keyCertSign\n")
+    def authority(self, name="Test authority", issuer=None):
+        """issuer None: the top of a chain."""
+        return self._make(name, issuer, 2, "basicConstraints=critical,CA:true\nkeyUsage=keyCertSign\n")
 
     def leaf(self, name, issuer=None, days=2):
         """For one host name; issuer None: self-signed; days < 0: expired."""
@@ -47,10 +48,10 @@ def _chain(path):
     return [x509.load_pem_x509_certificate(b"-----BEGIN CERTIFICATE-----" + p) for p in parts]
 
 
-def tlsa(path, usage=3, selector=1, matching=1):
-    """"3 1 1 DIGEST" of the leaf (usages 1, 3) or of the last certificate of the chain (0, 2)."""
+def tlsa(path, usage=3, selector=1, matching=1, above=None):
+    """"3 1 1 DIGEST" of the leaf (usages 1, 3) or of the last certificate of the chain (0, 2), or of the one so many `above` the first."""
     chain = _chain(path)
-    c = chain[0] if usage in (1, 3) else chain[-1]
+    c = chain[above if above is not None else 0 if usage in (1, 3) else -1]
     octets = (c.public_bytes(serialization.Encoding.DER) if selector == 0 else
               c.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
     digest = {0: octets.hex(), 1: hashlib.sha256(octets).hexdigest(), 2: hashlib.sha512(octets).hexdigest()}[matching]

@@ -48,7 +48,7 @@ def namespace():
 
 # ---- DNS ----
 
-TYPES = {"A": 1, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
+TYPES = {"A": 1, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "DS": 43, "DNSKEY": 48, "TLSA": 52}
 SERVFAIL, NXDOMAIN = 2, 3
 
 
@@ -70,6 +70,16 @@ def rdata_wire(kind, value):
         text = value.encode("latin-1")
         return b"".join(bytes([len(text[i:i + 255])]) + text[i:i + 255] for i in range(0, max(len(text), 1), 255))
     return name_wire(value)
+
+
+def question_read(packet):
+    """(name in lower case, type, octets of the question section)"""
+    at, labels = 12, []
+    while packet[at]:
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode("latin-1").lower())
+        at += 1 + packet[at]
+    number, _ = struct.unpack("!HH", packet[at + 1:at + 5])
+    return ".".join(labels), next((k for k, v in TYPES.items() if v == number), str(number)), packet[12:at + 5]
 
 
 class Dns:
@@ -140,13 +150,7 @@ class Dns:
             deliver()
 
     def _answer(self, packet, tcp):
-        at, labels = 12, []
-        while packet[at]:
-            labels.append(packet[at + 1:at + 1 + packet[at]].decode("latin-1").lower())
-            at += 1 + packet[at]
-        name, (number, _) = ".".join(labels), struct.unpack("!HH", packet[at + 1:at + 5])
-        question = packet[12:at + 5]
-        kind = next((k for k, v in TYPES.items() if v == number), str(number))
+        name, kind, question = question_read(packet)
         self.asked.append((name, kind))
         entry = self.zone.get(name)
         if entry and entry.get("silent"):
@@ -211,14 +215,14 @@ class Sink:
     tls     None: not offered; "good"; "broken": the handshake fails; "declined": 454
     most    so many connections at once; the next is told 421 (`refused`)
     files   of the certificate and its key; None: the self-signed one
-    taken   transactions with a good reply to the final dot; `dots` counts all final dots
+    taken   transactions with a good reply to the final dot; `dots` counts all final dots; `sni` has the name of each TLS handshake
     """
 
     def __init__(self, address, name=None, extensions=EXTENSIONS, tls=None, say=None, port=SMTP_PORT, lmtp=False, most=None, files=None):
         self.files = files
         self.address, self.name, self.extensions, self.tls = address, name or "mx-%s.test" % address.split(".")[-1].replace(":", ""), extensions, tls
         self.say, self.lmtp = dict(say or {}), lmtp
-        self.taken, self.commands, self.held = [], [], {}
+        self.taken, self.commands, self.sni, self.held = [], [], [], {}
         self.connections = self.dots = self.open = self.refused = 0
         self.most = most
         self.lock = threading.Condition()
@@ -377,6 +381,7 @@ class Session:
             raise EOFError
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*(self.sink.files or certificate()))
+        context.sni_callback = lambda _socket, name, _context: self.sink.sni.append(name)
         self.s = context.wrap_socket(self.s, server_side=True)
         self.f, self.over_tls = self.s.makefile("rb"), True
 

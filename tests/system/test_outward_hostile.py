@@ -117,7 +117,7 @@ def shown(server, ident, address):
     done = server.command("queue", "show", ident, json_out=True)
     if not isinstance(done, dict):
         return None
-    return next((r for r in done["recipients"] if r["address"] == address), None)
+    return next((r for r in done.get("recipients", ()) if r["address"] == address), None)
 
 
 def waits(server, post, address, answer):

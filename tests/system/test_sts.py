@@ -49,7 +49,7 @@ def server(dns, certs):
 class PolicyHost:
     """https://mta-sts.DOMAIN; `text` is the policy, `status` the answer's, `stall` an event it waits for. `asked` has the paths."""
 
-    def __init__(self, address, files, text):
+    def __init__(self, address, files, text, port=443):
         self.text, self.status, self.kind, self.asked, self.stall = text, 200, "text/plain", [], None
         host = self
 
@@ -72,7 +72,7 @@ class PolicyHost:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*files)
-        self.http = http.server.ThreadingHTTPServer((address, 443), Handler)
+        self.http = http.server.ThreadingHTTPServer((address, port), Handler)
         self.http.handle_error = lambda *_: None
         self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()

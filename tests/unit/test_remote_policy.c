@@ -63,6 +63,8 @@ static void find(struct remote *remote, const struct remote_deliver_request *q, 
 			buf_addf(out, " tlsa=%zu", p.tlsa_count);
 		if (p.testing)
 			buf_addf(out, " testing%s", p.mismatch ? ", mismatch" : "");
+		if (p.unusable)
+			buf_addf(out, " unusable");
 	} else {
 		buf_addf(out, "%c %.*s %.*s", "DTR"[why.result], STR_FMT(why.code), STR_FMT(why.answer));
 	}
@@ -113,9 +115,9 @@ static void test_dane(void **state)
 		{ "one of two can be used", ROWS(SIGNED, TLSA("mx.signed.test", "1 1 1 x"), TLSA("mx.signed.test", "3 1 1 x")), "signed.test", "", 0, 0, NULL,
 		  "dane dane sni=mx.signed.test mx.signed.test signed.test tlsa=1" },
 		{ "usages 0 and 1", ROWS(SIGNED, TLSA("mx.signed.test", "0 1 1 x"), TLSA("mx.signed.test", "1 1 1 x")), "signed.test", "", 0, 0, NULL,
-		  "encrypt dane sni=mx.signed.test" },
-		{ "unknown selector", ROWS(SIGNED, TLSA("mx.signed.test", "3 2 1 x")), "signed.test", "", 0, 0, NULL, "encrypt dane sni=mx.signed.test" },
-		{ "unknown matching", ROWS(SIGNED, TLSA("mx.signed.test", "3 1 7 x")), "signed.test", "", 0, 0, NULL, "encrypt dane sni=mx.signed.test" },
+		  "encrypt dane sni=mx.signed.test unusable" },
+		{ "unknown selector", ROWS(SIGNED, TLSA("mx.signed.test", "3 2 1 x")), "signed.test", "", 0, 0, NULL, "encrypt dane sni=mx.signed.test unusable" },
+		{ "unknown matching", ROWS(SIGNED, TLSA("mx.signed.test", "3 1 7 x")), "signed.test", "", 0, 0, NULL, "encrypt dane sni=mx.signed.test unusable" },
 		{ "no TLSA", ROWS(SIGNED), "signed.test", "", 0, 0, NULL, "may  sni=mx.signed.test" },
 		{ "TLSA: NODATA", ROWS(SIGNED, { "_25._tcp.mx.signed.test", DNS_TXT, "x" }), "signed.test", "", 0, 0, NULL, "may  sni=mx.signed.test" },
 		{ "TLSA fails", ROWS(SIGNED, TLSA("mx.signed.test", "!")), "signed.test", "", 0, 0, NULL,
@@ -195,8 +197,8 @@ static void test_rules(void **state)
 		{ "testing, not named", insecure, "open.test", "", 0, 0, OTHER("testing"), "may  sni=mx.open.test mx.open.test testing, mismatch" },
 		{ "mode none", insecure, "open.test", "", 0, 0, "version: STSv1\nmode: none\nmax_age: 600\n", "may  sni=mx.open.test" },
 		{ "DANE and enforce", usable, "signed.test", "", 0, 0, OTHER("enforce"), "dane dane " DANE_IT },
-		{ "unusable and enforce", unusable, "signed.test", "", 0, 0, STS("enforce"), "verified mta-sts " PKI_IT },
-		{ "unusable and testing", unusable, "signed.test", "", 0, 0, STS("testing"), "encrypt dane sni=mx.signed.test" },
+		{ "unusable and enforce", unusable, "signed.test", "", 0, 0, STS("enforce"), "verified mta-sts " PKI_IT " unusable" },
+		{ "unusable and testing", unusable, "signed.test", "", 0, 0, STS("testing"), "encrypt dane sni=mx.signed.test unusable" },
 		{ "failing and enforce", fails, "signed.test", "", 0, 0, STS("enforce"), NO_ANSWER },
 		{ "STS is not of relays", insecure, "open.test", "mx.open.test:25", 0, 0, OTHER("enforce"), "may  sni=mx.open.test" },
 		/* the route's rule, for each state of DANE */
@@ -221,7 +223,7 @@ static void test_rules(void **state)
 		{ "smtps and never", insecure, "signed.test", "smtps:mx.open.test:465", HOP_TLS_NEVER, 0, NULL, "encrypt route sni=mx.open.test" },
 		/* REQUIRETLS */
 		{ "required, usable", usable, "signed.test", "", 0, REQ, NULL, "dane sender " DANE_IT },
-		{ "required, unusable", unusable, "signed.test", "", 0, REQ, NULL, "verified sender " PKI_IT },
+		{ "required, unusable", unusable, "signed.test", "", 0, REQ, NULL, "verified sender " PKI_IT " unusable" },
 		{ "required, none", none, "signed.test", "", 0, REQ, NULL, "verified sender " PKI_IT },
 		{ "required, fails", fails, "signed.test", "", 0, REQ, NULL, NO_ANSWER },
 		{ "required, insecure", insecure, "open.test", "", 0, REQ, NULL,
