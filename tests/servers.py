@@ -48,14 +48,14 @@ def free_port_base():
     raise Failed("no free ports")
 
 
-def wait_port(port, process, seconds=30):
+def wait_port(port, process, seconds=30, host="127.0.0.1"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise Failed(f"server ended with {process.returncode} before port {port} was open")
         with socket.socket() as s:
             s.settimeout(1)
-            if s.connect_ex(("127.0.0.1", port)) == 0:
+            if s.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.05)
     raise Failed(f"port {port} not open after {seconds} s")
