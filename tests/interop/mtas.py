@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 
+import ports
 import servers
 
 PEERS = os.path.join(servers.ROOT, "build", "peers")
@@ -30,12 +31,6 @@ def missing():
     return None
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Mta:
     name = "?"
     extensions = set()  # what its client side knows, where they differ: CHUNKING, PIPELINING, SMTPUTF8
@@ -46,7 +41,7 @@ class Mta:
 
     def __init__(self, relay_port, tls):
         self.relay_port, self.tls = relay_port, tls
-        self.port = free_port()
+        self.port = ports.free_port()
         self.process = None
 
     # ---- its root ----
