@@ -9,7 +9,6 @@ password)), start(), stop(), pids() (all its processes), drained() (nothing wait
 import glob
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -17,6 +16,8 @@ import socket
 import ssl
 import subprocess
 import time
+
+import ports
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -33,29 +34,14 @@ def account_name(i):
     return NAMES[i] if i < len(NAMES) else f"user{i + 1}"
 
 
-def free_port_base():
-    """A base such that the ports of a demo are free now; not the same for two runs at once. Below the ports of clients."""
-    bases = [b + offset for b in range(11000, 31000, 1000) for offset in range(0, 100)]
-    for base in random.sample(bases, 200):
-        try:
-            for offset in (24, 25, 143, 465, 587, 993):
-                with socket.socket() as s:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    s.bind(("127.0.0.1", base + offset))
-            return base
-        except OSError:
-            continue
-    raise Failed("no free ports")
-
-
-def wait_port(port, process, seconds=30):
+def wait_port(port, process, seconds=30, host="127.0.0.1"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise Failed(f"server ended with {process.returncode} before port {port} was open")
         with socket.socket() as s:
             s.settimeout(1)
-            if s.connect_ex(("127.0.0.1", port)) == 0:
+            if s.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.05)
     raise Failed(f"port {port} not open after {seconds} s")
@@ -112,7 +98,7 @@ class Server:
 
     def __init__(self, directory, accounts=8, domain=DOMAIN):
         self.dir = directory
-        self.base = free_port_base()
+        self.base = ports.free_base()
         self.ports = {n: self.base + p for n, p in
                       dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993).items()}
         self.domain = domain

@@ -116,7 +116,8 @@ static bool step_mail(struct tx *t)
 {
 	if (!tx_exchange(t, "MAIL", t->s->remote->settings.timeouts.mail_ms))
 		return false;
-	if (t->s->reused && t->s->reply.code == 421) { /* it had enough mails, or waited long enough */
+	/* It had enough mails, or waited long enough. Some say 452 to all that follow, and keep the session open (OpenSMTPD after 100). */
+	if (t->s->reused && (t->s->reply.code == 421 || t->s->reply.code == 452)) {
 		t->s->dead = true;
 		t->end = REMOTE_TX_GONE;
 		return false;

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 
+import ports
 import servers
 
 PEERS = os.path.join(servers.ROOT, "build", "peers")
@@ -30,21 +31,17 @@ def missing():
     return None
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Mta:
     name = "?"
     extensions = set()  # what its client side knows, where they differ: CHUNKING, PIPELINING, SMTPUTF8
     users = {}          # name: (id, home)
     groups = {}
 
+    host = "127.0.0.1"  # where it listens
+
     def __init__(self, relay_port, tls):
         self.relay_port, self.tls = relay_port, tls
-        self.port = free_port()
+        self.port = ports.free_port()
         self.process = None
 
     # ---- its root ----
@@ -89,30 +86,36 @@ class Mta:
 
     def __enter__(self):
         self.make_root()
+        self.start()
+        return self
+
+    def start(self):
         self.configure()
-        with open(self.path("/tmp/output"), "wb") as out:
+        with open(self.path("/tmp/output"), "ab") as out:
             self.process = subprocess.Popen(["chroot", self.root, *self.command()], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                             env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C"}, cwd="/", start_new_session=True)
         try:
-            servers.wait_port(self.port, self.process)
+            servers.wait_port(self.port, self.process, host=self.host)
         except servers.Failed as e:
             text = self.log()
             self.__exit__()
             raise servers.Failed("%s: %s\n%s" % (self.name, e, text)) from None
-        return self
 
     def __exit__(self, *_):
         servers.end(self.process)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def log(self):
+        return self.whole_log()[-6000:]
+
+    def whole_log(self):
         text = ""
         for directory in ("tmp", "var/log", "var/log/exim4"):
             for name in sorted(os.listdir(self.path(directory))) if os.path.isdir(self.path(directory)) else ():
                 if os.path.isfile(self.path(directory, name)):
                     with open(self.path(directory, name), errors="replace") as f:
                         text += f.read()
-        return text[-6000:]
+        return text
 
     def wait_log(self, pattern, seconds=30):
         end = time.monotonic() + seconds
@@ -140,7 +143,7 @@ class Postfix(Mta):
     groups = {"postfix": 901, "postdrop": 902}
 
     def configure(self):
-        shutil.rmtree(self.path("/etc/postfix"), ignore_errors=True)
+        self.make_directories()
         self.write("/etc/postfix/main.cf", """\
 compatibility_level = 3.6
 queue_directory = /var/spool/postfix
@@ -171,8 +174,14 @@ maillog_file = /var/log/postfix.log
 smtputf8_enable = yes
 smtp_line_length_limit = 998
 """ % (HOST, self.relay_port, "encrypt" if self.tls else "none"))
-        services = [line for line in servers.MASTER_CF.splitlines() if "inet n" not in line and not line.startswith("  -o")]
-        self.write("/etc/postfix/master.cf", "127.0.0.1:%d inet n - n - - smtpd\n" % self.port + "\n".join(services) + "\n")
+        self.write("/etc/postfix/master.cf", "127.0.0.1:%d inet n - n - - smtpd\n" % self.port + "\n".join(self.services()) + "\n")
+
+    @staticmethod
+    def services():
+        return [line for line in servers.MASTER_CF.splitlines() if "inet n" not in line and not line.startswith("  -o")]
+
+    def make_directories(self):
+        shutil.rmtree(self.path("/etc/postfix"), ignore_errors=True)
         self.directory("/var/spool/postfix")
         for sub in "incoming active bounce corrupt defer deferred flush hold saved trace private".split():
             self.directory("/var/spool/postfix/" + sub, 0o700, 901)
@@ -225,6 +234,9 @@ out:
 begin retry
 * * F,1h,1m
 """ % (HOST, self.port, self.relay_port, "hosts_require_tls" if self.tls else "hosts_avoid_tls"))
+        self.make_directories()
+
+    def make_directories(self):
         for d in ("/var/spool/exim4", "/var/log/exim4", "/var/lib/exim4"):
             self.directory(d, 0o750, 903, 903)
         self.directory("/run/exim4", 0o750, 903, 903)
@@ -247,6 +259,9 @@ action "out" relay host "%s://127.0.0.1:%d"%s helo %s
 match from any for any action "out"
 """ % (self.port, HOST, "smtp+tls" if self.tls else "smtp+notls", self.relay_port, " tls no-verify" if self.tls else "", HOST))
         os.chmod(self.path("/etc/smtpd.conf"), 0o600)
+        self.make_directories()
+
+    def make_directories(self):
         self.directory("/var/lib/opensmtpd/empty")
         self.directory("/var/spool/smtpd", 0o711)
         self.directory("/run")
@@ -265,10 +280,10 @@ def make(name, relay_port, tls):
 
 
 class Recorder:
-    """A wire between a client and `port`: passes everything on, and keeps what the client sent, piece by piece as it arrived."""
+    """A wire between a client and `port` of `host`: passes everything on, and keeps what the client sent, piece by piece as it arrived."""
 
-    def __init__(self, port):
-        self.to = port
+    def __init__(self, port, host="127.0.0.1"):
+        self.to = (host, port)
         self.pieces = []  # (connection, octets)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -286,7 +301,7 @@ class Recorder:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self.listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.to))
+                far = socket.create_connection(self.to)
                 self.count += 1
                 for a, b, number in ((near, far, self.count), (far, near, None)):
                     a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -5,31 +5,20 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from ports import free_base, free_port  # noqa: E402, F401
 
 BIN = os.environ.get("POSTRIDER_BIN", "build/release/src/postrider")
 PASSWORD = "secret-pw"
 
 # What the log may say at warn or error without failing a test; a test adds its own by `expect`.
 HARMLESS = ()
-
-
-def free_base():
-    """A port base at which none of the ports is taken."""
-    for base in range(11000 + os.getpid() * 7 % 20000, 51000, 1100):
-        try:
-            for port in (24, 25, 143, 465, 587, 993):
-                with socket.socket() as s:
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    s.bind(("127.0.0.1", base + port))
-            return base
-        except OSError:
-            continue
-    raise RuntimeError("no free ports")
 
 
 def tls():

@@ -11,7 +11,7 @@ import dkim
 import pytest
 
 from outside import SERVFAIL, Dns, Sink
-from server import BIN, PASSWORD, Server, tls, until
+from server import BIN, PASSWORD, Server, free_port, tls, until
 
 SENDER = "alice@demo.test"
 FROM = b"From: Alice <alice@demo.test>\r\n"
@@ -389,7 +389,8 @@ def test_dns_of_no_domain(installed):
 
 def test_check():
     """What DNS has, lacks, and has otherwise, as the server's own resolver sees it."""
-    dns = Dns("127.0.0.1", 10053)
+    port = free_port()
+    dns = Dns("127.0.0.1", port)
 
     def asked(*words):
         """By a configuration of which the listeners are open to the world, as there are no records of others."""
@@ -407,7 +408,7 @@ def test_check():
             os.kill(pid, signal.SIGKILL)
 
     try:
-        with Server("--dns", "127.0.0.1@10053") as server:
+        with Server("--dns", "127.0.0.1@%d" % port) as server:
             server.expect("process ended|killed|dns")
             found = check()
             assert found[("demo.test", "MX")] == found[("demo.test", "TXT")] == found[("_dmarc.demo.test", "TXT")] == "missing"

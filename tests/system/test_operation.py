@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from server import BIN, PASSWORD, Server, tls, until
+from server import BIN, PASSWORD, Server, free_port, tls, until
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_busy_port(workdir):
 
 
 def test_unreadable_key(workdir):
-    done = serve(workdir, port=19025, tls='tls { certificate = "/nonexistent/crt" key = "/nonexistent/key" }')
+    done = serve(workdir, port=free_port(), tls='tls { certificate = "/nonexistent/crt" key = "/nonexistent/key" }')
     assert done.returncode == 1 and "/nonexistent/crt" in done.stderr and "no such file" in done.stderr
 
 
@@ -108,7 +108,7 @@ def test_key_that_is_none(workdir):
     for name in ("crt", "key"):
         with open(os.path.join(workdir, name), "w") as f:
             f.write("not a key\n")
-    done = serve(workdir, port=19025, tls='tls { certificate = "%s/crt" key = "%s/key" }' % (workdir, workdir))
+    done = serve(workdir, port=free_port(), tls='tls { certificate = "%s/crt" key = "%s/key" }' % (workdir, workdir))
     assert done.returncode == 1 and "cannot start" in done.stderr
 
 
@@ -116,7 +116,7 @@ def test_data_of_a_newer_version(workdir):
     os.makedirs(os.path.join(workdir, "data"))
     with open(os.path.join(workdir, "data", "format"), "w") as f:
         f.write("99\n")
-    done = serve(workdir, port=19025)
+    done = serve(workdir, port=free_port())
     assert done.returncode == 1 and "newer version" in done.stderr
     assert open(os.path.join(workdir, "data", "format")).read() == "99\n"
     assert sorted(os.listdir(os.path.join(workdir, "data"))) == ["format"]

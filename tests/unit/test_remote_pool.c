@@ -30,6 +30,7 @@ static const struct pool_case pool_cases[] = {
 	{ "the peer says 421 meanwhile", STEPS(PLAIN, ONE, "S 421 4.4.2 idle", "F", "C", PLAIN, ONE, QUIT), { "D 2.0.0", "D 2.0.0" }, { 1, 1 }, 1 },
 	{ "something is said out of turn", STEPS(PLAIN, ONE, "S 250 what", "F", "E QUIT", "C", PLAIN, ONE, QUIT), { NULL }, { 0 }, 0 },
 	{ "421 on the second", STEPS(PLAIN, ONE, "E MAIL", "S 421 4.7.0 enough", "C", PLAIN, ONE, QUIT), { "D 2.0.0", "D 2.0.0" }, { 1, 1 }, 0 },
+	{ "452 on the second: enough for this session", STEPS(PLAIN, ONE, "E MAIL", "S 452 4.5.3 enough", "C", PLAIN, ONE, QUIT), { "D 2.0.0", "D 2.0.0" }, { 1, 1 }, 0 },
 	{ "closed on the second", STEPS(PLAIN, ONE, "E MAIL", "X", "C", PLAIN, ONE, QUIT), { "D 2.0.0", "D 2.0.0" }, { 1, 1 }, 0 },
 	{ "reset on the second", STEPS(PLAIN, ONE, "E MAIL", "Z", "C", PLAIN, ONE, QUIT), { "D 2.0.0", "D 2.0.0" }, { 1, 1 }, 0 },
 	{ "closed behind the second's MAIL: that is a failure",
@@ -47,6 +48,8 @@ static const struct pool_case pool_cases[] = {
 	/* content sent ahead */
 	{ "one flight each", STEPS(CHUNKS, EARLY_OK, EARLY_OK, QUIT), { "D 2.0.0", "D 2.0.0" }, { 1, 0 }, 0 },
 	{ "421 on the second, content sent", STEPS(CHUNKS, EARLY_OK, EARLY, "S 421 4.7.0 enough", "C", CHUNKS, EARLY_OK, QUIT), { "D 2.0.0", "D 2.0.0" },
+	  { 1, 1 }, 0 },
+	{ "452 on the second, content sent", STEPS(CHUNKS, EARLY_OK, EARLY, "S 452 4.5.3 enough", "C", CHUNKS, EARLY_OK, QUIT), { "D 2.0.0", "D 2.0.0" },
 	  { 1, 1 }, 0 },
 	{ "closed with the content in hand: it may have been delivered; then MAIL is waited for",
 	  STEPS(CHUNKS, EARLY_OK, EARLY, "X", "C", CHUNKS, LATE_OK, QUIT), { "D 2.0.0", "T 4.4.2", "D 2.0.0" }, { 1, 0, 1 }, 0 },
