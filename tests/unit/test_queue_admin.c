@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "queue/queue_in.h"
+#include "queue/queue_wish.h"
 #include "queue_rig.h"
 #include "sys/disk.h"
 
@@ -359,13 +360,54 @@ static void test_purge(void **state)
 	rig_free(&r);
 }
 
+static struct rig        *beside;
+static unsigned           came;
+static struct fake_reply *arrivals[5];
+
+static enum status take_away(struct queue *q, struct wish *w, struct picked *p)
+{
+	(void)w;
+	p->did = true;
+	return queue_db_delete(q, p->id);
+}
+
+static void one_more(struct queue *q, struct wish *w, struct picked *p, bool ok)
+{
+	(void)q;
+	(void)w;
+	(void)p;
+	(void)ok;
+	if (came < LEN(arrivals))
+		arrivals[came++] = rig_submit_raw(beside, NULL, "new@far.test", "bob@two.test", STR("Subject: x\r\n\r\nx\r\n"), -1, 17);
+}
+
+/* What comes in while a wish goes on was not meant by it. */
+static void test_wish_end(void **state)
+{
+	struct queue_id_request q = { .id = 0 };
+	struct wish             w = { .r = &q, .change = take_away, .changed = one_more, .most = 1 };
+	uint64_t                n = 0;
+
+	(void)state;
+	beside = rig_new();
+	rig_open(beside);
+	for (int i = 0; i < 3; i++)
+		rig_submit(beside, "a@far.test", "bob@two.test", "Subject: x\r\n\r\nx\r\n");
+	assert_int_equal(queue_wish(beside->q, &w, &n), ST_OK);
+	assert_int_equal(n, 3);
+	assert_int_equal(came, 3);
+	for (size_t i = 0; i < came; i++)
+		fake_reply_done(&arrivals[i]);
+	rig_free(&beside);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),      cmocka_unit_test(test_show_and_retry), cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_remove_overtakes),
 		cmocka_unit_test(test_no_server), cmocka_unit_test(test_damaged),        cmocka_unit_test(test_purge),
-		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_wish_after_result), cmocka_unit_test(test_remove_before_partial),
+		cmocka_unit_test(test_wish_end), cmocka_unit_test(test_unreadable), cmocka_unit_test(test_wish_after_result), cmocka_unit_test(test_remove_before_partial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
