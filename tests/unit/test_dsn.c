@@ -212,6 +212,7 @@ static void test_international(void **state)
 	assert_true(has(buf_str(&out), "report-type=global-delivery-status"));
 	assert_true(has(buf_str(&out), "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"));
 	assert_true(has(buf_str(&out), "Content-Type: message/global\r\n"));
+	assert_true(has(str_first(buf_str(&out), (size_t)str_search(buf_str(&out), STR("\r\n\r\n")) + 2), "\r\nContent-Transfer-Encoding: 8bit\r\n"));
 	assert_true(has(buf_str(&out), "Final-Recipient: utf-8; j\xc3\xb6rg@example.org\r\n"));
 	check_message(buf_str(&out));
 	buf_done(&out);

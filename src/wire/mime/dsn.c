@@ -234,6 +234,8 @@ static void own_header(const struct writer *w, struct str header)
 			 arena_printf(w->a, "multipart/report; report-type=%s; boundary=\"%.*s\"",
 				      w->utf8 ? "global-delivery-status" : "delivery-status", STR_FMT(d->boundary)),
 			 w->out);
+	if (w->native) /* RFC 2045 §6.4: as much as what is in it */
+		mime_build_field(STR("Content-Transfer-Encoding"), STR("8bit"), w->out);
 }
 
 static struct str subject_of(const struct writer *w, struct str header)
