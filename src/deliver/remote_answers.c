@@ -16,6 +16,12 @@
 #define WAYS    8u
 #define KEEP_MS ((int64_t)60 * 1000)
 
+struct question {
+	struct str    name;
+	enum dns_type type;
+	uint64_t      hash;
+};
+
 /* One allocation: the texts are behind it. */
 struct kept {
 	uint64_t                hash;
@@ -35,6 +41,7 @@ struct asking {
 	unsigned       users;
 	bool           done;
 	enum status    st;
+	struct kept   *reply; /* for those who wait; NULL: nobody does, or there is none */
 	pthread_cond_t answered;
 };
 
@@ -48,12 +55,6 @@ struct remote_answers {
 	pthread_mutex_t        lock;
 	uint64_t               seed;
 	struct place           places[LIMIT_REMOTE_DNS / WAYS];
-};
-
-struct question {
-	struct str    name;
-	enum dns_type type;
-	uint64_t      hash;
 };
 
 struct remote_answers *remote_answers_new(struct remote_resolver behind)
@@ -73,9 +74,7 @@ void remote_answers_free(struct remote_answers **ap)
 
 	if (!a)
 		return;
-	for (size_t i = 0; i < LEN(a->places); i++)
-		for (size_t w = 0; w < WAYS; w++)
-			free(a->places[i].ways[w]);
+	remote_answers_forget(a);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
 	*ap = NULL;
@@ -102,18 +101,15 @@ static struct str put(char **at, struct str s)
 	return copy;
 }
 
-/* NULL if it is too large. */
-static struct kept *kept_new(struct str name, enum dns_type type, const struct dns_lookup_reply *r)
+static struct kept *kept_new(const struct question *q, const struct dns_lookup_reply *r)
 {
-	size_t       size = kept_size(name, r);
-	struct kept *k = size <= LIMIT_REMOTE_DNS_SIZE ? malloc(size) : NULL;
+	struct kept *k = malloc(kept_size(q->name, r));
 	char        *at;
 
-	if (!k)
-		return NULL;
+	CHECK(k);
 	at = (char *)&k->records[r->record_count];
-	*k = (struct kept){ .type = type, .reply = *r };
-	k->name = put(&at, name);
+	*k = (struct kept){ .hash = q->hash, .type = q->type, .until_ms = clock_mono_ms() + MIN((int64_t)r->ttl_s * 1000, KEEP_MS), .reply = *r };
+	k->name = put(&at, q->name);
 	k->reply.canonical = put(&at, r->canonical);
 	k->reply.records = k->records;
 	for (size_t i = 0; i < r->record_count; i++)
@@ -125,7 +121,7 @@ static struct dns_lookup_reply reply_copy(const struct kept *k, int64_t now_ms, 
 {
 	struct dns_lookup_reply r = k->reply;
 
-	r.ttl_s = (uint32_t)((k->until_ms - now_ms) / 1000);
+	r.ttl_s = (uint32_t)(MAX(k->until_ms - now_ms, 0) / 1000);
 	r.canonical = arena_dup(arena, r.canonical);
 	r.records = ARENA_ARRAY(arena, struct dns_record, r.record_count);
 	for (size_t i = 0; i < r.record_count; i++)
@@ -196,13 +192,17 @@ static void asking_leave(struct asking *k)
 {
 	if (--k->users > 0)
 		return;
+	free(k->reply);
 	pthread_cond_destroy(&k->answered);
 	free(k);
 }
 
-static void asking_end(struct place *p, struct asking *k, enum status st)
+static void asking_end(struct place *p, const struct question *q, struct asking *k, enum status st, const struct dns_lookup_reply *r)
 {
 	struct asking **at = &p->asking;
+
+	if (st == ST_OK && k->users > 1)
+		k->reply = kept_new(q, r);
 
 	while (*at != k)
 		at = &(*at)->next;
@@ -213,7 +213,7 @@ static void asking_end(struct place *p, struct asking *k, enum status st)
 	asking_leave(k);
 }
 
-static enum status asking_wait(struct remote_answers *a, struct asking *k)
+static enum status asking_wait(struct remote_answers *a, struct asking *k, struct arena *arena, struct dns_lookup_reply *ret)
 {
 	enum status st;
 
@@ -221,29 +221,33 @@ static enum status asking_wait(struct remote_answers *a, struct asking *k)
 	while (!k->done)
 		pthread_cond_wait(&k->answered, &a->lock);
 	st = k->st;
+	if (st == ST_OK)
+		*ret = reply_copy(k->reply, clock_mono_ms(), arena);
 	asking_leave(k);
 	return st;
+}
+
+static void keep(struct place *p, const struct question *q, const struct dns_lookup_reply *r)
+{
+	struct kept **at = way(p, q);
+
+	free(*at);
+	*at = kept_new(q, r);
 }
 
 /* ---- without it ---- */
 
 /* The asker's deadline is that of all who wait for its answer. */
-static enum status ask(struct remote_answers *a, const struct question *q, struct arena *arena, struct dns_lookup_reply *ret)
+static enum status ask(struct remote_answers *a, const struct question *q, struct asking *k, struct arena *arena, struct dns_lookup_reply *ret)
 {
-	enum status  st = a->behind.lookup(a->behind.ctx, q->name, q->type, arena, ret);
-	struct kept *k = st == ST_OK && ret->ttl_s > 0 ? kept_new(q->name, q->type, ret) : NULL, *old, **at;
+	enum status st = a->behind.lookup(a->behind.ctx, q->name, q->type, arena, ret);
 
 	metric_add(METRIC_REMOTE_DNS_ASKED, 1);
-	if (!k)
-		return st;
-	k->hash = q->hash;
-	k->until_ms = clock_mono_ms() + MIN((int64_t)ret->ttl_s * 1000, KEEP_MS);
 	pthread_mutex_lock(&a->lock);
-	at = way(place_of(a, q), q);
-	old = *at;
-	*at = k;
+	if (st == ST_OK && ret->ttl_s > 0 && kept_size(q->name, ret) <= LIMIT_REMOTE_DNS_SIZE)
+		keep(place_of(a, q), q, ret);
+	asking_end(place_of(a, q), q, k, st, ret);
 	pthread_mutex_unlock(&a->lock);
-	free(old);
 	return st;
 }
 
@@ -252,28 +256,30 @@ static enum status lookup(void *ctx, struct str name, enum dns_type type, struct
 	struct remote_answers *a = ctx;
 	const struct question  q = { name, type, str_hash_keyed(name, a->seed + (uint64_t)type) };
 	enum status            st = ST_OK;
-	struct asking         *asking;
-	bool                   found, waited;
+	struct asking         *mine = NULL, *theirs;
 
 	pthread_mutex_lock(&a->lock);
-	asking = asking_find(place_of(a, &q), &q);
-	waited = asking != NULL;
-	if (waited)
-		st = asking_wait(a, asking);
-	found = st == ST_OK && known(a, &q, arena, ret);
-	asking = st == ST_OK && !found && !waited ? asking_new(place_of(a, &q), &q) : NULL;
+	theirs = asking_find(place_of(a, &q), &q);
+	if (theirs)
+		st = asking_wait(a, theirs, arena, ret);
+	else if (!known(a, &q, arena, ret))
+		mine = asking_new(place_of(a, &q), &q);
 	pthread_mutex_unlock(&a->lock);
-	if (found || st != ST_OK) {
-		metric_add(METRIC_REMOTE_DNS_KNOWN, 1);
-		return st;
-	}
-	st = ask(a, &q, arena, ret);
-	if (!asking) /* an answer that is not kept helps nobody else */
-		return st;
-	pthread_mutex_lock(&a->lock);
-	asking_end(place_of(a, &q), asking, st);
-	pthread_mutex_unlock(&a->lock);
+	if (mine)
+		return ask(a, &q, mine, arena, ret);
+	metric_add(METRIC_REMOTE_DNS_KNOWN, 1);
 	return st;
+}
+
+void remote_answers_forget(struct remote_answers *a)
+{
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < LEN(a->places); i++)
+		for (size_t w = 0; w < WAYS; w++) {
+			free(a->places[i].ways[w]);
+			a->places[i].ways[w] = NULL;
+		}
+	pthread_mutex_unlock(&a->lock);
 }
 
 struct remote_resolver remote_answers_resolver(struct remote_answers *a)

@@ -15,6 +15,9 @@ struct remote_answers;
 struct remote_answers *remote_answers_new(struct remote_resolver behind);
 void                   remote_answers_free(struct remote_answers **a);
 
+/* All that is kept; what is being asked is answered as it is. */
+void remote_answers_forget(struct remote_answers *a);
+
 /* Valid as long as `a`. */
 struct remote_resolver remote_answers_resolver(struct remote_answers *a);
 

@@ -57,6 +57,7 @@ static void settings_take(struct role *r)
 	for (size_t i = 0; i < r->config->listen_count; i++)
 		if (config_address_split(r->config->listen[i].text, &own[n], &port) && own[n].n)
 			n++;
+	remote_answers_forget(self->answers); /* another resolver may answer otherwise */
 	remote->resolver = remote_answers_resolver(self->answers);
 	remote->pool = self->pool;
 	remote->hosts = self->hosts;
