@@ -196,6 +196,7 @@ static void fill(struct queue_msg *n, struct queue_msg *m, const struct telling 
 		.content = original(m),
 		.header_only = m->file != 0 || !t->failed || secret || (m->flags & QUEUE_FLAG_RET_HDRS),
 		.content_max = RETURN_MAX,
+		.ours = (m->flags & QUEUE_FLAG_SUBMIT) != 0,
 		.utf8 = (m->flags & QUEUE_FLAG_SMTPUTF8) != 0,
 	};
 

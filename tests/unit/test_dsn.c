@@ -308,12 +308,33 @@ static void test_fold_round_trip(void **state)
 	arena_free(&a);
 }
 
+/* 8-bit content goes back to one of ours as it is, and to a stranger as its header. */
+static void test_ours(void **state)
+{
+	struct dsn_rcpt rcpt = { .final = STR("bob@example.org"), .action = DSN_FAILED };
+	struct dsn      d = plain(&rcpt, 1);
+
+	(void)state;
+	d.content = STR("Subject: x\r\n\r\nGr\xc3\xbc\xc3\x9f" "e \xff\r\n");
+	d.content_max = 1000;
+	for (int i = 0; i < 2; i++) {
+		struct buf out;
+
+		d.ours = i == 1;
+		buf_init(&out, 100000);
+		assert_int_equal(dsn_write(&d, &out), d.ours ? DSN_NEED_8BIT : 0);
+		assert_int_equal(has(buf_str(&out), "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: x\r\n\r\nGr\xc3\xbc\xc3\x9f" "e \xff\r\n"), d.ours);
+		assert_int_equal(str_is_ascii(buf_str(&out)), !d.ours);
+		buf_done(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_failed),	cmocka_unit_test(test_mixed_and_header_only),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_international),
-		cmocka_unit_test(test_fields),	cmocka_unit_test(test_fold_round_trip), cmocka_unit_test(test_seven_bit),
+		cmocka_unit_test(test_fields),	cmocka_unit_test(test_fold_round_trip), cmocka_unit_test(test_seven_bit), cmocka_unit_test(test_ours),
 	};
 
 	return cmocka_run_group_tests_name("dsn", tests, NULL, NULL);

@@ -5,7 +5,7 @@
  * International form, RFC 6533 §3-§5: message/global-delivery-status, the address type "utf-8", and message/global or
  * message/global-headers for the original.
  *
- * To an ASCII address every part is made 7-bit, since nobody knows what the hosts on the way to it take. Quoted-printable may
+ * To a stranger's ASCII address every part is made 7-bit, since nobody knows what the hosts on the way to it take. Quoted-printable may
  * be what is text (RFC 2045 §6.7), text/rfc822-headers (RFC 6522 §4) and the message/global family (RFC 6532 §3.7, RFC 6533 §6);
  * message/delivery-status is ASCII by itself (RFC 3464 §2.1.1), and message/rfc822 may not be encoded (RFC 2046 §5.2.1): a
  * message with 8-bit content comes back as its header then.
@@ -21,7 +21,8 @@
 struct writer {
 	const struct dsn *d;
 	bool              utf8;   /* the international form */
-	bool              native; /* 8bit, as the recipient's address takes SMTPUTF8 in any case */
+	bool              native; /* the recipient's address takes SMTPUTF8 in any case */
+	bool              eight;  /* 8bit: so, or as the original is and goes back to one of ours */
 	struct arena     *a;
 	struct buf       *out;
 };
@@ -129,8 +130,8 @@ static void add_part(const struct writer *w, struct str type, struct str content
 {
 	bool eight = !str_is_ascii(content);
 
-	mime_build_part(w->d->boundary, type, !eight ? STR("7bit") : w->native ? STR("8bit") : STR("quoted-printable"), w->out);
-	if (eight && !w->native)
+	mime_build_part(w->d->boundary, type, !eight ? STR("7bit") : w->eight ? STR("8bit") : STR("quoted-printable"), w->out);
+	if (eight && !w->eight)
 		text_qp_encode(content, w->out);
 	else
 		buf_add(w->out, content);
@@ -201,7 +202,7 @@ static bool comes_back_whole(const struct writer *w)
 	const struct dsn *d = w->d;
 
 	return !d->header_only && d->content.n <= d->content_max && d->content.n > 0 &&
-	       (w->utf8 || w->native || str_is_ascii(d->content));
+	       (w->utf8 || w->eight || str_is_ascii(d->content));
 }
 
 static void original_part(const struct writer *w, struct str header)
@@ -234,7 +235,7 @@ static void own_header(const struct writer *w, struct str header)
 			 arena_printf(w->a, "multipart/report; report-type=%s; boundary=\"%.*s\"",
 				      w->utf8 ? "global-delivery-status" : "delivery-status", STR_FMT(d->boundary)),
 			 w->out);
-	if (w->native) /* RFC 2045 §6.4: as much as what is in it */
+	if (w->eight) /* RFC 2045 §6.4: as much as what is in it */
 		mime_build_field(STR("Content-Transfer-Encoding"), STR("8bit"), w->out);
 }
 
@@ -260,7 +261,8 @@ unsigned dsn_write(const struct dsn *d, struct buf *out)
 {
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
 	bool            native = !str_is_ascii(d->to) || !str_is_ascii(d->from);
-	struct writer   w = { d, native || d->utf8 || any_utf8(d), native, a, out };
+	bool            eight = native || (d->ours && !str_is_ascii(d->content));
+	struct writer   w = { d, native || d->utf8 || any_utf8(d), native, eight, a, out };
 	struct str      header = header_of(d->content);
 
 	own_header(&w, header);
@@ -268,5 +270,5 @@ unsigned dsn_write(const struct dsn *d, struct buf *out)
 	status_part(&w);
 	original_part(&w, header);
 	mime_build_end(d->boundary, out);
-	return native ? DSN_NEED_8BIT | DSN_NEED_SMTPUTF8 : 0;
+	return (eight ? DSN_NEED_8BIT : 0u) | (native ? DSN_NEED_SMTPUTF8 : 0u);
 }

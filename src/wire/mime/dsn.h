@@ -2,7 +2,7 @@
  *
  * Pure: one function from facts to the octets of a message, CRLF line ends, multipart/report of three parts: a text that
  * a person understands, the facts for programs, and the original message or its header. 7-bit, unless the address that it
- * goes to needs more.
+ * goes to needs more, or it goes to one of ours.
  */
 #ifndef WIRE_MIME_DSN_H
 #define WIRE_MIME_DSN_H
@@ -38,7 +38,8 @@ struct dsn {
 	struct str             content;     /* the original, or as much of it as is at hand */
 	bool                   header_only; /* RET=HDRS, or content is not all of the message */
 	size_t                 content_max; /* octets to return; a larger original comes back as its header, and so does one with 8-bit
-					     * content, unless it is in UTF-8 form */
+					     * content, unless it is in UTF-8 form or `ours` */
+	bool                   ours;        /* who sent it is here: 8-bit content comes back as it is */
 	bool                   utf8;        /* the original was sent with SMTPUTF8; implied by any UTF-8 address */
 };
 
