@@ -133,6 +133,8 @@
 #define LIMIT_REMOTE_SESSION_MAILS ((unsigned)1000) /* transactions of one session */
 #define LIMIT_REMOTE_SESSION_MS ((int64_t)300 * 1000) /* after that it takes no further message */
 #define LIMIT_REMOTE_KNOWN     ((size_t)4096)     /* addresses of which something is remembered */
+#define LIMIT_REMOTE_DNS       ((size_t)8192)     /* answers of DNS that are kept */
+#define LIMIT_REMOTE_DNS_SIZE  ((size_t)2 * KIB)  /* of one of them */
 #define LIMIT_REMOTE_EARLY     ((uint64_t)32 * KIB) /* content that is sent before RCPT is answered; what all RCPT being refused may cost */
 #define LIMIT_NEXTHOPS         ((size_t)8)        /* tried in turn, of one setting or route */
 #define LIMIT_NEXTHOPS_TEXT    ((size_t)600)      /* all of them as text */

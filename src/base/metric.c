@@ -64,6 +64,8 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_PIPE_REFUSED] = COUNTER("pipe", "pipe_recipients", "result=\"refused\"", NULL),
 	[METRIC_REMOTE_STS_FETCHED] = COUNTER("remote", "remote_sts_fetches", "result=\"ok\"", "MTA-STS policies asked for by HTTPS."),
 	[METRIC_REMOTE_STS_FAILED] = COUNTER("remote", "remote_sts_fetches", "result=\"failed\"", NULL),
+	[METRIC_REMOTE_DNS_ASKED] = COUNTER("remote", "remote_dns", "from=\"resolver\"", "Lookups for deliveries, by who answered them."),
+	[METRIC_REMOTE_DNS_KNOWN] = COUNTER("remote", "remote_dns", "from=\"memory\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

@@ -150,6 +150,7 @@ struct queue_msg {
 	struct str             filter;  /* the content filter, if the message goes there in this round */
 	struct queue_to      **to;
 	size_t                 to_count;
+	struct queue_job      *jobs;         /* for its foreign targets, if it was to be signed */
 	struct str             prefix;       /* signatures, to go before the content to foreign targets */
 	bool                   unsigned_yet; /* it should have some, and could not be signed: no foreign target is attempted */
 	struct queue_op        op; /* ASSIGN, RESULT */
@@ -196,6 +197,7 @@ struct queue_job {
 	bool                   doubtful; /* its site was, when it began */
 	unsigned               kept;     /* times that it was one too many */
 	int64_t                begun_ms; /* mono_ms, with its site */
+	const struct queue_why *why_not; /* its site had no place for it before it was signed; NULL: it had one, or was not asked */
 	bool                   asked;    /* it was handed to the channel, */
 	int64_t                asked_ms; /* mono_ms, then */
 	struct queue_op        op;  /* remote: results written as they come */
@@ -230,6 +232,8 @@ void                queue_sites_try(struct queue_sites *s);
 void                queue_site_try(struct queue_sites *s, struct str name); /* that one; nothing if it is not known, or not dead */
 /* True: it is started, now or later; a lone one is counted, and started by the caller. False: not taken, *ret says why. */
 MUST_CHECK bool queue_site_add(struct queue_job *job, struct queue_why *ret);
+/* Would it have, now? The same without the job being taken: what is true a moment later may be otherwise. */
+MUST_CHECK bool queue_site_would(struct queue_job *job, struct queue_why *ret);
 /* It has ended, and `said` what it says about its destination. True: it was one too many and is in its line again, no longer the
  * caller's. Before the round's step, as above. */
 MUST_CHECK bool queue_site_end(struct queue_job *job, enum remote_site said);
@@ -383,6 +387,8 @@ MUST_CHECK bool queue_job_content(struct queue_job *job, struct str *content, in
 
 /* ---- queue_remote.c ---- */
 void queue_remote_all(struct queue_msg *m); /* every foreign target of the round */
+/* Is there a place for any of them now? Asked before the work of a signature; what has none is not tried in this round. */
+bool queue_remote_worth(struct queue_msg *m);
 
 /* What came of a delivery by remote or a pipe; ends the job and its step, and gives q->in_flight back. `reply` counts if st is ST_OK. */
 void queue_remote_answered(struct queue_job *job, enum ipc_msg_id id, enum status st, const struct remote_deliver_reply *reply);

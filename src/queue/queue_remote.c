@@ -198,16 +198,38 @@ static struct queue_job *jobs_make(struct queue_msg *m)
 	return jobs;
 }
 
+bool queue_remote_worth(struct queue_msg *m)
+{
+	bool worth = false;
+
+	m->jobs = jobs_make(m);
+	for (struct queue_job *job = m->jobs; job; job = job->next) {
+		struct queue_why why;
+
+		if (queue_site_would(job, &why)) {
+			worth = true;
+		} else {
+			struct queue_why *kept = ARENA_NEW(m->arena, struct queue_why);
+
+			*kept = why;
+			job->why_not = kept;
+		}
+	}
+	return worth;
+}
+
 void queue_remote_all(struct queue_msg *m)
 {
-	struct queue_job *jobs = jobs_make(m), *next;
+	struct queue_job *jobs = m->jobs ? m->jobs : jobs_make(m), *next;
 
 	for (; jobs; jobs = next) {
 		struct queue_why why;
 
 		next = jobs->next;
 		atomic_fetch_add(&m->open, 1);
-		if (!queue_site_add(jobs, &why))
+		if (jobs->why_not)
+			remote_refuse(jobs, jobs->why_not);
+		else if (!queue_site_add(jobs, &why))
 			remote_refuse(jobs, &why);
 		else if (jobs->lone)
 			queue_flight_add(&m->q->f_lone_remote, jobs);

@@ -1,7 +1,7 @@
 /* queue/queue_round.c - a message's round: where to, then attempts, then the result.
  *
  *   ROUTE    every recipient without a fixed target is resolved by auth
- *   SIGN     only if it is ours and there is a foreign target (queue_sign.c)
+ *   SIGN     only if it is ours and there is a foreign target (queue_sign.c) whose destination has a place for it now
  *   ASSIGN   only if there is a local target and no delivery id yet: the writer makes one durable first (Q4)
  *   DELIVER  every target is attempted once
  *   RESULT   the writer commits what came of it; then the message is gone, or waits on disk
@@ -229,7 +229,7 @@ static void round_advance(struct queue_msg *m)
 	switch (m->phase) {
 	case QUEUE_PHASE_ROUTE:
 		plan(m);
-		if (queue_sign_wanted(m)) {
+		if (queue_sign_wanted(m) && queue_remote_worth(m)) {
 			m->phase = QUEUE_PHASE_SIGN;
 			atomic_store(&m->open, 1);
 			queue_sign_push(m);

@@ -8,6 +8,8 @@
  * What is hashed is what remote sends: the content through wire/smtp/smtp_fold.h, so a line that has to be folded is signed folded. The
  * content may be a file of any size, so a few threads of their own read it. auth gets the header's part, prints the fields and signs.
  *
+ * What no destination has a place for is not signed (queue_remote_worth): mail for a dead one comes by many times.
+ *
  *   signed        m->prefix goes out before the content, the same to all targets of the round
  *   no key        it goes unsigned
  *   no answer     m->unsigned_yet: nothing foreign is attempted in this round; soon again, as when no process could be asked

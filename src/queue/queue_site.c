@@ -295,17 +295,14 @@ static bool admit(struct queue *q, struct queue_site *s, const struct queue_job 
 	return false;
 }
 
-bool queue_site_add(struct queue_job *job, struct queue_why *ret)
+/* Find its site, and whether there is a place for it. Under the lock. False: *ret says why not. */
+static bool site_takes(struct queue_sites *all, struct queue_job *job, struct queue_why *ret)
 {
-	struct queue       *q = job->msg->q;
-	struct queue_sites *all = q->sites;
-	char                name[QUEUE_SITE_NAME_MAX];
-	struct buf          b = { .p = name, .cap = sizeof(name), .max = sizeof(name) };
-	struct queue_site  *s;
-	bool                taken = false;
+	struct queue      *q = all->q;
+	char               name[QUEUE_SITE_NAME_MAX];
+	struct buf         b = { .p = name, .cap = sizeof(name), .max = sizeof(name) };
+	struct queue_site *s = queue_sites_get(all, site_name(&b, job));
 
-	pthread_mutex_lock(&all->lock);
-	s = queue_sites_get(all, site_name(&b, job));
 	if (s != all->crowd)
 		limits_set(q, s, &job->hop);
 	job->site = s;
@@ -317,7 +314,31 @@ bool queue_site_add(struct queue_job *job, struct queue_why *ret)
 	else if (s->state == QUEUE_SITE_DEAD)
 		not_alive(q, s, job->wait.lane, ret);
 	else
-		taken = admit(q, s, job, ret);
+		return admit(q, s, job, ret);
+	return false;
+}
+
+bool queue_site_would(struct queue_job *job, struct queue_why *ret)
+{
+	struct queue_sites *all = job->msg->q->sites;
+	bool                takes;
+
+	pthread_mutex_lock(&all->lock);
+	takes = site_takes(all, job, ret);
+	queue_site_refresh(all, job->site);
+	pthread_mutex_unlock(&all->lock);
+	return takes;
+}
+
+bool queue_site_add(struct queue_job *job, struct queue_why *ret)
+{
+	struct queue_sites *all = job->msg->q->sites;
+	struct queue_site  *s;
+	bool                taken;
+
+	pthread_mutex_lock(&all->lock);
+	taken = site_takes(all, job, ret);
+	s = job->site;
 	if (taken && job->lone)
 		begin(all, s, job);
 	else if (taken)

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "deliver/remote.h"
+#include "deliver/remote_answers.h"
 #include "deliver/remote_connect.h"
 #include "deliver/remote_hosts.h"
 #include "deliver/remote_login.h"
@@ -35,6 +36,7 @@ struct remote_role {
 	struct ipc *ipc;
 	/* All live as long as the process, and all settings share them. */
 	struct remote_pool      *pool;
+	struct remote_answers   *answers;
 	struct remote_hosts     *hosts;
 	struct remote_sts_cache *sts;
 	struct remote_tlsrpt    *tlsrpt;
@@ -55,7 +57,7 @@ static void settings_take(struct role *r)
 	for (size_t i = 0; i < r->config->listen_count; i++)
 		if (config_address_split(r->config->listen[i].text, &own[n], &port) && own[n].n)
 			n++;
-	remote->resolver = remote_resolver_ipc(r->ipc);
+	remote->resolver = remote_answers_resolver(self->answers);
 	remote->pool = self->pool;
 	remote->hosts = self->hosts;
 	remote->logins = self->logins;
@@ -160,6 +162,7 @@ static bool start(struct role *r, const char **ret_why)
 	CHECK(deliver_remote_row_count == 1 && deliver_remote_rows[0].id == IPC_REMOTE_DELIVER);
 	self->ipc = r->ipc;
 	self->pool = remote_pool_new(REMOTE_IDLE_MS);
+	self->answers = remote_answers_new(remote_resolver_ipc(r->ipc));
 	self->hosts = remote_hosts_new();
 	self->sts = remote_sts_open(&sts);
 	self->tlsrpt = remote_tlsrpt_open(&tlsrpt);

@@ -4,7 +4,7 @@
  *
  * Each line of standard input is a number of recipients: counting begins anew, and when so many are there one JSON object is printed: messages,
  * recipients, connections, the most at once, and the times (CLOCK_MONOTONIC) of the first and the last yes. A recipient whose local part begins with
- * "mark" is not counted: he gets a line of his own, {"mark": address, "at": time}. --think: so long before each yes, as hosts that sync need it.
+ * "mark" is not counted: he gets a line of his own, {"mark": address, "at": time, "signed": is there a DKIM-Signature}. --think: so long before each yes, as hosts that sync need it.
  * Ends with its standard input. Prints "ready" when it listens.
  */
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@ struct session {
 	char            in[64 * 1024], out[32 * 1024], mark[256];
 	size_t          in_n, out_n;
 	unsigned        rcpts, marks;
-	bool            data, line_start, closing, last_chunk;
+	bool            data, line_start, closing, last_chunk, sign;
 	size_t          chunk; /* octets of BDAT still to come */
 	double          due;   /* thinking until then; 0: not */
 	struct session *next;  /* of those who think, in the order of their turns */
@@ -83,7 +83,7 @@ static void taken(struct session *s)
 
 	say(s, "250 2.0.0 taken\r\n");
 	if (s->marks > 0) {
-		printf("{\"mark\": \"%s\", \"at\": %.6f}\n", s->mark, t);
+		printf("{\"mark\": \"%s\", \"at\": %.6f, \"signed\": %s}\n", s->mark, t, s->sign ? "true" : "false");
 		fflush(stdout);
 	}
 	if (s->rcpts > s->marks) {
@@ -137,6 +137,7 @@ static void command(struct session *s, const char *line)
 		rcpt(s, line);
 	} else if (strncasecmp(line, "DATA", 4) == 0) {
 		s->data = s->line_start = s->rcpts > 0;
+		s->sign = false;
 		say(s, s->data ? "354 go on\r\n" : "554 5.5.1 no recipients\r\n");
 	} else if (run.chunking && strncasecmp(line, "BDAT", 4) == 0) {
 		s->chunk      = strtoul(line + 4, NULL, 10);
@@ -179,6 +180,7 @@ static size_t consume(struct session *s, char *p, size_t n)
 	} else if (s->line_start && used == 3 && memcmp(p, ".\r\n", 3) == 0) {
 		dot(s);
 	}
+	s->sign       = s->sign || (s->data && strncasecmp(p, "DKIM-Signature:", 15) == 0);
 	s->line_start = true;
 	return used;
 }

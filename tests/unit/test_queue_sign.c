@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "queue/queue_in.h"
+#include "queue/queue_site.h"
 #include "queue_rig.h"
 #include "sys/disk.h"
 
@@ -161,6 +162,49 @@ static void test_waits(void **state)
 		assert_int_equal(rig_messages(r), 0);
 		rig_free(&r);
 	}
+}
+
+/* Where nothing is tried now nothing is signed; where one of two destinations takes mail it goes, signed. */
+static void test_dead(void **state)
+{
+	struct rig             *r = rig_signing(QUEUE_FLAG_SUBMIT);
+	struct queue_site_info  site;
+	struct queue_show_reply s;
+	uint64_t                id;
+
+	(void)state;
+	for (int i = 0; i < 7; i++) {
+		struct remote_rcpt_result silent = { .result = REMOTE_DEFERRED, .code = STR("4.4.1"), .answer = STR("silence") };
+		struct fake_call         *c;
+
+		rig_submit(r, "ann@demo.test", "x@far.test", MAIL);
+		rig_resolve(r, "x@far.test");
+		answer(r, ST_OK);
+		c = fake_ipc_next(IPC_REMOTE_DELIVER);
+		assert_non_null(c);
+		fake_ipc_answer(c, ST_OK, &(struct remote_deliver_reply){ &silent, 1, REMOTE_SITE_TROUBLE });
+		rig_settle(r);
+	}
+	assert_int_equal(queue_site_find(r->q, STR("far.test"), r->arena, &site), ST_OK);
+	assert_int_equal(site.state, QUEUE_SITE_DEAD);
+	id = rig_submit(r, "ann@demo.test", "bob@far.test", MAIL);
+	rig_resolve(r, "bob@far.test");
+	assert_null(fake_ipc_next(IPC_AUTH_SIGN));
+	assert_null(fake_ipc_next(IPC_REMOTE_DELIVER));
+	s = rig_show(r, id);
+	assert_int_equal(s.entry.state, QUEUE_WAITING);
+	assert_int_equal(s.rcpts[0].attempts, 0);
+	assert_true(str_starts(s.entry.reason, STR("far.test is not answering since ")));
+	id = rig_submit(r, "ann@demo.test", "bob@far.test eve@other.test", MAIL);
+	rig_resolve(r, "bob@far.test");
+	rig_resolve(r, "eve@other.test");
+	answer(r, ST_OK);
+	sent(r, FIELDS);
+	assert_null(fake_ipc_next(IPC_REMOTE_DELIVER));
+	s = rig_show(r, id);
+	assert_int_equal(s.rcpts[0].attempts, 0);
+	assert_int_equal(s.rcpts[1].state, QUEUE_RCPT_DONE);
+	rig_free(&r);
 }
 
 /* No process of auth at all: the same. */
@@ -344,7 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asked),  cmocka_unit_test(test_not_ours), cmocka_unit_test(test_filter), cmocka_unit_test(test_no_key),
-		cmocka_unit_test(test_waits),  cmocka_unit_test(test_nobody),   cmocka_unit_test(test_report),
+		cmocka_unit_test(test_waits),  cmocka_unit_test(test_nobody), cmocka_unit_test(test_dead),   cmocka_unit_test(test_report),
 		cmocka_unit_test(test_shapes), cmocka_unit_test(test_large),    cmocka_unit_test(test_huge_header),
 	};
 

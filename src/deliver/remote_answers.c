@@ -1,0 +1,282 @@
+/* deliver/remote_answers.c - contract is in remote_answers.h.
+ *
+ * A hash table of places without chains: a question has WAYS places, known by a keyed hash, and compared as a whole. Who asks what is being
+ * asked waits for that answer: a message to a thousand domains of one provider asks for its hosts once.
+ */
+#include "deliver/remote_answers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/metric.h"
+#include "sys/clock.h"
+#include "sys/random.h"
+
+#define WAYS    8u
+#define KEEP_MS ((int64_t)60 * 1000)
+
+/* One allocation: the texts are behind it. */
+struct kept {
+	uint64_t                hash;
+	int64_t                 until_ms;
+	enum dns_type           type;
+	struct str              name;
+	struct dns_lookup_reply reply;
+	struct dns_record       records[];
+};
+
+/* A question under way. In the list of its place until it is answered; freed by the last who looks at it. */
+struct asking {
+	struct asking *next;
+	uint64_t       hash;
+	enum dns_type  type;
+	struct str     name; /* of who asks; read while it is in the list */
+	unsigned       users;
+	bool           done;
+	enum status    st;
+	pthread_cond_t answered;
+};
+
+struct place {
+	struct kept   *ways[WAYS];
+	struct asking *asking;
+};
+
+struct remote_answers {
+	struct remote_resolver behind;
+	pthread_mutex_t        lock;
+	uint64_t               seed;
+	struct place           places[LIMIT_REMOTE_DNS / WAYS];
+};
+
+struct question {
+	struct str    name;
+	enum dns_type type;
+	uint64_t      hash;
+};
+
+struct remote_answers *remote_answers_new(struct remote_resolver behind)
+{
+	struct remote_answers *a = calloc(1, sizeof(*a));
+
+	CHECK(a);
+	pthread_mutex_init(&a->lock, NULL);
+	a->behind = behind;
+	a->seed = random_u64();
+	return a;
+}
+
+void remote_answers_free(struct remote_answers **ap)
+{
+	struct remote_answers *a = *ap;
+
+	if (!a)
+		return;
+	for (size_t i = 0; i < LEN(a->places); i++)
+		for (size_t w = 0; w < WAYS; w++)
+			free(a->places[i].ways[w]);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+	*ap = NULL;
+}
+
+/* ---- one answer ---- */
+
+static size_t kept_size(struct str name, const struct dns_lookup_reply *r)
+{
+	size_t n = sizeof(struct kept) + r->record_count * sizeof(struct dns_record) + name.n + r->canonical.n;
+
+	for (size_t i = 0; i < r->record_count; i++)
+		n += r->records[i].data.n;
+	return n;
+}
+
+static struct str put(char **at, struct str s)
+{
+	struct str copy = str_n(*at, s.n);
+
+	if (s.n > 0)
+		memcpy(*at, s.p, s.n);
+	*at += s.n;
+	return copy;
+}
+
+/* NULL if it is too large. */
+static struct kept *kept_new(struct str name, enum dns_type type, const struct dns_lookup_reply *r)
+{
+	size_t       size = kept_size(name, r);
+	struct kept *k = size <= LIMIT_REMOTE_DNS_SIZE ? malloc(size) : NULL;
+	char        *at;
+
+	if (!k)
+		return NULL;
+	at = (char *)&k->records[r->record_count];
+	*k = (struct kept){ .type = type, .reply = *r };
+	k->name = put(&at, name);
+	k->reply.canonical = put(&at, r->canonical);
+	k->reply.records = k->records;
+	for (size_t i = 0; i < r->record_count; i++)
+		k->records[i] = (struct dns_record){ r->records[i].preference, put(&at, r->records[i].data) };
+	return k;
+}
+
+static struct dns_lookup_reply reply_copy(const struct kept *k, int64_t now_ms, struct arena *arena)
+{
+	struct dns_lookup_reply r = k->reply;
+
+	r.ttl_s = (uint32_t)((k->until_ms - now_ms) / 1000);
+	r.canonical = arena_dup(arena, r.canonical);
+	r.records = ARENA_ARRAY(arena, struct dns_record, r.record_count);
+	for (size_t i = 0; i < r.record_count; i++)
+		r.records[i] = (struct dns_record){ k->records[i].preference, arena_dup(arena, k->records[i].data) };
+	return r;
+}
+
+/* ---- all; with the lock held ---- */
+
+static struct place *place_of(struct remote_answers *a, const struct question *q)
+{
+	return &a->places[q->hash % LEN(a->places)];
+}
+
+static bool is_kept(const struct kept *k, const struct question *q)
+{
+	return k && k->hash == q->hash && k->type == q->type && str_eq(k->name, q->name);
+}
+
+/* Where its answer is or goes: else in place of what ends first. */
+static struct kept **way(struct place *p, const struct question *q)
+{
+	struct kept **first = p->ways;
+
+	for (size_t i = 0; i < WAYS; i++) {
+		const struct kept *k = p->ways[i];
+
+		if (is_kept(k, q))
+			return &p->ways[i];
+		if (*first && (!k || k->until_ms < (*first)->until_ms))
+			first = &p->ways[i];
+	}
+	return first;
+}
+
+static bool known(struct remote_answers *a, const struct question *q, struct arena *arena, struct dns_lookup_reply *ret)
+{
+	const struct kept *k = *way(place_of(a, q), q);
+	int64_t            now = clock_mono_ms();
+	bool               found = is_kept(k, q) && k->until_ms > now;
+
+	if (found)
+		*ret = reply_copy(k, now, arena);
+	return found;
+}
+
+static struct asking *asking_find(const struct place *p, const struct question *q)
+{
+	struct asking *k = p->asking;
+
+	while (k && !(k->hash == q->hash && k->type == q->type && str_eq(k->name, q->name)))
+		k = k->next;
+	return k;
+}
+
+static struct asking *asking_new(struct place *p, const struct question *q)
+{
+	struct asking *k = calloc(1, sizeof(*k));
+
+	CHECK(k);
+	*k = (struct asking){ .next = p->asking, .hash = q->hash, .type = q->type, .name = q->name, .users = 1 };
+	pthread_cond_init(&k->answered, NULL);
+	p->asking = k;
+	return k;
+}
+
+static void asking_leave(struct asking *k)
+{
+	if (--k->users > 0)
+		return;
+	pthread_cond_destroy(&k->answered);
+	free(k);
+}
+
+static void asking_end(struct place *p, struct asking *k, enum status st)
+{
+	struct asking **at = &p->asking;
+
+	while (*at != k)
+		at = &(*at)->next;
+	*at = k->next;
+	k->done = true;
+	k->st = st;
+	pthread_cond_broadcast(&k->answered);
+	asking_leave(k);
+}
+
+static enum status asking_wait(struct remote_answers *a, struct asking *k)
+{
+	enum status st;
+
+	k->users++;
+	while (!k->done)
+		pthread_cond_wait(&k->answered, &a->lock);
+	st = k->st;
+	asking_leave(k);
+	return st;
+}
+
+/* ---- without it ---- */
+
+/* The asker's deadline is that of all who wait for its answer. */
+static enum status ask(struct remote_answers *a, const struct question *q, struct arena *arena, struct dns_lookup_reply *ret)
+{
+	enum status  st = a->behind.lookup(a->behind.ctx, q->name, q->type, arena, ret);
+	struct kept *k = st == ST_OK && ret->ttl_s > 0 ? kept_new(q->name, q->type, ret) : NULL, *old, **at;
+
+	metric_add(METRIC_REMOTE_DNS_ASKED, 1);
+	if (!k)
+		return st;
+	k->hash = q->hash;
+	k->until_ms = clock_mono_ms() + MIN((int64_t)ret->ttl_s * 1000, KEEP_MS);
+	pthread_mutex_lock(&a->lock);
+	at = way(place_of(a, q), q);
+	old = *at;
+	*at = k;
+	pthread_mutex_unlock(&a->lock);
+	free(old);
+	return st;
+}
+
+static enum status lookup(void *ctx, struct str name, enum dns_type type, struct arena *arena, struct dns_lookup_reply *ret)
+{
+	struct remote_answers *a = ctx;
+	const struct question  q = { name, type, str_hash_keyed(name, a->seed + (uint64_t)type) };
+	enum status            st = ST_OK;
+	struct asking         *asking;
+	bool                   found, waited;
+
+	pthread_mutex_lock(&a->lock);
+	asking = asking_find(place_of(a, &q), &q);
+	waited = asking != NULL;
+	if (waited)
+		st = asking_wait(a, asking);
+	found = st == ST_OK && known(a, &q, arena, ret);
+	asking = st == ST_OK && !found && !waited ? asking_new(place_of(a, &q), &q) : NULL;
+	pthread_mutex_unlock(&a->lock);
+	if (found || st != ST_OK) {
+		metric_add(METRIC_REMOTE_DNS_KNOWN, 1);
+		return st;
+	}
+	st = ask(a, &q, arena, ret);
+	if (!asking) /* an answer that is not kept helps nobody else */
+		return st;
+	pthread_mutex_lock(&a->lock);
+	asking_end(place_of(a, &q), asking, st);
+	pthread_mutex_unlock(&a->lock);
+	return st;
+}
+
+struct remote_resolver remote_answers_resolver(struct remote_answers *a)
+{
+	return (struct remote_resolver){ lookup, a };
+}
