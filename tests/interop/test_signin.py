@@ -1,6 +1,7 @@
 """Signing in by the mechanisms of real programs: swaks, msmtp (GNU SASL), gsasl, mbsync (Cyrus SASL), curl, neomutt."""
 import re
 import subprocess
+import time
 
 import pytest
 from mailbox_ import imap, message, ok, wait_for
@@ -22,9 +23,15 @@ def token(server, account):
     return server.command("account", "token", "add", account[0])["token"]
 
 
-def signed_in(server, mechanism, user):
-    with open(server.log_path, errors="replace") as f:
-        return [l for l in f if f"mechanism={mechanism} " in l and f"user={user} " in l]
+def signed_in(server, mechanism, user, seconds=20):
+    """The lines of the log that say so; the client can be told a moment before they are written."""
+    end = time.monotonic() + seconds
+    while True:
+        with open(server.log_path, errors="replace") as f:
+            found = [l for l in f if f"mechanism={mechanism} " in l and f"user={user} " in l]
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
