@@ -1,6 +1,6 @@
 /* ipc/msg_queue.h - what queue is asked: take a message, and show what waits.
  *
- * A queue id is a 64-bit number, shown as 13 characters (see queue/queue_id.h).
+ * A queue id is a 64-bit number, shown as 13 characters (see wire/text/queue_id.h).
  */
 #ifndef IPC_MSG_QUEUE_H
 #define IPC_MSG_QUEUE_H
