@@ -390,6 +390,7 @@ def test_dns_of_no_domain(installed):
     assert installed("domain", "dns", "example.net").returncode == 3
     assert installed("domain", "dns", "example.org", "--address", "nowhere").returncode == 2
     assert installed("domain", "dns", "example.org", "--check").returncode == 69
+    assert installed("domain", "dns", "example.org", "--check", "--zone").returncode == 2
 
 
 def test_check():
@@ -443,5 +444,10 @@ def test_check():
             dns.zone["demo.test"] = {"rcode": SERVFAIL}
             forget()
             until(lambda: server.command("domain", "dns", "demo.test", "--check").returncode == 75, "DNS is in trouble")
+            until(lambda: "ok" in check().values(), "the resolver is back")
+            text = server.command("domain", "dns", "demo.test", "--check")
+            assert text.returncode == 75 and "postrider: DNS gave no answer for demo.test\n" in text.stderr and "try again" not in text.stderr
+            assert re.search(r"^no answer +MX +demo\.test$", text.stdout, re.M) and re.search(r"^ok +TXT +_smtp\._tls\.demo\.test$", text.stdout, re.M)
+            assert check()[("demo.test", "MX")] == "no answer"
     finally:
         dns.close()
