@@ -13,8 +13,7 @@
 #include "sys/clock.h"
 #include "sys/random.h"
 
-#define WAYS    8u
-#define KEEP_MS ((int64_t)60 * 1000)
+#define WAYS 8u
 
 /* One allocation: the texts are behind it. */
 struct kept {
@@ -47,6 +46,7 @@ struct remote_answers {
 	struct remote_resolver behind;
 	pthread_mutex_t        lock;
 	uint64_t               seed;
+	size_t                 waiting;
 	struct place           places[LIMIT_REMOTE_DNS / WAYS];
 };
 
@@ -218,8 +218,10 @@ static enum status asking_wait(struct remote_answers *a, struct asking *k)
 	enum status st;
 
 	k->users++;
+	a->waiting++;
 	while (!k->done)
 		pthread_cond_wait(&k->answered, &a->lock);
+	a->waiting--;
 	st = k->st;
 	asking_leave(k);
 	return st;
@@ -237,7 +239,7 @@ static enum status ask(struct remote_answers *a, const struct question *q, struc
 	if (!k)
 		return st;
 	k->hash = q->hash;
-	k->until_ms = clock_mono_ms() + MIN((int64_t)ret->ttl_s * 1000, KEEP_MS);
+	k->until_ms = clock_mono_ms() + MIN((int64_t)ret->ttl_s * 1000, LIMIT_REMOTE_DNS_KEEP_MS);
 	pthread_mutex_lock(&a->lock);
 	at = way(place_of(a, q), q);
 	old = *at;
@@ -274,6 +276,16 @@ static enum status lookup(void *ctx, struct str name, enum dns_type type, struct
 	asking_end(place_of(a, &q), asking, st);
 	pthread_mutex_unlock(&a->lock);
 	return st;
+}
+
+size_t remote_answers_waiting(struct remote_answers *a)
+{
+	size_t n;
+
+	pthread_mutex_lock(&a->lock);
+	n = a->waiting;
+	pthread_mutex_unlock(&a->lock);
+	return n;
 }
 
 struct remote_resolver remote_answers_resolver(struct remote_answers *a)
