@@ -135,6 +135,7 @@
 #define LIMIT_REMOTE_KNOWN     ((size_t)4096)     /* addresses of which something is remembered */
 #define LIMIT_REMOTE_DNS       ((size_t)8192)     /* answers of DNS that are kept */
 #define LIMIT_REMOTE_DNS_SIZE  ((size_t)2 * KIB)  /* of one of them */
+#define LIMIT_REMOTE_DNS_KEEP_MS ((int64_t)60 * 1000) /* how long, at most */
 #define LIMIT_REMOTE_BESIDE    ((size_t)4)        /* connections that one delivery tries at once */
 #define LIMIT_REMOTE_BESIDE_ALL ((size_t)500)     /* of a process: those that are tried beside another */
 #define LIMIT_REMOTE_TRIED     ((size_t)500)      /* text about the hosts that were tried before the one that answered */

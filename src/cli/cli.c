@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "cli/cli_main.h"
+#include "role/config_pipe.h"
 #include "wire/text/text_quantity.h"
 
 /* ---- help ---- */
@@ -268,6 +269,17 @@ int cli_fail(const struct cli *c, enum status st, const char *subject)
 	};
 
 	return cli_error(c, of[st].code, "%s: %s", subject, of[st].text);
+}
+
+bool cli_pipe_missing(struct cli *c, struct str hop)
+{
+	return str_starts(hop, STR("pipe:")) && cli_config(c) == CLI_OK && !config_pipe_hop(&c->config, hop);
+}
+
+void cli_pipe_warn(struct cli *c, struct str hop)
+{
+	if (cli_pipe_missing(c, hop))
+		fprintf(stderr, "postrider: %.*s: the configuration has no such pipe; mail for it waits until it has\n", STR_FMT(hop));
 }
 
 int cli_done(const struct cli *c, const char *text, const char *subject)

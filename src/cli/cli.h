@@ -84,6 +84,11 @@ int cli_error(const struct cli *c, int code, const char *fmt, ...) PRINTF_LIKE(3
 /* "SUBJECT: TEXT", or an object: a command that changes something has done so. */
 int cli_done(const struct cli *c, const char *text, const char *subject);
 
+/* `hop` is a program that the configuration does not name: mail for it waits. False if it cannot be read. */
+bool cli_pipe_missing(struct cli *c, struct str hop);
+/* A word about that on stderr: what was asked for is done, as the section may follow. */
+void cli_pipe_warn(struct cli *c, struct str hop);
+
 /* Print {"v":1, ...} on stdout and free it. All control characters in it are escaped. */
 int cli_print_json(json_t *object);
 json_t *cli_json_str(struct str s); /* octets that are no UTF-8 become U+FFFD */

@@ -45,6 +45,7 @@ static const struct {
 
 struct demo {
 	struct cli *cli;
+	const char *config_path; /* written here, and read again at a reload */
 	uint32_t    base, accounts;
 	const char *path;    /* absolute */
 	bool        own_dir; /* made here: removed at the end */
@@ -168,7 +169,8 @@ static int config_make(struct demo *d)
 		code = cli_error(c, CLI_USAGE, "%.*s", STR_FMT(buf_str(&errors)));
 	buf_done(&errors);
 	c->config_loaded = true;
-	return code == CLI_OK ? cli_config_write(c, arena_printf(c->arena, "%s/postrider.conf", d->path).p, k, true) : code;
+	d->config_path = arena_printf(c->arena, "%s/postrider.conf", d->path).p;
+	return code == CLI_OK ? cli_config_write(c, d->config_path, k, true) : code;
 }
 
 /* ---- the server ---- */
@@ -189,7 +191,7 @@ static int server_start(struct demo *d)
 		prctl(PR_SET_PDEATHSIG, SIGTERM); /* the demo ends with its client */
 		setpgid(0, 0);                    /* Ctrl-C is for the client, which asks us to stop */
 		close(ready[0]);
-		_exit(master_run(&(struct master_options){ .config = d->cli->config, .ready_fd = ready[1] }));
+		_exit(master_run(&(struct master_options){ .config_path = d->config_path, .config = d->cli->config, .ready_fd = ready[1] }));
 	}
 	close(ready[1]);
 	ssize_t n;
@@ -270,10 +272,10 @@ static void explain(const struct demo *d)
 	       "  sending      port %u with TLS, or %u with STARTTLS\n"
 	       "  receiving    port %u (SMTP), or %u (LMTP)\n"
 	       "  data         %s%s\n"
-	       "  commands     postrider status --config %s/postrider.conf\n\n"
+	       "  commands     postrider status --config %s\n\n"
 	       "Try:  curl -k --user 'bob@" DOMAIN ":%.*s' 'imaps://127.0.0.1:%u/INBOX;MAILINDEX=1'\n\nCtrl-C stops it.\n",
 	       d->accounts, STR_FMT(d->password), d->base + 993, d->base + 143, d->base + 465, d->base + 587, d->base + 25, d->base + 24, d->path,
-	       d->own_dir ? " (removed at the end)" : "", d->path, STR_FMT(d->password), d->base + 993);
+	       d->own_dir ? " (removed at the end)" : "", d->config_path, STR_FMT(d->password), d->base + 993);
 	fflush(stdout);
 }
 

@@ -23,6 +23,7 @@ int cmd_domain_add(struct cli *c)
 {
 	struct auth_domain_request q = { .name = str_of(c->args[0]) };
 	const char                *relay = cli_option(c, "relay"), *verify = cli_option(c, "verify");
+	int                        code;
 
 	q.relay = str_of(relay ? relay : "");
 	if (relay)
@@ -37,7 +38,10 @@ int cmd_domain_add(struct cli *c)
 		return cli_error(c, CLI_USAGE, "--verify %s: a program cannot be asked about recipients", verify);
 	if (verify && str_eq(str_of(verify), STR("probe")))
 		q.verify = AUTH_VERIFY_PROBE;
-	return domain_change(c, IPC_AUTH_DOMAIN_ADD, &q, relay ? "added, relayed" : "added");
+	code = domain_change(c, IPC_AUTH_DOMAIN_ADD, &q, relay ? "added, relayed" : "added");
+	if (code == CLI_OK)
+		cli_pipe_warn(c, q.relay);
+	return code;
 }
 
 int cmd_domain_remove(struct cli *c)

@@ -8,9 +8,9 @@
 #include "ipc/msg_dns.h"
 #include "wire/address/cidr.h"
 
-enum found { FOUND_OK, FOUND_OTHER, FOUND_MISSING, FOUND_SKIPPED, FOUND_LAST = FOUND_SKIPPED };
+enum found { FOUND_OK, FOUND_OTHER, FOUND_MISSING, FOUND_SKIPPED, FOUND_NO_ANSWER, FOUND_LAST = FOUND_NO_ANSWER };
 
-static const char *const found_names[] = { "ok", "different", "missing", "not checked" };
+static const char *const found_names[] = { "ok", "different", "missing", "not checked", "no answer" };
 _Static_assert(LEN(found_names) == FOUND_LAST + 1, "a name for each");
 
 static bool type_of(const struct dns_plan_record *r, enum dns_type *ret)
@@ -106,6 +106,16 @@ static enum found compare(struct cli *c, const struct dns_plan *p, const struct 
 	return ret_seen->n ? FOUND_OTHER : FOUND_MISSING;
 }
 
+/* DNS has failed, and not the server: said, and the other records are looked at. */
+static bool no_answer(const struct cli *c, enum status st, struct str name)
+{
+	if (st != ST_TEMP && st != ST_CORRUPT)
+		return false;
+	if (!c->json)
+		fprintf(stderr, "postrider: DNS gave no answer for %.*s%s\n", STR_FMT(name), st == ST_CORRUPT ? " that can be trusted (DNSSEC)" : "");
+	return true;
+}
+
 static int check_one(struct cli *c, const struct dns_plan *p, const struct dns_plan_record *r, enum found *ret, struct str *ret_seen, bool *ret_secure)
 {
 	struct dns_lookup_request q = { .name = r->name };
@@ -118,6 +128,10 @@ static int check_one(struct cli *c, const struct dns_plan *p, const struct dns_p
 	if (r->later || !type_of(r, &q.type))
 		return CLI_OK;
 	st = cli_ask_server(c, IPC_DNS_SHOW, &q, &reply);
+	if (no_answer(c, st, r->name)) {
+		*ret = FOUND_NO_ANSWER;
+		return CLI_OK;
+	}
 	if (st != ST_OK)
 		return cli_fail(c, st, arena_cstr(c->arena, r->name));
 	*ret = compare(c, p, r, &reply, ret_seen);
@@ -144,7 +158,7 @@ static void check_print(struct cli *c, json_t *rows, const struct dns_plan_recor
 static int check(struct cli *c, const struct dns_plan *p)
 {
 	json_t *rows = c->json ? json_array() : NULL;
-	bool    all = true;
+	bool    all = true, answered = true;
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct dns_plan_record *r = &p->records[i];
@@ -159,10 +173,11 @@ static int check(struct cli *c, const struct dns_plan *p)
 		}
 		check_print(c, rows, r, found, seen, secure);
 		all = all && (found == FOUND_OK || found == FOUND_SKIPPED);
+		answered = answered && found != FOUND_NO_ANSWER;
 	}
 	if (rows)
 		cli_print_json(json_pack("{s:i, s:o, s:b, s:o}", "v", 1, "domain", cli_json_str(p->domain), "ok", all, "records", rows));
-	return all ? CLI_OK : CLI_FAILED;
+	return !answered ? CLI_TRY_LATER : all ? CLI_OK : CLI_FAILED;
 }
 
 static bool addresses_valid(const struct cli *c, const char **ret_wrong)
@@ -188,6 +203,8 @@ int cmd_domain_dns(struct cli *c)
 
 	if (!addresses_valid(c, &wrong))
 		return cli_error(c, CLI_USAGE, "--address %s: no IP address, or too many", wrong);
+	if (cli_option(c, "check") && cli_option(c, "zone"))
+		return cli_error(c, CLI_USAGE, "--zone prints records, --check compares them: one of them");
 	code = cli_config(c);
 	if (code == CLI_OK)
 		code = dns_plan_make(c, c->args[0], dns_plan_certificate(c), &p);

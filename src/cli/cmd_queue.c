@@ -5,8 +5,8 @@
 #include "cli/queue_select.h"
 #include "cli/cli_event.h"
 #include "ipc/msg_queue.h"
-#include "queue/queue_id.h"
 #include "sys/clock.h"
+#include "wire/text/queue_id.h"
 
 #define OLDER_MAX_S  ((uint64_t)36500 * 86400)
 #define EVENTS_SHOWN 20u /* the last ones of a message */

@@ -11,9 +11,9 @@
 #include "cli/cli.h"
 #include "cli/queue_select.h"
 #include "ipc/msg_queue.h"
-#include "queue/queue_id.h"
 #include "sys/clock.h"
 #include "wire/address/address.h"
+#include "wire/text/queue_id.h"
 
 #define BUSY_MS 10000
 #define LOOK_US 200000

@@ -33,6 +33,12 @@ static struct str next_hop(struct cli *c, const struct auth_target *t)
 	return arena_printf(c->arena, "MX of %.*s", STR_FMT(domain));
 }
 
+/* A program that is not there; the setting `relay` always names one that is. */
+static bool no_pipe(struct cli *c, const struct auth_target *t)
+{
+	return t->account == 0 && cli_pipe_missing(c, t->relay);
+}
+
 /* How it is spoken to; the rules that say so are among the steps. */
 static json_t *hop_json(const struct hop *h)
 {
@@ -51,9 +57,9 @@ static int print_json(struct cli *c, const struct auth_route_reply *r, int code)
 	for (size_t i = 0; i < r->target_count; i++) {
 		const struct auth_target *t = &r->targets[i];
 
-		json_array_append_new(targets, json_pack("{s:o, s:I, s:o, s:o, s:b, s:o, s:I}", "address", cli_json_str(t->address), "account",
-							 (json_int_t)t->account, "next_hop", cli_json_str(next_hop(c, t)), "hop", hop_json(&t->hop), "forward",
-							 (int)t->forward, "from", cli_json_str(t->from), "quota",
+		json_array_append_new(targets, json_pack("{s:o, s:I, s:o, s:b, s:o, s:b, s:o, s:I}", "address", cli_json_str(t->address), "account",
+							 (json_int_t)t->account, "next_hop", cli_json_str(next_hop(c, t)), "pipe_missing",
+							 (int)no_pipe(c, t), "hop", hop_json(&t->hop), "forward", (int)t->forward, "from", cli_json_str(t->from), "quota",
 							 (json_int_t)t->quota_octets));
 	}
 	cli_print_json(json_pack("{s:i, s:o, s:s, s:o, s:o, s:o}", "v", 1, "address", cli_json_str(str_of(c->args[0])), "kind", kinds[r->kind].name, "outcome",
@@ -71,6 +77,8 @@ static int print_text(struct cli *c, const struct auth_route_reply *r, int code)
 
 		printf("%-10s %.*s%s%.*s\n", t->account ? "deliver" : "send", STR_FMT(cli_text(c->arena, t->address)), hop.n ? " by " : "",
 		       STR_FMT(cli_text(c->arena, hop)));
+		if (no_pipe(c, t))
+			printf("%-10s the configuration has no such pipe: this mail waits until it has\n", "");
 	}
 	printf("%-10s %.*s\n", "outcome", STR_FMT(r->text));
 	return code;

@@ -205,7 +205,11 @@ static int change(struct cli *c, enum ipc_msg_id id, struct auth_route_change_re
 
 	if (code == CLI_DENIED && !c->json)
 		fprintf(stderr, "postrider: mail for a domain of ours is delivered here; no rule sends it away\n");
-	return code == CLI_OK ? cli_done(c, done, subject(c, &q->rule)) : code;
+	if (code != CLI_OK)
+		return code;
+	if (q->rule.given & AUTH_ROUTE_VIA)
+		cli_pipe_warn(c, q->rule.via);
+	return cli_done(c, done, subject(c, &q->rule));
 }
 
 static int rule_read(struct cli *c, struct auth_route_change_request *q)

@@ -10,8 +10,8 @@
 #include "cli/cli.h"
 #include "cli/cli_event.h"
 #include "ipc/msg_trace.h"
-#include "queue/queue_id.h"
 #include "sys/clock.h"
+#include "wire/text/queue_id.h"
 
 #define EVENTS_MAX  ((size_t)5000)            /* shown */
 #define SINCE_MAX_S ((uint64_t)36500 * 86400) /* longer ago than anything */

@@ -41,14 +41,16 @@ struct convert_setting {
 	bool        quoted; /* a text */
 };
 
+struct convert_pipe_lost {
+	struct str                what;
+	const char               *why;
+	struct convert_pipe_lost *next;
+};
 struct convert_pipe { /* a program that mail is led to */
-	struct pipe_conf conf;
-	const char      *why; /* it cannot be one; NULL: it is */
-	struct convert_pipe_lost {
-		struct str  what;
-		const char *why;
-	} lost[16];
-	size_t lost_count;
+	struct pipe_conf          conf;
+	const char               *why;  /* it cannot be one; NULL: it is */
+	bool                      over; /* as there are LIMIT_PIPES already */
+	struct convert_pipe_lost *lost, **lost_last;
 };
 
 struct convert {
@@ -60,8 +62,8 @@ struct convert {
 	struct map              by_name;
 	struct convert_service *services;
 	size_t                  service_count;
-	struct convert_pipe     pipes[LIMIT_PIPES];
-	size_t                  pipe_count;
+	struct convert_pipe    *pipes; /* room for each service */
+	size_t                  pipe_count, pipes_kept;
 	size_t                  rows; /* of tables, so far */
 	/* results */
 	struct convert_setting  settings[64];

@@ -453,6 +453,8 @@ const struct convert_row_of_table convert_rows[] = {
 	LOST("smtpd_authorized_xforward_hosts", "XFORWARD is not known; XCLIENT is (smtp.trusted)"),
 	LOST("smtpd_proxy_*", "a filter before the queue is a milter here"),
 	LOST("smtpd_command_filter", no_patterns),
+	LOST("*_time_limit", "only pipes have a time (timeout), and this is none that is kept"),
+	LOST("command_time_limit", "no commands of users are run, and no pipe is kept, which would have the setting timeout"),
 	LOST("smtpd_*_limit", own_limits),
 	LOST("smtpd_*_timeout", own_limits),
 	LOST("smtpd_*_time", own_limits),

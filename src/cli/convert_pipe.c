@@ -80,10 +80,18 @@ static void command_take(struct convert *c, struct convert_pipe *p, struct str w
 /* ---- its attributes ---- */
 
 /* Said of what is used alone, so it is kept until that is known. */
+static void lost(struct convert *c, struct convert_pipe *p, struct str what, const char *why)
+{
+	struct convert_pipe_lost *l = ARENA_NEW(c->a, struct convert_pipe_lost);
+
+	*l = (struct convert_pipe_lost){ what, why, NULL };
+	*p->lost_last = l;
+	p->lost_last = &l->next;
+}
+
 static void attribute_lost(struct convert *c, struct convert_pipe *p, struct str name, struct str value, const char *why)
 {
-	if (p->lost_count < LEN(p->lost))
-		p->lost[p->lost_count++] = (struct convert_pipe_lost){ arena_printf(c->a, "%.*s=%.*s", STR_FMT(name), STR_FMT(value)), why };
+	lost(c, p, arena_printf(c->a, "%.*s=%.*s", STR_FMT(name), STR_FMT(value)), why);
 }
 
 /* "q" quotes local parts as the protocol does, "X" is about reports alone. */
@@ -132,27 +140,83 @@ static uint32_t limit_of(struct convert *c, const struct convert_pipe *p, const 
 	return str_to_u32(text, &v) && v > 0 ? MIN(v, most) : fallback;
 }
 
+/* "1000s", "10m", "1h", "1d", "1w"; seconds when there is no unit. */
+static bool time_parse(struct str text, uint64_t *ret_s)
+{
+	static const uint64_t units[] = { 1, 60, 3600, 86400, 604800 };
+	uint64_t              v;
+	ptrdiff_t             unit;
+
+	if (!str_take_u64(&text, &v) || text.n > 1 || v == 0 || v > UINT32_MAX)
+		return false;
+	unit = text.n > 0 ? str_find(STR("smhdw"), text.p[0]) : 0;
+	if (unit < 0)
+		return false;
+	*ret_s = v * units[unit];
+	return true;
+}
+
+/* How long a program may run: what is set for this pipe, by -o or in main.cf, else what is set for all commands. 0: nothing is set, and ours is Postfix's. */
+static uint32_t time_of(struct convert *c, const struct convert_pipe *p, struct str option, struct str option_of_all)
+{
+	struct str own = convert_value(c, arena_printf(c->a, "%.*s_time_limit", STR_FMT(p->conf.name)).p), all = convert_value(c, "command_time_limit");
+	uint64_t   s;
+
+	own = option.n > 0 ? option : own;
+	all = option_of_all.n > 0 ? option_of_all : all;
+	if (!time_parse(own, &s) && !time_parse(all, &s))
+		return 0;
+	return (uint32_t)MIN(s, (uint64_t)LIMIT_PIPE_MS / 1000);
+}
+
+/* The rest of "-o name=value", "-oname=value" or "-o { name = value }", and other options of the process. */
+static void option_take(struct convert *c, struct convert_pipe *p, struct str word, struct str *args, struct str *time, struct str *time_of_all)
+{
+	struct str option = word, name, value;
+
+	if (!str_skip(&word, STR("-o"))) {
+		lost(c, p, option, "has no equivalent");
+		return;
+	}
+	if (word.n == 0)
+		next_word(args, &word);
+	if (!text_postfix_param(word, &name, &value))
+		lost(c, p, arena_printf(c->a, "-o %.*s", STR_FMT(word)), "is no setting");
+	else if (str_eq(name, STR("command_time_limit")))
+		*time_of_all = value;
+	else if (str_eq(name, arena_printf(c->a, "%.*s_time_limit", STR_FMT(p->conf.name))))
+		*time = value;
+	else
+		lost(c, p, arena_printf(c->a, "-o %.*s=%.*s", STR_FMT(name), STR_FMT(value)), "other settings hold for all programs, or for none");
+}
+
 static void pipe_read(struct convert *c, const struct convert_service *s, struct convert_pipe *p)
 {
-	struct str args = s->args, word, name, value;
+	struct str args = s->args, time = STR(""), time_of_all = STR(""), word, name, value;
 	uint32_t   most;
 
-	p->conf = (struct pipe_conf){ .name = s->name, .flags = STR("") };
+	*p = (struct convert_pipe){ .conf = { .name = s->name, .flags = STR("") }, .lost_last = &p->lost };
 	while (!p->conf.command && (args = str_trim_ws(args)).n > 0) {
 		if (str_skip(&args, STR("argv="))) {
 			command_take(c, p, args);
 			break;
 		}
 		next_word(&args, &word);
-		if (str_eq(word, STR("-o")))
-			next_word(&args, &word);
-		else if (str_cut(word, '=', &name, &value) && !str_starts(word, STR("-")))
+		if (str_starts(word, STR("-")))
+			option_take(c, p, word, &args, &time, &time_of_all);
+		else if (str_cut(word, '=', &name, &value))
 			attribute_take(c, p, str_trim_ws(name), str_trim_ws(value));
+		else
+			lost(c, p, word, "is no attribute");
 	}
 	p->conf.recipients = limit_of(c, p, "_destination_recipient_limit", 1, LIMIT_PIPE_RCPTS);
 	most = str_to_u32(s->limit, &most) && most > 0 ? most : RUNS_DEFAULT;
 	p->conf.runs = MIN(limit_of(c, p, "_destination_concurrency_limit", most, LIMIT_PIPE_RUNS), LIMIT_PIPE_RUNS);
+	p->conf.time_s = time_of(c, p, time, time_of_all);
 	p->why = p->why ? p->why : pipe_conf_wrong(&p->conf);
+	p->over = !p->why && c->pipes_kept == LIMIT_PIPES;
+	p->why = p->over ? "there are as many pipes as there can be" : p->why;
+	c->pipes_kept += p->why == NULL;
 }
 
 /* ---- which are used ---- */
@@ -182,7 +246,7 @@ bool convert_pipe_hop(struct convert *c, struct str value, struct str *ret)
 	(void)str_cut(value, ':', &name, &next);
 	s = service_find(c, name);
 	p = convert_pipe_find(c, name);
-	if (s && !p && c->pipe_count < LEN(c->pipes)) {
+	if (s && !p) {
 		p = &c->pipes[c->pipe_count++];
 		pipe_read(c, s, p);
 	}
@@ -204,30 +268,56 @@ void convert_pipe_say(struct convert *c, const struct convert_service *s)
 			    STR_FMT(s->name));
 		return;
 	}
+	if (p->over) {
+		convert_say(c, CONVERT_LOST, shown, s->command, "%s, %zu: let one program do what several did, by ${nexthop} of pipe:NAME:NEXTHOP", p->why, LIMIT_PIPES);
+		return;
+	}
 	if (p->why) {
 		convert_say(c, CONVERT_LOST, shown, s->command, "%s; write it as a section: pipe %.*s { command = {...} }", p->why, STR_FMT(s->name));
 		return;
 	}
 	convert_say(c, CONVERT_KEPT, shown, s->command, "section pipe %.*s", STR_FMT(s->name));
-	for (size_t i = 0; i < p->lost_count; i++)
-		convert_say(c, CONVERT_LOST, shown, p->lost[i].what, "%s", p->lost[i].why);
+	for (const struct convert_pipe_lost *l = p->lost; l; l = l->next)
+		convert_say(c, CONVERT_LOST, shown, l->what, "%s", l->why);
+}
+
+/* `of`: of what pipe. */
+static void time_say(struct convert *c, const char *param, struct str value, const char *of)
+{
+	uint64_t s;
+
+	if (!time_parse(value, &s))
+		convert_say(c, CONVERT_LOST, param, value, "is no time that a program can have: set timeout of %s", of);
+	else if (s > (uint64_t)LIMIT_PIPE_MS / 1000)
+		convert_say(c, CONVERT_LOST, param, value, "setting timeout of %s: an hour is the most", of);
+	else
+		convert_say(c, CONVERT_KEPT, param, value, "setting timeout of %s", of);
 }
 
 bool convert_pipe_param(struct convert *c, const char *name, struct str value)
 {
-	static const char *const ends[] = { "_destination_recipient_limit", "_destination_concurrency_limit" };
+	static const struct {
+		const char *end, *setting;
+	} ends[] = { { "_destination_recipient_limit", "recipients" }, { "_destination_concurrency_limit", "runs" }, { "_time_limit", NULL } };
 
+	if (strcmp(name, "command_time_limit") == 0 && c->pipes_kept > 0) {
+		time_say(c, name, value, "each pipe that has none of its own");
+		return true;
+	}
 	for (size_t i = 0; i < LEN(ends); i++) {
 		struct str                 service = str_of(name);
 		const struct convert_pipe *p;
 
-		if (!str_iends(service, str_of(ends[i])))
+		if (!str_iends(service, str_of(ends[i].end)))
 			continue;
-		service = str_first(service, service.n - strlen(ends[i]));
+		service = str_first(service, service.n - strlen(ends[i].end));
 		p = convert_pipe_find(c, service);
 		if (!p || p->why)
 			return false;
-		convert_say(c, CONVERT_KEPT, name, value, "setting %s of pipe %.*s", i == 0 ? "recipients" : "runs", STR_FMT(service));
+		if (ends[i].setting)
+			convert_say(c, CONVERT_KEPT, name, value, "setting %s of pipe %.*s", ends[i].setting, STR_FMT(service));
+		else
+			time_say(c, name, value, arena_printf(c->a, "pipe %.*s", STR_FMT(service)).p);
 		return true;
 	}
 	return false;
@@ -238,6 +328,7 @@ void convert_pipes_find(struct convert *c)
 	struct str   maps = convert_value(c, "transport_maps"), map, unused;
 	const size_t before = c->rows;
 
+	c->pipes = ARENA_ARRAY(c->a, struct convert_pipe, c->service_count + 1);
 	while (text_postfix_word(&maps, &map)) {
 		struct convert_row *rows;
 		size_t              count;
@@ -271,6 +362,8 @@ void convert_pipes_print(const struct convert *c, struct buf *out)
 			buf_addf(out, "\trecipients = %u\n", p->recipients);
 		if (p->runs != RUNS_DEFAULT)
 			buf_addf(out, "\truns = %u\n", p->runs);
+		if (p->time_s > 0)
+			buf_addf(out, "\ttimeout = %us\n", p->time_s);
 		buf_add(out, STR("}\n"));
 	}
 }

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "ipc/msg_auth.h"
 #include "wire/address/address.h"
+#include "wire/address/cidr.h"
 #include "wire/address/endpoint.h"
 #include "wire/address/nexthop.h"
 
@@ -84,6 +85,8 @@ static void sender_add(struct senders *s, const char *kind, struct str host)
 	struct buf b = { .p = item, .cap = sizeof(item), .max = sizeof(item) };
 	bool       lookup = kind[0] != 'i';
 
+	if (cidr_inside(host) || str_ieq(host, STR("localhost")))
+		return; /* nobody outside ever sees it: RFC 7208 §4.6 looks for the address that connects to them */
 	buf_addf(&b, " %s:%.*s ", kind, STR_FMT(host));
 	if (str_search(buf_str(&s->text), buf_str(&b)) >= 0)
 		return;
@@ -102,8 +105,12 @@ static void senders_of(struct senders *s, struct str hops)
 
 	if (str_eq(hops, STR("direct")) || endpoint_pipe(hops, &name, &bad))
 		return;
-	for (s->others = s->others || hops.n > 0; nexthop_take(&hops, &hop, &bad);)
+	while (nexthop_take(&hops, &hop, &bad)) {
+		if (hop.lmtp)
+			continue; /* the last stop: it sends nothing on */
+		s->others = true;
 		sender_add(s, hop.address ? str_find(hop.host, ':') >= 0 ? "ip6" : "ip4" : hop.mx ? "mx" : "a", hop.host);
+	}
 }
 
 /* Is some mail of the domain's addresses meant? */

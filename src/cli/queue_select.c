@@ -1,7 +1,7 @@
 /* cli/queue_select.c - see queue_select.h. */
 #include "cli/queue_select.h"
 
-#include "queue/queue_id.h"
+#include "wire/text/queue_id.h"
 
 int queue_select(struct cli *c, unsigned ids, struct queue_select *ret)
 {

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "queue/queue_id.h"
 #include "sys/fd.h"
+#include "wire/text/queue_id.h"
 
 #define ALIASES "/etc/aliases"
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "cli/sendmail.h"
-#include "queue/queue_id.h"
+#include "wire/text/queue_id.h"
 
 static void entry_print(struct sendmail *m, const struct queue_show_reply *r)
 {

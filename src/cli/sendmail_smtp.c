@@ -10,9 +10,9 @@
 
 #include "base/limits.h"
 #include "cli/sendmail.h"
-#include "queue/queue_id.h"
 #include "wire/address/address.h"
 #include "wire/smtp/smtp_data.h"
+#include "wire/text/queue_id.h"
 
 struct smtp {
 	struct sendmail       *m;

@@ -11,6 +11,7 @@
 #include "sys/clock.h"
 #include "sys/fault.h"
 #include "sys/thread.h"
+#include "wire/text/queue_id.h"
 
 #include <stdlib.h>
 
@@ -141,6 +142,13 @@ static struct str prefix_of(struct arena *a, const struct local_deliver_request 
 	return arena_printf(a, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", STR_FMT(q->from), STR_FMT(q->address));
 }
 
+static struct queue_id_text message_of(const struct task *t)
+{
+	const struct local_deliver_request *q = t->r->body;
+
+	return queue_id_text(q->message);
+}
+
 static struct store_delivery delivery_of(struct task *t, const struct store_target *target)
 {
 	const struct local_deliver_request *q = t->r->body;
@@ -179,13 +187,13 @@ static enum status deliver(struct store_account *account, struct task *const *ta
 	}
 	st = store_deliver(account, list, count, arena, done);
 	if (st == ST_INVALID && count == 1)
-		log_error("content of a delivery does not match its hash", LOG_U64("delivery", list[0].id));
+		log_error("content of a delivery does not match its hash", LOG_C("message", message_of(tasks[0]).p));
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		repeated = repeated || done[i].duplicate;
 		tasks[i]->over_quota = done[i].over_quota;
 		tasks[i]->usage_octets = done[i].usage_octets;
 		if (done[i].duplicate)
-			log_debug("delivery was there already", LOG_U64("delivery", list[i].id), LOG_U64("account", tasks[i]->account));
+			log_debug("delivery was there already", LOG_C("message", message_of(tasks[i]).p), LOG_U64("account", tasks[i]->account));
 	}
 	if (st != ST_OK || !repeated)
 		return st;
@@ -261,7 +269,8 @@ static void over(struct deliver_local *d, struct task *t)
 		deliver_task_committed(d, t);
 		return;
 	}
-	log_info("delivery deferred: mailbox full", LOG_U64("account", t->account), LOG_U64("usage_octets", t->usage_octets));
+	log_info("delivery deferred: mailbox full", LOG_C("message", message_of(t).p), LOG_U64("account", t->account),
+		 LOG_U64("usage_octets", t->usage_octets));
 	deliver_answer_usage(t->r, LOCAL_DEFERRED, STR("4.2.2"), STR("Mailbox full"), t->usage_octets);
 	deliver_task_over(d);
 }
@@ -294,7 +303,7 @@ static void run_one(struct deliver_local *d, struct task *t, struct store_accoun
 		over(d, t);
 		return;
 	}
-	log_warn("delivery deferred", LOG_U64("account", t->account), LOG_ST("status", st));
+	log_warn("delivery deferred", LOG_C("message", message_of(t).p), LOG_U64("account", t->account), LOG_ST("status", st));
 	if (unsure)
 		deliver_answer_unsure(t->r);
 	else

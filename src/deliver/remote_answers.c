@@ -13,8 +13,7 @@
 #include "sys/clock.h"
 #include "sys/random.h"
 
-#define WAYS    8u
-#define KEEP_MS ((int64_t)60 * 1000)
+#define WAYS 8u
 
 struct question {
 	struct str    name;
@@ -54,6 +53,7 @@ struct remote_answers {
 	struct remote_resolver behind;
 	pthread_mutex_t        lock;
 	uint64_t               seed;
+	size_t                 waiting;
 	struct place           places[LIMIT_REMOTE_DNS / WAYS];
 };
 
@@ -108,7 +108,7 @@ static struct kept *kept_new(const struct question *q, const struct dns_lookup_r
 
 	CHECK(k);
 	at = (char *)&k->records[r->record_count];
-	*k = (struct kept){ .hash = q->hash, .type = q->type, .until_ms = clock_mono_ms() + MIN((int64_t)r->ttl_s * 1000, KEEP_MS), .reply = *r };
+	*k = (struct kept){ .hash = q->hash, .type = q->type, .until_ms = clock_mono_ms() + MIN((int64_t)r->ttl_s * 1000, LIMIT_REMOTE_DNS_KEEP_MS), .reply = *r };
 	k->name = put(&at, q->name);
 	k->reply.canonical = put(&at, r->canonical);
 	k->reply.records = k->records;
@@ -218,8 +218,10 @@ static enum status asking_wait(struct remote_answers *a, struct asking *k, struc
 	enum status st;
 
 	k->users++;
+	a->waiting++;
 	while (!k->done)
 		pthread_cond_wait(&k->answered, &a->lock);
+	a->waiting--;
 	st = k->st;
 	if (st == ST_OK)
 		*ret = reply_copy(k->reply, clock_mono_ms(), arena);
@@ -280,6 +282,16 @@ void remote_answers_forget(struct remote_answers *a)
 			a->places[i].ways[w] = NULL;
 		}
 	pthread_mutex_unlock(&a->lock);
+}
+
+size_t remote_answers_waiting(struct remote_answers *a)
+{
+	size_t n;
+
+	pthread_mutex_lock(&a->lock);
+	n = a->waiting;
+	pthread_mutex_unlock(&a->lock);
+	return n;
 }
 
 struct remote_resolver remote_answers_resolver(struct remote_answers *a)

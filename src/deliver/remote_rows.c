@@ -4,6 +4,7 @@
 #include "deliver/remote.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "wire/text/queue_id.h"
 
 /* Count it, and one event per delivery: how many recipients ended how, and the first answer that is not a success. */
 static void note_delivery(const struct remote_deliver_request *q, const struct remote_deliver_reply *reply,
@@ -24,12 +25,13 @@ static void note_delivery(const struct remote_deliver_request *q, const struct r
 	metric_add(METRIC_REMOTE_REFUSED, counts[REMOTE_REFUSED]);
 	if (!told)
 		return;
-	log_info("remote delivery", LOG_U64("message", q->message),
+	log_info("remote delivery", LOG_C("message", queue_id_text(q->message).p),
 		 LOG_STR("domain", q->relay.n > 0 ? q->relay : q->domain),
 		 LOG_U64("delivered", counts[REMOTE_DELIVERED]), LOG_U64("deferred", counts[REMOTE_DEFERRED]),
 		 LOG_U64("refused", counts[REMOTE_REFUSED]), LOG_STR("host", told->host), LOG_STR("tls", told->tls),
 		 LOG_STR("answer", told->answer), LOG_STR("tried", reply->tried),
-		 LOG_U64("reused", note->nth > 1 ? note->nth : 0), LOG_U64("connects", note->connects), LOG_U64("folded", note->folded), LOG_U64("ms", clock_mono_ms() - began_ms));
+		 LOG_U64("reused", note->nth > 1 ? note->nth : 0), LOG_U64("connects", note->connects), LOG_U64("folded", note->folded),
+		 LOG_U64("ms", clock_mono_ms() - began_ms));
 }
 
 static bool asker_gone(void *request)

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "deliver/remote_params.h"
 #include "deliver/remote_tx_in.h"
+#include "wire/text/queue_id.h"
 
 /* ---- outcomes ---- */
 
@@ -38,7 +39,7 @@ static void tx_doubtful(struct tx *t, struct remote_outcome o)
 	t->s->no_early = t->s->no_early || t->s->reused || t->early;
 	if (n == 0)
 		return;
-	log_info("connection lost behind the end of a message: it may arrive twice", LOG_U64("message", t->q->message),
+	log_info("connection lost behind the end of a message: it may arrive twice", LOG_C("message", queue_id_text(t->q->message).p),
 		 LOG_STR("host", t->s->host), LOG_STR("answer", o.answer));
 }
 

@@ -8,7 +8,7 @@
  * Version: a field with since > 0 is written only to a peer of at least that version, and
  * reads as zero from an older one; such fields stand at the end of a shape.
  *
- * Pure: no I/O. Tests: tests/unit/test_ipc_codec.c, tests/fuzz/fuzz_ipc.c.
+ * Pure: no I/O. Tests: tests/unit/test_ipc.c, tests/fuzz/fuzz_ipc.c.
  */
 #ifndef IPC_IPC_CODEC_H
 #define IPC_IPC_CODEC_H

@@ -1,7 +1,7 @@
 /* ipc/ipc_graph.h - the roles, and who may ask whom.
  *
  * The table in ipc_graph.c is the only place where an edge exists: the master makes the
- * socketpairs from it, and tests/unit/test_ipc_graph.c checks that it has no circle.
+ * socketpairs from it, and tests/unit/test_ipc.c checks that it has no circle.
  */
 #ifndef IPC_IPC_GRAPH_H
 #define IPC_IPC_GRAPH_H

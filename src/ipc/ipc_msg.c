@@ -628,6 +628,7 @@ static const struct ipc_field queue_purge_request[] = {
 static const struct ipc_field local_deliver_request[] = {
 	IPC_U64(struct local_deliver_request, delivery),
 	IPC_U64(struct local_deliver_request, floor),
+	IPC_U64(struct local_deliver_request, message),
 	IPC_U64(struct local_deliver_request, account),
 	IPC_STR(struct local_deliver_request, address, LIMIT_ADDRESS),
 	IPC_STR(struct local_deliver_request, mailbox, LIMIT_MAILBOX_NAME),

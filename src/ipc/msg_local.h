@@ -17,6 +17,7 @@
 struct local_deliver_request {
 	uint64_t   delivery; /* never reused; one message has one for all its accounts, and goes to each at most once */
 	uint64_t   floor;    /* delivery ids below this will never be repeated: the account may forget them */
+	uint64_t   message;  /* queue id, for the log */
 	uint64_t   account;
 	struct str address;  /* the account's */
 	struct str mailbox;  /* "" is INBOX */

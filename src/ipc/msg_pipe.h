@@ -1,7 +1,7 @@
 /* ipc/msg_pipe.h - what pipe is asked: give a message to a program.
  *
- * IPC_PIPE_DELIVER is answered with a remote_deliver_reply: one result per recipient, `host` is "pipe:NAME", `tls` and `passed` are empty. The recipients of one
- * request are given to one run of the program; queue asks for no more than the pipe takes. ST_BUSY: certainly not run.
+ * IPC_PIPE_DELIVER is answered with a remote_deliver_reply: one result per recipient, `host` is "pipe:NAME", `tls` and `passed` are empty. The
+ * recipients of one request are given to one run of the program; queue asks for no more than the pipe takes. ST_BUSY: certainly not run.
  */
 #ifndef IPC_MSG_PIPE_H
 #define IPC_MSG_PIPE_H

@@ -1,6 +1,6 @@
 /* ipc/msg_queue.h - what queue is asked: take a message, and show what waits.
  *
- * A queue id is a 64-bit number, shown as 13 characters (see queue/queue_id.h).
+ * A queue id is a 64-bit number, shown as 13 characters (see wire/text/queue_id.h).
  */
 #ifndef IPC_MSG_QUEUE_H
 #define IPC_MSG_QUEUE_H
@@ -138,9 +138,11 @@ struct queue_show_reply {
 	int64_t                 deliver_by_ms; /* wall clock; 0: no limit */
 	bool                    more;          /* recipients that did not fit */
 	int64_t                 expires_ms;    /* wall clock: then it is given up */
-	uint32_t                attempts, stalls, crashes; /* rounds that somebody answered; in a row: that nobody could be asked in, that lost an attempt with its process */
+	/* Rounds that somebody answered; in a row: that nobody could be asked in, that lost an attempt with its process. */
+	uint32_t                attempts, stalls, crashes;
 };
-/* IPC_QUEUE_SHAPE: recipients that wait, by next hop and age, of a page of messages: those with ids above `after`. Ask again until !more, with the `after` of the reply. */
+/* IPC_QUEUE_SHAPE: recipients that wait, by next hop and age, of a page of messages: those with ids above `after`. Ask again until !more, with the
+ * `after` of the reply. */
 #define QUEUE_SHAPE_AGES 10u /* up to 5, 10, 20, ... 1280 minutes, and older */
 struct queue_shape_request {
 	uint64_t after;
@@ -166,7 +168,8 @@ struct queue_count_reply {
 };
 /* REDIRECT: what waits goes to `add` (one) instead. EDIT, of one id: recipients that wait are taken out and added, the sender is changed. BOUNCE, with a
  * queue_id_request: the failure report at once, and the message is gone. A message that is in its round this moment is left as it is and counted as busy.
- * ST_INVALID: no valid address, or nobody would be left; ST_NOT_FOUND: no such id, or it has no such recipient; ST_EXISTS: it has that recipient; ST_LIMIT: too many. */
+ * ST_INVALID: no valid address, or nobody would be left; ST_NOT_FOUND: no such id, or it has no such recipient; ST_EXISTS: it has that recipient;
+ * ST_LIMIT: too many. */
 struct queue_edit_address {
 	struct str text;
 };
@@ -182,8 +185,8 @@ struct queue_edit_reply {
 	uint64_t count, busy;
 	uint64_t reports; /* BOUNCE: how many senders are told */
 };
-/* IPC_QUEUE_SITES: destinations as the scheduler sees them now, by name; queue/queue_site.h says what is what. `name`: that one alone (ST_NOT_FOUND: nothing is known of it).
- * `retry`, with a name: it is dead no more, and what waits for it on disk is due now; `due` says how many messages. */
+/* IPC_QUEUE_SITES: destinations as the scheduler sees them now, by name; queue/queue_site.h says what is what. `name`: that one alone (ST_NOT_FOUND:
+ * nothing is known of it). `retry`, with a name: it is dead no more, and what waits for it on disk is due now; `due` says how many messages. */
 struct queue_sites_request {
 	struct str after, name;
 	bool       retry;

@@ -7,9 +7,9 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/fd.h"
+#include "wire/text/queue_id.h"
 
 /* The job that this thread is just handing to the channel: its answer coming from inside that call means that it was never
  * sent. After the call the job may be gone already, so the question cannot be asked of the job itself. */
@@ -282,6 +282,7 @@ static void local_start(struct queue_job *job)
 	struct local_deliver_request request = {
 		.delivery = m->base,
 		.floor = atomic_load(&m->q->floor),
+		.message = m->id,
 		.account = to->account,
 		.address = to->address,
 		.from = m->from,

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_wish.h"
+#include "wire/text/queue_id.h"
 
 #define BOUNCE_MAX 50u /* in one transaction: each may have a report of LIMIT_INLINE */
 

@@ -1,8 +1,8 @@
 /* queue/queue_check.c - the numbered invariants of docs/formats/queue.md, as questions to the tables. */
 #include "base/arena.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/disk.h"
+#include "wire/text/queue_id.h"
 
 struct check {
 	struct queue   *q;

@@ -7,9 +7,9 @@
  */
 #include "base/limits.h"
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_wish.h"
 #include "wire/address/address.h"
+#include "wire/text/queue_id.h"
 
 #define REDIRECTED "Redirected by an administrator"
 #define EDITED     "Changed by an administrator"

@@ -1,6 +1,6 @@
 /* queue/queue_event.c - what queue itself adds to the trace: a message was taken, what came of its recipients, that it left. */
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
+#include "wire/text/queue_id.h"
 
 static struct trace_event event_of(const struct queue_msg *m, enum trace_what what)
 {

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/disk.h"
+#include "wire/text/queue_id.h"
 
 #define REREAD_MS 30000 /* until what could not be read is tried again */
 #define FULL_MS   100   /* until it is looked again whether they fit into memory */

@@ -9,12 +9,12 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/disk.h"
 #include "sys/random.h"
 #include "wire/address/address.h"
 #include "wire/mime/dsn.h"
+#include "wire/text/queue_id.h"
 
 #define RETURN_MAX ((size_t)50 * KIB) /* a larger original comes back as its header */
 

@@ -4,10 +4,10 @@
  * recipient's domain is it, so recipients of one run have one domain. A pipe that is not configured is our own trouble: its mail waits.
  */
 #include "base/limits.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/fd.h"
 #include "wire/address/endpoint.h"
+#include "wire/text/queue_id.h"
 
 bool queue_pipe_is(struct str relay)
 {

@@ -11,9 +11,9 @@
 
 #include "base/log.h"
 #include "queue/queue_backoff.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/random.h"
+#include "wire/text/queue_id.h"
 
 #define STALL_MS     2000  /* nobody could be asked: first wait, doubled */
 #define STALL_MAX_MS 60000

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/disk.h"
 #include "wire/dkim/dkim_canon.h"
@@ -26,6 +25,7 @@
 #include "wire/mime/mime_address.h"
 #include "wire/mime/mime_header.h"
 #include "wire/smtp/smtp_fold.h"
+#include "wire/text/queue_id.h"
 
 #define READ_STEP (32 * KIB)
 #define FOLD_STEP (2 * READ_STEP + 4000)

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/spool.h"
+#include "wire/text/queue_id.h"
 
 #define CONTENT    "content"
 #define COPIERS    2

@@ -10,9 +10,9 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_in.h"
 #include "sys/spool.h"
+#include "wire/text/queue_id.h"
 
 struct submit {
 	struct queue_op     op;

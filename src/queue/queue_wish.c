@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "queue/queue_id.h"
 #include "queue/queue_wish.h"
+#include "wire/text/queue_id.h"
 
 #define LOOK_MAX 1000u /* in one operation: strangers wait for the writer meanwhile */
 

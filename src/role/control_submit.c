@@ -10,13 +10,13 @@
 #include "ipc/ipc_frame.h"
 #include "ipc/msg_auth.h"
 #include "ipc/msg_control.h"
-#include "queue/queue_id.h"
 #include "role/control_answer.h"
 #include "role/control_gate.h"
 #include "role/control_message.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "wire/address/address.h"
+#include "wire/text/queue_id.h"
 
 struct control_submits {
 	struct ipc                    *ipc;

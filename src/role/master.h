@@ -21,7 +21,7 @@
 #define MASTER_FORMAT "format"         /* version of the data directory's layout */
 
 struct master_options {
-	const char   *config_path; /* read again on SIGHUP; NULL: the given config never changes */
+	const char   *config_path; /* read again on SIGHUP */
 	struct config config;
 	int           ready_fd;    /* one octet is written when all processes are up the first time; -1: none */
 };

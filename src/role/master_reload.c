@@ -90,7 +90,7 @@ void master_reload(struct master *m)
 	bool          ok, other_resolver;
 
 	buf_init(&errors, 64 * KIB);
-	ok = !m->options->config_path || config_load(m->options->config_path, a, &c, &errors) == ST_OK;
+	ok = config_load(m->options->config_path, a, &c, &errors) == ST_OK;
 	if (ok && master_keys_read(a, &c, &certificate, &key, &why) != ST_OK)
 		ok = false;
 	if (!ok) {
@@ -107,7 +107,8 @@ void master_reload(struct master *m)
 		c.processes_local = m->config.processes_local;
 		c.processes_remote = m->config.processes_remote;
 		c.processes_imap = m->config.processes_imap;
-		c.lab = m->config.lab;
+		c.lab = m->config.lab; /* no settings, these two */
+		c.probe = m->config.probe;
 		m->config = c;
 		m->certificate = certificate;
 		m->key = key;

@@ -1,7 +1,7 @@
 /* role/role_probe.c - try from inside a role what its sandbox must refuse, and log each outcome.
  *
  * Tests start the server with the environment variable POSTRIDER_PROBE and assert on these lines
- * (tests/sandbox). "refused" is what they want to see.
+ * (tests/system/test_sandbox.py). "refused" is what they want to see.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -16,9 +16,9 @@
 
 #include "base/log.h"
 #include "base/metric.h"
-#include "queue/queue_id.h"
 #include "smtp/smtp_filter.h"
 #include "smtp/smtp_session.h"
+#include "wire/text/queue_id.h"
 
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MAX_MS   2000u

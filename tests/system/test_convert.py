@@ -128,6 +128,22 @@ def test_errors(tmp_path):
     assert done.returncode == 0 and "cannot be read" in done.stdout
 
 
+def test_many_pipes(tmp_path):
+    """More than can be: each that is left out is named, and so is everything that one of them loses."""
+    line = "p%d unix - n n - - pipe -ox=y " + " ".join("a%d=b" % n for n in range(40)) + " argv=/x\n"
+    (tmp_path / "master.cf").write_text("".join(line % p for p in range(40)) + "idle unix - n n - - pipe argv=/x\n")
+    (tmp_path / "transport").write_text("".join("d%d.example p%d:\n" % (n, n) for n in range(40)))
+    (tmp_path / "main.cf").write_text("transport_maps = hash:%s/transport\np1_time_limit = 7m\np2_time_limit = soon\ncommand_time_limit = 1d\n" % tmp_path)
+    done = convert(str(tmp_path), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    report, conf = (tmp_path / "out" / "report.txt").read_text(), (tmp_path / "out" / "postrider.conf").read_text()
+    assert conf.count("\npipe ") == 32 and conf.count("timeout = 3600s") == 31 and conf.count("timeout = 420s") == 1
+    assert report.count("as many pipes as there can be, 32: ") == 8 and report.count("transport_maps leads nothing there") == 1
+    assert all("lost    master.cf p0 = a%d=b\n" % n in report for n in range(40)) and "lost    master.cf p0 = -o x=y\n" in report
+    assert "lost    p2_time_limit = soon\n" in report and "lost    command_time_limit = 1d\n" in report and "kept    p1_time_limit = 7m\n" in report
+    assert subprocess.run([BIN, "config", "check", "--config", str(tmp_path / "out" / "postrider.conf")], capture_output=True).returncode == 0
+
+
 def test_many_rows(tmp_path):
     (tmp_path / "main.cf").write_text("myhostname = mx.example.org\nvirtual_alias_domains = example.org\nvirtual_alias_maps = hash:/etc/postfix/virtual\n")
     (tmp_path / "virtual").write_text("".join("user%d@example.org user%d@example.net\n" % (n, n) for n in range(20000)))

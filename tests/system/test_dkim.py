@@ -370,7 +370,12 @@ def test_spf_knows_the_routes(installed):
     route("add", "--to", "far.example", "--via", "direct")
     route("add", "--to", "lists.example", "--via", "pipe:lists")
     route("add", "--from", "example.org", "--source", "192.0.2.9")
+    route("add", "--to", "store.example", "--via", "lmtp:192.0.2.81:24")
+    for n, source in enumerate(("127.0.0.2", "10.1.2.3", "172.20.0.1", "192.168.7.7", "169.254.1.1", "100.64.0.1", "fd00::7", "fe80::7", "::1")):
+        route("add", "--to", "from%d.example" % n, "--source", source)
     assert spf() == "v=spf1 mx ip4:192.0.2.9 -all"
+    route("add", "--to", "near.example", "--via", "127.0.0.1:2525,localhost:2525,[::1]:2525,10.1.2.3:25,[fd00::7]:25")
+    assert spf() == "v=spf1 mx ip4:192.0.2.9 ~all"  # where it goes from there, only they know
     route("add", "--from", "me@example.org", "--via", "smart.example:587,192.0.2.80:25")
     route("add", "--from", ".org", "--via", "mx:relay.example")
     route("add", "--to", "bank.example", "--via", "smart.example:25")
@@ -385,6 +390,7 @@ def test_dns_of_no_domain(installed):
     assert installed("domain", "dns", "example.net").returncode == 3
     assert installed("domain", "dns", "example.org", "--address", "nowhere").returncode == 2
     assert installed("domain", "dns", "example.org", "--check").returncode == 69
+    assert installed("domain", "dns", "example.org", "--check", "--zone").returncode == 2
 
 
 def test_check():
@@ -438,5 +444,10 @@ def test_check():
             dns.zone["demo.test"] = {"rcode": SERVFAIL}
             forget()
             until(lambda: server.command("domain", "dns", "demo.test", "--check").returncode == 75, "DNS is in trouble")
+            until(lambda: "ok" in check().values(), "the resolver is back")
+            text = server.command("domain", "dns", "demo.test", "--check")
+            assert text.returncode == 75 and "postrider: DNS gave no answer for demo.test\n" in text.stderr and "try again" not in text.stderr
+            assert re.search(r"^no answer +MX +demo\.test$", text.stdout, re.M) and re.search(r"^ok +TXT +_smtp\._tls\.demo\.test$", text.stdout, re.M)
+            assert check()[("demo.test", "MX")] == "no answer"
     finally:
         dns.close()

@@ -19,6 +19,7 @@ from outside import DROP, NXDOMAIN, SERVFAIL, Mute, Sink
 from server import BIN, PASSWORD, Server, tls, until
 
 HOPS = 50  # LIMIT_HOPS
+QUEUE_ID = "[0-9A-HJKMNP-TV-Z]{13}"
 _hosts = iter(range(10, 250))
 _names = iter(range(1, 1000))
 
@@ -564,7 +565,7 @@ def test_mails_share_a_connection(server, dns, offer):
         gone(server, d.name)
         assert d.sink.connections < 8
         assert all(t.tls == (offer == "good") for t in d.sink.taken)
-        assert re.search(r'msg="remote delivery".*domain=%s .*reused=2 connects=0' % re.escape(d.name), server.log_text())
+        assert re.search(r'msg="remote delivery" message=%s domain=%s .*reused=2 connects=0' % (QUEUE_ID, re.escape(d.name)), server.log_text())
         d.sink.wait_for(lambda s: s.commands.count("QUIT") == s.connections)
 
 
@@ -610,7 +611,7 @@ def test_long_lines_are_folded(server, dns):
         assert max(len(l) for l in content.split(b"\r\n")) == 998
         assert content.decode().replace("\r\n ", "").endswith(line + "\r\nend\r\n")
         gone(server, d.name)
-        assert re.search(r'msg="remote delivery".*domain=%s .*folded=1' % re.escape(d.name), server.log_text())
+        assert re.search(r'msg="remote delivery" message=%s domain=%s .*folded=1' % (QUEUE_ID, re.escape(d.name)), server.log_text())
 
 
 # ---- other alphabets ----

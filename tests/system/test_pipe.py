@@ -291,3 +291,32 @@ def test_settings(box):
                        ('pipe "a b" { command = {"/bin/cat"} }\n', "name")):
         code, out = check(text)
         assert code != 0 and word in out, (text, out)
+
+
+def test_missing_pipe_is_told(tmp_path):
+    """A next hop that no section names is taken, as the section may follow, but not without a word."""
+    conf = tmp_path / "postrider.conf"
+
+    def run(*words, **options):
+        return subprocess.run([BIN, *words, "--config", str(conf)], capture_output=True, text=True, timeout=60, **options)
+
+    def told(*words):
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+        return "no such pipe" in done.stderr
+
+    def route(address):
+        done = run("route", address, "--from", "me@example.org", "--json")
+        return json.loads(done.stdout)["targets"][0]["pipe_missing"], "no such pipe: this mail waits" in run("route", address, "--from", "me@example.org").stdout
+
+    done = run("setup", "--domain", "example.org", "--admin", "me@example.org", "--data", str(tmp_path / "data"), "--password-stdin", input="pw\n")
+    assert done.returncode == 0, done.stderr
+    assert told("route", "add", "--to", "list.example", "--via", "pipe:list:next.example")
+    assert told("domain", "add", "box.example", "--relay", "pipe:box")
+    assert route("x@list.example") == route("x@box.example") == (True, True)
+    with open(conf, "a") as f:
+        f.write('pipe list { command = {"/bin/cat"} }\npipe box { command = {"/bin/cat"} }\n')
+    assert route("x@list.example") == route("x@box.example") == (False, False)
+    assert not told("route", "set", "--to", "list.example", "--via", "pipe:box")
+    assert told("route", "set", "--to", "list.example", "--via", "pipe:boxes")
+    assert not told("route", "add", "--to", "far.example", "--via", "192.0.2.1:25")

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 import outside
-from server import BIN, free_base, until
+from server import BIN, PASSWORD, Server, free_base, until
 
 CONFIG = """data = "%(dir)s/data"
 hostname = "%(hostname)s"
@@ -156,3 +156,21 @@ def test_what_waits_is_named(served):
     served.reload(smtp=2, more=', "127.0.0.1:%d"' % (served.values["port"] + 1))
     line = [l for l in served.text().splitlines() if "take effect at the next start" in l]
     assert len(line) == 1 and 'settings="listen, processes.smtp"' in line[0], line
+
+
+def test_demo_reloads():
+    """The configuration that the demo prints is the one that it reads; it stays a demo with --lab."""
+    with Server() as server:
+        def greeting():
+            with socket.create_connection(("127.0.0.1", server.port(25)), timeout=30) as s:
+                return s.recv(500)
+
+        assert b"220 mail.demo.test " in greeting()
+        path = os.path.join(server.dir, "data", "postrider.conf")
+        text = open(path).read()
+        with open(path, "w") as f:
+            f.write(text.replace("mail.demo.test", "other.demo.test"))
+        assert server.command("reload").returncode == 0
+        until(lambda: b"220 other.demo.test " in greeting(), "the new name")
+        with smtplib.SMTP("127.0.0.1", server.port(587), timeout=30) as s:  # without TLS
+            s.login("alice@demo.test", PASSWORD)

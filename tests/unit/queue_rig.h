@@ -7,7 +7,7 @@
 #include "ipc/msg_local.h"
 #include "ipc/msg_remote.h"
 #include "queue/queue.h"
-#include "queue/queue_id.h"
+#include "wire/text/queue_id.h"
 
 struct rig {
 	char          dir[64];

@@ -91,9 +91,34 @@ static void test_list(void **state)
 	arena_free(&a);
 }
 
+static void test_inside(void **state)
+{
+	static const struct {
+		const char *address;
+		bool        inside;
+	} rows[] = {
+		{ "127.0.0.1", true },      { "127.255.255.255", true },  { "128.0.0.1", false },   { "126.255.255.255", false },
+		{ "0.0.0.0", true },        { "1.0.0.0", false },         { "10.0.0.1", true },     { "11.0.0.0", false },
+		{ "172.16.0.1", true },     { "172.31.255.255", true },   { "172.32.0.0", false },  { "172.15.255.255", false },
+		{ "192.168.255.1", true },  { "192.169.0.0", false },     { "192.167.9.9", false }, { "100.64.0.1", true },
+		{ "100.127.255.255", true }, { "100.128.0.0", false },    { "100.63.0.0", false },  { "169.254.1.1", true },
+		{ "169.255.0.0", false },   { "192.0.2.1", false },       { "::", true },           { "::1", true },
+		{ "::2", false },           { "::ffff:127.0.0.1", true }, { "::ffff:192.0.2.1", false }, { "fc00::1", true },
+		{ "fdff::", true },         { "fe00::", false },          { "fe80::1", true },      { "febf::1", true },
+		{ "fec0::1", false },       { "2001:db8::1", false },     { "localhost", false },   { "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		if (cidr_inside(str_of(rows[i].address)) != rows[i].inside)
+			print_error("%s\n", rows[i].address);
+		assert_int_equal(cidr_inside(str_of(rows[i].address)), rows[i].inside);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse), cmocka_unit_test(test_list) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_parse), cmocka_unit_test(test_list), cmocka_unit_test(test_inside) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
-/* queue/queue_id.h, queue/queue_backoff.h, queue/queue_txid.h. */
+/* wire/text/queue_id.h, queue/queue_backoff.h, queue/queue_txid.h. */
 #include "unit.h"
 
 #include "queue/queue_backoff.h"
-#include "queue/queue_id.h"
 #include "queue/queue_txid.h"
+#include "wire/text/queue_id.h"
 
 static void test_id(void **state)
 {

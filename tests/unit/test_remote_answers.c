@@ -161,8 +161,11 @@ static void test_many(void **state)
 
 /* ---- many at once ---- */
 
-static atomic_uint slow_asked, slow_begun;
-static _Atomic(enum status) slow_st;
+#define ASKERS 8u
+
+static struct remote_answers *slow_answers;
+static atomic_uint            slow_asked;
+static _Atomic(enum status)   slow_st;
 
 static enum status ask_slowly(void *ctx, struct str name, enum dns_type type, struct arena *a, struct dns_lookup_reply *ret)
 {
@@ -171,9 +174,8 @@ static enum status ask_slowly(void *ctx, struct str name, enum dns_type type, st
 	(void)type;
 	(void)a;
 	atomic_fetch_add(&slow_asked, 1);
-	while (atomic_load(&slow_begun) < 8)
+	while (remote_answers_waiting(slow_answers) < ASKERS - 1) /* answered when all others wait for it */
 		usleep(1000);
-	usleep(50 * 1000); /* so that all of them are in */
 	*ret = (struct dns_lookup_reply){ DNS_NOERROR, DNS_INSECURE, 300, mx, 2, STR("") };
 	return atomic_load(&slow_st);
 }
@@ -184,7 +186,6 @@ static void *asker(void *arg)
 	struct arena           *arena = arena_new(0);
 	struct dns_lookup_reply reply;
 
-	atomic_fetch_add(&slow_begun, 1);
 	assert_int_equal(dns.lookup(dns.ctx, STR("x.test"), DNS_MX, arena, &reply), atomic_load(&slow_st));
 	if (atomic_load(&slow_st) == ST_OK)
 		assert_str(reply.records[0].data, STR("mx1.x.test"));
@@ -196,21 +197,21 @@ static void *asker(void *arg)
 static void test_together(void **state)
 {
 	static const enum status sts[] = { ST_TEMP, ST_CORRUPT, ST_OK };
-	struct remote_answers   *answers = remote_answers_new((struct remote_resolver){ ask_slowly, NULL });
-	pthread_t                threads[8];
+	pthread_t                threads[ASKERS];
 
 	(void)state;
+	slow_answers = remote_answers_new((struct remote_resolver){ ask_slowly, NULL });
 	for (size_t i = 0; i < LEN(sts); i++) {
 		atomic_store(&slow_st, sts[i]);
 		atomic_store(&slow_asked, 0);
-		atomic_store(&slow_begun, 0);
 		for (size_t t = 0; t < LEN(threads); t++)
-			assert_int_equal(pthread_create(&threads[t], NULL, asker, answers), 0);
+			assert_int_equal(pthread_create(&threads[t], NULL, asker, slow_answers), 0);
 		for (size_t t = 0; t < LEN(threads); t++)
 			assert_int_equal(pthread_join(threads[t], NULL), 0);
-		assert_true(atomic_load(&slow_asked) < LEN(threads));
+		assert_int_equal(atomic_load(&slow_asked), 1);
+		assert_int_equal(remote_answers_waiting(slow_answers), 0);
 	}
-	remote_answers_free(&answers);
+	remote_answers_free(&slow_answers);
 }
 
 int main(void)

@@ -104,6 +104,30 @@ bool cidr_has(const struct cidr *c, const uint8_t octets[16])
 	return same_prefix(octets, c->octets, c->bits);
 }
 
+bool cidr_inside(struct str address)
+{
+	static const struct cidr inside[] = {
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0 }, 104 },
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127 }, 104 },
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10 }, 104 },
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 172, 16 }, 108 },
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 168 }, 112 },
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 100, 64 }, 106 },
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 169, 254 }, 112 },
+		{ { 0 }, 127 }, /* "::" and "::1" */
+		{ { 0xfc }, 7 },
+		{ { 0xfe, 0x80 }, 10 },
+	};
+	uint8_t octets[16];
+
+	if (!cidr_address_parse(address, octets))
+		return false;
+	for (size_t i = 0; i < LEN(inside); i++)
+		if (cidr_has(&inside[i], octets))
+			return true;
+	return false;
+}
+
 bool cidr_list_has(const struct cidr_list *list, struct str address)
 {
 	uint8_t octets[16];

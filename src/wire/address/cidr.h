@@ -36,6 +36,9 @@ MUST_CHECK bool cidr_address_parse(struct str text, uint8_t ret[16]);
 
 /* IPv4 as ::ffff:a.b.c.d. */
 bool cidr_has(const struct cidr *c, const uint8_t octets[16]);
+/* The address means something on this host or in a private network alone: unspecified, loopback, private (RFC 1918, RFC 4193, RFC 6598), link-local.
+ * Text that is no address is not such a one. */
+bool cidr_inside(struct str address);
 /* `address` as text is inside one of them. Text that is no address ("local", "") is in none. */
 bool cidr_list_has(const struct cidr_list *list, struct str address);
 

@@ -4,7 +4,7 @@
  *   ehlo-ok-rsp = Domain [ SP ehlo-greet ] *( LF ehlo-keyword *( SP ehlo-param ) )
  * (lines as smtp_reply_in.text joins them). Unknown keywords and those with bad parameters count as not offered.
  *
- * Pure: no I/O, no allocation. Tests: tests/unit/test_smtp_reply.c, tests/fuzz/fuzz_smtp_reply.c.
+ * Pure: no I/O, no allocation. Tests: tests/unit/test_smtp_answer.c, tests/fuzz/fuzz_smtp_answer.c.
  */
 #ifndef WIRE_SMTP_SMTP_CAPS_H
 #define WIRE_SMTP_SMTP_CAPS_H

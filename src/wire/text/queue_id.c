@@ -1,5 +1,5 @@
-/* queue/queue_id.c - see queue_id.h. */
-#include "queue/queue_id.h"
+/* wire/text/queue_id.c - see queue_id.h. */
+#include "wire/text/queue_id.h"
 
 static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

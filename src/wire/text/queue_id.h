@@ -1,4 +1,4 @@
-/* queue/queue_id.h - a queue id as people see it: 13 characters of Crockford's base 32.
+/* wire/text/queue_id.h - a queue id as people see it: 13 characters of Crockford's base 32.
  *
  * A queue id is a 64-bit number that only rises: the later the message, the larger its id and, as all are of
  * one length, the later its text in order of octets. Letters I, L, O and U are not used; reading takes either case
