@@ -28,10 +28,20 @@ static void places_give(struct remote_race *race, size_t keep)
 		atomic_fetch_sub(&places_taken, 1);
 }
 
-/* The first needs none. */
-bool remote_race_room(struct remote_race *race)
+/* All but the first of those under way. */
+static void places_unused_give(struct remote_race *race)
 {
-	if (race->count == LEN(race->attempts))
+	places_give(race, race->count > 0 ? race->count - 1 : 0);
+}
+
+bool remote_race_room(const struct remote_race *race)
+{
+	return race->count < LEN(race->attempts);
+}
+
+bool remote_race_place(struct remote_race *race)
+{
+	if (!remote_race_room(race))
 		return false;
 	if (race->places < race->count && place_take())
 		race->places++;
@@ -81,7 +91,7 @@ bool remote_race_start(struct remote_race *race, const struct remote_target *tar
 	int     fd = connect_begin(target, source, ret_why);
 	int64_t now = clock_mono_ms();
 
-	CHECK(race->count < LEN(race->attempts));
+	CHECK(remote_race_room(race) && race->places >= race->count);
 	if (fd < 0)
 		return false;
 	race->attempts[race->count++] = (struct remote_attempt){ target, policy, fd, now, now + timeout_ms };
@@ -107,7 +117,7 @@ static void take(struct remote_race *race, size_t i, struct remote_attempt *ret)
 	race->count--;
 	for (; i < race->count; i++)
 		race->attempts[i] = race->attempts[i + 1];
-	places_give(race, race->count > 0 ? race->count - 1 : 0);
+	places_unused_give(race);
 }
 
 static void lose(struct remote_race *race, size_t i, int err, struct remote_attempt *ret, struct remote_connect_why *ret_why)
@@ -164,6 +174,7 @@ enum remote_race_event remote_race_wait(struct remote_race *race, bool more, str
 	struct pollfd          p[LIMIT_REMOTE_BESIDE];
 
 	CHECK(race->count > 0);
+	places_unused_give(race);
 	for (size_t i = 0; i < race->count; i++)
 		p[i] = (struct pollfd){ .fd = race->attempts[i].fd, .events = POLLOUT };
 	for (;;) {

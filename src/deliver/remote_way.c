@@ -116,16 +116,17 @@ bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
 	bool                      more = true, found = false;
 
 	while (!found) {
-		bool room = more && remote_race_room(&race);
+		bool slow = remote_race_slow(&race);
 
-		if (room && remote_race_slow(&race)) {
+		if (more && slow && remote_race_place(&race)) {
 			more = candidate_next(w, ret);
 			found = more && candidate_start(w, &race, ret);
 			continue;
 		}
 		if (race.count == 0)
 			break;
-		switch (remote_race_wait(&race, room, &got, &why)) {
+		/* Slow by now: there is no place, and only those under way can make one. */
+		switch (remote_race_wait(&race, more && !slow && remote_race_room(&race), &got, &why)) {
 		case REMOTE_RACE_WON:
 			*ret = (struct remote_way){ got.target, got.policy, NULL, got.fd };
 			found = true;

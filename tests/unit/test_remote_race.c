@@ -80,7 +80,7 @@ static void start(struct remote_race *race, const struct remote_target *t, unsig
 {
 	struct remote_connect_why why;
 
-	assert_true(remote_race_room(race));
+	assert_true(remote_race_place(race));
 	assert_true(remote_race_start(race, t, NULL, STR(""), timeout_ms, &why));
 }
 
@@ -189,7 +189,7 @@ static void test_bounds(void **state)
 	(void)state;
 	mute_open(&m, "127.0.0.2", 0);
 	for (size_t i = 0; i < LEN(races); i++) {
-		while (remote_race_room(&races[i])) {
+		while (remote_race_place(&races[i])) {
 			start(&races[i], &m.target, LONG_MS);
 			beside += races[i].count > 1;
 		}
@@ -198,8 +198,34 @@ static void test_bounds(void **state)
 	assert_int_equal(beside, LIMIT_REMOTE_BESIDE_ALL);
 	assert_int_equal(races[LEN(races) - 1].count, 1);
 	remote_race_end(&races[0]);
-	assert_true(remote_race_room(&races[LEN(races) - 1]));
+	assert_true(remote_race_place(&races[LEN(races) - 1]));
 	for (size_t i = 1; i < LEN(races); i++)
+		remote_race_end(&races[i]);
+	mute_close(&m);
+}
+
+/* However many hosts are down: only connections beside another count. */
+static void test_lone(void **state)
+{
+	static struct remote_race races[LIMIT_REMOTE_BESIDE_ALL + 1];
+	struct remote_attempt     got;
+	struct remote_connect_why why;
+	struct mute               m;
+
+	(void)state;
+	mute_open(&m, "127.0.0.2", 0);
+	for (size_t i = 0; i < LEN(races); i++) {
+		start(&races[i], &m.target, LONG_MS);
+		assert_true(remote_race_room(&races[i]));
+		assert_int_equal(races[i].places, 0);
+	}
+	/* A place that comes to nothing is given back when there is no more to start. */
+	for (size_t i = 0; i < LEN(races); i++) {
+		assert_true(remote_race_place(&races[i]));
+		assert_int_equal(remote_race_wait(&races[i], true, &got, &why), REMOTE_RACE_SLOW);
+		assert_int_equal(races[i].places, 0);
+	}
+	for (size_t i = 0; i < LEN(races); i++)
 		remote_race_end(&races[i]);
 	mute_close(&m);
 }
@@ -328,6 +354,27 @@ static void test_probe(void **state)
 	race_done(&u);
 }
 
+/* All places are taken: one after another. */
+static void test_no_place(void **state)
+{
+	static struct remote_race others[LIMIT_REMOTE_BESIDE_ALL / (LIMIT_REMOTE_BESIDE - 1) + 1];
+	struct race_run           u;
+
+	(void)state;
+	race_init(&u, STEPS(PLAIN, MAIL_OK, QUIT));
+	u.r.remote.settings.timeouts.connect_ms = 10 * SLOW_MS;
+	for (size_t i = 0; i < LEN(others); i++)
+		while (remote_race_place(&others[i]))
+			start(&others[i], &u.mute.target, LONG_MS);
+	run_go(&u.r);
+	run_check(&u.r, "one after another", "D 2.0.0");
+	assert_int_equal(u.r.note.connects, 2);
+	assert_tried(&u, "Cannot connect (ETIMEDOUT)");
+	for (size_t i = 0; i < LEN(others); i++)
+		remote_race_end(&others[i]);
+	race_done(&u);
+}
+
 /* Alone it has the whole time of a connection, and no more. */
 static void test_alone(void **state)
 {
@@ -375,7 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_beside),   cmocka_unit_test(test_lost),           cmocka_unit_test(test_connected_first), cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
+		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_lone), cmocka_unit_test(test_no_place), cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
 		cmocka_unit_test(test_alone),    cmocka_unit_test(test_ruled_out),
 		cmocka_unit_test(test_probe),
 	};
