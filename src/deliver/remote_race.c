@@ -66,6 +66,12 @@ static bool source_bind(int fd, const struct remote_target *t, struct str source
 	return false;
 }
 
+/* Not even a packet was sent: no way to it, no port, no memory, a rule of this host. Only a refusal can have come from the target. */
+static struct remote_connect_why failed_at_once(int err, struct str source)
+{
+	return (struct remote_connect_why){ .err = err, .source = source.n > 0 && err == EADDRNOTAVAIL, .ours = err != ECONNREFUSED };
+}
+
 static int connect_begin(const struct remote_target *t, struct str source, struct remote_connect_why *ret_why)
 {
 	int fd = socket(t->address.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
@@ -80,7 +86,7 @@ static int connect_begin(const struct remote_target *t, struct str source, struc
 	else if (connect(fd, (const struct sockaddr *)&t->address.sa, t->address.sa_n) == 0 || errno == EINPROGRESS)
 		return fd;
 	else
-		ret_why->err = errno;
+		*ret_why = failed_at_once(errno, source);
 	fd_close(&fd);
 	return -1;
 }

@@ -22,7 +22,7 @@
 struct remote_connect_why {
 	int  err;    /* errno */
 	bool source; /* it is about the address that we were to connect from */
-	bool ours;   /* it is about ourselves, the target was not asked */
+	bool ours;   /* it is about ourselves (no way to it, no port, no descriptor), the target was not asked */
 };
 
 struct remote_policy;

@@ -177,6 +177,10 @@ static void test_ours(void **state)
 	assert_true(why.source && why.ours && why.err == EADDRNOTAVAIL);
 	assert_false(remote_race_start(&race, &t, NULL, STR("::1"), 1000, &why)); /* another family */
 	assert_true(why.source && why.ours);
+	/* No TCP goes to a group: the system knows no way, and asks nobody. */
+	t = target_of("224.0.0.1", 25);
+	assert_false(remote_race_start(&race, &t, NULL, STR(""), 1000, &why));
+	assert_true(why.ours && !why.source && why.err == ENETUNREACH);
 	assert_int_equal(race.count, 0);
 }
 
@@ -354,6 +358,46 @@ static void test_probe(void **state)
 	race_done(&u);
 }
 
+/* No way from here, as with no IPv6 or an uplink that is down: nothing is said of the destination, and the next address is tried. */
+static void test_no_way(void **state)
+{
+	static const struct fake_record zone[] = {
+		{ "far.test", DNS_MX, "10 group.test" },  { "dead.test", DNS_MX, "10 group.test" }, { "dead.test", DNS_MX, "20 mute.test" },
+		{ "good.test", DNS_MX, "10 group.test" }, { "good.test", DNS_MX, "20 mx.test" },    { "group.test", DNS_A, "224.0.0.1" },
+		{ "mute.test", DNS_A, "127.0.0.2" },      { "mx.test", DNS_A, "127.0.0.1" },        { NULL, 0, NULL },
+	};
+	static const struct {
+		const char      *domain;
+		enum remote_site site;
+		unsigned         connects;
+	} rows[] = { { "far.test", REMOTE_SITE_NONE, 1 }, { "dead.test", REMOTE_SITE_TROUBLE, 2 }, { "good.test", REMOTE_SITE_ANSWERED, 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct race_run      u;
+		struct remote_target none;
+
+		race_init(&u, STEPS(PLAIN, MAIL_OK, QUIT));
+		none = target_of("224.0.0.1", u.r.script.port);
+		u.r.zone.records = zone;
+		u.r.remote.hosts = remote_hosts_new();
+		u.r.remote.settings.timeouts.connect_ms = 300;
+		u.r.q.domain = str_of(rows[i].domain);
+		run_deliver(&u.r);
+		script_stop(&u.r.script);
+		assert_int_equal(u.r.reply.results[0].result, rows[i].site == REMOTE_SITE_ANSWERED ? REMOTE_DELIVERED : REMOTE_DEFERRED);
+		assert_int_equal(u.r.reply.site, rows[i].site);
+		assert_int_equal(u.r.note.connects, rows[i].connects);
+		assert_false(remote_hosts_marked(u.r.remote.hosts, &none, REMOTE_HOST_SUSPECT));
+		if (rows[i].site == REMOTE_SITE_NONE)
+			assert_str(u.r.reply.results[0].answer, STR("Cannot connect from here (ENETUNREACH)"));
+		else
+			assert_tried(&u, ": Cannot connect from here (ENETUNREACH)");
+		remote_hosts_free(&u.r.remote.hosts);
+		race_done(&u);
+	}
+}
+
 /* All places are taken: one after another. */
 static void test_no_place(void **state)
 {
@@ -422,7 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_beside),   cmocka_unit_test(test_lost),           cmocka_unit_test(test_connected_first), cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_lone), cmocka_unit_test(test_no_place), cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
+		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_lone), cmocka_unit_test(test_no_place), cmocka_unit_test(test_no_way), cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
 		cmocka_unit_test(test_alone),    cmocka_unit_test(test_ruled_out),
 		cmocka_unit_test(test_probe),
 	};
