@@ -17,6 +17,19 @@ bool remote_ways_open(struct remote_ways *w, struct remote_outcome *ret_why)
 
 /* ---- targets ---- */
 
+static bool avoided(const struct remote_ways *w, const struct remote_target *target)
+{
+	if (w->probe)
+		return remote_hosts_marked(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
+	return remote_hosts_avoid(w->remote->hosts, target);
+}
+
+static void suspect(const struct remote_ways *w, const struct remote_target *target)
+{
+	if (!w->probe)
+		remote_hosts_mark(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
+}
+
 static const struct remote_target *target_next(struct remote_ways *w)
 {
 	const struct remote_target *target = w->again;
@@ -25,7 +38,7 @@ static const struct remote_target *target_next(struct remote_ways *w)
 	if (target)
 		return target;
 	while ((target = remote_route_next(&w->route)) != NULL) {
-		if (w->later_count == LEN(w->later) || !remote_hosts_avoid(w->remote->hosts, target))
+		if (w->later_count == LEN(w->later) || !avoided(w, target))
 			return target;
 		w->later[w->later_count++] = target;
 	}
@@ -68,7 +81,7 @@ struct remote_session *remote_ways_kept(const struct remote_ways *w, const struc
 static void lost(struct remote_ways *w, const struct remote_target *target, const struct remote_connect_why *why, bool tried)
 {
 	if (tried && !why->ours)
-		remote_hosts_mark(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
+		suspect(w, target);
 	w->failed(w->ctx, remote_connect_name(w->arena, target), !why->ours,
 		  remote_connect_outcome(w->arena, remote_connect_source(target, &w->q->hop), why));
 }
@@ -97,7 +110,7 @@ static void race_over(struct remote_ways *w, struct remote_race *race)
 		const struct remote_attempt *a = &race->attempts[i];
 
 		if (remote_attempt_slow(race, a)) {
-			remote_hosts_mark(w->remote->hosts, a->target, REMOTE_HOST_SUSPECT);
+			suspect(w, a->target);
 			CHECK(w->later_count < LEN(w->later)); /* each target is there once */
 			w->slow(w->ctx, remote_connect_name(w->arena, a->target), clock_mono_ms() - a->began_ms);
 			w->later[w->later_count++] = a->target;

@@ -29,6 +29,7 @@ struct remote_ways {
 	/* A slow one lost the race. */
 	void (*slow)(void *ctx, struct str name, int64_t ms);
 	void *ctx;
+	bool  probe; /* strangers set it off: nothing bad is remembered, and the one try that a suspect has is left to a delivery */
 
 	struct remote_route         route;
 	const struct remote_target *again;                         /* lost without having had its time; NULL: none */
@@ -37,7 +38,7 @@ struct remote_ways {
 	unsigned                    connects; /* that were begun */
 };
 
-/* The first six members are set. False: there is nowhere to go, *ret_why. */
+/* The members up to `route` are set. False: there is nowhere to go, *ret_why. */
 MUST_CHECK bool remote_ways_open(struct remote_ways *w, struct remote_outcome *ret_why);
 /* The next one; what *ret holds is the caller's. False: no target is left, or the deadline is over. */
 MUST_CHECK bool remote_ways_next(struct remote_ways *w, struct remote_way *ret);

@@ -347,11 +347,12 @@ static void test_probe(void **state)
 	good = target_of("127.0.0.1", u.r.script.port);
 	remote_probe(&u.r.remote, &q, u.r.arena, &reply);
 	assert_int_equal(reply.result, REMOTE_PROBE_EXISTS);
-	assert_true(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT));
+	assert_false(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT));
 	u.r.remote.settings.timeouts.greeting_ms = u.r.remote.settings.timeouts.connect_ms = 300;
 	remote_probe(&u.r.remote, &q, u.r.arena, &reply);
 	assert_int_equal(reply.result, REMOTE_PROBE_UNREACHABLE);
 	assert_false(remote_hosts_marked(u.r.remote.hosts, &good, REMOTE_HOST_SUSPECT));
+	assert_false(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT)); /* it had all of its time, and lost */
 	script_stop(&u.r.script);
 	assert_null(u.r.script.failed);
 	remote_hosts_free(&u.r.remote.hosts);
