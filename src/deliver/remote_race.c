@@ -153,17 +153,30 @@ static int socket_error(int fd)
 	return err != 0 ? err : ECONNRESET; /* it was connected, and is no more */
 }
 
+static void watch(const struct remote_race *race, struct pollfd *p)
+{
+	for (size_t i = 0; i < race->count; i++)
+		p[i] = (struct pollfd){ .fd = race->attempts[i].fd, .events = POLLOUT };
+}
+
+static bool connected_take(struct remote_race *race, const struct pollfd *p, struct remote_attempt *ret)
+{
+	for (size_t i = 0; i < race->count; i++)
+		if (p[i].revents != 0 && !(p[i].revents & (POLLERR | POLLHUP))) {
+			take(race, i, ret);
+			return true;
+		}
+	return false;
+}
+
 /* One that is connected before any that is not: nobody else need be tried then, and its time may be just over. A failure sets POLLERR; what it
  * was is told once. */
 static bool look(struct remote_race *race, const struct pollfd *p, enum remote_race_event *ret_event, struct remote_attempt *ret,
 		 struct remote_connect_why *ret_why)
 {
 	*ret_event = REMOTE_RACE_WON;
-	for (size_t i = 0; i < race->count; i++)
-		if (p[i].revents != 0 && !(p[i].revents & (POLLERR | POLLHUP))) {
-			take(race, i, ret);
-			return true;
-		}
+	if (connected_take(race, p, ret))
+		return true;
 	*ret_event = REMOTE_RACE_LOST;
 	for (size_t i = 0; i < race->count; i++)
 		if (p[i].revents != 0 || race->attempts[i].until_ms <= clock_mono_ms()) {
@@ -181,8 +194,7 @@ enum remote_race_event remote_race_wait(struct remote_race *race, bool more, str
 
 	CHECK(race->count > 0);
 	places_unused_give(race);
-	for (size_t i = 0; i < race->count; i++)
-		p[i] = (struct pollfd){ .fd = race->attempts[i].fd, .events = POLLOUT };
+	watch(race, p);
 	for (;;) {
 		int64_t left = next_end(race, more) - clock_mono_ms(); /* MAX asks the clock twice, and poll waits for ever below zero */
 		int     n = poll(p, race->count, (int)MIN(MAX(left, (int64_t)0), (int64_t)INT32_MAX));
@@ -191,6 +203,14 @@ enum remote_race_event remote_race_wait(struct remote_race *race, bool more, str
 		if (n >= 0 && (look(race, p, &event, ret, ret_why) || (more && remote_race_slow(race))))
 			return event;
 	}
+}
+
+bool remote_race_won(struct remote_race *race, struct remote_attempt *ret)
+{
+	struct pollfd p[LIMIT_REMOTE_BESIDE];
+
+	watch(race, p);
+	return poll(p, race->count, 0) > 0 && connected_take(race, p, ret);
 }
 
 void remote_race_end(struct remote_race *race)

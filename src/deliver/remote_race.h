@@ -57,6 +57,8 @@ MUST_CHECK bool remote_race_start(struct remote_race *race, const struct remote_
 /* Sleep until something happens to one of those under way (there is one). WON, LOST: *ret is no more in the race; its descriptor is connected and
  * does not block, or closed and *ret_why says why. SLOW comes only if `more`: the caller has another to start. */
 enum remote_race_event remote_race_wait(struct remote_race *race, bool more, struct remote_attempt *ret, struct remote_connect_why *ret_why);
+/* The same for who has something else to do: without sleeping, is one connected? *ret as for WON. */
+MUST_CHECK bool remote_race_won(struct remote_race *race, struct remote_attempt *ret);
 /* Close what is under way. */
 void remote_race_end(struct remote_race *race);
 
