@@ -140,7 +140,7 @@ static bool candidate_start(struct remote_ways *w, struct remote_race *race, str
 }
 
 /* Somebody has won: the slow ones are as if they had failed, but may be tried once more if the winner is of no use. */
-static void race_over(struct remote_ways *w, struct remote_race *race)
+static void race_over(struct remote_ways *w, const struct remote_race *race)
 {
 	for (size_t i = 0; i < race->count; i++) {
 		const struct remote_attempt *a = &race->attempts[i];
@@ -155,7 +155,11 @@ static void race_over(struct remote_ways *w, struct remote_race *race)
 			w->again = a->target; /* the youngest: only one has not been slow */
 		}
 	}
-	remote_race_end(race);
+}
+
+static bool asker_gone(const struct remote_ways *w)
+{
+	return w->asker && w->asker->gone(w->asker->ctx);
 }
 
 bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
@@ -187,7 +191,11 @@ bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
 			break;
 		case REMOTE_RACE_SLOW: break;
 		}
+		if (!found && asker_gone(w))
+			break;
 	}
-	race_over(w, &race);
+	if (found)
+		race_over(w, &race);
+	remote_race_end(&race);
 	return found;
 }

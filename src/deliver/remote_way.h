@@ -30,6 +30,7 @@ struct remote_ways {
 	/* A slow one lost the race. */
 	void (*slow)(void *ctx, struct str name, int64_t ms);
 	void *ctx;
+	const struct remote_asker *asker; /* once gone, nothing more is connected to; NULL: he stays */
 	bool  probe; /* strangers set it off: nothing bad is remembered, and the one try that a suspect has is left to a delivery */
 
 	struct remote_route         route;
@@ -41,7 +42,7 @@ struct remote_ways {
 
 /* The members up to `route` are set. False: there is nowhere to go, *ret_why. */
 MUST_CHECK bool remote_ways_open(struct remote_ways *w, struct remote_outcome *ret_why);
-/* The next one; what *ret holds is the caller's. False: no target is left, or the deadline is over. */
+/* The next one; what *ret holds is the caller's. False: no target is left, the deadline is over, or the asker is gone. */
 MUST_CHECK bool remote_ways_next(struct remote_ways *w, struct remote_way *ret);
 /* A session from the pool that may be used for a target under this policy, to be attached; or NULL. */
 struct remote_session *remote_ways_kept(const struct remote_ways *w, const struct remote_target *target, const struct remote_policy *policy);

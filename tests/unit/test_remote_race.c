@@ -400,6 +400,24 @@ static void test_no_way(void **state)
 	}
 }
 
+/* Who asked goes while the first is slow: nobody else is connected to, and nobody is suspect for it. */
+static void test_asker_gone(void **state)
+{
+	struct race_run u;
+
+	(void)state;
+	race_init(&u, STEPS(PLAIN));
+	u.r.remote.hosts = remote_hosts_new();
+	u.r.patience = 2;
+	run_deliver(&u.r);
+	assert_int_equal(u.r.reply.results[0].result, REMOTE_DEFERRED);
+	assert_int_equal(u.r.note.connects, 1);
+	assert_false(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT));
+	script_stop(&u.r.script);
+	remote_hosts_free(&u.r.remote.hosts);
+	race_done(&u);
+}
+
 /* ---- while the next is looked for ---- */
 
 struct late_dns { /* the mute host is not so any more when the other's address is asked for */
@@ -579,9 +597,22 @@ static void test_ruled_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_beside),   cmocka_unit_test(test_lost),           cmocka_unit_test(test_connected_first), cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_lone), cmocka_unit_test(test_no_place), cmocka_unit_test(test_no_way), cmocka_unit_test(test_won_meanwhile), cmocka_unit_test(test_policy_late), cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
-		cmocka_unit_test(test_alone),    cmocka_unit_test(test_ruled_out),
+		cmocka_unit_test(test_beside),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_connected_first),
+		cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_lone),
+		cmocka_unit_test(test_no_place),
+		cmocka_unit_test(test_no_way),
+		cmocka_unit_test(test_asker_gone),
+		cmocka_unit_test(test_won_meanwhile),
+		cmocka_unit_test(test_policy_late),
+		cmocka_unit_test(test_delivery),
+		cmocka_unit_test(test_useless_winner),
+		cmocka_unit_test(test_kept_wins),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_ruled_out),
 		cmocka_unit_test(test_probe),
 	};
 
