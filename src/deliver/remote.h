@@ -92,7 +92,7 @@ struct remote_deliver_note {
 	uint64_t folded;   /* lines of the content that were too long */
 };
 
-/* Who waits for the answer. Once he is gone, no further transaction is begun: he may ask again for the same. */
+/* Who waits for the answer. Once he is gone, no further connection or transaction is begun: he may ask again for the same. */
 struct remote_asker {
 	bool (*gone)(void *ctx);
 	void *ctx;

@@ -24,6 +24,8 @@ struct remote_outcome remote_connect_outcome(struct arena *a, struct str source,
 {
 	struct remote_outcome o = { REMOTE_DEFERRED, STR("4.4.1"), arena_printf(a, "Cannot connect (%s)", log_errno_name(why->err)) };
 
+	if (why->ours)
+		o.answer = arena_printf(a, "Cannot connect from here (%s)", log_errno_name(why->err));
 	if (why->source)
 		o.answer = arena_printf(a, "Cannot connect from the address %.*s that the route names (%s)", STR_FMT(source), log_errno_name(why->err));
 	return o;

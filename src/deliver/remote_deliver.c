@@ -264,7 +264,7 @@ static void try_way(struct delivery *d, struct remote_way *way)
 
 	d->no_bdat = d->no_early = false;
 	end = try_session(d, way, false);
-	while (end != REMOTE_TX_DONE && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms)
+	while (end != REMOTE_TX_DONE && d->sessions < LIMIT_REMOTE_SESSIONS && clock_mono_ms() < d->deadline_ms && !d->asker->gone(d->asker->ctx))
 		end = try_session(d, way, true);
 }
 
@@ -295,7 +295,7 @@ static void try_hosts(struct delivery *d)
 	struct remote_outcome why;
 	struct remote_way     way;
 
-	d->ways = (struct remote_ways){ d->remote, d->q, d->arena, d->deadline_ms, on_failed, on_slow, d };
+	d->ways = (struct remote_ways){ d->remote, d->q, d->arena, d->deadline_ms, on_failed, on_slow, d, .asker = d->asker };
 	if (!remote_ways_open(&d->ways, &why)) {
 		remote_results_note_all(&d->results, why);
 		return;

@@ -81,7 +81,7 @@ static bool try_way(struct probe *p, struct remote_way *way)
 		s = remote_session_new(&p->remote, p->arena, p->deadline_ms);
 		opened = remote_session_open(s, way->target, way->policy, &p->q->hop, -1, &p->why);
 	}
-	/* Only what is good is remembered of it: a host that is slow to greet is in order for a delivery, which has more time. */
+	/* Only what is good is remembered: a host that is slow to greet is in order for a delivery, which has more time. */
 	if (opened == REMOTE_OPEN_READY) {
 		remote_hosts_clear(p->remote.hosts, way->target, REMOTE_HOST_SUSPECT);
 		asked = ask(p, s);
@@ -114,7 +114,7 @@ void remote_probe(const struct remote *remote, const struct remote_probe_request
 	p.remote.settings.timeouts.quit_ms = 1000; /* its answer is not waited for long: the peer of ours waits */
 	p.remote.settings.timeouts.policy_ms = LIMIT_PROBE_MS / 2;
 	p.remote.pool = NULL; /* a session that waits is not disturbed for a question */
-	ways = (struct remote_ways){ &p.remote, &as, a, p.deadline_ms, on_failed, on_slow, &p };
+	ways = (struct remote_ways){ &p.remote, &as, a, p.deadline_ms, on_failed, on_slow, &p, .probe = true };
 	p.why = (struct remote_outcome){ REMOTE_DEFERRED, STR("4.4.1"), STR("No mail host could be reached") };
 	if (!address_fit(q->address))
 		p.why.answer = STR("Malformed address");

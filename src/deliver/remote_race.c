@@ -28,10 +28,20 @@ static void places_give(struct remote_race *race, size_t keep)
 		atomic_fetch_sub(&places_taken, 1);
 }
 
-/* The first needs none. */
-bool remote_race_room(struct remote_race *race)
+/* All but the first of those under way. */
+static void places_unused_give(struct remote_race *race)
 {
-	if (race->count == LEN(race->attempts))
+	places_give(race, race->count > 0 ? race->count - 1 : 0);
+}
+
+bool remote_race_room(const struct remote_race *race)
+{
+	return race->count < LEN(race->attempts);
+}
+
+bool remote_race_place(struct remote_race *race)
+{
+	if (!remote_race_room(race))
 		return false;
 	if (race->places < race->count && place_take())
 		race->places++;
@@ -56,6 +66,12 @@ static bool source_bind(int fd, const struct remote_target *t, struct str source
 	return false;
 }
 
+/* Not even a packet was sent: no way to it, no port, no memory, a rule of this host. Only a refusal can have come from the target. */
+static struct remote_connect_why failed_at_once(int err, struct str source)
+{
+	return (struct remote_connect_why){ .err = err, .source = source.n > 0 && err == EADDRNOTAVAIL, .ours = err != ECONNREFUSED };
+}
+
 static int connect_begin(const struct remote_target *t, struct str source, struct remote_connect_why *ret_why)
 {
 	int fd = socket(t->address.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
@@ -70,7 +86,7 @@ static int connect_begin(const struct remote_target *t, struct str source, struc
 	else if (connect(fd, (const struct sockaddr *)&t->address.sa, t->address.sa_n) == 0 || errno == EINPROGRESS)
 		return fd;
 	else
-		ret_why->err = errno;
+		*ret_why = failed_at_once(errno, source);
 	fd_close(&fd);
 	return -1;
 }
@@ -81,7 +97,7 @@ bool remote_race_start(struct remote_race *race, const struct remote_target *tar
 	int     fd = connect_begin(target, source, ret_why);
 	int64_t now = clock_mono_ms();
 
-	CHECK(race->count < LEN(race->attempts));
+	CHECK(remote_race_room(race) && race->places >= race->count);
 	if (fd < 0)
 		return false;
 	race->attempts[race->count++] = (struct remote_attempt){ target, policy, fd, now, now + timeout_ms };
@@ -107,7 +123,7 @@ static void take(struct remote_race *race, size_t i, struct remote_attempt *ret)
 	race->count--;
 	for (; i < race->count; i++)
 		race->attempts[i] = race->attempts[i + 1];
-	places_give(race, race->count > 0 ? race->count - 1 : 0);
+	places_unused_give(race);
 }
 
 static void lose(struct remote_race *race, size_t i, int err, struct remote_attempt *ret, struct remote_connect_why *ret_why)
@@ -137,17 +153,30 @@ static int socket_error(int fd)
 	return err != 0 ? err : ECONNRESET; /* it was connected, and is no more */
 }
 
+static void watch(const struct remote_race *race, struct pollfd *p)
+{
+	for (size_t i = 0; i < race->count; i++)
+		p[i] = (struct pollfd){ .fd = race->attempts[i].fd, .events = POLLOUT };
+}
+
+static bool connected_take(struct remote_race *race, const struct pollfd *p, struct remote_attempt *ret)
+{
+	for (size_t i = 0; i < race->count; i++)
+		if (p[i].revents != 0 && !(p[i].revents & (POLLERR | POLLHUP))) {
+			take(race, i, ret);
+			return true;
+		}
+	return false;
+}
+
 /* One that is connected before any that is not: nobody else need be tried then, and its time may be just over. A failure sets POLLERR; what it
  * was is told once. */
 static bool look(struct remote_race *race, const struct pollfd *p, enum remote_race_event *ret_event, struct remote_attempt *ret,
 		 struct remote_connect_why *ret_why)
 {
 	*ret_event = REMOTE_RACE_WON;
-	for (size_t i = 0; i < race->count; i++)
-		if (p[i].revents != 0 && !(p[i].revents & (POLLERR | POLLHUP))) {
-			take(race, i, ret);
-			return true;
-		}
+	if (connected_take(race, p, ret))
+		return true;
 	*ret_event = REMOTE_RACE_LOST;
 	for (size_t i = 0; i < race->count; i++)
 		if (p[i].revents != 0 || race->attempts[i].until_ms <= clock_mono_ms()) {
@@ -164,8 +193,8 @@ enum remote_race_event remote_race_wait(struct remote_race *race, bool more, str
 	struct pollfd          p[LIMIT_REMOTE_BESIDE];
 
 	CHECK(race->count > 0);
-	for (size_t i = 0; i < race->count; i++)
-		p[i] = (struct pollfd){ .fd = race->attempts[i].fd, .events = POLLOUT };
+	places_unused_give(race);
+	watch(race, p);
 	for (;;) {
 		int64_t left = next_end(race, more) - clock_mono_ms(); /* MAX asks the clock twice, and poll waits for ever below zero */
 		int     n = poll(p, race->count, (int)MIN(MAX(left, (int64_t)0), (int64_t)INT32_MAX));
@@ -174,6 +203,14 @@ enum remote_race_event remote_race_wait(struct remote_race *race, bool more, str
 		if (n >= 0 && (look(race, p, &event, ret, ret_why) || (more && remote_race_slow(race))))
 			return event;
 	}
+}
+
+bool remote_race_won(struct remote_race *race, struct remote_attempt *ret)
+{
+	struct pollfd p[LIMIT_REMOTE_BESIDE];
+
+	watch(race, p);
+	return poll(p, race->count, 0) > 0 && connected_take(race, p, ret);
 }
 
 void remote_race_end(struct remote_race *race)

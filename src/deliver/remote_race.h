@@ -11,7 +11,8 @@
  * RFC 6298 §2) and the round trip last a second.
  *
  * Bounded: LIMIT_REMOTE_BESIDE of one race, LIMIT_REMOTE_BESIDE_ALL of the process that are beside another: with no place a race goes on with
- * what it has. Nobody polls: who races sleeps in poll(2). A race belongs to one thread.
+ * what it has until something happens to one of those. Who has nothing beside it holds no place, however long it takes: hosts that are down do
+ * not use them up by being tried. Nobody polls: who races sleeps in poll(2). A race belongs to one thread.
  */
 #ifndef DELIVER_REMOTE_RACE_H
 #define DELIVER_REMOTE_RACE_H
@@ -21,7 +22,7 @@
 struct remote_connect_why {
 	int  err;    /* errno */
 	bool source; /* it is about the address that we were to connect from */
-	bool ours;   /* it is about ourselves, the target was not asked */
+	bool ours;   /* it is about ourselves (no way to it, no port, no descriptor), the target was not asked */
 };
 
 struct remote_policy;
@@ -42,17 +43,22 @@ struct remote_race { /* { .beside_ms = ... } to begin with */
 
 enum remote_race_event { REMOTE_RACE_WON, REMOTE_RACE_LOST, REMOTE_RACE_SLOW };
 
-/* May another be started, now or when all are slow? */
-bool remote_race_room(struct remote_race *race);
+/* May another be started, now or when all are slow, if there is a place? */
+bool remote_race_room(const struct remote_race *race);
+/* The place for one more; the first needs none. False: there is none, or no room. A place that no attempt was started in is given back in
+ * remote_race_wait() and remote_race_end(). */
+MUST_CHECK bool remote_race_place(struct remote_race *race);
 /* All that are under way are slow; also if there are none. */
 bool remote_race_slow(const struct remote_race *race);
 bool remote_attempt_slow(const struct remote_race *race, const struct remote_attempt *attempt);
-/* Only if there is room. From the address `source` ("": the system's choice; never another than asked for). False: it failed at once, *ret_why. */
+/* Only in a place. From the address `source` ("": the system's choice; never another than asked for). False: it failed at once, *ret_why. */
 MUST_CHECK bool remote_race_start(struct remote_race *race, const struct remote_target *target, struct remote_policy *policy, struct str source,
 				  unsigned timeout_ms, struct remote_connect_why *ret_why);
 /* Sleep until something happens to one of those under way (there is one). WON, LOST: *ret is no more in the race; its descriptor is connected and
  * does not block, or closed and *ret_why says why. SLOW comes only if `more`: the caller has another to start. */
 enum remote_race_event remote_race_wait(struct remote_race *race, bool more, struct remote_attempt *ret, struct remote_connect_why *ret_why);
+/* The same for who has something else to do: without sleeping, is one connected? *ret as for WON. */
+MUST_CHECK bool remote_race_won(struct remote_race *race, struct remote_attempt *ret);
 /* Close what is under way. */
 void remote_race_end(struct remote_race *race);
 

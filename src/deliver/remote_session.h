@@ -51,6 +51,7 @@ struct remote_session {
 	bool                 dirty;     /* a transaction may be open: RSET before MAIL */
 	bool                 reused;    /* by this delivery, and nothing of it is answered yet */
 	bool                 talked;    /* MAIL was answered in this delivery, and not by 421 */
+	bool                 taken;     /* it has taken a message from us */
 	bool                 no_bdat, no_early; /* as enum remote_host_mark */
 	unsigned             mails;     /* transactions begun */
 };

@@ -355,6 +355,7 @@ static void find(struct remote_sts_cache *c, const struct remote *remote, struct
 	}
 	if (refresh_due(e, now))
 		line_up(c, e, remote);
+	ret->late = missing(e, now);
 	told(e, now, a, ret);
 }
 

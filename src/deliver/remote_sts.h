@@ -6,9 +6,9 @@
  * before. It is looked at again while it is used: the record's id once an hour, the policy itself when the id differs or after a day; that
  * is done by threads of this file, no delivery waits for it.
  * Where nothing is known, the delivery itself looks; others to the same domain wait for its result instead of asking too, policy_ms at
- * most; those to other domains are not concerned. Who has little time (a probe) has it looked for by those threads, and goes on without
- * when policy_ms is over. No policy, or none that could be had, is remembered for a few minutes. The first fetch may fail: then there is no
- * policy (opportunistic, as the RFC says), and `trouble` says why, for the reports; unless auth could not say whether it keeps one: `unsure`.
+ * most; those to other domains are not concerned. Who has little time (a probe; a delivery with a connection under way) has it looked for by those
+ * threads, and is told when policy_ms is over: `late`; a probe goes on without. No policy, or none that could be had, is remembered for a few
+ * minutes. The first fetch may fail: then there is no policy (opportunistic, as the RFC says), and `trouble` says why, for the reports; unless auth could not say whether it keeps one: `unsure`.
  *
  * Time in memory is monotonic: a wall clock that jumps neither ends nor prolongs what is in use.
  *
@@ -30,6 +30,7 @@ struct remote_sts {
 	const struct str  *mx;   /* patterns */
 	size_t             mx_count;
 	bool               unsure; /* auth may know one, could not be asked, and nothing new was had: for a minute nobody knows; mode is STS_NONE */
+	bool               late;   /* policy_ms was over before it was known: asked again there may be one; mode is STS_NONE */
 	enum tlsrpt_result trouble; /* TLSRPT_SUCCESS, or why the domain's policy could not be had (TLSRPT_STS_...); then mode is STS_NONE */
 };
 

@@ -111,14 +111,20 @@ bool tx_exchange(struct tx *t, const char *step, unsigned timeout_ms)
 	return false;
 }
 
+/* It had enough mails in this session, or waited long enough. Some say 452 to all that follow, and keep the session open (OpenSMTPD after 100).
+ * RFC 3463 §3.4: X.3.X is about the whole host, which says it to every session (no space left, X.3.1). */
+static bool had_enough(const struct remote_session *s)
+{
+	return s->reused && (s->reply.code == 421 || (s->reply.code == 452 && s->taken && !str_starts(str_of(s->reply.enhanced), STR("4.3."))));
+}
+
 /* ---- steps: each returns false when the connection is over ---- */
 
 static bool step_mail(struct tx *t)
 {
 	if (!tx_exchange(t, "MAIL", t->s->remote->settings.timeouts.mail_ms))
 		return false;
-	/* It had enough mails, or waited long enough. Some say 452 to all that follow, and keep the session open (OpenSMTPD after 100). */
-	if (t->s->reused && (t->s->reply.code == 421 || t->s->reply.code == 452)) {
+	if (had_enough(t->s)) {
 		t->s->dead = true;
 		t->end = REMOTE_TX_GONE;
 		return false;

@@ -85,6 +85,7 @@ static bool final_reply(struct tx *t, struct remote_outcome *ret)
 		return false;
 	/* RFC 3030 §2: after a BDAT that failed the transaction is to be reset. */
 	t->ended = t->ended && (!t->bdat || t->s->reply.code / 100 == 2);
+	t->s->taken = t->s->taken || t->s->reply.code / 100 == 2;
 	*ret = t->s->reply.code / 100 == 2 ? remote_session_success(t->s) : remote_session_failure(t->s);
 	return true;
 }

@@ -17,6 +17,19 @@ bool remote_ways_open(struct remote_ways *w, struct remote_outcome *ret_why)
 
 /* ---- targets ---- */
 
+static bool avoided(const struct remote_ways *w, const struct remote_target *target)
+{
+	if (w->probe)
+		return remote_hosts_marked(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
+	return remote_hosts_avoid(w->remote->hosts, target);
+}
+
+static void suspect(const struct remote_ways *w, const struct remote_target *target)
+{
+	if (!w->probe)
+		remote_hosts_mark(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
+}
+
 static const struct remote_target *target_next(struct remote_ways *w)
 {
 	const struct remote_target *target = w->again;
@@ -25,7 +38,7 @@ static const struct remote_target *target_next(struct remote_ways *w)
 	if (target)
 		return target;
 	while ((target = remote_route_next(&w->route)) != NULL) {
-		if (w->later_count == LEN(w->later) || !remote_hosts_avoid(w->remote->hosts, target))
+		if (w->later_count == LEN(w->later) || !avoided(w, target))
 			return target;
 		w->later[w->later_count++] = target;
 	}
@@ -36,17 +49,41 @@ static const struct remote_target *target_next(struct remote_ways *w)
 	return target;
 }
 
-/* One that its policy lets have the message. */
-static bool candidate_next(struct remote_ways *w, struct remote_way *ret)
+/* `beside`: a connection is under way, and nobody looks at it meanwhile. A policy that must be fetched first is waited for as long as another
+ * address would be; *ret_late: it takes longer, and is fetched beside (remote_sts.h). What was found then holds for nothing. */
+static bool policy_find(struct remote_ways *w, const struct remote_target *target, bool beside, struct remote_policy *policy, bool *ret_late,
+			struct remote_outcome *ret_why)
+{
+	struct remote           hurried = *w->remote;
+	struct remote_timeouts *t = &hurried.settings.timeouts;
+	bool                    ok;
+
+	t->policy_ms = MIN(t->policy_ms, t->beside_ms);
+	w->route.remote = beside ? &hurried : w->remote;
+	ok = remote_policy_find(&w->route, target, w->q, w->arena, policy, ret_why);
+	w->route.remote = w->remote;
+	*ret_late = beside && target->at->sts && target->at->sts->late;
+	if (*ret_late)
+		target->at->sts = NULL;
+	return ok;
+}
+
+/* One that its policy lets have the message. False: there is none; or none now, as the next (`again`) must wait for its policy. */
+static bool candidate_next(struct remote_ways *w, bool beside, struct remote_way *ret)
 {
 	const struct remote_target *target;
 
 	while (clock_mono_ms() < w->deadline_ms && (target = target_next(w)) != NULL) {
 		struct remote_policy *policy = ARENA_NEW(w->arena, struct remote_policy);
 		struct remote_outcome why;
+		bool                  late, fits = policy_find(w, target, beside, policy, &late, &why);
 
 		*ret = (struct remote_way){ target, policy, NULL, -1 };
-		if (remote_policy_find(&w->route, target, w->q, w->arena, policy, &why))
+		if (late) {
+			w->again = target;
+			return false;
+		}
+		if (fits)
 			return true;
 		w->failed(w->ctx, STR(""), false, why);
 	}
@@ -68,9 +105,21 @@ struct remote_session *remote_ways_kept(const struct remote_ways *w, const struc
 static void lost(struct remote_ways *w, const struct remote_target *target, const struct remote_connect_why *why, bool tried)
 {
 	if (tried && !why->ours)
-		remote_hosts_mark(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
+		suspect(w, target);
 	w->failed(w->ctx, remote_connect_name(w->arena, target), !why->ours,
 		  remote_connect_outcome(w->arena, remote_connect_source(target, &w->q->hop), why));
+}
+
+/* While it was looked for somebody has won: it stands in front then, for the case that the winner is of no use. */
+static bool won_meanwhile(struct remote_ways *w, struct remote_race *race, struct remote_way *way)
+{
+	struct remote_attempt got;
+
+	if (!remote_race_won(race, &got))
+		return false;
+	w->again = way->target;
+	*way = (struct remote_way){ got.target, got.policy, NULL, got.fd };
+	return true;
 }
 
 /* True: a session waits for it, and nothing more is needed. */
@@ -91,21 +140,26 @@ static bool candidate_start(struct remote_ways *w, struct remote_race *race, str
 }
 
 /* Somebody has won: the slow ones are as if they had failed, but may be tried once more if the winner is of no use. */
-static void race_over(struct remote_ways *w, struct remote_race *race)
+static void race_over(struct remote_ways *w, const struct remote_race *race)
 {
 	for (size_t i = 0; i < race->count; i++) {
 		const struct remote_attempt *a = &race->attempts[i];
 
 		if (remote_attempt_slow(race, a)) {
-			remote_hosts_mark(w->remote->hosts, a->target, REMOTE_HOST_SUSPECT);
+			suspect(w, a->target);
 			CHECK(w->later_count < LEN(w->later)); /* each target is there once */
 			w->slow(w->ctx, remote_connect_name(w->arena, a->target), clock_mono_ms() - a->began_ms);
 			w->later[w->later_count++] = a->target;
 		} else {
+			CHECK(!w->again); /* another is only looked for when all are slow */
 			w->again = a->target; /* the youngest: only one has not been slow */
 		}
 	}
-	remote_race_end(race);
+}
+
+static bool asker_gone(const struct remote_ways *w)
+{
+	return w->asker && w->asker->gone(w->asker->ctx);
 }
 
 bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
@@ -116,24 +170,32 @@ bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
 	bool                      more = true, found = false;
 
 	while (!found) {
-		bool room = more && remote_race_room(&race);
+		bool slow = remote_race_slow(&race);
 
-		if (room && remote_race_slow(&race)) {
-			more = candidate_next(w, ret);
-			found = more && candidate_start(w, &race, ret);
+		if (more && slow && remote_race_place(&race)) {
+			more = candidate_next(w, race.count > 0, ret);
+			found = more && (won_meanwhile(w, &race, ret) || candidate_start(w, &race, ret));
 			continue;
 		}
 		if (race.count == 0)
 			break;
-		switch (remote_race_wait(&race, room, &got, &why)) {
+		/* Slow by now: there is no place, and only those under way can make one. */
+		switch (remote_race_wait(&race, more && !slow && remote_race_room(&race), &got, &why)) {
 		case REMOTE_RACE_WON:
 			*ret = (struct remote_way){ got.target, got.policy, NULL, got.fd };
 			found = true;
 			break;
-		case REMOTE_RACE_LOST: lost(w, got.target, &why, why.err != ETIMEDOUT || remote_attempt_slow(&race, &got)); break;
+		case REMOTE_RACE_LOST:
+			lost(w, got.target, &why, why.err != ETIMEDOUT || remote_attempt_slow(&race, &got));
+			more = more || w->again;
+			break;
 		case REMOTE_RACE_SLOW: break;
 		}
+		if (!found && asker_gone(w))
+			break;
 	}
-	race_over(w, &race);
+	if (found)
+		race_over(w, &race);
+	remote_race_end(&race);
 	return found;
 }

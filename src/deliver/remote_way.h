@@ -2,7 +2,8 @@
  *
  * Targets come in the order of their route, those that took no connection of late behind all others (remote_hosts.h); whom its policy rules out
  * is passed over. One for which a session waits is at once the next; to the others connections are made, beside each other where one is slow
- * (remote_race.h). Whoever wins is given to the caller; of the others, the slow ones are suspect from then on and stand at the end, and one that
+ * (remote_race.h). Before one is started, those under way are looked at once more, as looking for it takes its time: lookups as long as DNS
+ * takes, a policy that must be fetched beside_ms, and a target for which that is too short waits until one of them has failed. Whoever wins is given to the caller; of the others, the slow ones are suspect from then on and stand at the end, and one that
  * had no time yet stands in front, for the case that the winner is of no use.
  */
 #ifndef DELIVER_REMOTE_WAY_H
@@ -29,17 +30,19 @@ struct remote_ways {
 	/* A slow one lost the race. */
 	void (*slow)(void *ctx, struct str name, int64_t ms);
 	void *ctx;
+	const struct remote_asker *asker; /* once gone, nothing more is connected to; NULL: he stays */
+	bool  probe; /* strangers set it off: nothing bad is remembered, and the one try that a suspect has is left to a delivery */
 
 	struct remote_route         route;
-	const struct remote_target *again;                         /* lost without having had its time; NULL: none */
+	const struct remote_target *again;                         /* the next: had no time yet, or no policy; NULL: none */
 	const struct remote_target *later[LIMIT_REMOTE_ADDRESSES]; /* suspects */
 	size_t                      later_count;
 	unsigned                    connects; /* that were begun */
 };
 
-/* The first six members are set. False: there is nowhere to go, *ret_why. */
+/* The members up to `route` are set. False: there is nowhere to go, *ret_why. */
 MUST_CHECK bool remote_ways_open(struct remote_ways *w, struct remote_outcome *ret_why);
-/* The next one; what *ret holds is the caller's. False: no target is left, or the deadline is over. */
+/* The next one; what *ret holds is the caller's. False: no target is left, the deadline is over, or the asker is gone. */
 MUST_CHECK bool remote_ways_next(struct remote_ways *w, struct remote_way *ret);
 /* A session from the pool that may be used for a target under this policy, to be attached; or NULL. */
 struct remote_session *remote_ways_kept(const struct remote_ways *w, const struct remote_target *target, const struct remote_policy *policy);

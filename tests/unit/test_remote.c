@@ -254,6 +254,10 @@ static void test_asker_gone(void **state)
 		  STEPS(HELLO, "S 250-mx.test", "S 250 LIMITS RCPTMAX=1",
 			"E MAIL", "S 250 ok", "E RCPT", "S 250 ok", "E DATA", "S 354 go", "D", "S 250 2.0.0 ok", QUIT),
 		  2, "D 2.0.0|T 4.4.0", 1 },
+		{ "before the second session", 4,
+		  STEPS(HELLO, "S 250-mx.test", "S 250 LIMITS RCPTMAX=1 MAILMAX=1",
+			"E MAIL", "S 250 ok", "E RCPT", "S 250 ok", "E DATA", "S 354 go", "D", "S 250 2.0.0 ok", QUIT),
+		  2, "D 2.0.0|T 4.4.0", 1 },
 	};
 
 	(void)state;

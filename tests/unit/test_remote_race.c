@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "deliver/remote_race.h"
+#include "deliver/remote_sts.h"
 #include "remote_rig.h"
 #include "sys/fd.h"
 
@@ -80,7 +81,7 @@ static void start(struct remote_race *race, const struct remote_target *t, unsig
 {
 	struct remote_connect_why why;
 
-	assert_true(remote_race_room(race));
+	assert_true(remote_race_place(race));
 	assert_true(remote_race_start(race, t, NULL, STR(""), timeout_ms, &why));
 }
 
@@ -177,6 +178,10 @@ static void test_ours(void **state)
 	assert_true(why.source && why.ours && why.err == EADDRNOTAVAIL);
 	assert_false(remote_race_start(&race, &t, NULL, STR("::1"), 1000, &why)); /* another family */
 	assert_true(why.source && why.ours);
+	/* No TCP goes to a group: the system knows no way, and asks nobody. */
+	t = target_of("224.0.0.1", 25);
+	assert_false(remote_race_start(&race, &t, NULL, STR(""), 1000, &why));
+	assert_true(why.ours && !why.source && why.err == ENETUNREACH);
 	assert_int_equal(race.count, 0);
 }
 
@@ -189,7 +194,7 @@ static void test_bounds(void **state)
 	(void)state;
 	mute_open(&m, "127.0.0.2", 0);
 	for (size_t i = 0; i < LEN(races); i++) {
-		while (remote_race_room(&races[i])) {
+		while (remote_race_place(&races[i])) {
 			start(&races[i], &m.target, LONG_MS);
 			beside += races[i].count > 1;
 		}
@@ -198,8 +203,34 @@ static void test_bounds(void **state)
 	assert_int_equal(beside, LIMIT_REMOTE_BESIDE_ALL);
 	assert_int_equal(races[LEN(races) - 1].count, 1);
 	remote_race_end(&races[0]);
-	assert_true(remote_race_room(&races[LEN(races) - 1]));
+	assert_true(remote_race_place(&races[LEN(races) - 1]));
 	for (size_t i = 1; i < LEN(races); i++)
+		remote_race_end(&races[i]);
+	mute_close(&m);
+}
+
+/* However many hosts are down: only connections beside another count. */
+static void test_lone(void **state)
+{
+	static struct remote_race races[LIMIT_REMOTE_BESIDE_ALL + 1];
+	struct remote_attempt     got;
+	struct remote_connect_why why;
+	struct mute               m;
+
+	(void)state;
+	mute_open(&m, "127.0.0.2", 0);
+	for (size_t i = 0; i < LEN(races); i++) {
+		start(&races[i], &m.target, LONG_MS);
+		assert_true(remote_race_room(&races[i]));
+		assert_int_equal(races[i].places, 0);
+	}
+	/* A place that comes to nothing is given back when there is no more to start. */
+	for (size_t i = 0; i < LEN(races); i++) {
+		assert_true(remote_race_place(&races[i]));
+		assert_int_equal(remote_race_wait(&races[i], true, &got, &why), REMOTE_RACE_SLOW);
+		assert_int_equal(races[i].places, 0);
+	}
+	for (size_t i = 0; i < LEN(races); i++)
 		remote_race_end(&races[i]);
 	mute_close(&m);
 }
@@ -317,14 +348,206 @@ static void test_probe(void **state)
 	good = target_of("127.0.0.1", u.r.script.port);
 	remote_probe(&u.r.remote, &q, u.r.arena, &reply);
 	assert_int_equal(reply.result, REMOTE_PROBE_EXISTS);
-	assert_true(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT));
+	assert_false(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT));
 	u.r.remote.settings.timeouts.greeting_ms = u.r.remote.settings.timeouts.connect_ms = 300;
 	remote_probe(&u.r.remote, &q, u.r.arena, &reply);
 	assert_int_equal(reply.result, REMOTE_PROBE_UNREACHABLE);
 	assert_false(remote_hosts_marked(u.r.remote.hosts, &good, REMOTE_HOST_SUSPECT));
+	assert_false(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT)); /* it had all of its time, and lost */
 	script_stop(&u.r.script);
 	assert_null(u.r.script.failed);
 	remote_hosts_free(&u.r.remote.hosts);
+	race_done(&u);
+}
+
+/* No way from here, as with no IPv6 or an uplink that is down: nothing is said of the destination, and the next address is tried. */
+static void test_no_way(void **state)
+{
+	static const struct fake_record zone[] = {
+		{ "far.test", DNS_MX, "10 group.test" },  { "dead.test", DNS_MX, "10 group.test" }, { "dead.test", DNS_MX, "20 mute.test" },
+		{ "good.test", DNS_MX, "10 group.test" }, { "good.test", DNS_MX, "20 mx.test" },    { "group.test", DNS_A, "224.0.0.1" },
+		{ "mute.test", DNS_A, "127.0.0.2" },      { "mx.test", DNS_A, "127.0.0.1" },        { NULL, 0, NULL },
+	};
+	static const struct {
+		const char      *domain;
+		enum remote_site site;
+		unsigned         connects;
+	} rows[] = { { "far.test", REMOTE_SITE_NONE, 1 }, { "dead.test", REMOTE_SITE_TROUBLE, 2 }, { "good.test", REMOTE_SITE_ANSWERED, 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct race_run      u;
+		struct remote_target none;
+
+		race_init(&u, STEPS(PLAIN, MAIL_OK, QUIT));
+		none = target_of("224.0.0.1", u.r.script.port);
+		u.r.zone.records = zone;
+		u.r.remote.hosts = remote_hosts_new();
+		u.r.remote.settings.timeouts.connect_ms = 300;
+		u.r.q.domain = str_of(rows[i].domain);
+		run_deliver(&u.r);
+		script_stop(&u.r.script);
+		assert_int_equal(u.r.reply.results[0].result, rows[i].site == REMOTE_SITE_ANSWERED ? REMOTE_DELIVERED : REMOTE_DEFERRED);
+		assert_int_equal(u.r.reply.site, rows[i].site);
+		assert_int_equal(u.r.note.connects, rows[i].connects);
+		assert_false(remote_hosts_marked(u.r.remote.hosts, &none, REMOTE_HOST_SUSPECT));
+		if (rows[i].site == REMOTE_SITE_NONE)
+			assert_str(u.r.reply.results[0].answer, STR("Cannot connect from here (ENETUNREACH)"));
+		else
+			assert_tried(&u, ": Cannot connect from here (ENETUNREACH)");
+		remote_hosts_free(&u.r.remote.hosts);
+		race_done(&u);
+	}
+}
+
+/* Who asked goes while the first is slow: nobody else is connected to, and nobody is suspect for it. */
+static void test_asker_gone(void **state)
+{
+	struct race_run u;
+
+	(void)state;
+	race_init(&u, STEPS(PLAIN));
+	u.r.remote.hosts = remote_hosts_new();
+	u.r.patience = 2;
+	run_deliver(&u.r);
+	assert_int_equal(u.r.reply.results[0].result, REMOTE_DEFERRED);
+	assert_int_equal(u.r.note.connects, 1);
+	assert_false(remote_hosts_marked(u.r.remote.hosts, &u.mute.target, REMOTE_HOST_SUSPECT));
+	script_stop(&u.r.script);
+	remote_hosts_free(&u.r.remote.hosts);
+	race_done(&u);
+}
+
+/* ---- while the next is looked for ---- */
+
+struct late_dns { /* the mute host is not so any more when the other's address is asked for */
+	struct race_run *u;
+	int              accepted[2];
+};
+
+static int accept_at(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	return accept(listener, NULL, NULL);
+}
+
+static enum status late_lookup(void *ctx, struct str name, enum dns_type type, struct arena *a, struct dns_lookup_reply *ret)
+{
+	struct late_dns *l = ctx;
+	struct mute     *m = &l->u->mute;
+
+	if (str_eq(name, STR("mx.test")) && type == DNS_A && l->accepted[0] < 0) {
+		for (size_t i = 0; i < LEN(m->inside); i++)
+			fd_close(&m->inside[i]);
+		l->accepted[0] = accept_at(m->listener); /* from inside */
+		l->accepted[1] = accept_at(m->listener);
+		assert_int_equal(write(l->accepted[1], "421 4.3.2 busy\r\n", 16), 16);
+	}
+	return fake_lookup(&l->u->r.zone, name, type, a, ret);
+}
+
+static void test_won_meanwhile(void **state)
+{
+	struct race_run u;
+	struct late_dns late = { &u, { -1, -1 } };
+
+	(void)state;
+	race_init(&u, STEPS(PLAIN, MAIL_OK, QUIT));
+	u.r.remote.resolver = (struct remote_resolver){ late_lookup, &late };
+	run_go(&u.r);
+	run_check(&u.r, "the other is only connected to when the first is of no use", "D 2.0.0");
+	assert_int_equal(u.r.note.connects, 2);
+	assert_tried(&u, "mute.test [127.0.0.2]:");
+	assert_tried(&u, "421 4.3.2 busy");
+	fd_close(&late.accepted[0]);
+	fd_close(&late.accepted[1]);
+	race_done(&u);
+}
+
+static const char *policy_text;
+static unsigned    policy_fetches;
+
+static enum http_result policy_fetch(const struct http_request *q, struct arena *a, struct http_reply *ret)
+{
+	(void)q;
+	policy_fetches++;
+	*ret = (struct http_reply){ .status = 200, .content_type = STR("text/plain"), .body = arena_dup(a, str_of(policy_text)), .why = STR("") };
+	return HTTP_OK;
+}
+
+/* The first host has DANE, so the domain's MTA-STS policy is not known when the second has its turn: it does not get the mail without, and it is
+ * not fetched while a connection is under way (the cache has no threads here, so that nobody else fetches it). */
+static void test_policy_late(void **state)
+{
+	char                     tlsa[64];
+	const struct fake_record zone[] = {
+		{ "d.signed.test", DNS_MX, "10 mute.signed.test" },
+		{ "d.signed.test", DNS_MX, "20 mx.test" },
+		{ "mute.signed.test", DNS_A, "127.0.0.2" },
+		{ tlsa, DNS_TLSA, "3 1 1 x" },
+		{ "mx.test", DNS_A, "127.0.0.1" },
+		{ "_mta-sts.d.signed.test", DNS_TXT, "v=STSv1; id=1;" },
+		{ "mta-sts.d.signed.test", DNS_A, "192.0.2.1" },
+		{ NULL, 0, NULL },
+	};
+	const struct {
+		const char        *policy;
+		const char *const *steps;
+		enum remote_result result;
+		unsigned           connects;
+	} rows[] = {
+		{ "version: STSv1\nmode: testing\nmx: mx.test\nmax_age: 604800\n", STEPS(PLAIN, MAIL_OK, QUIT), REMOTE_DELIVERED, 2 },
+		{ "version: STSv1\nmode: enforce\nmx: other.test\nmax_age: 604800\n", STEPS(PLAIN), REMOTE_DEFERRED, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct race_run u;
+
+		race_init(&u, rows[i].steps);
+		policy_text = rows[i].policy;
+		policy_fetches = 0;
+		(void)snprintf(tlsa, sizeof(tlsa), "_%u._tcp.mute.signed.test", u.r.script.port);
+		u.r.zone.records = zone;
+		u.r.q.domain = STR("d.signed.test");
+		u.r.remote.settings.authorities = STR("PEM");
+		u.r.remote.settings.trusts = true;
+		u.r.remote.settings.timeouts.connect_ms = 10 * SLOW_MS;
+		u.r.remote.sts = remote_sts_open(&(struct remote_sts_options){ .fetch = policy_fetch, .threadless = true });
+		run_deliver(&u.r);
+		script_stop(&u.r.script);
+		assert_int_equal(u.r.reply.results[0].result, rows[i].result);
+		assert_int_equal(u.r.note.connects, rows[i].connects);
+		assert_int_equal(policy_fetches, 1);
+		if (rows[i].result == REMOTE_DELIVERED)
+			assert_tried(&u, "Cannot connect (ETIMEDOUT)");
+		else
+			assert_str(u.r.reply.results[0].code, STR("4.7.5"));
+		remote_sts_close(&u.r.remote.sts);
+		race_done(&u);
+	}
+}
+
+/* All places are taken: one after another. */
+static void test_no_place(void **state)
+{
+	static struct remote_race others[LIMIT_REMOTE_BESIDE_ALL / (LIMIT_REMOTE_BESIDE - 1) + 1];
+	struct race_run           u;
+
+	(void)state;
+	race_init(&u, STEPS(PLAIN, MAIL_OK, QUIT));
+	u.r.remote.settings.timeouts.connect_ms = 10 * SLOW_MS;
+	for (size_t i = 0; i < LEN(others); i++)
+		while (remote_race_place(&others[i]))
+			start(&others[i], &u.mute.target, LONG_MS);
+	run_go(&u.r);
+	run_check(&u.r, "one after another", "D 2.0.0");
+	assert_int_equal(u.r.note.connects, 2);
+	assert_tried(&u, "Cannot connect (ETIMEDOUT)");
+	for (size_t i = 0; i < LEN(others); i++)
+		remote_race_end(&others[i]);
 	race_done(&u);
 }
 
@@ -374,9 +597,22 @@ static void test_ruled_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_beside),   cmocka_unit_test(test_lost),           cmocka_unit_test(test_connected_first), cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_bounds),   cmocka_unit_test(test_delivery), cmocka_unit_test(test_useless_winner),  cmocka_unit_test(test_kept_wins),
-		cmocka_unit_test(test_alone),    cmocka_unit_test(test_ruled_out),
+		cmocka_unit_test(test_beside),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_connected_first),
+		cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_lone),
+		cmocka_unit_test(test_no_place),
+		cmocka_unit_test(test_no_way),
+		cmocka_unit_test(test_asker_gone),
+		cmocka_unit_test(test_won_meanwhile),
+		cmocka_unit_test(test_policy_late),
+		cmocka_unit_test(test_delivery),
+		cmocka_unit_test(test_useless_winner),
+		cmocka_unit_test(test_kept_wins),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_ruled_out),
 		cmocka_unit_test(test_probe),
 	};
 

@@ -530,12 +530,14 @@ static void test_in_a_hurry(void **state)
 	hurried->settings.timeouts.policy_ms = 20;
 	remote_sts_find(hurried, STR("d.test"), r.arena, &r.found);
 	assert_int_equal(r.found.mode, STS_NONE);
+	assert_true(r.found.late);
 	assert_int_equal(web.fetches, 0);
 	free(hurried);
 	assert_true(remote_sts_work(r.remote.sts));
 	assert_int_equal(web.fetches, 1);
 	r.remote.settings.timeouts.policy_ms = 20;
 	find(&r, "d.test", STS_ENFORCE, TLSRPT_SUCCESS, 1);
+	assert_false(r.found.late);
 	rig_done(&r);
 	/* A delivery does not wait for the line, and what it learnt is not looked for again. */
 	rig_init(&r);
