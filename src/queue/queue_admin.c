@@ -259,6 +259,10 @@ static void on_purge(void *ctx, struct ipc_request *r)
 	const struct queue_purge_request *body = r->body;
 	struct local_purge_request        request = { body->account };
 
+	if (!q->ipc) { /* the server was stopped since the command looked for it */
+		ipc_reply(r, ST_CLOSED, NULL);
+		return;
+	}
 	ipc_start(q->ipc, ROLE_LOCAL, body->account, IPC_LOCAL_PURGE, &request, purge_done, r);
 }
 

@@ -14,7 +14,10 @@
 static enum status pick(struct queue *q, struct wish *w)
 {
 	struct db_stmt *s;
-	enum status     st = queue_page_end(q, w->after, w->r->id ? w->r->id : INT64_MAX, LOOK_MAX, &w->last);
+	enum status     st;
+
+	w->upto = w->upto ? w->upto : w->r->id ? w->r->id : q->next_id - 1;
+	st = queue_page_end(q, w->after, w->upto, LOOK_MAX, &w->last);
 
 	for (size_t i = 0; i < w->picked_count && w->forget; i++) /* of a batch that was rolled back */
 		w->forget(&w->picked[i]);

@@ -30,6 +30,7 @@ struct wish {
 	struct picked *picked;
 	size_t         picked_count;
 	uint64_t       after;   /* ids up to this are done */
+	uint64_t       upto;    /* ids above came in meanwhile: reports of this very wish, too */
 	uint64_t       last;    /* up to which this operation looks, 0: there are no more */
 	uint64_t       busy;    /* messages that are in their round */
 	uint64_t       reports;

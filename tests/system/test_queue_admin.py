@@ -1,6 +1,7 @@
 """What administrators do to messages that wait: redirect, edit, bounce; what each says of itself; the queue's shape. By the command line, with its exit codes."""
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -154,3 +155,24 @@ def test_list_and_shape(s):
     table = s.run("queue", "shape")[1].splitlines()
     assert table[1].split()[:3] == ["TOTAL", "3", "3"] and table[2].split()[:2] == ["127.0.0.1:9", "3"]
     s.command("queue", "remove", "--all")
+
+
+def test_without_a_server():
+    """Each command on the data directory; what is owed is kept there, and goes out when a server runs again."""
+    with Administered("", expect=("did not", "failed")) as server:
+        server.command("domain", "add", "dead.test", "--relay", "127.0.0.1:9")
+        ids = [server.one("u%d@dead.test" % i) for i in range(6)]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(90) == 0
+        before = len(server.recorder.messages)
+        for words in (("list",), ("shape",), ("sites",), ("show", ids[0]), ("hold", ids[0]), ("release", ids[0]), ("retry", ids[0]), ("sites", "--retry", "127.0.0.1:9"),
+                      ("redirect", ids[4], "ann@far.test"), ("edit", ids[5], "--add", "eve@far.test", "--remove", "u5@dead.test", "--sender", "new@far.test"),
+                      ("bounce", ids[0], ids[1]), ("remove", ids[2]), ("bounce", "--to", "u3@dead")):
+            code, out, err = server.run("queue", *words)
+            assert code == (3 if words[0] == "sites" and len(words) > 2 and not out else 0) and err == "", (words, code, out, err)
+        waits = server.messages()
+        assert sorted(m["from"] for m in waits) == ["", "", "", "a@far.test", "new@far.test"] and {m["state"] for m in waits} == {"waiting"}
+        server.process = subprocess.Popen([BIN, "serve", "--config", server.path], stderr=server.log)
+        until(lambda: len(server.recorder.messages) == before + 5, "not all were sent")
+        assert sorted(m[1] for m in server.recorder.messages[before:]) == [["a@far.test"]] * 3 + [["ann@far.test"], ["eve@far.test"]]
+        until(lambda: not server.messages(), "the queue does not get empty")

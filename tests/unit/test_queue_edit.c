@@ -287,6 +287,44 @@ static void test_bounce_crash(void **state)
 	rig_free(&r);
 }
 
+/* Without a server: nobody is asked, nothing starts, and what is owed waits on disk. Reports that a wish makes are not what it means, however many pages it has. */
+static void test_offline(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_edit_reply reply;
+	uint64_t                id, two, count;
+
+	(void)state;
+	rig_open(r);
+	id = waiting(r, "bob@two.test");
+	two = waiting(r, "eve@two.test");
+	for (int i = 0; i < 70; i++)
+		waiting(r, "all@two.test");
+	rig_close(r);
+	assert_int_equal(queue_open(&r->options, &r->q), ST_OK);
+	assert_int_equal(bounce(r, id, "").reports, 1);
+	assert_int_equal(bounce(r, two, "").reports, 1);
+	assert_int_equal(rig_messages(r), 72);
+	reply = bounce(r, 0, "a@far");
+	assert_int_equal(reply.count, 70);
+	id = rig_submit(r, "b@far.test", "bob@two.test", MAIL);
+	assert_int_equal(rig_show(r, id).entry.state, QUEUE_WAITING);
+	redirect(r, id, "", "ann@three.test", ST_OK);
+	edit(r, id, "", "eve@three.test", "c@far.test", ST_OK);
+	assert_int_equal(queue_retry(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	assert_int_equal(bounce(r, 0, "").count, 73); /* reports too, and without a report */
+	assert_int_equal(rig_messages(r), 1);
+	assert_int_equal(queue_hold(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
+	assert_int_equal(queue_release(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
+	rig_settle(r);
+	rig_crash(r);
+	rig_open(r);
+	assert_true(rig_resolve(r, "c@far.test"));
+	assert_true(rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok"));
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
 /* Of a list partly done: who has it is not asked again, who waits is redirected; one that is redirected to somebody who has it gets no second copy. */
 static void test_list(void **state)
 {
@@ -498,7 +536,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redirect_waiting), cmocka_unit_test(test_refused),       cmocka_unit_test(test_edit),
 		cmocka_unit_test(test_in_its_round),     cmocka_unit_test(test_bounce),        cmocka_unit_test(test_bounce_others),
-		cmocka_unit_test(test_bounce_crash),     cmocka_unit_test(test_list),          cmocka_unit_test(test_held),
+		cmocka_unit_test(test_bounce_crash), cmocka_unit_test(test_offline),     cmocka_unit_test(test_list),          cmocka_unit_test(test_held),
 		cmocka_unit_test(test_redirect_crash),   cmocka_unit_test(test_pipe),          cmocka_unit_test(test_pipe_trouble),
 	};
 
