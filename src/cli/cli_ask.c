@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "cli/cli.h"
 #include "db/db.h"
 #include "directory/directory.h"
@@ -112,6 +113,7 @@ static enum status open_alone(struct cli *c, enum role_id role, const char **ret
 
 	if (alone.directory || alone.queue)
 		return ST_OK;
+	log_set_level(LOG_LEVEL_WARN); /* standard error is a terminal: what was done is the command's to say */
 	st = become(c, role_def_of(role), &root, ret_why);
 	if (st != ST_OK)
 		return st;
