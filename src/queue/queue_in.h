@@ -187,7 +187,7 @@ struct queue_job {
 	struct queue_flight   *flight;
 	struct queue_msg      *msg;
 	struct queue_rcpt_row *rcpt; /* resolve */
-	struct queue_to       *to;   /* local: one; remote: a group */
+	struct queue_to       *to, **to_last; /* local: one; remote: a group, and where the next goes */
 	uint32_t               to_count;
 	struct str             domain;
 	struct str             relay;  /* "" : by the domain's MX */
