@@ -497,6 +497,9 @@ struct str queue_relay_setting(const struct queue *q);
 #define QUEUE_SITE_SQL(setting) QUEUE_HOP_SQL(setting) " || r.way"
 #define QUEUE_SITE_IS_SQL(setting, name)                                                                                                     \
 	"(lower(" QUEUE_SITE_SQL(setting) ") = lower(" name ") OR lower(" QUEUE_HOP_SQL(setting) ") = lower(" name "))"
+/* A row `r` of table rcpt, or where it leads, has this part (a parameter, as "?3") in its name; all do if it is ''. */
+#define QUEUE_RCPT_MATCH_SQL(part) \
+	"(" part " = '' OR instr(lower(r.address), lower(" part ")) > 0 OR instr(lower(r.target), lower(" part ")) > 0)"
 extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3) */
 
 /* ---- queue_wish.c ---- handlers */

@@ -49,12 +49,12 @@ def test_redirect(s):
     assert s.run("queue", "redirect", "--to", "", "ann@far.test")[0] == 2
     assert s.run("queue", "redirect", "0000000000001", "ann@far.test")[0] == 3
     code, out, err = s.run("queue", "redirect", one, "ann@far.test")
-    assert code == 0 and out == "1 message redirected\n"
+    assert code == 0 and out == "1 recipient of 1 message redirected\n"
     until(lambda: any(m[1] == ["ann@far.test"] for m in s.recorder.messages), "it was not sent there")
     events = json.loads(s.run("trace", one, "--json")[1])["events"]
     assert any(e["what"] == "edited" and e["to"] == "ann@far.test" for e in events)
     a, b = s.one("u@dead.test"), s.one("v@dead.test")
-    assert s.json("queue", "redirect", "--to", "@dead.test", "all@far.test") == (0, {"v": 1, "done": "redirected", "count": 2, "busy": 0})
+    assert s.json("queue", "redirect", "--to", "@dead.test", "all@far.test") == (0, {"v": 1, "done": "redirected", "count": 2, "recipients": 2, "busy": 0})
     until(lambda: sum(m[1] == ["all@far.test"] for m in s.recorder.messages) == 2, "they were not sent there")
     until(lambda: not s.messages(), "the queue does not get empty")
 
@@ -78,13 +78,36 @@ def test_edit(s):
 def test_bounce(s):
     before = len(s.recorder.messages)
     one = s.one(sender="writer@far.test")
-    assert s.json("queue", "bounce", one) == (0, {"v": 1, "done": "bounced", "count": 1, "busy": 0, "reports": 1})
+    assert s.json("queue", "bounce", one) == (0, {"v": 1, "done": "bounced", "count": 1, "recipients": 1, "busy": 0, "reports": 1})
     report = until(lambda: s.recorder.messages[before:], "no report")[0]
     assert report[:2] == ("", ["writer@far.test"]) and b"ended by an administrator" in report[2] and b"Action: failed" in report[2] and b"Status: 5." in report[2]
     assert s.run("queue", "bounce", one)[0] == 3
     assert s.run("queue", "bounce")[0] == 2
-    assert s.run("queue", "bounce", "--all")[:2] == (0, "0 messages bounced, 0 reports\n")
+    assert s.run("queue", "bounce", "--all")[:2] == (0, "0 recipients of 0 messages bounced, 0 reports\n")
     until(lambda: not s.messages(), "the queue does not get empty")
+
+
+def test_some_recipients(s):
+    """--to means recipients; an edit that cannot be says why."""
+    before = len(s.recorder.messages)
+    assert s.send(octets=ASCII, sender="w@far.test", rcpts=("u@dead.test", "v@dead.test", "x@dead.test", "y@dead.test"))[0] == 250
+    one = until(lambda: [m for m in s.messages() if m["state"] == "waiting"], "it does not wait")[0]["id"]
+    assert s.run("queue", "hold", one)[0] == 0
+    assert s.run("queue", "redirect", "--to", "u@dead", "ann@far.test")[:2] == (0, "1 recipient of 1 message redirected\n")
+    assert s.run("queue", "bounce", "--to", "v@dead")[:2] == (0, "1 recipient of 1 message bounced, 1 report\n")
+    assert s.json("queue", "remove", "--to", "x@dead") == (0, {"v": 1, "done": "removed", "count": 1, "recipients": 1, "busy": 0})
+    rows = s.json("queue", "show", one)[1]["recipients"]
+    assert [(r["address"], r["state"]) for r in rows] == [("ann@far.test", "pending"), ("v@dead.test", "failed"), ("y@dead.test", "pending")]
+    for words, what in ((("--remove", "ann@far.test", "--remove", "y@dead.test"), "nobody would be left"), (("--add", "z@far.test", "--add", "Z@far.test"), "added twice"),
+                        (("--remove", "y@dead.test", "--remove", "y@dead.test"), "removed twice")):
+        code, out, err = s.run("queue", "edit", one, *words)
+        assert code == 2 and what in err and one in err and "valid" not in err
+    assert s.run("queue", "edit", one, "--sender", "<>")[0] == 0
+    assert "<>" in [e["to"] for e in s.json("trace", one)[1]["events"] if e["what"] == "edited"]
+    assert s.run("queue", "remove", "--to", "y@dead.test")[1] == "1 recipient of 1 message removed\n"
+    assert s.run("queue", "release", one)[0] == 0
+    until(lambda: not s.messages(), "the queue does not get empty")
+    assert sorted(m[1] for m in s.recorder.messages[before:]) == [["ann@far.test"], ["w@far.test"]]
 
 
 def test_show_explains(s):
@@ -119,7 +142,7 @@ def test_as_a_new_user(s):
     assert s.run("queue", "edit", one, "--add", "bad")[2] == "postrider: bad is not an address\n"
     assert s.run("queue", "edit", one, "--sender", "bad")[2] == "postrider: bad is not an address\n"
     code, out, err = s.run("queue", "bounce", one, "0000000000001", two)
-    assert code == 3 and out == "2 messages bounced\n"
+    assert code == 3 and out == "2 recipients of 2 messages bounced, 2 reports\n"
     until(lambda: not s.messages(), "the queue does not get empty")
 
 
