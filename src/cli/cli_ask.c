@@ -86,6 +86,8 @@ static enum status become(struct cli *c, const struct role_def *def, int *ret_ro
 
 	if (st == ST_OK)
 		st = dir_lock(data, MASTER_LOCK, &lock, &holder); /* kept until we exit: no server may start meanwhile */
+	if (st == ST_BUSY)
+		*ret_why = CLI_IN_BETWEEN;
 	if (st == ST_OK)
 		st = master_root_open(&c->config, data, def->root, def->user, &root);
 	if (st == ST_OK)
@@ -156,6 +158,6 @@ int cli_ask(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_re
 	if (st == ST_CLOSED)
 		st = ask_alone(c, id, request, ret_reply, &why);
 	if (st != ST_OK && why)
-		return cli_error(c, st == ST_DENIED ? CLI_DENIED : CLI_FAILED, "%s", why);
+		return cli_error(c, st == ST_DENIED ? CLI_DENIED : st == ST_BUSY ? CLI_TRY_LATER : CLI_FAILED, "%s", why);
 	return st == ST_OK ? CLI_OK : cli_fail(c, st, subject);
 }
