@@ -31,6 +31,7 @@ static void remote_answer(struct queue_job *job, const struct remote_deliver_rep
 		to->code = STR("4.3.0");
 		to->answer = STR("The attempt gave no result");
 		to->tried = tried;
+		to->last_ms = job->msg->q->o.wall_ms();
 		for (size_t i = 0; i < reply->result_count; i++) {
 			const struct remote_rcpt_result *r = &reply->results[i];
 
