@@ -1,7 +1,9 @@
 """What administrators do to messages that wait: redirect, edit, bounce; what each says of itself; the queue's shape. By the command line, with its exit codes."""
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -187,6 +189,13 @@ def test_without_a_server():
         ids = [server.one("u%d@dead.test" % i) for i in range(6)]
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(90) == 0
+        # The data directory is taken, and nobody listens: a server that starts or stops.
+        with open(os.path.join(server.dir, "data", "postrider.lock"), "r+") as lock:
+            lock.write("%d\n" % os.getpid())
+            lock.flush()
+            fcntl.fcntl(lock, getattr(fcntl, "F_OFD_SETLK", 37), struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            told = {server.run(*words)[::2] for words in (("status",), ("queue", "list"), ("queue", "bounce", "--all"), ("account", "list"))}
+            assert len(told) == 1 and told.pop() == (75, "postrider: the server is starting or stopping, or another command works on its data: try again\n")
         before = len(server.recorder.messages)
         for words in (("list",), ("shape",), ("sites",), ("show", ids[0]), ("hold", ids[0]), ("release", ids[0]), ("retry", ids[0]), ("sites", "--retry", "127.0.0.1:9"),
                       ("redirect", ids[4], "ann@far.test"), ("edit", ids[5], "--add", "eve@far.test", "--remove", "u5@dead.test", "--sender", "new@far.test"),
