@@ -38,6 +38,8 @@
 #define LIMIT_SMTP_DELAY_MS  ((unsigned)60 * 1000) /* a reply is held back no longer, whoever asks for it */
 #define LIMIT_SMTP_ETRN      ((unsigned)20)       /* in one session, then 458 */
 #define LIMIT_QUEUE_EDITS    ((size_t)100)        /* recipients taken out, or added, by one command */
+#define LIMIT_QUEUE_BUSY     ((size_t)100)        /* messages in their round that a command about many waits for */
+#define LIMIT_QUEUE_BUSY_MS  ((int64_t)10 * 1000) /* and how long */
 #define LIMIT_QUEUE_FLUSHES  ((unsigned)60)       /* by ETRN, in a minute, from all */
 #define LIMIT_QUEUE_SITES    ((size_t)4096)      /* destinations that the queue remembers; idle ones are forgotten, oldest first */
 #define LIMIT_XCLIENT        ((size_t)255)        /* a value of XCLIENT, decoded */

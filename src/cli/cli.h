@@ -25,6 +25,7 @@ enum cli_exit {
 };
 
 #define CLI_CONFIG_PATH "/etc/postrider/postrider.conf"
+#define CLI_IN_BETWEEN  "the server is starting or stopping, or another command works on its data: try again"
 #define CLI_ARGS_MAX    1000u
 
 struct cli {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "cli/cli.h"
 #include "db/db.h"
 #include "directory/directory.h"
@@ -85,6 +86,8 @@ static enum status become(struct cli *c, const struct role_def *def, int *ret_ro
 
 	if (st == ST_OK)
 		st = dir_lock(data, MASTER_LOCK, &lock, &holder); /* kept until we exit: no server may start meanwhile */
+	if (st == ST_BUSY)
+		*ret_why = CLI_IN_BETWEEN;
 	if (st == ST_OK)
 		st = master_root_open(&c->config, data, def->root, def->user, &root);
 	if (st == ST_OK)
@@ -112,6 +115,7 @@ static enum status open_alone(struct cli *c, enum role_id role, const char **ret
 
 	if (alone.directory || alone.queue)
 		return ST_OK;
+	log_set_level(LOG_LEVEL_WARN); /* standard error is a terminal: what was done is the command's to say */
 	st = become(c, role_def_of(role), &root, ret_why);
 	if (st != ST_OK)
 		return st;
@@ -154,6 +158,6 @@ int cli_ask(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_re
 	if (st == ST_CLOSED)
 		st = ask_alone(c, id, request, ret_reply, &why);
 	if (st != ST_OK && why)
-		return cli_error(c, st == ST_DENIED ? CLI_DENIED : CLI_FAILED, "%s", why);
+		return cli_error(c, st == ST_DENIED ? CLI_DENIED : st == ST_BUSY ? CLI_TRY_LATER : CLI_FAILED, "%s", why);
 	return st == ST_OK ? CLI_OK : cli_fail(c, st, subject);
 }

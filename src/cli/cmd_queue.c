@@ -1,4 +1,4 @@
-/* cli/cmd_queue.c - queue list, show, retry, hold, release, remove. */
+/* cli/cmd_queue.c - queue list, show, retry, hold, release. */
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -337,11 +337,6 @@ static int on_ids(struct cli *c, enum ipc_msg_id id, const char *verb)
 int cmd_queue_retry(struct cli *c)
 {
 	return on_ids(c, IPC_QUEUE_RETRY, "tried again");
-}
-
-int cmd_queue_remove(struct cli *c)
-{
-	return on_ids(c, IPC_QUEUE_REMOVE, "removed");
 }
 
 int cmd_queue_hold(struct cli *c)

@@ -205,6 +205,9 @@ static int change(struct cli *c, enum ipc_msg_id id, struct auth_route_change_re
 
 	if (code == CLI_DENIED && !c->json)
 		fprintf(stderr, "postrider: mail for a domain of ours is delivered here; no rule sends it away\n");
+	if (code == CLI_USAGE && id == IPC_AUTH_ROUTE_SET && !c->json)
+		fprintf(stderr, "postrider: what would be left is no rule: keep or give something that belongs together,"
+				" or take it away with 'postrider route remove'\n");
 	if (code != CLI_OK)
 		return code;
 	if (q->rule.given & AUTH_ROUTE_VIA)

@@ -115,6 +115,15 @@ static int status_json(const struct control_status_reply *s, const struct queue_
 		(json_int_t)q->delivered, "bounced", (json_int_t)q->bounced, "full", q->full, "suspect", q->suspect));
 }
 
+/* It has no socket yet, or no longer, but its data directory is taken. */
+static bool locked(struct cli *c)
+{
+	CLEANUP(fd_close) int data = open(arena_cstr(c->arena, c->config.data), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t                 pid;
+
+	return data >= 0 && dir_lock_holder(data, MASTER_LOCK, &pid) == ST_OK && pid > 0;
+}
+
 int cmd_status(struct cli *c)
 {
 	struct control_status_reply s = { 0 };
@@ -127,6 +136,8 @@ int cmd_status(struct cli *c)
 	st = cli_ask_server(c, IPC_CONTROL_STATUS, NULL, &s);
 	if (st == ST_OK)
 		st = cli_ask_server(c, IPC_QUEUE_STATS, NULL, &q);
+	if (st == ST_CLOSED && locked(c))
+		return cli_error(c, CLI_TRY_LATER, "%s", CLI_IN_BETWEEN);
 	if (st != ST_OK)
 		return cli_fail(c, st, "status");
 	if (c->json)

@@ -576,10 +576,17 @@ static const struct ipc_field queue_edit_request[] = {
 	IPC_BOOL(struct queue_edit_request, sender_given),
 	IPC_STR(struct queue_edit_request, sender, LIMIT_ADDRESS),
 };
+static const struct ipc_field queue_edit_busy[] = {
+	IPC_U64(struct queue_edit_busy, id),
+};
+static const struct ipc_shape queue_edit_busy_shape = IPC_SHAPE(queue_edit_busy, queue_edit_busy);
 static const struct ipc_field queue_edit_reply[] = {
 	IPC_U64(struct queue_edit_reply, count),
 	IPC_U64(struct queue_edit_reply, busy),
 	IPC_U64(struct queue_edit_reply, reports),
+	IPC_U64(struct queue_edit_reply, recipients),
+	IPC_LIST(struct queue_edit_reply, busy_ids, busy_id_count, LIMIT_QUEUE_BUSY, &queue_edit_busy_shape),
+	IPC_ENUM(struct queue_edit_reply, wrong, QUEUE_EDIT_WRONG_LAST),
 };
 static const struct ipc_field queue_sites_request[] = {
 	IPC_STR(struct queue_sites_request, after, LIMIT_SITE_NAME),
@@ -1017,7 +1024,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_QUEUE_LIST, "queue_list", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_list_request), SHAPE(queue_list_reply)),
 	ADMIN(IPC_QUEUE_SHOW, "queue_show", ROLE_QUEUE, 30 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_show_reply)),
 	ADMIN(IPC_QUEUE_RETRY, "queue_retry", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
-	ADMIN(IPC_QUEUE_REMOVE, "queue_remove", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_count_reply)),
+	ADMIN(IPC_QUEUE_REMOVE, "queue_remove", ROLE_QUEUE, 60 * SECONDS, SHAPE(queue_id_request), SHAPE(queue_edit_reply)),
 	ADMIN(IPC_QUEUE_STATS, "queue_stats", ROLE_QUEUE, 30 * SECONDS, EMPTY, SHAPE(queue_stats_reply)),
 	ADMIN(IPC_QUEUE_PURGE_ACCOUNT, "queue_purge_account", ROLE_QUEUE, 2 * MINUTES, SHAPE(queue_purge_request), EMPTY),
 

@@ -158,7 +158,8 @@ struct queue_shape_reply {
 	bool                    more;
 };
 /* SHOW, RETRY, REMOVE, HOLD, RELEASE, BOUNCE; id 0 with all but SHOW: all that match the filters. RETRY of a message by its id also ends
- * the time that its sender wanted it held back; RELEASE is for held ones alone. */
+ * the time that its sender wanted it held back; RELEASE is for held ones alone. RETRY, HOLD and RELEASE are of whole messages; REMOVE, BOUNCE and
+ * REDIRECT with `to` are of the recipients that match, and the others go on. */
 struct queue_id_request {
 	uint64_t   id;
 	struct str to, from; /* as in a listing; "" for all */
@@ -167,9 +168,18 @@ struct queue_count_reply {
 	uint64_t count;
 };
 /* REDIRECT: what waits goes to `add` (one) instead. EDIT, of one id: recipients that wait are taken out and added, the sender is changed. BOUNCE, with a
- * queue_id_request: the failure report at once, and the message is gone. A message that is in its round this moment is left as it is and counted as busy.
- * ST_INVALID: no valid address, or nobody would be left; ST_NOT_FOUND: no such id, or it has no such recipient; ST_EXISTS: it has that recipient;
- * ST_LIMIT: too many. */
+ * queue_id_request: the failure report at once, and the message is gone. REMOVE, likewise: gone without one. A message that is in its round this
+ * moment is left as it is and counted as busy; only REMOVE of a whole one takes it all the same.
+ * ST_INVALID: no valid address; ST_NOT_FOUND: no such id, or it has no such recipient; ST_EXISTS: it has that recipient; ST_LIMIT: too many. ST_OK and
+ * something `wrong`: nothing was changed. */
+enum queue_edit_wrong {
+	QUEUE_EDIT_FINE,
+	QUEUE_EDIT_NOBODY,       /* nobody would be left */
+	QUEUE_EDIT_ADD_TWICE,    /* the same is to be added twice */
+	QUEUE_EDIT_REMOVE_TWICE, /* or taken out */
+	QUEUE_EDIT_OWED,         /* without a sender, though a report is owed to it (Q10) */
+	QUEUE_EDIT_WRONG_LAST = QUEUE_EDIT_OWED,
+};
 struct queue_edit_address {
 	struct str text;
 };
@@ -181,9 +191,16 @@ struct queue_edit_request {
 	bool                       sender_given;
 	struct str                 sender; /* "": the null reverse-path */
 };
+struct queue_edit_busy {
+	uint64_t id;
+};
 struct queue_edit_reply {
-	uint64_t count, busy;
-	uint64_t reports; /* BOUNCE: how many senders are told */
+	uint64_t                count, busy; /* messages */
+	uint64_t                reports;     /* BOUNCE: how many senders are told */
+	uint64_t                recipients;  /* in those messages */
+	struct queue_edit_busy *busy_ids;    /* the first LIMIT_QUEUE_BUSY: these are worth another question */
+	size_t                  busy_id_count;
+	enum queue_edit_wrong   wrong;
 };
 /* IPC_QUEUE_SITES: destinations as the scheduler sees them now, by name; queue/queue_site.h says what is what. `name`: that one alone (ST_NOT_FOUND:
  * nothing is known of it). `retry`, with a name: it is dead no more, and what waits for it on disk is due now; `due` says how many messages. */

@@ -87,10 +87,10 @@ MUST_CHECK enum status queue_show(struct queue *q, uint64_t id, struct arena *a,
 /* Try now; take out for good; hold, and let go. id 0: all that match r->to and r->from. A message in its round is removed or held
  * when the round is over; a hold that a crash of the process meets before that is forgotten. */
 MUST_CHECK enum status queue_retry(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
-MUST_CHECK enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
+MUST_CHECK enum status queue_remove(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
 MUST_CHECK enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
-/* See ipc/msg_queue.h: what each refuses. Nothing is changed then. */
+/* See ipc/msg_queue.h: what each refuses. Nothing is changed then; ST_INVALID may have its reason in ret->wrong. ret->busy_ids: room for LIMIT_QUEUE_BUSY, or NULL. */
 MUST_CHECK enum status queue_redirect(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_edit(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_bounce(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret);

@@ -155,7 +155,7 @@ static enum status show_rcpts(struct queue *q, struct db *db, uint64_t id, const
 static enum status show(struct queue *q, struct db *db, uint64_t id, struct arena *a, struct queue_show_reply *ret)
 {
 	static const char sql[] = "SELECT " ENTRY_COLUMNS ", m.session, m.peer, m.envid, m.flags, m.priority, m.deliver_by, m.entered,"
-				  " m.attempts, m.stalls, m.crashes, m.warned"
+				  " m.attempts, m.stalls, m.crashes, m.warned, m.last"
 				  " FROM message m WHERE m.id = ?1";
 	struct db_stmt    *s = db_sql(db, sql);
 	struct queue_waits w = { 0 };
@@ -177,7 +177,7 @@ static enum status show(struct queue *q, struct db *db, uint64_t id, struct aren
 		ret->stalls = (uint32_t)db_u64(s, 16);
 		ret->crashes = (uint32_t)db_u64(s, 17);
 		w = (struct queue_waits){ .show = ret, .due = db_null(s, 2) ? 0 : db_i64(s, 2), .deliver_by = db_i64(s, 13), .entered = db_i64(s, 14),
-					  .warned = (uint32_t)db_u64(s, 18), .delay_warning_ms = queue_live(q).delay_warning_ms };
+					  .warned = (uint32_t)db_u64(s, 18), .last_ms = db_i64(s, 19), .delay_warning_ms = queue_live(q).delay_warning_ms };
 	}
 	db_done(s);
 	return st == ST_OK ? show_rcpts(q, db, id, &w, a, ret) : st;
@@ -259,6 +259,10 @@ static void on_purge(void *ctx, struct ipc_request *r)
 	const struct queue_purge_request *body = r->body;
 	struct local_purge_request        request = { body->account };
 
+	if (!q->ipc) { /* the server was stopped since the command looked for it */
+		ipc_reply(r, ST_CLOSED, NULL);
+		return;
+	}
 	ipc_start(q->ipc, ROLE_LOCAL, body->account, IPC_LOCAL_PURGE, &request, purge_done, r);
 }
 

@@ -268,6 +268,7 @@ static void local_done(void *arg, enum status st, const void *answer)
 		to->outcome = local_outcome(reply->result);
 		to->code = queue_answer(job->msg, reply->code, QUEUE_CODE_MAX);
 		to->answer = queue_answer(job->msg, reply->reason, QUEUE_REASON_MAX);
+		to->last_ms = job->msg->q->o.wall_ms();
 		full_note(job->msg, to, reply);
 	} else {
 		queue_job_no_answer(job, IPC_LOCAL_DELIVER, st);

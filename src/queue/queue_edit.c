@@ -59,33 +59,35 @@ static void due_if(struct queue *q, struct wish *w, struct picked *p)
 
 /* ---- redirect ---- */
 
-/* Recipients that are at that address already, by its name, do not count. */
-static const char sql_redirectable[] = "SELECT count(*) FROM rcpt WHERE message = ?1 AND state = 0 AND NOT (fixed = 0 AND address = ?2)";
+/* Recipients that the wish means, less those that are at that address already, by its name. */
+#define REDIRECTABLE " WHERE message = ?1 AND state = 0 AND NOT (fixed = 0 AND address = ?2) AND " QUEUE_RCPT_MATCH_SQL("?3")
+
+static struct db_stmt *redirectable(struct queue *q, const char *sql, const struct wish *w, uint64_t id)
+{
+	struct db_stmt *s = db_sql(q->db, sql);
+
+	db_bind_u64(s, 1, id);
+	db_bind_str(s, 2, w->edit->add[0].text);
+	db_bind_str(s, 3, w->r->to.n ? w->r->to : STR(""));
+	return s;
+}
 
 static enum status redirect_one(struct queue *q, struct wish *w, struct picked *p)
 {
 	/* n stays, so that no other row is touched. LIMIT_ORCPT holds; octets over 127 make it another type of address (RFC 6533 §3). */
 	static const char sql[] =
-		"UPDATE rcpt SET orcpt = CASE WHEN orcpt <> '' THEN orcpt WHEN length(CAST(address AS BLOB)) > 500 THEN '' WHEN length(CAST(address AS BLOB)) = length(address) THEN 'rfc822;' || address"
-		" ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = '', way = ''"
-		" WHERE message = ?1 AND state = 0 AND NOT (fixed = 0 AND address = ?2)";
-	struct str      to = w->edit->add[0].text;
-	uint64_t        count = 0;
-	struct db_stmt *s;
-	enum status     st;
+		"UPDATE rcpt AS r SET orcpt = CASE WHEN orcpt <> '' THEN orcpt WHEN length(CAST(address AS BLOB)) > 500 THEN '' WHEN length(CAST(address AS BLOB)) = length(address) THEN 'rfc822;' || address"
+		" ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = '', way = ''" REDIRECTABLE;
+	struct db_stmt *s = redirectable(q, "SELECT count(*) FROM rcpt r" REDIRECTABLE, w, p->id);
+	enum status     st = db_step(s);
 
-	p->did = false;
-	p->busy = queue_under_way(q, p->id) != NULL;
-	if (p->busy)
-		return ST_OK;
-	st = count_where(q, sql_redirectable, p->id, to, &count);
-	if (st != ST_OK || count == 0)
+	p->recipients = st == ST_OK ? db_u64(s, 0) : 0;
+	db_done(s);
+	p->busy = p->recipients > 0 && queue_under_way(q, p->id);
+	p->did = p->recipients > 0 && !p->busy;
+	if (st != ST_OK || !p->did)
 		return st;
-	s = db_sql(q->db, sql);
-	db_bind_u64(s, 1, p->id);
-	db_bind_str(s, 2, to);
-	st = db_run(s);
-	p->did = true;
+	st = db_run(redirectable(q, sql, w, p->id));
 	return st == ST_OK ? go_on(q, p, STR(REDIRECTED)) : st;
 }
 
@@ -105,14 +107,11 @@ enum status queue_redirect(struct queue *q, const struct queue_edit_request *r, 
 	struct queue_edit_request edit = { .add = &add, .add_count = 1 };
 	struct queue_id_request   which = { r->id, r->to, r->from };
 	struct wish               w = { .r = &which, .change = redirect_one, .changed = redirect_end, .edit = &edit };
-	enum status               st;
 
 	if (r->add_count != 1 || !canon(r->add[0].text, &to))
 		return ST_INVALID;
 	add.text = address_text(&to);
-	st = queue_wish(q, &w, &ret->count);
-	ret->busy = w.busy;
-	return st;
+	return queue_wish_told(q, &w, ret);
 }
 
 /* ---- edit ---- */
@@ -123,8 +122,14 @@ static const char sql_waiting[] = "SELECT count(*) FROM rcpt WHERE message = ?1 
 static const char sql_all[] = "SELECT count(*) FROM rcpt WHERE message = ?1 AND ?2 = ''";
 static const char sql_owed[] = "SELECT count(*) FROM rcpt WHERE message = ?1 AND state = 1 AND notify & 2 AND ?2 = ''";
 
-/* What is wrong with it, in w->refused. */
-static enum status edit_check(struct queue *q, struct wish *w, const struct picked *p)
+static void wrong(struct wish *w, enum queue_edit_wrong what)
+{
+	w->refused = ST_INVALID;
+	w->wrong = what;
+}
+
+/* What is wrong with it, in w->refused and w->wrong. */
+static enum status edit_check(struct queue *q, struct wish *w, struct picked *p)
 {
 	const struct queue_edit_request *e = w->edit;
 	uint64_t                         n = 0, waiting = 0, all = 0, gone = 0;
@@ -143,12 +148,14 @@ static enum status edit_check(struct queue *q, struct wish *w, const struct pick
 	}
 	if (st == ST_OK && w->refused == ST_OK && e->sender_given && e->sender.n == 0) {
 		st = count_where(q, sql_owed, p->id, STR(""), &n);
-		w->refused = n > 0 ? ST_INVALID : ST_OK; /* a report is owed to somebody (Q10) */
+		if (st == ST_OK && n > 0)
+			wrong(w, QUEUE_EDIT_OWED);
 	}
 	if (st != ST_OK || w->refused != ST_OK)
 		return st;
+	p->recipients = gone + e->add_count;
 	if (waiting + e->add_count <= gone)
-		w->refused = ST_INVALID; /* Q2 */
+		wrong(w, QUEUE_EDIT_NOBODY); /* Q2 */
 	else if (all - gone + e->add_count > LIMIT_RCPTS && e->add_count > 0)
 		w->refused = ST_LIMIT;
 	return ST_OK;
@@ -192,6 +199,7 @@ static enum status edit_one(struct queue *q, struct wish *w, struct picked *p)
 	p->did = false;
 	p->busy = queue_under_way(q, p->id) != NULL;
 	w->refused = ST_OK;
+	w->wrong = QUEUE_EDIT_FINE;
 	if (p->busy)
 		return ST_OK;
 	st = edit_check(q, w, p);
@@ -221,12 +229,13 @@ static void edit_end(struct queue *q, struct wish *w, struct picked *p, bool ok)
 	for (size_t i = 0; i < e->add_count; i++)
 		queue_event_edited(q, p->id, e->add[i].text, STR("recipient added by an administrator"));
 	if (e->sender_given)
-		queue_event_edited(q, p->id, e->sender, STR("this is its sender now, by an administrator"));
+		queue_event_edited(q, p->id, e->sender.n ? e->sender : STR("<>"), STR("this is its sender now, by an administrator"));
 	due_if(q, w, p);
 }
 
-/* Canonical copies; false: one is none, or there twice. */
-static bool all_canon(struct arena *a, const struct queue_edit_address *in, size_t count, struct queue_edit_address **ret)
+/* Canonical copies; false: one is none, or there twice, and `twice` is what is wrong then. */
+static bool all_canon(struct arena *a, const struct queue_edit_address *in, size_t count, struct queue_edit_address **ret, enum queue_edit_wrong twice,
+		      enum queue_edit_wrong *ret_wrong)
 {
 	struct address_canon one;
 
@@ -236,8 +245,10 @@ static bool all_canon(struct arena *a, const struct queue_edit_address *in, size
 			return false;
 		(*ret)[i].text = arena_dup(a, address_text(&one));
 		for (size_t k = 0; k < i; k++)
-			if (str_ieq((*ret)[k].text, (*ret)[i].text))
+			if (str_ieq((*ret)[k].text, (*ret)[i].text)) {
+				*ret_wrong = twice;
 				return false;
+			}
 	}
 	return true;
 }
@@ -251,33 +262,39 @@ enum status queue_edit(struct queue *q, const struct queue_edit_request *r, stru
 	struct address_canon      sender;
 	enum status               st;
 
-	if (r->id == 0 || (r->remove_count == 0 && r->add_count == 0 && !r->sender_given) || !all_canon(a, r->remove, r->remove_count, &edit.remove) ||
-	    !all_canon(a, r->add, r->add_count, &edit.add))
+	if (r->id == 0 || (r->remove_count == 0 && r->add_count == 0 && !r->sender_given) ||
+	    !all_canon(a, r->remove, r->remove_count, &edit.remove, QUEUE_EDIT_REMOVE_TWICE, &ret->wrong) ||
+	    !all_canon(a, r->add, r->add_count, &edit.add, QUEUE_EDIT_ADD_TWICE, &ret->wrong))
 		return ST_INVALID;
 	if (r->sender_given && r->sender.n > 0) {
 		if (!canon(r->sender, &sender))
 			return ST_INVALID;
 		edit.sender = address_text(&sender);
 	}
-	st = queue_wish(q, &w, &ret->count);
-	ret->busy = w.busy;
+	st = queue_wish_told(q, &w, ret);
 	return st == ST_OK ? w.refused : st;
 }
 
 /* ---- requests ---- */
 
+static struct queue_edit_reply reply_new(struct arena *a)
+{
+	return (struct queue_edit_reply){ .busy_ids = ARENA_ARRAY(a, struct queue_edit_busy, LIMIT_QUEUE_BUSY) };
+}
+
 void queue_on_redirect(void *q, struct ipc_request *r)
 {
-	struct queue_edit_reply reply = { 0 };
+	struct queue_edit_reply reply = reply_new(r->arena);
 	enum status             st = queue_redirect(q, r->body, &reply);
 
 	ipc_reply(r, st, &reply);
 }
 
+/* Only an answer with ST_OK has a body, and so room for what is wrong. */
 void queue_on_edit(void *q, struct ipc_request *r)
 {
-	struct queue_edit_reply reply = { 0 };
+	struct queue_edit_reply reply = reply_new(r->arena);
 	enum status             st = queue_edit(q, r->body, &reply);
 
-	ipc_reply(r, st, &reply);
+	ipc_reply(r, st == ST_INVALID && reply.wrong != QUEUE_EDIT_FINE ? ST_OK : st, &reply);
 }

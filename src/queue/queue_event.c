@@ -52,9 +52,9 @@ static void outcome_add(const struct queue_msg *m, enum queue_outcome outcome, s
 
 void queue_event_target(const struct queue_msg *m, struct queue_to *to)
 {
-	if (to->traced)
+	if (to->traced == to->outcome)
 		return;
-	to->traced = to->outcome == QUEUE_OUT_DONE;
+	to->traced = to->outcome;
 	outcome_add(m, to->outcome, to->address, to->code, to->answer, to->host, to->tried);
 }
 

@@ -35,6 +35,7 @@
 #define QUEUE_CODE_MAX    ((size_t)16)
 #define QUEUE_HEAD_MAX    ((size_t)64 * KIB) /* of a large message, read to count its hops */
 #define QUEUE_SHA256      32u
+#define QUEUE_NOT_ANSWERING " is not answering since " /* behind a destination's name: nobody was asked */
 #define QUEUE_HELD_BY_ADMIN "Held by an administrator"
 #define QUEUE_HELD_BACK     "Held back until the time that its sender chose"
 #define QUEUE_PRIORITY_MAX 9 /* RFC 6710: -9 to 9 */
@@ -82,7 +83,8 @@ struct queue_to { /* one target: an account, or a foreign address */
 	uint64_t                     quota_octets;  /* account: 0 for none */
 	uint32_t                     n; /* its row */
 	enum queue_outcome           outcome;
-	bool                         traced; /* its end is in the trace */
+	enum queue_outcome           traced; /* is in the trace */
+	int64_t                      last_ms; /* wall clock: it was answered then; 0: not */
 	int64_t                      again;  /* foreign, not tried: its destination takes it then (queue time); 0: nobody knows */
 	struct str                   code, answer, host, tls;
 	struct str                   tried; /* other hosts, before: as in struct remote_deliver_reply */
@@ -160,6 +162,7 @@ struct queue_msg {
 	bool                   decided, held, whole; /* whole: held as the round found it */
 	bool                   expired, late;        /* its time in the queue is over; that which its sender set */
 	uint32_t               warns;                /* enum queue_warned: what the notice tells for the first time */
+	int64_t                ended_ms;             /* wall clock: when it was decided */
 	int64_t                due; /* 0 when it is gone */
 	struct str             reason;
 	struct queue_msg      *notice; /* the report to be inserted with it */
@@ -187,7 +190,7 @@ struct queue_job {
 	struct queue_flight   *flight;
 	struct queue_msg      *msg;
 	struct queue_rcpt_row *rcpt; /* resolve */
-	struct queue_to       *to;   /* local: one; remote: a group */
+	struct queue_to       *to, **to_last; /* local: one; remote: a group, and where the next goes */
 	uint32_t               to_count;
 	struct str             domain;
 	struct str             relay;  /* "" : by the domain's MX */
@@ -430,7 +433,7 @@ uint32_t queue_notify_row(const struct queue_msg *m, const struct queue_to *to);
 uint32_t queue_notify_told(uint32_t notify); /* and after that */
 /* ---- queue_event.c ---- for the trace */
 void queue_event_accepted(const struct queue_msg *m);
-void queue_event_target(const struct queue_msg *m, struct queue_to *to); /* its outcome, a success once only */
+void queue_event_target(const struct queue_msg *m, struct queue_to *to); /* its outcome, each once */
 void queue_event_result(const struct queue_msg *m);                      /* a round is over, durably */
 void queue_event_removed(struct queue *q, uint64_t id);
 void queue_event_edited(struct queue *q, uint64_t id, struct str to, struct str text); /* by an administrator */
@@ -497,6 +500,9 @@ struct str queue_relay_setting(const struct queue *q);
 #define QUEUE_SITE_SQL(setting) QUEUE_HOP_SQL(setting) " || r.way"
 #define QUEUE_SITE_IS_SQL(setting, name)                                                                                                     \
 	"(lower(" QUEUE_SITE_SQL(setting) ") = lower(" name ") OR lower(" QUEUE_HOP_SQL(setting) ") = lower(" name "))"
+/* A row `r` of table rcpt, or where it leads, has this part (a parameter, as "?3") in its name; all do if it is ''. */
+#define QUEUE_RCPT_MATCH_SQL(part) \
+	"(" part " = '' OR instr(lower(r.address), lower(" part ")) > 0 OR instr(lower(r.target), lower(" part ")) > 0)"
 extern const char queue_pick_sql[]; /* ids above ?4, up to ?1, that match filters on sender (?2) and recipients (?3) */
 
 /* ---- queue_wish.c ---- handlers */

@@ -41,14 +41,14 @@ void queue_msg_content(struct queue_msg *m, struct str content)
 
 /* One lane may have as much as is free beside it (A. Choudhury, E. Hahne, "Dynamic queue length thresholds for shared-memory packet
  * switches", 1998): half of everything when it is alone, a third of two, and so on. There is always room for another one's message, and no
- * share has to be set. Numbers that others change meanwhile may be off by a few. */
+ * share has to be set. Numbers that others change meanwhile may be off by a few. Without a server there is nobody to deliver: all waits on disk. */
 bool queue_msg_admit(struct queue_msg *m, uint64_t octets)
 {
 	struct queue       *q = m->q;
 	struct queue_share *share = &q->shares[m->lane];
 	uint64_t            count = atomic_fetch_add(&q->active_count, 1), memory = atomic_fetch_add(&q->memory, octets);
 	uint64_t            mine = atomic_fetch_add(&share->count, 1), my_memory = atomic_fetch_add(&share->memory, octets);
-	bool                room = count < q->o.active_max && memory + octets <= q->o.memory_octets;
+	bool                room = q->ipc && count < q->o.active_max && memory + octets <= q->o.memory_octets;
 
 	if (room && mine > 0)
 		room = mine < q->o.active_max - count && my_memory + octets <= q->o.memory_octets - memory;

@@ -31,6 +31,7 @@ static void remote_answer(struct queue_job *job, const struct remote_deliver_rep
 		to->code = STR("4.3.0");
 		to->answer = STR("The attempt gave no result");
 		to->tried = tried;
+		to->last_ms = job->msg->q->o.wall_ms();
 		for (size_t i = 0; i < reply->result_count; i++) {
 			const struct remote_rcpt_result *r = &reply->results[i];
 
@@ -151,9 +152,9 @@ static struct str group_name(struct arena *a, struct str hop, const struct queue
 }
 
 /* Put a foreign target into the open group of its like: one transaction has one next hop and one reverse-path. `groups` has the jobs by
- * name; full ones were taken out. The setting `relay` is for what has no next hop of its own. */
-static void group_add(struct map *groups, struct queue_job **jobs, struct str relay, struct queue_msg *m,
-		      struct queue_to *to)
+ * name; full ones were taken out. The setting `relay` is for what has no next hop of its own. All in the order in which the recipients were given: of a host that takes only so
+ * many, the first ones must win. *last is where the next job goes. */
+static void group_add(struct map *groups, struct queue_job ***last, struct str relay, struct queue_msg *m, struct queue_to *to)
 {
 	struct str        domain = domain_of(m, to->address), hop, group;
 	struct queue_pipe pipe = { .recipients = 1 };
@@ -174,12 +175,13 @@ static void group_add(struct map *groups, struct queue_job **jobs, struct str re
 		job->relay = relay;
 		job->hop = to->hop;
 		job->sender = to->sender.n ? to->sender : m->from;
-		job->next = *jobs;
-		*jobs = job;
+		job->to_last = &job->to;
+		**last = job;
+		*last = &job->next;
 		map_put(groups, group, job);
 	}
-	to->next = job->to;
-	job->to = to;
+	*job->to_last = to;
+	job->to_last = &to->next;
 	if (program && queue_pipe_find(m->q, relay, &pipe))
 		job->hop.connections = pipe.runs;
 	if (++job->to_count == (program ? MIN(pipe.recipients, LIMIT_PIPE_RCPTS) : QUEUE_JOB_RCPTS))
@@ -188,14 +190,14 @@ static void group_add(struct map *groups, struct queue_job **jobs, struct str re
 
 static struct queue_job *jobs_make(struct queue_msg *m)
 {
-	struct queue_job *jobs = NULL;
+	struct queue_job *jobs = NULL, **last = &jobs;
 	struct str        relay = m->filter.n ? m->filter : queue_live(m->q).relay;
 	struct map        groups;
 
 	map_init(&groups);
 	for (size_t i = 0; i < m->to_count; i++)
 		if (m->to[i]->account == 0)
-			group_add(&groups, &jobs, relay, m, m->to[i]);
+			group_add(&groups, &last, relay, m, m->to[i]);
 	map_done(&groups);
 	return jobs;
 }

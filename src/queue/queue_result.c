@@ -158,6 +158,7 @@ static void decide(struct queue_msg *m)
 	bool          answered = all_answered(m);
 
 	m->decided = true;
+	m->ended_ms = q->o.wall_ms();
 	m->expired = queue_now(q) - m->entered > queue_live(q).expire_ms;
 	m->late = m->deliver_by > 0 && queue_now(q) >= m->deliver_by;
 	if (atomic_load(&m->lost))
@@ -231,7 +232,7 @@ static enum status rcpt_put(struct queue_msg *m, const struct queue_rcpt_row *r,
 	/* What is a target by itself stays it, also when nobody could be asked. */
 	db_bind_u64(s, 5, to ? to->account : r->fixed ? r->account : 0);
 	db_bind_u64(s, 6, r->attempts + (outcome != QUEUE_OUT_NONE));
-	db_bind_i64(s, 7, m->q->o.wall_ms());
+	db_bind_i64(s, 7, to && to->last_ms ? to->last_ms : m->decided ? m->ended_ms : m->q->o.wall_ms());
 	db_bind_str(s, 8, r->address);
 	db_bind_str(s, 9, to ? to->address : r->fixed ? r->target : STR(""));
 	db_bind_str(s, 10, to ? to->code : r->code);
@@ -308,7 +309,7 @@ static enum status message_write(struct queue_msg *m)
 	db_bind_u64(s, 5, m->attempts);
 	db_bind_u64(s, 6, m->stalls);
 	db_bind_u64(s, 7, m->crashes);
-	db_bind_i64(s, 8, m->q->o.wall_ms());
+	db_bind_i64(s, 8, m->ended_ms);
 	db_bind_str(s, 9, m->reason);
 	db_bind_u64(s, 10, m->warned);
 	return db_run(s);
@@ -419,8 +420,17 @@ static enum status message_there(struct queue *q, uint64_t id)
 	return st;
 }
 
-/* Only success is written early: a failure must come with its report, at the end of the round. A success that must be reported is
+/* Only success is final early: a failure must come with its report, at the end of the round. Until then it waits, as what was deferred does, with what was answered: for
+ * whoever looks. A target of a list has no row yet: that comes when the list's own goes. A success that must be reported is
  * written as one that is owed (Q10): that a crash forgets it, and it is sent twice, would be worse than a late report. */
+static enum status partial_put(struct queue_msg *m, const struct queue_to *to)
+{
+	if (to->outcome == QUEUE_OUT_DONE)
+		return rcpt_put(m, to->rcpt, to, to->outcome, queue_notify_row(m, to));
+	return to->n == to->rcpt->n && to->outcome != QUEUE_OUT_NONE ? rcpt_put(m, to->rcpt, to, QUEUE_OUT_DEFERRED, to->rcpt->notify) : ST_OK;
+}
+
+
 static enum status partial_apply(struct queue *q, struct queue_op *op)
 {
 	struct queue_job *job = CONTAINER_OF(op, struct queue_job, op);
@@ -429,8 +439,7 @@ static enum status partial_apply(struct queue *q, struct queue_op *op)
 	if (st == ST_NOT_FOUND)
 		return ST_OK;
 	for (struct queue_to *to = job->to; to && st == ST_OK; to = to->next)
-		if (to->outcome == QUEUE_OUT_DONE)
-			st = rcpt_put(job->msg, to->rcpt, to, to->outcome, queue_notify_row(job->msg, to));
+		st = partial_put(job->msg, to);
 	return st;
 }
 
@@ -440,8 +449,7 @@ static void partial_finish(struct queue *q, struct queue_op *op, enum status st)
 
 	(void)q;
 	for (struct queue_to *to = job->to; to && st == ST_OK; to = to->next)
-		if (to->outcome == QUEUE_OUT_DONE)
-			queue_event_target(job->msg, to);
+		queue_event_target(job->msg, to);
 	queue_round_step(job->msg);
 }
 

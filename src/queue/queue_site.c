@@ -194,10 +194,10 @@ static void not_alive(struct queue *q, struct queue_site *s, uint32_t lane, stru
 	struct str said = s->last_n ? queue_site_said(s) : STR("no answer");
 
 	if (s->until > now)
-		buf_addf(&text, "%.*s is not answering since %.*s: %.*s; tried again at %.*s", STR_FMT(name_text(s)),
+		buf_addf(&text, "%.*s" QUEUE_NOT_ANSWERING "%.*s: %.*s; tried again at %.*s", STR_FMT(name_text(s)),
 			 STR_FMT(time_text(q, s->since, since)), STR_FMT(str_first(said, SITE_LAST_MAX / 2)), STR_FMT(time_text(q, s->until, until)));
 	else
-		buf_addf(&text, "%.*s is not answering since %.*s: %.*s; one message finds out now whether it does again", STR_FMT(name_text(s)),
+		buf_addf(&text, "%.*s" QUEUE_NOT_ANSWERING "%.*s: %.*s; one message finds out now whether it does again", STR_FMT(name_text(s)),
 			 STR_FMT(time_text(q, s->since, since)), STR_FMT(str_first(said, SITE_LAST_MAX / 2)));
 	why(ret, slot(s, lane, from, GAP_DEAD_US, AWAY_MAX_MS), "4.4.1", &text); /* RFC 3463 §3.5: no answer from host */
 }

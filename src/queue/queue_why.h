@@ -10,6 +10,7 @@ struct queue_waits { /* of a message */
 	const struct queue_show_reply *show; /* all but the recipients */
 	int64_t                        due, deliver_by, entered; /* queue time; due 0: none, deliver_by 0: none */
 	int64_t                        delay_warning_ms;         /* negative: none */
+	int64_t                        last_ms;                  /* wall clock: its last round was over */
 	uint32_t                       warned;                   /* enum queue_warned */
 };
 

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "queue/queue_wish.h"
 #include "wire/text/queue_id.h"
@@ -18,6 +19,7 @@ static enum status pick(struct queue *q, struct wish *w)
 
 	w->upto = w->upto ? w->upto : w->r->id ? w->r->id : q->next_id - 1;
 	st = queue_page_end(q, w->after, w->upto, LOOK_MAX, &w->last);
+
 	for (size_t i = 0; i < w->picked_count && w->forget; i++) /* of a batch that was rolled back */
 		w->forget(&w->picked[i]);
 	w->picked_count = 0;
@@ -61,6 +63,15 @@ static void wish_finish(struct queue *q, struct queue_op *op, enum status st)
 			w->changed(q, w, &w->picked[i], st == ST_OK);
 }
 
+static void count_one(struct wish *w, const struct picked *p, uint64_t *count)
+{
+	*count += p->did;
+	w->recipients += p->did ? p->recipients : 0;
+	w->busy += p->busy;
+	if (p->busy && w->busy_ids && w->busy_id_count < LIMIT_QUEUE_BUSY)
+		w->busy_ids[w->busy_id_count++].id = p->id;
+}
+
 /* One operation after the other until all were looked at. ST_OK though a later one failed: *ret_count tells how far it came. */
 enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 {
@@ -79,10 +90,8 @@ enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 		st = queue_perform(q, &w->op);
 		found = st == ST_OK ? w->picked_count : 0;
 		seen += found;
-		for (size_t i = 0; i < found; i++) {
-			count += w->picked[i].did;
-			w->busy += w->picked[i].busy;
-		}
+		for (size_t i = 0; i < found; i++)
+			count_one(w, &w->picked[i], &count);
 		w->after = w->last;
 	} while (st == ST_OK && w->last && !w->r->id);
 	free(w->picked);
@@ -92,6 +101,37 @@ enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count)
 		return ST_NOT_FOUND;
 	*ret_count = count;
 	return ST_OK;
+}
+
+enum status queue_wish_told(struct queue *q, struct wish *w, struct queue_edit_reply *ret)
+{
+	enum status st;
+
+	w->busy_ids = ret->busy_ids;
+	st = queue_wish(q, w, &ret->count);
+	ret->busy = w->busy;
+	ret->busy_id_count = w->busy_id_count;
+	ret->reports = w->reports;
+	ret->recipients = w->recipients;
+	ret->wrong = w->wrong;
+	return st;
+}
+
+enum status queue_wish_means(struct queue *q, const struct wish *w, uint64_t id, uint64_t *ret_meant, uint64_t *ret_waiting)
+{
+	static const char sql[] = "SELECT count(*), count(*) FILTER (WHERE " QUEUE_RCPT_MATCH_SQL("?2") ") FROM rcpt r WHERE message = ?1 AND state = 0";
+	struct db_stmt   *s = db_sql(q->db, sql);
+	enum status       st;
+
+	db_bind_u64(s, 1, id);
+	db_bind_str(s, 2, w->r->to.n ? w->r->to : STR(""));
+	st = db_step(s);
+	if (st == ST_OK) {
+		*ret_waiting = db_u64(s, 0);
+		*ret_meant = db_u64(s, 1);
+	}
+	db_done(s);
+	return st;
 }
 
 /* The message if it is in its round and what comes of that is not decided yet. Else its row says what is: the result may stand in it
@@ -212,11 +252,31 @@ enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64
 
 /* ---- remove ---- */
 
+static enum status rcpts_remove(struct queue *q, uint64_t id, struct str to)
+{
+	static const char sql[] = "DELETE FROM rcpt AS r WHERE message = ?1 AND state = 0 AND " QUEUE_RCPT_MATCH_SQL("?2");
+	struct db_stmt   *s = db_sql(q->db, sql);
+
+	db_bind_u64(s, 1, id);
+	db_bind_str(s, 2, to);
+	return db_run(s);
+}
+
+/* All of it, also in its round; or some recipients, but only while their rows are all that there is of them. */
 static enum status remove_one(struct queue *q, struct wish *w, struct picked *p)
 {
-	(void)w;
-	p->did = true;
-	return queue_db_delete(q, p->id);
+	uint64_t    waiting = 0;
+	enum status st = queue_wish_means(q, w, p->id, &p->recipients, &waiting);
+
+	p->did = p->busy = false;
+	if (st != ST_OK || (w->r->to.n > 0 && p->recipients == 0))
+		return st;
+	p->whole = p->recipients == waiting;
+	p->busy = !p->whole && queue_under_way(q, p->id);
+	p->did = !p->busy;
+	if (p->busy)
+		return ST_OK;
+	return p->whole ? queue_db_delete(q, p->id) : rcpts_remove(q, p->id, w->r->to);
 }
 
 /* A message in its round has lost its rows; when the round is over it is forgotten, and its file goes. */
@@ -224,10 +284,13 @@ static void remove_end(struct queue *q, struct wish *w, struct picked *p, bool o
 {
 	struct queue_msg *m = queue_active_find(q, p->id);
 
-	(void)w;
 	if (!ok)
 		return;
-	log_info("message removed by an administrator", LOG_C("message", queue_id_text(p->id).p));
+	log_info(p->whole ? "message removed by an administrator" : "recipients removed by an administrator", LOG_C("message", queue_id_text(p->id).p));
+	if (!p->whole) {
+		queue_event_edited(q, p->id, w->r->to, STR("recipients with this in their name were taken out by an administrator"));
+		return;
+	}
 	q->pins_on_disk = true; /* look again */
 	atomic_fetch_sub(&q->held, p->held);
 	if (m) {
@@ -240,11 +303,11 @@ static void remove_end(struct queue *q, struct wish *w, struct picked *p, bool o
 		queue_file_remove(q, p->file);
 }
 
-enum status queue_remove(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count)
+enum status queue_remove(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret)
 {
 	struct wish w = { .r = r, .change = remove_one, .changed = remove_end };
 
-	return queue_wish(q, &w, ret_count);
+	return queue_wish_told(q, &w, ret);
 }
 
 /* ---- requests ---- */
@@ -265,7 +328,10 @@ void queue_on_retry(void *ctx, struct ipc_request *r)
 
 void queue_on_remove(void *ctx, struct ipc_request *r)
 {
-	answer(r, ctx, queue_remove);
+	struct queue_edit_reply reply = { .busy_ids = ARENA_ARRAY(r->arena, struct queue_edit_busy, LIMIT_QUEUE_BUSY) };
+	enum status             st = queue_remove(ctx, r->body, &reply);
+
+	ipc_reply(r, st, &reply);
 }
 
 void queue_on_hold(void *ctx, struct ipc_request *r)

@@ -14,6 +14,8 @@ struct picked {
 	uint32_t          lane;
 	bool              held, did;
 	bool              busy; /* in its round: left as it is */
+	bool              whole; /* a removal or bounce of all that waits: the message is gone */
+	uint64_t          recipients; /* to which it applied */
 	struct queue_msg *msg;  /* of a bounce: it, with its report */
 };
 
@@ -30,15 +32,22 @@ struct wish {
 	struct picked *picked;
 	size_t         picked_count;
 	uint64_t       after;   /* ids up to this are done */
-	uint64_t       upto;    /* the last one: what comes in later was not meant */
+	uint64_t       upto;    /* ids above came in meanwhile: reports of this very wish, too */
 	uint64_t       last;    /* up to which this operation looks, 0: there are no more */
 	uint64_t       busy;    /* messages that are in their round */
-	uint64_t       reports;
+	struct queue_edit_busy *busy_ids; /* room for LIMIT_QUEUE_BUSY; NULL: not wanted */
+	size_t         busy_id_count;
+	uint64_t       reports, recipients;
 	enum status    refused; /* why the message by its id was left as it is */
+	enum queue_edit_wrong wrong; /* likewise, in detail */
 };
 
 /* One operation after the other until all were looked at. ST_OK though a later one failed: *ret_count tells how far it came. ST_NOT_FOUND: no such id. */
 MUST_CHECK enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count);
+/* The same, all of it told; ret->busy_ids as in the wish. */
+MUST_CHECK enum status queue_wish_told(struct queue *q, struct wish *w, struct queue_edit_reply *ret);
+/* How many recipients of a message wait, and how many of them match w->r->to. In the transaction. */
+MUST_CHECK enum status queue_wish_means(struct queue *q, const struct wish *w, uint64_t id, uint64_t *ret_meant, uint64_t *ret_waiting);
 /* The message if it is in its round and what comes of that is not decided yet; else its row says what is. */
 struct queue_msg *queue_under_way(struct queue *q, uint64_t id);
 /* Due now, or at queue time `at` if that is later; held no more. When that is durable: */

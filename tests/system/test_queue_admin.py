@@ -1,6 +1,9 @@
 """What administrators do to messages that wait: redirect, edit, bounce; what each says of itself; the queue's shape. By the command line, with its exit codes."""
+import fcntl
 import json
 import os
+import signal
+import struct
 import subprocess
 
 import pytest
@@ -48,12 +51,12 @@ def test_redirect(s):
     assert s.run("queue", "redirect", "--to", "", "ann@far.test")[0] == 2
     assert s.run("queue", "redirect", "0000000000001", "ann@far.test")[0] == 3
     code, out, err = s.run("queue", "redirect", one, "ann@far.test")
-    assert code == 0 and out == "1 message redirected\n"
+    assert code == 0 and out == "1 recipient of 1 message redirected\n"
     until(lambda: any(m[1] == ["ann@far.test"] for m in s.recorder.messages), "it was not sent there")
     events = json.loads(s.run("trace", one, "--json")[1])["events"]
     assert any(e["what"] == "edited" and e["to"] == "ann@far.test" for e in events)
     a, b = s.one("u@dead.test"), s.one("v@dead.test")
-    assert s.json("queue", "redirect", "--to", "@dead.test", "all@far.test") == (0, {"v": 1, "done": "redirected", "count": 2, "busy": 0})
+    assert s.json("queue", "redirect", "--to", "@dead.test", "all@far.test") == (0, {"v": 1, "done": "redirected", "count": 2, "recipients": 2, "busy": 0})
     until(lambda: sum(m[1] == ["all@far.test"] for m in s.recorder.messages) == 2, "they were not sent there")
     until(lambda: not s.messages(), "the queue does not get empty")
 
@@ -77,13 +80,36 @@ def test_edit(s):
 def test_bounce(s):
     before = len(s.recorder.messages)
     one = s.one(sender="writer@far.test")
-    assert s.json("queue", "bounce", one) == (0, {"v": 1, "done": "bounced", "count": 1, "busy": 0, "reports": 1})
+    assert s.json("queue", "bounce", one) == (0, {"v": 1, "done": "bounced", "count": 1, "recipients": 1, "busy": 0, "reports": 1})
     report = until(lambda: s.recorder.messages[before:], "no report")[0]
     assert report[:2] == ("", ["writer@far.test"]) and b"ended by an administrator" in report[2] and b"Action: failed" in report[2] and b"Status: 5." in report[2]
     assert s.run("queue", "bounce", one)[0] == 3
     assert s.run("queue", "bounce")[0] == 2
-    assert s.run("queue", "bounce", "--all")[:2] == (0, "0 messages bounced, 0 reports\n")
+    assert s.run("queue", "bounce", "--all")[:2] == (0, "0 recipients of 0 messages bounced, 0 reports\n")
     until(lambda: not s.messages(), "the queue does not get empty")
+
+
+def test_some_recipients(s):
+    """--to means recipients; an edit that cannot be says why."""
+    before = len(s.recorder.messages)
+    assert s.send(octets=ASCII, sender="w@far.test", rcpts=("u@dead.test", "v@dead.test", "x@dead.test", "y@dead.test"))[0] == 250
+    one = until(lambda: [m for m in s.messages() if m["state"] == "waiting"], "it does not wait")[0]["id"]
+    assert s.run("queue", "hold", one)[0] == 0
+    assert s.run("queue", "redirect", "--to", "u@dead", "ann@far.test")[:2] == (0, "1 recipient of 1 message redirected\n")
+    assert s.run("queue", "bounce", "--to", "v@dead")[:2] == (0, "1 recipient of 1 message bounced, 1 report\n")
+    assert s.json("queue", "remove", "--to", "x@dead") == (0, {"v": 1, "done": "removed", "count": 1, "recipients": 1, "busy": 0})
+    rows = s.json("queue", "show", one)[1]["recipients"]
+    assert [(r["address"], r["state"]) for r in rows] == [("ann@far.test", "pending"), ("v@dead.test", "failed"), ("y@dead.test", "pending")]
+    for words, what in ((("--remove", "ann@far.test", "--remove", "y@dead.test"), "nobody would be left"), (("--add", "z@far.test", "--add", "Z@far.test"), "added twice"),
+                        (("--remove", "y@dead.test", "--remove", "y@dead.test"), "removed twice")):
+        code, out, err = s.run("queue", "edit", one, *words)
+        assert code == 2 and what in err and one in err and "valid" not in err
+    assert s.run("queue", "edit", one, "--sender", "<>")[0] == 0
+    assert "<>" in [e["to"] for e in s.json("trace", one)[1]["events"] if e["what"] == "edited"]
+    assert s.run("queue", "remove", "--to", "y@dead.test")[1] == "1 recipient of 1 message removed\n"
+    assert s.run("queue", "release", one)[0] == 0
+    until(lambda: not s.messages(), "the queue does not get empty")
+    assert sorted(m[1] for m in s.recorder.messages[before:]) == [["ann@far.test"], ["w@far.test"]]
 
 
 def test_show_explains(s):
@@ -118,7 +144,7 @@ def test_as_a_new_user(s):
     assert s.run("queue", "edit", one, "--add", "bad")[2] == "postrider: bad is not an address\n"
     assert s.run("queue", "edit", one, "--sender", "bad")[2] == "postrider: bad is not an address\n"
     code, out, err = s.run("queue", "bounce", one, "0000000000001", two)
-    assert code == 3 and out == "2 messages bounced\n"
+    assert code == 3 and out == "2 recipients of 2 messages bounced, 2 reports\n"
     until(lambda: not s.messages(), "the queue does not get empty")
 
 
@@ -154,3 +180,31 @@ def test_list_and_shape(s):
     table = s.run("queue", "shape")[1].splitlines()
     assert table[1].split()[:3] == ["TOTAL", "3", "3"] and table[2].split()[:2] == ["127.0.0.1:9", "3"]
     s.command("queue", "remove", "--all")
+
+
+def test_without_a_server():
+    """Each command on the data directory; what is owed is kept there, and goes out when a server runs again."""
+    with Administered("", expect=("did not", "failed")) as server:
+        server.command("domain", "add", "dead.test", "--relay", "127.0.0.1:9")
+        ids = [server.one("u%d@dead.test" % i) for i in range(6)]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(90) == 0
+        # The data directory is taken, and nobody listens: a server that starts or stops.
+        with open(os.path.join(server.dir, "data", "postrider.lock"), "r+") as lock:
+            lock.write("%d\n" % os.getpid())
+            lock.flush()
+            fcntl.fcntl(lock, getattr(fcntl, "F_OFD_SETLK", 37), struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            told = {server.run(*words)[::2] for words in (("status",), ("queue", "list"), ("queue", "bounce", "--all"), ("account", "list"))}
+            assert len(told) == 1 and told.pop() == (75, "postrider: the server is starting or stopping, or another command works on its data: try again\n")
+        before = len(server.recorder.messages)
+        for words in (("list",), ("shape",), ("sites",), ("show", ids[0]), ("hold", ids[0]), ("release", ids[0]), ("retry", ids[0]), ("sites", "--retry", "127.0.0.1:9"),
+                      ("redirect", ids[4], "ann@far.test"), ("edit", ids[5], "--add", "eve@far.test", "--remove", "u5@dead.test", "--sender", "new@far.test"),
+                      ("bounce", ids[0], ids[1]), ("remove", ids[2]), ("bounce", "--to", "u3@dead")):
+            code, out, err = server.run("queue", *words)
+            assert code == (3 if words[0] == "sites" and len(words) > 2 and not out else 0) and err == "", (words, code, out, err)
+        waits = server.messages()
+        assert sorted(m["from"] for m in waits) == ["", "", "", "a@far.test", "new@far.test"] and {m["state"] for m in waits} == {"waiting"}
+        server.process = subprocess.Popen([BIN, "serve", "--config", server.path], stderr=server.log)
+        until(lambda: len(server.recorder.messages) == before + 5, "not all were sent")
+        assert sorted(m[1] for m in server.recorder.messages[before:]) == [["a@far.test"]] * 3 + [["ann@far.test"], ["eve@far.test"]]
+        until(lambda: not server.messages(), "the queue does not get empty")

@@ -213,4 +213,6 @@ def test_exit_codes(server):
     assert server.command("route", "set", "--to", "x.example").returncode == 2
     assert server.command("route", "set", "--to", "x.example", "--unset", "speed").returncode == 2
     route(server, "--to", "x.example", "--helo", "h.test", "--unset", "via", command="set")
+    told = server.command("route", "set", "--to", "x.example", "--unset", "helo")
+    assert told.returncode == 2 and "route remove" in told.stderr
     assert server.command("route", "list", json_out=True)["rules"] == [{"to": "x.example", "from": "*", "helo": "h.test"}]

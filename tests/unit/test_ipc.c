@@ -189,7 +189,7 @@ static void on_spool(void *ctx, struct ipc_request *r)
 static void on_remove(void *ctx, struct ipc_request *r)
 {
 	((struct pair *)ctx)->removed++;
-	ipc_reply(r, ST_OK, &(struct queue_count_reply){ 1 });
+	ipc_reply(r, ST_OK, &(struct queue_edit_reply){ .count = 1 });
 }
 
 static const struct ipc_row queue_rows[] = {
@@ -668,7 +668,7 @@ static void test_askers(void **state)
 {
 	struct pair              *p = pair_new();
 	struct arena             *a = arena_new(NULL);
-	struct queue_count_reply  count;
+	struct queue_edit_reply   count;
 	struct queue_known_reply  known;
 
 	(void)state;

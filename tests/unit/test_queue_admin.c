@@ -90,9 +90,10 @@ static void test_show_and_retry(void **state)
 /* Removed while it waits, while it is being tried, and all at once; none comes back. */
 static void test_remove(void **state)
 {
+	struct queue_edit_reply gone = { 0 };
 	struct rig             *r = rig_new();
 	struct queue_list_reply page;
-	uint64_t                waits, tried, count = 0;
+	uint64_t                waits, tried;
 
 	(void)state;
 	rig_open(r);
@@ -101,17 +102,17 @@ static void test_remove(void **state)
 	rig_remote(r, REMOTE_DEFERRED, "4.7.1", "later");
 	tried = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
 	rig_resolve(r, "bob@two.test");
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = waits }, &count), ST_OK);
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = tried }, &count), ST_OK);
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = tried }, &count), ST_NOT_FOUND);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = waits }, &(struct queue_edit_reply){ 0 }), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = tried }, &(struct queue_edit_reply){ 0 }), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = tried }, &(struct queue_edit_reply){ 0 }), ST_NOT_FOUND);
 	page = list(r, 0, "", "");
 	assert_int_equal(page.entry_count, 0);
 	rig_remote(r, REMOTE_REFUSED, "5.1.1", "no"); /* the round ends: no report for what was removed */
 	assert_int_equal(rig_messages(r), 0);
 	for (int i = 0; i < 10; i++)
 		rig_submit(r, "a@far.test", "bob@two.test", MAIL);
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
-	assert_int_equal(count, 10);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = 0 }, &gone), ST_OK);
+	assert_int_equal(gone.count, 10);
 	while (rig_resolve(r, "bob@two.test"))
 		rig_remote(r, REMOTE_DEFERRED, "4.7.1", "later");
 	assert_int_equal(rig_messages(r), 0);
@@ -123,18 +124,19 @@ static void test_remove(void **state)
 /* Removed in the batch that holds its result too: its recipients do not come back without it. */
 static void test_remove_overtakes(void **state)
 {
+	struct queue_edit_reply gone = { 0 };
 	struct rig     *r = rig_new();
 	struct db      *db;
 	struct db_stmt *s;
 	char            path[64];
-	uint64_t        id, count = 0;
+	uint64_t        id;
 
 	(void)state;
 	rig_open(r);
 	id = rig_submit(r, "a@far.test", "bob@two.test", MAIL);
 	fake_ipc_answer(fake_ipc_next(IPC_AUTH_RESOLVE), ST_TEMP, NULL); /* it waits; nobody waits for that to be written */
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
-	assert_int_equal(count, 1);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &gone), ST_OK);
+	assert_int_equal(gone.count, 1);
 	rig_settle(r);
 	assert_int_equal(rig_messages(r), 0);
 	snprintf(path, sizeof(path), "%s/queue.db", r->options.root);
@@ -168,14 +170,14 @@ static uint64_t rows(struct rig *r, const char *sql)
 static void test_remove_before_partial(void **state)
 {
 	struct rig *r = rig_new();
-	uint64_t    id, count = 0;
+	uint64_t    id;
 
 	(void)state;
 	rig_open(r);
 	id = rig_submit(r, "a@far.test", "bob@two.test eve@three.test", MAIL);
 	rig_resolve(r, "bob@two.test");
 	rig_resolve(r, "eve@three.test");
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &(struct queue_edit_reply){ 0 }), ST_OK);
 	rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok");
 	assert_int_equal(rows(r, "SELECT count(*) FROM rcpt"), 0);
 	rig_crash(r);
@@ -234,7 +236,7 @@ static void test_wish_after_result(void **state)
 static void test_no_server(void **state)
 {
 	struct rig *r = rig_new();
-	uint64_t    id, count = 0;
+	uint64_t    id;
 
 	(void)state;
 	rig_open(r);
@@ -243,7 +245,7 @@ static void test_no_server(void **state)
 	assert_int_equal(queue_open(&r->options, &r->q), ST_OK);
 	assert_int_equal(list(r, 0, "", "").entry_count, 1);
 	assert_str(rig_show(r, id).entry.from, STR("a@far.test"));
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &(struct queue_edit_reply){ 0 }), ST_OK);
 	assert_int_equal(list(r, 0, "", "").entry_count, 0);
 	queue_close(&r->q);
 	rig_free(&r);
@@ -255,7 +257,7 @@ static void test_damaged(void **state)
 	struct rig     *r = rig_new();
 	struct db      *db;
 	struct db_stmt *s;
-	uint64_t        id, good, count = 0;
+	uint64_t        id, good;
 
 	(void)state;
 	r->options.active_max = 0;
@@ -277,7 +279,7 @@ static void test_damaged(void **state)
 	assert_true(rig_local(r, LOCAL_DELIVERED, "", ""));
 	assert_int_equal(rig_show(r, id).entry.state, QUEUE_HELD);
 	assert_int_equal(queue_show(r->q, good, r->arena, &(struct queue_show_reply){ 0 }), ST_NOT_FOUND);
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &(struct queue_edit_reply){ 0 }), ST_OK);
 	assert_int_equal(rig_messages(r), 0);
 	rig_free(&r);
 }

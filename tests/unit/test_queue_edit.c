@@ -287,6 +287,204 @@ static void test_bounce_crash(void **state)
 	rig_free(&r);
 }
 
+/* With a part of an address: what matches is meant, and the message goes on for the others. */
+static void test_some(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_edit_reply reply = { 0 };
+	struct queue_show_reply s;
+	struct str              text;
+	uint64_t                id;
+
+	(void)state;
+	rig_open(r);
+	id = waiting(r, "bob@two.test eve@three.test joe@four.test ann@five.test");
+	assert_int_equal(queue_hold(r->q, &(struct queue_id_request){ .id = id }, &(uint64_t){ 0 }), ST_OK);
+	reply = redirect(r, 0, "@FOUR", "max@six.test", ST_OK);
+	assert_int_equal(reply.count, 1);
+	assert_int_equal(reply.recipients, 1);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .to = STR("@five") }, &reply), ST_OK);
+	assert_int_equal(reply.count, 1);
+	assert_int_equal(reply.recipients, 1);
+	s = rig_show(r, id);
+	assert_int_equal(s.rcpt_count, 3);
+	assert_str(s.rcpts[1].address, STR("eve@three.test"));
+	assert_str(s.rcpts[2].address, STR("max@six.test"));
+	reply = (struct queue_edit_reply){ 0 };
+	assert_int_equal(queue_bounce(r->q, &(struct queue_id_request){ .to = STR("@two") }, &reply), ST_OK);
+	assert_int_equal(reply.count, 1);
+	assert_int_equal(reply.recipients, 1);
+	assert_int_equal(reply.reports, 1);
+	rig_settle(r);
+	text = report(r);
+	assert_has(text, "Final-Recipient: rfc822; bob@two.test");
+	assert_true(str_search(text, STR("eve@three.test")) < 0);
+	assert_true(str_search(text, STR("joe@four.test")) < 0);
+	s = rig_show(r, id);
+	assert_int_equal(s.entry.state, QUEUE_HELD);
+	assert_int_equal(s.rcpts[0].state, QUEUE_RCPT_FAILED);
+	assert_int_equal(s.rcpts[1].state, QUEUE_RCPT_PENDING);
+	assert_int_equal(s.rcpts[2].state, QUEUE_RCPT_PENDING);
+	assert_int_equal(s.entry.rcpts_left, 2);
+	/* Whom it failed for is meant no more; a removal of all that wait takes the message. */
+	assert_int_equal(queue_bounce(r->q, &(struct queue_id_request){ .to = STR("@two") }, &reply), ST_OK);
+	assert_int_equal(reply.count, 0);
+	assert_int_equal(rig_messages(r), 1);
+	rig_close(r);
+	rig_open(r);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .to = STR(".test") }, &reply), ST_OK);
+	assert_int_equal(reply.recipients, 2);
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
+/* A success that is owed is not told by the report of others' end, and not forgotten. */
+static void test_some_owed(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_edit_reply reply = { 0 };
+	struct str              text;
+	uint64_t                id;
+
+	(void)state;
+	rig_open(r);
+	rig_wants.notify = QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_FAILURE;
+	id = rig_submit(r, "a@far.test", "bob@two.test eve@three.test joe@four.test", MAIL);
+	rig_wants.notify = 0;
+	rig_resolve(r, "bob@two.test");
+	rig_resolve(r, "eve@three.test");
+	rig_resolve(r, "joe@four.test");
+	rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok"); /* written early, and the process dies */
+	rig_crash(r);
+	assert_int_equal(queue_open(&r->options, &r->q), ST_OK);
+	assert_int_equal(queue_bounce(r->q, &(struct queue_id_request){ .to = STR("joe@") }, &reply), ST_OK);
+	assert_int_equal(reply.reports, 1);
+	assert_int_equal(rig_show(r, id).entry.rcpts_left, 1);
+	reply = (struct queue_edit_reply){ 0 };
+	assert_int_equal(queue_bounce(r->q, &(struct queue_id_request){ .to = STR("eve@") }, &reply), ST_OK);
+	assert_int_equal(reply.reports, 1);
+	assert_int_equal(rig_messages(r), 2);
+	rig_close(r);
+	rig_open(r);
+	text = report(r);
+	assert_has(text, "Final-Recipient: rfc822; joe@four.test");
+	assert_true(str_search(text, STR("Action: relayed")) < 0);
+	text = report(r);
+	assert_has(text, "Final-Recipient: rfc822; eve@three.test");
+	assert_has(text, "Action: relayed");
+	rig_free(&r);
+}
+
+/* Recipients go out in the order in which they were given, those over one transaction's limit last. */
+static void test_order(void **state)
+{
+	struct rig                          *r = rig_new();
+	const struct remote_deliver_request *q;
+	struct fake_call                    *c;
+	char                                 to[32 * (QUEUE_JOB_RCPTS + 1)] = "";
+	size_t                               n = 0;
+
+	(void)state;
+	rig_open(r);
+	for (unsigned i = 0; i <= QUEUE_JOB_RCPTS; i++)
+		n += (size_t)snprintf(to + n, sizeof(to) - n, "%su%u@two.test", i ? " " : "", i);
+	rig_submit(r, "a@far.test", to, MAIL);
+	for (unsigned i = 0; i <= QUEUE_JOB_RCPTS; i++) {
+		snprintf(to, sizeof(to), "u%u@two.test", i);
+		assert_true(rig_resolve(r, to));
+	}
+	c = fake_ipc_next(IPC_REMOTE_DELIVER);
+	q = c->body;
+	assert_int_equal(q->rcpt_count, QUEUE_JOB_RCPTS);
+	for (unsigned i = 0; i < QUEUE_JOB_RCPTS; i++) {
+		snprintf(to, sizeof(to), "u%u@two.test", i);
+		assert_str(q->rcpts[i].address, str_of(to));
+	}
+	fake_ipc_answer(c, ST_TEMP, NULL);
+	rig_free(&r);
+}
+
+/* What is wrong with an edit has its own words. */
+static void test_edit_wrong(void **state)
+{
+	struct rig *r = rig_new();
+	uint64_t    id;
+
+	(void)state;
+	rig_open(r);
+	id = waiting(r, "bob@two.test");
+	assert_int_equal(edit(r, id, "bob@two.test", "", NULL, ST_INVALID).wrong, QUEUE_EDIT_NOBODY);
+	assert_int_equal(edit(r, id, "", "x@two.test X@two.test", NULL, ST_INVALID).wrong, QUEUE_EDIT_ADD_TWICE);
+	assert_int_equal(edit(r, id, "bob@two.test BOB@two.test", "", NULL, ST_INVALID).wrong, QUEUE_EDIT_REMOVE_TWICE);
+	assert_int_equal(edit(r, id, "", "", "no address", ST_INVALID).wrong, QUEUE_EDIT_FINE);
+	rig_free(&r);
+}
+
+/* Of many, those in their round are named. */
+static void test_busy_named(void **state)
+{
+	struct rig            *r = rig_new();
+	struct queue_edit_busy busy[LIMIT_QUEUE_BUSY];
+	struct queue_edit_reply reply = { .busy_ids = busy };
+	uint64_t               id, two;
+
+	(void)state;
+	rig_open(r);
+	two = waiting(r, "bob@two.test");
+	id = rig_submit(r, "a@far.test", "bob@two.test eve@three.test", MAIL);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .to = STR("bob@") }, &reply), ST_OK);
+	assert_int_equal(reply.count, 1); /* all of the other */
+	assert_int_equal(reply.busy, 1);
+	assert_int_equal(reply.busy_id_count, 1);
+	assert_int_equal(busy[0].id, id);
+	assert_int_equal(queue_show(r->q, two, r->arena, &(struct queue_show_reply){ 0 }), ST_NOT_FOUND);
+	for (int i = 0; i < 150; i++)
+		rig_submit(r, "a@far.test", "bob@two.test", MAIL);
+	reply = (struct queue_edit_reply){ .busy_ids = busy };
+	assert_int_equal(queue_bounce(r->q, &(struct queue_id_request){ .to = STR("bob@") }, &reply), ST_OK);
+	assert_int_equal(reply.busy, 151);
+	assert_int_equal(reply.busy_id_count, LIMIT_QUEUE_BUSY);
+	rig_free(&r);
+}
+
+/* Without a server: nobody is asked, nothing starts, and what is owed waits on disk. Reports that a wish makes are not what it means, however many pages it has. */
+static void test_offline(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_edit_reply reply;
+	uint64_t                id, two, count;
+
+	(void)state;
+	rig_open(r);
+	id = waiting(r, "bob@two.test");
+	two = waiting(r, "eve@two.test");
+	for (int i = 0; i < 70; i++)
+		waiting(r, "all@two.test");
+	rig_close(r);
+	assert_int_equal(queue_open(&r->options, &r->q), ST_OK);
+	assert_int_equal(bounce(r, id, "").reports, 1);
+	assert_int_equal(bounce(r, two, "").reports, 1);
+	assert_int_equal(rig_messages(r), 72);
+	reply = bounce(r, 0, "a@far");
+	assert_int_equal(reply.count, 70);
+	id = rig_submit(r, "b@far.test", "bob@two.test", MAIL);
+	assert_int_equal(rig_show(r, id).entry.state, QUEUE_WAITING);
+	redirect(r, id, "", "ann@three.test", ST_OK);
+	edit(r, id, "", "eve@three.test", "c@far.test", ST_OK);
+	assert_int_equal(queue_retry(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	assert_int_equal(bounce(r, 0, "").count, 73); /* reports too, and without a report */
+	assert_int_equal(rig_messages(r), 1);
+	assert_int_equal(queue_hold(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
+	assert_int_equal(queue_release(r->q, &(struct queue_id_request){ .id = 0 }, &count), ST_OK);
+	rig_settle(r);
+	rig_crash(r);
+	rig_open(r);
+	assert_true(rig_resolve(r, "c@far.test"));
+	assert_true(rig_remote(r, REMOTE_DELIVERED, "2.0.0", "ok"));
+	assert_int_equal(rig_messages(r), 0);
+	rig_free(&r);
+}
+
 /* Of a list partly done: who has it is not asked again, who waits is redirected; one that is redirected to somebody who has it gets no second copy. */
 static void test_list(void **state)
 {
@@ -498,7 +696,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redirect_waiting), cmocka_unit_test(test_refused),       cmocka_unit_test(test_edit),
 		cmocka_unit_test(test_in_its_round),     cmocka_unit_test(test_bounce),        cmocka_unit_test(test_bounce_others),
-		cmocka_unit_test(test_bounce_crash),     cmocka_unit_test(test_list),          cmocka_unit_test(test_held),
+		cmocka_unit_test(test_bounce_crash), cmocka_unit_test(test_offline),
+		cmocka_unit_test(test_some), cmocka_unit_test(test_some_owed), cmocka_unit_test(test_order), cmocka_unit_test(test_edit_wrong), cmocka_unit_test(test_busy_named),     cmocka_unit_test(test_list),          cmocka_unit_test(test_held),
 		cmocka_unit_test(test_redirect_crash),   cmocka_unit_test(test_pipe),          cmocka_unit_test(test_pipe_trouble),
 	};
 

@@ -328,14 +328,14 @@ static void test_removed_in_line(void **state)
 {
 	struct rig       *r = rig_new();
 	struct fake_call *calls[10];
-	uint64_t          id = 0, count;
+	uint64_t          id = 0;
 
 	(void)state;
 	rig_open(r);
 	for (int i = 0; i < 6; i++)
 		id = send(r, "ann@demo.test", "x@far.test");
 	assert_int_equal(take_all(calls, 10), 5);
-	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &count), ST_OK);
+	assert_int_equal(queue_remove(r->q, &(struct queue_id_request){ .id = id }, &(struct queue_edit_reply){ 0 }), ST_OK);
 	rig_settle(r);
 	for (int i = 0; i < 5; i++)
 		answer(r, calls[i], 's');

@@ -68,6 +68,49 @@ static void test_why(void **state)
 	rig_free(&r);
 }
 
+/* While a round goes on, what was answered in it is shown, with its time; and its end does not move that. */
+static void test_round_is_shown(void **state)
+{
+	struct rig             *r = rig_new();
+	struct queue_show_reply s;
+	uint64_t                id;
+	int64_t                 at[3];
+
+	(void)state;
+	rig_open(r);
+	id = rig_submit(r, "a@far.test", "bob@two.test eve@three.test joe@four.test ann@five.test", MAIL);
+	rig_resolve(r, "bob@two.test");
+	rig_resolve(r, "eve@three.test");
+	rig_resolve(r, "joe@four.test");
+	rig_resolve(r, "ann@five.test");
+	for (int i = 0; i < 3; i++) {
+		at[i] = rig_wall;
+		rig_remote(r, i == 0 ? REMOTE_DELIVERED : i == 1 ? REMOTE_DEFERRED : REMOTE_REFUSED, i == 0 ? "2.0.0" : i == 1 ? "4.2.1" : "5.1.1", "said so");
+		rig_pass(r, 1000);
+	}
+	s = rig_show(r, id);
+	assert_int_equal(s.entry.state, QUEUE_ACTIVE);
+	assert_int_equal(s.rcpts[0].state, QUEUE_RCPT_DONE);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(s.rcpts[i].state, QUEUE_RCPT_PENDING); /* the failure is none before its report */
+		assert_int_equal(s.rcpts[i].attempts, 1);
+		assert_int_equal(s.rcpts[i].last_ms, at[i]);
+		assert_true(str_search(s.rcpts[i].why, STR("answered in the round that is under way")) >= 0);
+	}
+	assert_true(str_search(s.rcpts[1].answer, STR("4.2.1")) >= 0);
+	assert_true(str_search(s.rcpts[2].answer, STR("5.1.1")) >= 0);
+	assert_int_equal(s.rcpts[3].attempts, 0);
+	assert_true(str_search(s.rcpts[3].why, STR("under way this moment")) >= 0);
+	rig_remote(r, REMOTE_DEFERRED, "4.2.1", "later");
+	s = rig_show(r, id);
+	assert_int_equal(s.rcpts[2].state, QUEUE_RCPT_FAILED);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(s.rcpts[i].last_ms, at[i]);
+		assert_int_equal(s.rcpts[i].attempts, 1);
+	}
+	rig_free(&r);
+}
+
 static void test_tls_is_shown(void **state)
 {
 	struct rig               *r = rig_new();
@@ -192,7 +235,7 @@ static void test_shape_wide(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_why),   cmocka_unit_test(test_tls_is_shown), cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_why), cmocka_unit_test(test_round_is_shown),   cmocka_unit_test(test_tls_is_shown), cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_shape), cmocka_unit_test(test_shape_wide),
 	};
 
