@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/dns_plan.h"
 #include "ipc/msg_dns.h"
+#include "wire/address/address.h"
 #include "wire/address/cidr.h"
 
 enum found { FOUND_OK, FOUND_OTHER, FOUND_MISSING, FOUND_SKIPPED, FOUND_NO_ANSWER, FOUND_LAST = FOUND_NO_ANSWER };
@@ -71,7 +72,7 @@ static struct str srv_at(struct str text)
 
 	for (unsigned i = 0; i < 2; i++)
 		(void)str_cut(text, ' ', &unused, &text);
-	return text.n > 0 && text.p[text.n - 1] == '.' ? str_first(text, text.n - 1) : text;
+	return address_without_dot(text);
 }
 
 static bool same(struct cli *c, const struct dns_plan *p, const struct dns_plan_record *r, struct str data)

@@ -1,7 +1,7 @@
 /* cli/cmd_queue_edit.c - queue redirect, edit, bounce, remove: wishes that a message in its round does not take.
  *
- * Such a message is busy: it is being given to somebody this moment. Rounds are short as a rule, so it alone is asked again for some seconds; then the command says what was left
- * as it is, and exits with CLI_TRY_LATER. What was done stays done.
+ * Such a message is busy: it is being given to somebody this moment. Rounds are short as a rule, so it alone is asked again for some seconds; then the
+ * command says what was left as it is, and exits with CLI_TRY_LATER. What was done stays done.
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,8 @@ static void sum_add(struct queue_edit_reply *sum, const struct queue_edit_reply 
 	sum->wrong = r->wrong;
 }
 
-/* Those that were busy once more, each by its id; those that still are stay in the list. What has left meanwhile is no error: there is nothing left to be done. */
+/* Those that were busy once more, each by its id; those that still are stay in the list. What has left meanwhile is no error: there is nothing left to
+ * be done. */
 static enum status ask_busy(struct cli *c, struct asked *a, struct queue_edit_reply *first, struct queue_edit_reply *sum)
 {
 	size_t still = 0;
@@ -104,7 +105,8 @@ static const char *plural(uint64_t n)
 /* "3 recipients of 2 messages bounced, 2 reports" */
 static void done_print(const char *verb, const struct queue_edit_reply *r, bool reports)
 {
-	printf("%llu recipient%s of %llu message%s %s", (unsigned long long)r->recipients, plural(r->recipients), (unsigned long long)r->count, plural(r->count), verb);
+	printf("%llu recipient%s of %llu message%s %s", (unsigned long long)r->recipients, plural(r->recipients), (unsigned long long)r->count,
+	       plural(r->count), verb);
 	if (reports)
 		printf(", %llu report%s", (unsigned long long)r->reports, plural(r->reports));
 	printf("\n");
@@ -113,8 +115,8 @@ static void done_print(const char *verb, const struct queue_edit_reply *r, bool 
 static int told(struct cli *c, const char *verb, const struct queue_edit_reply *r, bool reports)
 {
 	if (c->json) {
-		json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:I}", "v", 1, "done", verb, "count", (json_int_t)r->count, "recipients", (json_int_t)r->recipients, "busy",
-				      (json_int_t)r->busy);
+		json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:I}", "v", 1, "done", verb, "count", (json_int_t)r->count, "recipients",
+				      (json_int_t)r->recipients, "busy", (json_int_t)r->busy);
 		int     code;
 
 		if (reports)

@@ -23,25 +23,21 @@ struct question {
 
 /* One allocation: the texts are behind it. */
 struct kept {
-	uint64_t                hash;
+	struct question         q;
 	int64_t                 until_ms;
-	enum dns_type           type;
-	struct str              name;
 	struct dns_lookup_reply reply;
 	struct dns_record       records[];
 };
 
 /* A question under way. In the list of its place until it is answered; freed by the last who looks at it. */
 struct asking {
-	struct asking *next;
-	uint64_t       hash;
-	enum dns_type  type;
-	struct str     name; /* of who asks; read while it is in the list */
-	unsigned       users;
-	bool           done;
-	enum status    st;
-	struct kept   *reply; /* for those who wait; NULL: nobody does, or there is none */
-	pthread_cond_t answered;
+	struct asking  *next;
+	struct question q; /* its name is of who asks; read while it is in the list */
+	unsigned        users;
+	bool            done;
+	enum status     st;
+	struct kept    *reply; /* for those who wait; NULL: nobody does, or there is none */
+	pthread_cond_t  answered;
 };
 
 struct place {
@@ -108,8 +104,8 @@ static struct kept *kept_new(const struct question *q, const struct dns_lookup_r
 
 	CHECK(k);
 	at = (char *)&k->records[r->record_count];
-	*k = (struct kept){ .hash = q->hash, .type = q->type, .until_ms = clock_mono_ms() + MIN((int64_t)r->ttl_s * 1000, LIMIT_REMOTE_DNS_KEEP_MS), .reply = *r };
-	k->name = put(&at, q->name);
+	*k = (struct kept){ .q = *q, .until_ms = clock_mono_ms() + MIN((int64_t)r->ttl_s * 1000, LIMIT_REMOTE_DNS_KEEP_MS), .reply = *r };
+	k->q.name = put(&at, q->name);
 	k->reply.canonical = put(&at, r->canonical);
 	k->reply.records = k->records;
 	for (size_t i = 0; i < r->record_count; i++)
@@ -136,9 +132,9 @@ static struct place *place_of(struct remote_answers *a, const struct question *q
 	return &a->places[q->hash % LEN(a->places)];
 }
 
-static bool is_kept(const struct kept *k, const struct question *q)
+static bool same(const struct question *a, const struct question *b)
 {
-	return k && k->hash == q->hash && k->type == q->type && str_eq(k->name, q->name);
+	return a->hash == b->hash && a->type == b->type && str_eq(a->name, b->name);
 }
 
 /* Where its answer is or goes: else in place of what ends first. */
@@ -149,7 +145,7 @@ static struct kept **way(struct place *p, const struct question *q)
 	for (size_t i = 0; i < WAYS; i++) {
 		const struct kept *k = p->ways[i];
 
-		if (is_kept(k, q))
+		if (k && same(&k->q, q))
 			return &p->ways[i];
 		if (*first && (!k || k->until_ms < (*first)->until_ms))
 			first = &p->ways[i];
@@ -161,7 +157,7 @@ static bool known(struct remote_answers *a, const struct question *q, struct are
 {
 	const struct kept *k = *way(place_of(a, q), q);
 	int64_t            now = clock_mono_ms();
-	bool               found = is_kept(k, q) && k->until_ms > now;
+	bool               found = k && same(&k->q, q) && k->until_ms > now;
 
 	if (found)
 		*ret = reply_copy(k, now, arena);
@@ -172,17 +168,17 @@ static struct asking *asking_find(const struct place *p, const struct question *
 {
 	struct asking *k = p->asking;
 
-	while (k && !(k->hash == q->hash && k->type == q->type && str_eq(k->name, q->name)))
+	while (k && !same(&k->q, q))
 		k = k->next;
 	return k;
 }
 
 static struct asking *asking_new(struct place *p, const struct question *q)
 {
-	struct asking *k = calloc(1, sizeof(*k));
+	struct asking *k = malloc(sizeof(*k));
 
 	CHECK(k);
-	*k = (struct asking){ .next = p->asking, .hash = q->hash, .type = q->type, .name = q->name, .users = 1 };
+	*k = (struct asking){ .next = p->asking, .q = *q, .users = 1 };
 	pthread_cond_init(&k->answered, NULL);
 	p->asking = k;
 	return k;
@@ -197,13 +193,12 @@ static void asking_leave(struct asking *k)
 	free(k);
 }
 
-static void asking_end(struct place *p, const struct question *q, struct asking *k, enum status st, const struct dns_lookup_reply *r)
+static void asking_end(struct place *p, struct asking *k, enum status st, const struct dns_lookup_reply *r)
 {
 	struct asking **at = &p->asking;
 
 	if (st == ST_OK && k->users > 1)
-		k->reply = kept_new(q, r);
-
+		k->reply = kept_new(&k->q, r);
 	while (*at != k)
 		at = &(*at)->next;
 	*at = k->next;
@@ -248,7 +243,7 @@ static enum status ask(struct remote_answers *a, const struct question *q, struc
 	pthread_mutex_lock(&a->lock);
 	if (st == ST_OK && ret->ttl_s > 0 && kept_size(q->name, ret) <= LIMIT_REMOTE_DNS_SIZE)
 		keep(place_of(a, q), q, ret);
-	asking_end(place_of(a, q), q, k, st, ret);
+	asking_end(place_of(a, q), k, st, ret);
 	pthread_mutex_unlock(&a->lock);
 	return st;
 }

@@ -366,8 +366,7 @@ void remote_sts_find(const struct remote *remote, struct str domain, struct aren
 	struct entry            *e;
 
 	*ret = (struct remote_sts){ .mode = STS_NONE, .text = STR("") };
-	if (domain.n > 0 && domain.p[domain.n - 1] == '.')
-		domain.n--;
+	domain = address_without_dot(domain);
 	/* "mta-sts." and "_mta-sts." must fit before it. */
 	if (!c || remote->settings.authorities.n == 0 || address_domain(domain, &canon) != ADDRESS_OK || canon.n + STR("_mta-sts.").n > LIMIT_DOMAIN - 2)
 		return;

@@ -8,7 +8,8 @@
  * Where nothing is known, the delivery itself looks; others to the same domain wait for its result instead of asking too, policy_ms at
  * most; those to other domains are not concerned. Who has little time (a probe; a delivery with a connection under way) has it looked for by those
  * threads, and is told when policy_ms is over: `late`; a probe goes on without. No policy, or none that could be had, is remembered for a few
- * minutes. The first fetch may fail: then there is no policy (opportunistic, as the RFC says), and `trouble` says why, for the reports; unless auth could not say whether it keeps one: `unsure`.
+ * minutes. The first fetch may fail: then there is no policy (opportunistic, as the RFC says), and `trouble` says why, for the reports; unless auth
+ * could not say whether it keeps one: `unsure`.
  *
  * Time in memory is monotonic: a wall clock that jumps neither ends nor prolongs what is in use.
  *

@@ -3,8 +3,9 @@
  * Targets come in the order of their route, those that took no connection of late behind all others (remote_hosts.h); whom its policy rules out
  * is passed over. One for which a session waits is at once the next; to the others connections are made, beside each other where one is slow
  * (remote_race.h). Before one is started, those under way are looked at once more, as looking for it takes its time: lookups as long as DNS
- * takes, a policy that must be fetched beside_ms, and a target for which that is too short waits until one of them has failed. Whoever wins is given to the caller; of the others, the slow ones are suspect from then on and stand at the end, and one that
- * had no time yet stands in front, for the case that the winner is of no use.
+ * takes, a policy that must be fetched beside_ms, and a target for which that is too short waits until one of them has failed. Whoever wins is given
+ * to the caller; of the others, the slow ones are suspect from then on and stand at the end, and one that had no time yet stands in front, for the
+ * case that the winner is of no use.
  */
 #ifndef DELIVER_REMOTE_WAY_H
 #define DELIVER_REMOTE_WAY_H

@@ -90,7 +90,8 @@ MUST_CHECK enum status queue_retry(struct queue *q, const struct queue_id_reques
 MUST_CHECK enum status queue_remove(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_hold(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
 MUST_CHECK enum status queue_release(struct queue *q, const struct queue_id_request *r, uint64_t *ret_count);
-/* See ipc/msg_queue.h: what each refuses. Nothing is changed then; ST_INVALID may have its reason in ret->wrong. ret->busy_ids: room for LIMIT_QUEUE_BUSY, or NULL. */
+/* See ipc/msg_queue.h: what each refuses. Nothing is changed then; ST_INVALID may have its reason in ret->wrong. ret->busy_ids: room for
+ * LIMIT_QUEUE_BUSY, or NULL. */
 MUST_CHECK enum status queue_redirect(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_edit(struct queue *q, const struct queue_edit_request *r, struct queue_edit_reply *ret);
 MUST_CHECK enum status queue_bounce(struct queue *q, const struct queue_id_request *r, struct queue_edit_reply *ret);

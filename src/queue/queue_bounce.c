@@ -1,7 +1,8 @@
 /* queue/queue_bounce.c - an administrator ends the delivery of messages: their senders are told at once.
  *
- * The report is inserted in the transaction that takes the message out (Q7): after a crash there is either the message or the report. A message in its round is left
- * as it is: one of its recipients may be getting it this moment. With a part of an address it is about the recipients that match: if others wait, the message goes on for them. What has a null sender, or is a report itself, or whose sender wants to know nothing, goes without.
+ * The report is inserted in the transaction that takes the message out (Q7): after a crash there is either the message or the report. A message in its
+ * round is left as it is: one of its recipients may be getting it this moment. With a part of an address it is about the recipients that match: if
+ * others wait, the message goes on for them. What has a null sender, or is a report itself, or whose sender wants to know nothing, goes without.
  */
 #include <stdlib.h>
 
@@ -89,13 +90,11 @@ static void bounce_forget(struct picked *p)
 static enum status bounce_one(struct queue *q, struct wish *w, struct picked *p)
 {
 	struct queue_msg *m;
-	uint64_t          waiting = 0;
-	enum status       st = queue_wish_means(q, w, p->id, &p->recipients, &waiting);
+	bool              meant;
+	enum status       st = queue_wish_means(q, w, p, &meant);
 
-	p->did = p->busy = false;
-	if (st != ST_OK || (w->r->to.n > 0 && p->recipients == 0))
+	if (!meant)
 		return st;
-	p->whole = p->recipients == waiting;
 	p->busy = queue_under_way(q, p->id) != NULL;
 	if (p->busy)
 		return ST_OK;
@@ -136,7 +135,8 @@ static void bounce_end(struct queue *q, struct wish *w, struct picked *p, bool o
 		bounce_forget(p);
 		return;
 	}
-	log_info(p->whole ? "message ended by an administrator" : "recipients ended by an administrator", LOG_C("message", queue_id_text(p->id).p), LOG_C("report", m->notice ? queue_id_text(m->notice->id).p : ""));
+	log_info(p->whole ? "message ended by an administrator" : "recipients ended by an administrator", LOG_C("message", queue_id_text(p->id).p),
+		 LOG_C("report", m->notice ? queue_id_text(m->notice->id).p : ""));
 	w->reports += m->notice != NULL;
 	queue_event_result(m);
 	if (p->whole) {

@@ -76,8 +76,8 @@ static enum status redirect_one(struct queue *q, struct wish *w, struct picked *
 {
 	/* n stays, so that no other row is touched. LIMIT_ORCPT holds; octets over 127 make it another type of address (RFC 6533 §3). */
 	static const char sql[] =
-		"UPDATE rcpt AS r SET orcpt = CASE WHEN orcpt <> '' THEN orcpt WHEN length(CAST(address AS BLOB)) > 500 THEN '' WHEN length(CAST(address AS BLOB)) = length(address) THEN 'rfc822;' || address"
-		" ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = '', way = ''" REDIRECTABLE;
+		"UPDATE rcpt AS r SET orcpt = CASE WHEN orcpt <> '' THEN orcpt WHEN length(CAST(address AS BLOB)) > 500 THEN ''"
+		" WHEN length(CAST(address AS BLOB)) = length(address) THEN 'rfc822;' || address ELSE 'utf-8;' || address END, address = ?2, fixed = 0, account = 0, target = '', relay = '', sender = '', way = ''" REDIRECTABLE;
 	struct db_stmt *s = redirectable(q, "SELECT count(*) FROM rcpt r" REDIRECTABLE, w, p->id);
 	enum status     st = db_step(s);
 

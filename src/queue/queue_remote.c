@@ -152,8 +152,8 @@ static struct str group_name(struct arena *a, struct str hop, const struct queue
 }
 
 /* Put a foreign target into the open group of its like: one transaction has one next hop and one reverse-path. `groups` has the jobs by
- * name; full ones were taken out. The setting `relay` is for what has no next hop of its own. All in the order in which the recipients were given: of a host that takes only so
- * many, the first ones must win. *last is where the next job goes. */
+ * name; full ones were taken out. The setting `relay` is for what has no next hop of its own. All in the order in which the recipients were
+ * given: of a host that takes only so many, the first ones must win. *last is where the next job goes. */
 static void group_add(struct map *groups, struct queue_job ***last, struct str relay, struct queue_msg *m, struct queue_to *to)
 {
 	struct str        domain = domain_of(m, to->address), hop, group;
@@ -209,15 +209,11 @@ bool queue_remote_worth(struct queue_msg *m)
 	m->jobs = jobs_make(m);
 	for (struct queue_job *job = m->jobs; job; job = job->next) {
 		struct queue_why why;
+		bool             would = queue_site_would(job, &why);
 
-		if (queue_site_would(job, &why)) {
-			worth = true;
-		} else {
-			struct queue_why *kept = ARENA_NEW(m->arena, struct queue_why);
-
-			*kept = why;
-			job->why_not = kept;
-		}
+		if (!would)
+			job->why_not = memcpy(ARENA_NEW(m->arena, struct queue_why), &why, sizeof(why));
+		worth = worth || would;
 	}
 	return worth;
 }

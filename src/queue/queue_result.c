@@ -420,8 +420,8 @@ static enum status message_there(struct queue *q, uint64_t id)
 	return st;
 }
 
-/* Only success is final early: a failure must come with its report, at the end of the round. Until then it waits, as what was deferred does, with what was answered: for
- * whoever looks. A target of a list has no row yet: that comes when the list's own goes. A success that must be reported is
+/* Only success is final early: a failure must come with its report, at the end of the round. Until then it waits, as what was deferred does, with what
+ * was answered: for whoever looks. A target of a list has no row yet: that comes when the list's own goes. A success that must be reported is
  * written as one that is owed (Q10): that a crash forgets it, and it is sent twice, would be worse than a late report. */
 static enum status partial_put(struct queue_msg *m, const struct queue_to *to)
 {
@@ -429,7 +429,6 @@ static enum status partial_put(struct queue_msg *m, const struct queue_to *to)
 		return rcpt_put(m, to->rcpt, to, to->outcome, queue_notify_row(m, to));
 	return to->n == to->rcpt->n && to->outcome != QUEUE_OUT_NONE ? rcpt_put(m, to->rcpt, to, QUEUE_OUT_DEFERRED, to->rcpt->notify) : ST_OK;
 }
-
 
 static enum status partial_apply(struct queue *q, struct queue_op *op)
 {

@@ -117,18 +117,20 @@ enum status queue_wish_told(struct queue *q, struct wish *w, struct queue_edit_r
 	return st;
 }
 
-enum status queue_wish_means(struct queue *q, const struct wish *w, uint64_t id, uint64_t *ret_meant, uint64_t *ret_waiting)
+enum status queue_wish_means(struct queue *q, const struct wish *w, struct picked *p, bool *ret)
 {
 	static const char sql[] = "SELECT count(*), count(*) FILTER (WHERE " QUEUE_RCPT_MATCH_SQL("?2") ") FROM rcpt r WHERE message = ?1 AND state = 0";
 	struct db_stmt   *s = db_sql(q->db, sql);
 	enum status       st;
 
-	db_bind_u64(s, 1, id);
+	p->did = p->busy = *ret = false;
+	db_bind_u64(s, 1, p->id);
 	db_bind_str(s, 2, w->r->to.n ? w->r->to : STR(""));
 	st = db_step(s);
 	if (st == ST_OK) {
-		*ret_waiting = db_u64(s, 0);
-		*ret_meant = db_u64(s, 1);
+		p->recipients = db_u64(s, 1);
+		p->whole = p->recipients == db_u64(s, 0);
+		*ret = w->r->to.n == 0 || p->recipients > 0;
 	}
 	db_done(s);
 	return st;
@@ -265,13 +267,11 @@ static enum status rcpts_remove(struct queue *q, uint64_t id, struct str to)
 /* All of it, also in its round; or some recipients, but only while their rows are all that there is of them. */
 static enum status remove_one(struct queue *q, struct wish *w, struct picked *p)
 {
-	uint64_t    waiting = 0;
-	enum status st = queue_wish_means(q, w, p->id, &p->recipients, &waiting);
+	bool        meant;
+	enum status st = queue_wish_means(q, w, p, &meant);
 
-	p->did = p->busy = false;
-	if (st != ST_OK || (w->r->to.n > 0 && p->recipients == 0))
+	if (!meant)
 		return st;
-	p->whole = p->recipients == waiting;
 	p->busy = !p->whole && queue_under_way(q, p->id);
 	p->did = !p->busy;
 	if (p->busy)

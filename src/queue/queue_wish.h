@@ -46,8 +46,9 @@ struct wish {
 MUST_CHECK enum status queue_wish(struct queue *q, struct wish *w, uint64_t *ret_count);
 /* The same, all of it told; ret->busy_ids as in the wish. */
 MUST_CHECK enum status queue_wish_told(struct queue *q, struct wish *w, struct queue_edit_reply *ret);
-/* How many recipients of a message wait, and how many of them match w->r->to. In the transaction. */
-MUST_CHECK enum status queue_wish_means(struct queue *q, const struct wish *w, uint64_t id, uint64_t *ret_meant, uint64_t *ret_waiting);
+/* Which recipients of a message that wait match w->r->to: p->recipients of them, and p->whole if these are all. *ret: is the message meant? In the
+ * transaction, first thing: p->did and p->busy are false then. */
+MUST_CHECK enum status queue_wish_means(struct queue *q, const struct wish *w, struct picked *p, bool *ret);
 /* The message if it is in its round and what comes of that is not decided yet; else its row says what is. */
 struct queue_msg *queue_under_way(struct queue *q, uint64_t id);
 /* Due now, or at queue time `at` if that is later; held no more. When that is durable: */

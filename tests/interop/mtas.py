@@ -136,15 +136,8 @@ class Mta:
             assert refused == {}, refused
 
 
-class Postfix(Mta):
-    name = "postfix"
-    extensions = {"PIPELINING", "SMTPUTF8"}
-    users = {"postfix": (901, "/var/spool/postfix")}
-    groups = {"postfix": 901, "postdrop": 902}
-
-    def configure(self):
-        self.make_directories()
-        self.write("/etc/postfix/main.cf", """\
+# The beginning of main.cf, as Debian's package has it.
+POSTFIX_FOLDERS = """\
 compatibility_level = 3.6
 queue_directory = /var/spool/postfix
 data_directory = /var/lib/postfix
@@ -153,6 +146,18 @@ command_directory = /usr/sbin
 shlib_directory = /usr/lib/postfix
 mail_owner = postfix
 setgid_group = postdrop
+"""
+
+
+class Postfix(Mta):
+    name = "postfix"
+    extensions = {"PIPELINING", "SMTPUTF8"}
+    users = {"postfix": (901, "/var/spool/postfix")}
+    groups = {"postfix": 901, "postdrop": 902}
+
+    def configure(self):
+        self.make_directories()
+        self.write("/etc/postfix/main.cf", POSTFIX_FOLDERS + """\
 myhostname = %s
 mydestination =
 mynetworks = 127.0.0.0/8

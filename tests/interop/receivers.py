@@ -111,15 +111,7 @@ class Postfix(Receiver, mtas.Postfix):
         self.make_directories()
         self.certificates()
         routes = "".join(", { %s = lmtp:inet:[%s]:%d }" % (d, SINK, self.sink_port) for d in self.domains)
-        self.write("/etc/postfix/main.cf", """\
-compatibility_level = 3.6
-queue_directory = /var/spool/postfix
-data_directory = /var/lib/postfix
-daemon_directory = /usr/lib/postfix/sbin
-command_directory = /usr/sbin
-shlib_directory = /usr/lib/postfix
-mail_owner = postfix
-setgid_group = postdrop
+        self.write("/etc/postfix/main.cf", mtas.POSTFIX_FOLDERS + """\
 myhostname = %(hostname)s
 mydestination =
 mynetworks = 127.0.0.0/8

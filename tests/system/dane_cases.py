@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from outward_cases import Bounced  # noqa: E402
+from outward_cases import Bounced, write  # noqa: E402
 from zones import NODATA, NXDOMAIN, REFUSED, SERVFAIL, SILENT  # noqa: E402
 
 DOC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "dane-cases.md")
@@ -329,8 +329,4 @@ def table():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        with open(DOC, "w", encoding="utf-8") as f:
-            f.write(table())
-    else:
-        print(table(), end="")
+    write(DOC, table())

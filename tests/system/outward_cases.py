@@ -240,9 +240,14 @@ def table():
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
+def write(doc, text):
+    """With --write into the document, else to look at."""
     if sys.argv[1:] == ["--write"]:
-        with open(DOC, "w", encoding="utf-8") as f:
-            f.write(table())
+        with open(doc, "w", encoding="utf-8") as f:
+            f.write(text)
     else:
-        print(table(), end="")
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    write(DOC, table())

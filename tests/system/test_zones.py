@@ -235,12 +235,16 @@ def log_of(server, post):
     return [l for l in server.log_text().splitlines() if re.search(r'msg="remote delivery".*(domain=|host="?mx\.)%s\b' % domain, l)]
 
 
+def is_reported(reports, post):
+    found = until(lambda: reports.about(post.address), "no report about %s" % post.address)
+    assert re.search(r"(?m)^Status: %s\b" % re.escape(post.case.truth.status), found[0]), found[0]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.ident)
 def test_at_first(server, front, posts, reports, case):
     post, truth = posts[case.ident], case.truth
     if isinstance(truth, Bounced):
-        found = until(lambda: reports.about(post.address), "no report about %s" % post.address)
-        assert re.search(r"(?m)^Status: %s\b" % re.escape(truth.status), found[0]), found[0]
+        is_reported(reports, post)
     elif isinstance(truth, Once):
         post.sinks[truth.host].wait(1, 40)
     else:

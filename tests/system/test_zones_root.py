@@ -9,7 +9,7 @@ import pytest
 from dane_cases import Bounced, Case, Later, Once, cases
 from server import until
 from test_outward_hostile import Reports, shown
-from test_zones import Post, World, directory, files, log_of, submit, waits  # noqa: F401
+from test_zones import Post, World, directory, files, is_reported, log_of, submit, waits  # noqa: F401
 from zones import missing
 
 if missing():
@@ -72,8 +72,7 @@ def reports(server, posts):
 def test_from_the_root(server, posts, reports, case):
     post, truth = posts[case.ident], case.truth
     if isinstance(truth, Bounced):
-        found = until(lambda: reports.about(post.address), "no report about %s" % post.address)
-        assert re.search(r"(?m)^Status: %s\b" % re.escape(truth.status), found[0]), found[0]
+        is_reported(reports, post)
     elif isinstance(truth, Once):
         post.sinks[truth.host].wait(1, 40)
         until(lambda: shown(server, post.id, post.address) is None, "is not gone")

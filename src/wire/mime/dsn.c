@@ -197,12 +197,14 @@ static struct str header_of(struct str content)
 	return header;
 }
 
+static bool may_come_back(const struct dsn *d)
+{
+	return !d->header_only && d->content.n <= d->content_max && d->content.n > 0;
+}
+
 static bool comes_back_whole(const struct writer *w)
 {
-	const struct dsn *d = w->d;
-
-	return !d->header_only && d->content.n <= d->content_max && d->content.n > 0 &&
-	       (w->utf8 || w->eight || str_is_ascii(d->content));
+	return may_come_back(w->d) && (w->utf8 || w->eight || str_is_ascii(w->d->content));
 }
 
 static void original_part(const struct writer *w, struct str header)
@@ -261,7 +263,7 @@ unsigned dsn_write(const struct dsn *d, struct buf *out)
 {
 	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
 	bool            native = !str_is_ascii(d->to) || !str_is_ascii(d->from);
-	bool            eight = native || (d->ours && !str_is_ascii(d->content));
+	bool            eight = native || (d->ours && may_come_back(d) && !str_is_ascii(d->content));
 	struct writer   w = { d, native || d->utf8 || any_utf8(d), native, eight, a, out };
 	struct str      header = header_of(d->content);
 
