@@ -145,13 +145,43 @@ static enum status content_drop(struct store_account *a, uint64_t content)
 	return db_run(s);
 }
 
+/* Rows of email are large and those of email_more small: copying a thousand messages writes a few pages instead of a thousand. */
+static enum status email_more(struct store_account *a, uint64_t email, int64_t by)
+{
+	struct db_stmt *s = db_sql(a->db, "INSERT INTO email_more VALUES (?1, ?2, ?3) ON CONFLICT (account, email) DO UPDATE SET n = email_more.n + ?3");
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, email);
+	db_bind_i64(s, 3, by);
+	return db_run(s);
+}
+
+static enum status email_delete(struct store_account *a, uint64_t email, uint64_t content)
+{
+	static const char *const statements[] = { "DELETE FROM email WHERE id = ?2 AND account = ?1", "DELETE FROM email_more WHERE email = ?2 AND account = ?1" };
+	enum status              st = ST_OK;
+
+	for (size_t i = 0; i < LEN(statements) && st == ST_OK; i++) {
+		struct db_stmt *s = db_sql(a->db, statements[i]);
+
+		db_bind_u64(s, 1, a->id);
+		db_bind_u64(s, 2, email);
+		st = db_run(s);
+	}
+	return st == ST_OK ? content_drop(a, content) : st;
+}
+
 enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by)
 {
-	struct db_stmt *s = db_sql(a->db, "SELECT refs, content FROM email WHERE id = ?2 AND account = ?1");
+	struct db_stmt *s;
 	int64_t         refs = 0;
 	uint64_t        content = 0;
 	enum status     st;
 
+	if (by > 0)
+		return email_more(a, email, by);
+	s = db_sql(a->db, "SELECT refs + coalesce((SELECT n FROM email_more WHERE account = ?1 AND email = ?2), 0), content FROM email"
+			  " WHERE id = ?2 AND account = ?1");
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, email);
 	st = db_step(s);
@@ -162,14 +192,7 @@ enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by
 	db_done(s);
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
-	s = refs > 0 ? db_sql(a->db, "UPDATE email SET refs = ?3 WHERE id = ?2 AND account = ?1") :
-		       db_sql(a->db, "DELETE FROM email WHERE id = ?2 AND account = ?1");
-	db_bind_u64(s, 1, a->id);
-	db_bind_u64(s, 2, email);
-	if (refs > 0)
-		db_bind_i64(s, 3, refs);
-	st = db_run(s);
-	return st == ST_OK && refs <= 0 ? content_drop(a, content) : st;
+	return refs > 0 ? email_more(a, email, by) : email_delete(a, email, content);
 }
 
 /* ---- message ---- */

@@ -41,7 +41,10 @@ static const struct {
 		" mailbox) OR size <> (SELECT coalesce(sum(size), 0) FROM mailbox))" },
 	{ "A6", "SELECT 'email ' || e.id FROM email e LEFT JOIN (SELECT email, count(*) AS n FROM (SELECT email FROM message WHERE"
 		" account = ?1 UNION ALL SELECT email FROM expunged WHERE account = ?1) GROUP BY email) r ON r.email = e.id"
-		" WHERE e.account = ?1 AND e.refs <> coalesce(r.n, 0)" },
+		" WHERE e.account = ?1 AND e.refs + coalesce((SELECT n FROM email_more x WHERE x.account = ?1 AND x.email = e.id), 0)"
+		" <> coalesce(r.n, 0)" },
+	{ "A6", "SELECT 'more of email ' || email FROM email_more x WHERE account = ?1 AND NOT EXISTS"
+		" (SELECT 1 FROM email e WHERE e.id = x.email AND e.account = ?1)" },
 	{ "A6", "SELECT 'message ' || mailbox || '/' || uid FROM message m WHERE account = ?1 AND coalesce((SELECT size FROM email e"
 		" WHERE e.id = m.email AND e.account = ?1), -1) <> size" },
 	{ "A6", "SELECT 'expunged ' || mailbox || '/' || uid FROM expunged m WHERE account = ?1 AND email <> 0 AND NOT EXISTS"

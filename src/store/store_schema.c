@@ -49,6 +49,11 @@ static const char step1[] =
 	"CREATE TABLE delivery ("
 	" account INTEGER NOT NULL, id INTEGER NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1 };
+/* What was added to, and taken from, email.refs since the email came in. */
+static const char step2[] =
+	"CREATE TABLE email_more ("
+	" account INTEGER NOT NULL, email INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (account, email)) WITHOUT ROWID;";
+
+static const char *const steps[] = { step1, step2 };
 
 const struct db_schema store_schema = { steps, LEN(steps) };
