@@ -270,6 +270,7 @@ void db_vfs_init(void)
 		{ "getcwd", (sqlite3_syscall_ptr)no_getcwd },   { "pwrite", (sqlite3_syscall_ptr)db_gather_pwrite },
 		{ "pwrite64", (sqlite3_syscall_ptr)db_gather_pwrite }, { "pread", (sqlite3_syscall_ptr)db_gather_pread },
 		{ "pread64", (sqlite3_syscall_ptr)db_gather_pread }, { "openDirectory", (sqlite3_syscall_ptr)my_open_directory },
+		{ "fstat", (sqlite3_syscall_ptr)fd_stat },
 	};
 
 	CHECK(unix_vfs);

@@ -127,7 +127,7 @@ enum status disk_size(int fd, uint64_t *ret)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (fd_stat(fd, &st) < 0)
 		return failed();
 	*ret = (uint64_t)st.st_size;
 	return ST_OK;

@@ -10,9 +10,9 @@ import pytest
 from filters import Filtered
 from server import Server
 
-ROLES = ("control", "dns", "auth", "smtp", "queue", "local", "remote", "imap")
+ROLES = ("control", "dns", "auth", "smtp", "queue", "local", "remote", "imap", "keeper")
 USERS = {"control": "postrider-control", "dns": "postrider-dns", "auth": "postrider-auth", "smtp": "postrider-smtp",
-         "queue": "postrider-queue", "local": "postrider-store", "remote": "postrider-remote", "imap": "postrider-store"}
+         "queue": "postrider-queue", "local": "postrider-store", "remote": "postrider-remote", "imap": "postrider-store", "keeper": "postrider-store"}
 
 
 def probe(server):
