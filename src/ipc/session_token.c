@@ -57,6 +57,11 @@ bool session_token_read(const uint8_t key[SESSION_KEY], struct str octets, int64
 	return true;
 }
 
+uint64_t session_token_account(struct str octets)
+{
+	return octets.n == LIMIT_TOKEN ? get((const uint8_t *)octets.p + 10) : 0;
+}
+
 bool session_side_same(const struct session_side *a, const struct session_side *b)
 {
 	return a->role == b->role && a->instance == b->instance && a->life == b->life;

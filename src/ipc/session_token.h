@@ -45,6 +45,8 @@ struct session_token {
 void session_token_write(const uint8_t key[SESSION_KEY], const struct session_token *t, uint8_t ret[LIMIT_TOKEN]);
 /* The token if it is one of ours and not over at now_ms. False: *ret is left alone. Whom it was made for is for the caller to compare. */
 MUST_CHECK bool session_token_read(const uint8_t key[SESSION_KEY], struct str octets, int64_t now_ms, struct session_token *ret);
+/* The account that is written in it, believed or not; 0: it is no token. For its owner, who must not take one for another. */
+uint64_t session_token_account(struct str octets);
 bool session_side_same(const struct session_side *a, const struct session_side *b);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ipc/msg_keeper.h"
+#include "ipc/session_token.h"
 #include "store/store_internal.h"
 #include "sys/disk.h"
 
@@ -18,6 +19,11 @@ struct kept_name {
 	struct str name;
 	bool       above; /* a shard, or the accounts directory: nothing to be asked */
 };
+
+static struct str token_of(const struct kept_name *n)
+{
+	return str_n(n->token, sizeof(n->token));
+}
 
 static enum status name_of(struct store *s, const char *path, struct kept_name *ret)
 {
@@ -31,15 +37,10 @@ static enum status name_of(struct store *s, const char *path, struct kept_name *
 		id = rest;
 		name = STR("");
 	}
-	if (!str_to_u64(id, &account) || !store_token(s, account, ret->token))
+	if (!str_to_u64(id, &account) || !store_token(s, account, ret->token) || session_token_account(token_of(ret)) != account)
 		return ST_DENIED;
 	ret->name = name;
 	return ST_OK;
-}
-
-static struct str token_of(const struct kept_name *n)
-{
-	return str_n(n->token, sizeof(n->token));
 }
 
 /* A full keeper is to a session what a slow disk is. */
