@@ -262,9 +262,11 @@ enum status db_open(const char *path, const struct db_options *options, struct d
 	db = calloc(1, sizeof(*db));
 	CHECK(db);
 	db->options = options_filled(options);
+	(void)db_vfs_kept_failure();
 	st = db_file_get(path, &db->file);
 	if (st == ST_OK)
 		st = open_file(db);
+	(void)db_vfs_kept_failure(); /* of a look that did not matter */
 	if (st != ST_OK) {
 		db_close(&db);
 		return st;

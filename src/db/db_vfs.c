@@ -116,7 +116,8 @@ static int kept_open(const char *below, int flags)
 
 	if ((flags & O_ACCMODE) == O_RDWR) {
 		st = disk_open(DISK_KEPT, below, mode, &fd);
-		kept_failure = st == ST_NOT_FOUND || st == ST_EXISTS ? ST_OK : st;
+		if (st != ST_OK && st != ST_NOT_FOUND && st != ST_EXISTS)
+			kept_failure = st;
 	}
 	errno = st == ST_OK ? errno : kept_errno(st);
 	return fd;
@@ -130,6 +131,8 @@ static int kept_stat(const char *below, struct stat *ret)
 	if (st == ST_OK)
 		*ret = (struct stat){ .st_dev = e.device, .st_ino = e.inode, .st_size = (off_t)e.size, .st_nlink = 1, .st_uid = geteuid(),
 				      .st_gid = getegid(), .st_mode = e.directory ? S_IFDIR | 0700 : S_IFREG | 0600 };
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		kept_failure = st;
 	errno = st == ST_OK ? errno : kept_errno(st);
 	return st == ST_OK ? 0 : -1;
 }

@@ -13,7 +13,7 @@
 
 void db_vfs_init(void);
 enum status db_vfs_root(const char *name, int fd); /* fd may be DISK_KEPT */
-/* Why the last file of such a root was not opened, on this thread; ST_OK, and then forgotten. SQLite says only that it cannot open. */
+/* Why a file of such a root could not be opened or looked at, on this thread, since the last call; ST_OK: none such. SQLite says only that it cannot open. */
 enum status db_vfs_kept_failure(void);
 
 /* "accounts/ab/7/mail.db" => the root's descriptor and "ab/7/mail.db" inside `path`. False: no such root, or "..", or too long. */

@@ -173,12 +173,17 @@ static void test_gone(void **state)
 	assert_ok(store_open(rig.u.store, 7, &a));
 	rig_detach(0);
 	store_close(&a);
-	/* What is open goes on without it. */
-	assert_ok(append(7, 1, 500));
-	assert_st(append(7, 2, MIB), ST_TEMP);
+	/* The first sync of a new account needs it, for the names. It is not taken for one that was refused. */
+	assert_st(append(7, 1, 500), ST_TEMP);
 	rig_attach(0, RIG_LIFE);
-	assert_ok(append(7, 2, MIB));
-	assert_int_equal(messages(7), 2);
+	assert_ok(append(7, 2, 500));
+	rig_detach(0);
+	/* From then on, what is open goes on without it. */
+	assert_ok(append(7, 3, 500));
+	assert_st(append(7, 4, MIB), ST_TEMP);
+	rig_attach(0, RIG_LIFE);
+	assert_ok(append(7, 4, MIB));
+	assert_int_equal(messages(7), 4);
 	store_leave(rig.u.store, 7, token);
 	rig_end();
 }
@@ -191,11 +196,11 @@ static void *trouble(void *arg)
 
 	(void)arg;
 	while (!over) {
-		struct timespec t = { 0, (seed = seed * 1103515245u + 12345u) % 3000000 };
+		struct timespec t = { 0, (seed = seed * 1103515245u + 12345u) % 20000000 };
 
 		nanosleep(&t, NULL);
 		rig_detach(0);
-		t.tv_nsec /= 8;
+		t.tv_nsec /= 16;
 		nanosleep(&t, NULL);
 		rig_attach(0, RIG_LIFE);
 	}
@@ -207,7 +212,12 @@ static void reboot(struct str *token)
 {
 	store_leave(rig.u.store, 7, *token);
 	store_forget(rig.u.store, 0);
-	assert_int_equal(open_files(7), 0);
+	for (unsigned i = 0; open_files(7) > 0; i++) { /* keeper, in the same process, may be about to close one */
+		const struct timespec t = { 0, 1000000 };
+
+		assert_true(i < 10000);
+		nanosleep(&t, NULL);
+	}
 	if (unlinkat(rig.u.fd, "07/7/mail.db.lock", 0) != 0)
 		assert_false(disk_exists(rig.u.fd, "07/7/mail.db.lock"));
 	*token = rig_sign_in(7);
@@ -223,9 +233,10 @@ static void test_dies_all_the_time(void **state)
 	(void)state;
 	rig_start(NULL);
 	token = rig_sign_in(7);
+	assert_int_equal(messages(7), 0); /* it is there */
 	over = false;
 	assert_int_equal(pthread_create(&thread, NULL, trouble, NULL), 0);
-	for (unsigned i = 0; i < 400; i++) {
+	for (unsigned i = 0; i < 400 || (done < 20 && i < 20000); i++) {
 		enum status st;
 
 		if (i % 5 == 0)
@@ -240,6 +251,7 @@ static void test_dies_all_the_time(void **state)
 	pthread_join(thread, NULL);
 	reboot(&token);
 	got = messages(7);
+	print_message("%u done, %u not known, %u there\n", done, unknown, got);
 	assert_true(got >= done && got <= done + unknown);
 	assert_true(done > 0);
 	store_leave(rig.u.store, 7, token);
