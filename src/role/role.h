@@ -79,5 +79,7 @@ MUST_CHECK bool role_metrics_start(struct role *r, int channel);
 
 /* Run the sandbox's test from inside and log one line per attempt (config.probe). */
 void role_probe(const struct role *r);
+/* The same, for a role that asks keeper, when it can: nobody has signed in, so no file may be had. */
+void role_probe_keeper(const struct role *r);
 
 #endif

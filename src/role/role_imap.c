@@ -45,6 +45,8 @@ static bool start(struct role *r, const char **ret_why)
 		*ret_why = "there can be no store";
 		return false;
 	}
+	if (r->config->probe)
+		role_probe_keeper(r);
 	s->net = role_net_new(r);
 	s->ask = (struct imap_ask_ipc){ .ipc = r->ipc, .notify = imap_notify_new() };
 	s->env = (struct imap_env){ .settings = settings_of(r), .store = s->store, .notify = s->ask.notify, .ask = &imap_ask_ipc, .ask_ctx = &s->ask,
