@@ -210,7 +210,7 @@
 
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
-#define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
+#define LIMIT_IPC_FDS        ((unsigned)3)        /* descriptors in one frame */
 #define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open; also seen from the server: then it stops reading */
 #define LIMIT_IPC_BACKLOG    ((size_t)96 * MIB)   /* octets that wait for a peer to read them; then who sends more waits */
 #define LIMIT_IPC_OPEN       ((size_t)128 * MIB)  /* octets of requests that one channel has open in the server; then it stops reading */

@@ -212,24 +212,39 @@ static enum status open_locked(struct db *db, bool need_schema)
 	return st;
 }
 
+/* If it is there and not set aside; the first reading opens the log. */
+static enum status open_unlocked(struct db *db, int64_t *ret_version)
+{
+	bool        suspect = false, there = false;
+	enum status st = disk_fetch(db->file->dir, db->file->below);
+
+	if (st == ST_OK)
+		st = look(db, &suspect, &there);
+	if (st == ST_OK && !suspect && there)
+		st = connect_file(db);
+	if (st == ST_OK && db->sql)
+		st = version_read(db, ret_version);
+	disk_fetch_end(db->file->dir);
+	return st;
+}
+
 /* Usually the file is there, of our version, and used in this boot before: then no lock is taken. */
 static enum status open_file(struct db *db)
 {
 	struct db_header h = { 0 };
 	int64_t          version = 0;
 	enum status      st = db_header_read(db->file, &h);
-	bool             first = st == ST_OK && !db_header_current(&h), suspect = false, there = false;
+	bool             first = st == ST_OK && !db_header_current(&h);
 
 	/* Read before the file is opened: a repair in between must leave the handle stale, not look like ours. */
 	db->generation = h.generation;
 	if (st == ST_OK && !first)
-		st = look(db, &suspect, &there);
-	if (st == ST_OK && !suspect && there)
-		st = connect_file(db);
-	if (st == ST_OK && !db->sql)
+		st = open_unlocked(db, &version);
+	if (st == ST_OK && !db->sql) {
 		st = open_locked(db, false);
-	if (st == ST_OK)
-		st = version_read(db, &version);
+		if (st == ST_OK)
+			st = version_read(db, &version);
+	}
 	if (st == ST_OK && version > (int64_t)db->options.schema->count)
 		return ST_VERSION;
 	if (st == ST_OK && version != (int64_t)db->options.schema->count)

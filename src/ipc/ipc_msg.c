@@ -1001,6 +1001,14 @@ static const struct ipc_field keeper_look_reply[] = {
 	IPC_U64(struct keeper_look_reply, size),
 	IPC_BOOL(struct keeper_look_reply, directory),
 };
+static const struct ipc_field keeper_set_request[] = { IPC_SECRET(struct keeper_set_request, token, LIMIT_TOKEN) };
+static const struct ipc_field keeper_set_reply[] = {
+	IPC_FD(struct keeper_set_reply, db),
+	IPC_FD(struct keeper_set_reply, wal),
+	IPC_FD(struct keeper_set_reply, shm),
+	IPC_BOOL(struct keeper_set_reply, suspect),
+	IPC_BOOL(struct keeper_set_reply, journal),
+};
 static const struct ipc_field keeper_change_request[] = {
 	IPC_SECRET(struct keeper_change_request, token, LIMIT_TOKEN),
 	IPC_STR(struct keeper_change_request, name, LIMIT_KEPT_NAME),
@@ -1166,6 +1174,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	/* A disk that is slow takes its time, but nobody waits for a sync longer than for one of his own. */
 	ASK(IPC_KEEPER_OPEN, "keeper_open", ROLE_KEEPER, BY(IMAP), 30 * SECONDS, SHAPE(keeper_open_request), SHAPE(keeper_open_reply)),
 	ASK(IPC_KEEPER_LOOK, "keeper_look", ROLE_KEEPER, BY(IMAP), 30 * SECONDS, SHAPE(keeper_look_request), SHAPE(keeper_look_reply)),
+	ASK(IPC_KEEPER_SET, "keeper_set", ROLE_KEEPER, BY(IMAP), 30 * SECONDS, SHAPE(keeper_set_request), SHAPE(keeper_set_reply)),
 	ASK(IPC_KEEPER_CHANGE, "keeper_change", ROLE_KEEPER, BY(IMAP), 60 * SECONDS, SHAPE(keeper_change_request), EMPTY),
 	ASK(IPC_KEEPER_LIST, "keeper_list", ROLE_KEEPER, BY(IMAP), 60 * SECONDS, SHAPE(keeper_list_request), SHAPE(keeper_list_reply)),
 	ASK(IPC_KEEPER_SPACE, "keeper_space", ROLE_KEEPER, BY(IMAP), 10 * SECONDS, EMPTY, SHAPE(keeper_space_reply)),

@@ -131,6 +131,7 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* keeper */
 	IPC_KEEPER_OPEN,
 	IPC_KEEPER_LOOK,
+	IPC_KEEPER_SET,
 	IPC_KEEPER_CHANGE,
 	IPC_KEEPER_LIST,
 	IPC_KEEPER_SPACE,

@@ -29,6 +29,15 @@ struct keeper_look_reply {
 	bool     directory;
 };
 
+/* IPC_KEEPER_SET: what is there of the database, opened as KEEPER_UPDATE: what an opening needs, in one answer. Opened in this order. */
+struct keeper_set_request {
+	struct str token;
+};
+struct keeper_set_reply {
+	int  db, wal, shm;     /* -1: not there */
+	bool suspect, journal; /* they are */
+};
+
 /* IPC_KEEPER_CHANGE: ST_OK, and then it is done. */
 enum keeper_change {
 	KEEPER_REMOVE,

@@ -127,6 +127,47 @@ static void on_look(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
+/* One that is not there is none. */
+static enum status open_if(const struct place *p, const char *name, int *ret_fd)
+{
+	enum status st = disk_open_plain(p->dir, name, DISK_UPDATE, ret_fd);
+
+	if (st == ST_OK)
+		metric_add(METRIC_KEEPER_OPENED, 1);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static enum status look_for(const struct place *p, const char *name, bool *ret_there)
+{
+	enum status st = disk_look(p->dir, name, NULL);
+
+	*ret_there = st == ST_OK;
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static void on_set(void *ctx, struct ipc_request *r)
+{
+	const struct keeper_set_request *q = r->body;
+	struct keeper_set_reply          reply = { .db = -1, .wal = -1, .shm = -1 };
+	struct place                     p CLEANUP(place_done);
+	enum status                      st = place_open(ctx, r, q->token, STR("mail.db"), &p);
+
+	if (st == ST_OK)
+		st = look_for(&p, "mail.db.suspect", &reply.suspect);
+	if (st == ST_OK)
+		st = open_if(&p, "mail.db", &reply.db);
+	if (st == ST_OK)
+		st = look_for(&p, "mail.db-journal", &reply.journal);
+	if (st == ST_OK)
+		st = open_if(&p, "mail.db-wal", &reply.wal);
+	if (st == ST_OK)
+		st = open_if(&p, "mail.db-shm", &reply.shm);
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+	fd_close(&reply.db);
+	fd_close(&reply.wal);
+	fd_close(&reply.shm);
+}
+
 static enum status make_dir(struct keeper *k, struct place *p)
 {
 	enum status st;
@@ -268,6 +309,7 @@ static void on_space(void *ctx, struct ipc_request *r)
 const struct ipc_row keeper_rows[] = {
 	{ IPC_KEEPER_OPEN, on_open, KEEPER_POOL },
 	{ IPC_KEEPER_LOOK, on_look, KEEPER_POOL },
+	{ IPC_KEEPER_SET, on_set, KEEPER_POOL },
 	{ IPC_KEEPER_CHANGE, on_change, KEEPER_SYNC_POOL },
 	{ IPC_KEEPER_LIST, on_list, KEEPER_SYNC_POOL },
 	{ IPC_KEEPER_SPACE, on_space, 0 },

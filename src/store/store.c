@@ -189,13 +189,18 @@ static enum status content_make(struct store *s, uint64_t account)
 
 static enum status dirs_look(struct store *s, uint64_t account)
 {
-	char path[STORE_PATH_MAX];
+	char        path[STORE_PATH_MAX];
+	enum status st;
 
-	store_path(account, "mail.db", path);
-	if (!disk_exists(s->fd, path))
-		return dirs_make(s, account);
 	store_path(account, "content", path);
-	return disk_exists(s->fd, path) ? ST_OK : content_make(s, account);
+	st = disk_look(s->fd, path, NULL);
+	if (st != ST_NOT_FOUND)
+		return st;
+	store_path(account, "mail.db", path);
+	st = disk_look(s->fd, path, NULL);
+	if (st == ST_NOT_FOUND)
+		return dirs_make(s, account);
+	return st == ST_OK ? content_make(s, account) : st;
 }
 
 /* A new handle: the rows of a new account, and the jump of the clock after another boot. */

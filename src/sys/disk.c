@@ -84,6 +84,17 @@ enum status disk_open_dir(int dir, const char *name, int *ret_fd)
 	return ST_OK;
 }
 
+enum status disk_fetch(int dir, const char *path)
+{
+	return dir == DISK_KEPT ? kept.by->fetch(kept.ctx, path) : ST_OK;
+}
+
+void disk_fetch_end(int dir)
+{
+	if (dir == DISK_KEPT)
+		kept.by->fetch_end();
+}
+
 enum status disk_read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n)
 {
 	size_t done = 0;
@@ -214,6 +225,16 @@ enum status disk_make_dir(int dir, const char *path)
 bool disk_exists(int dir, const char *path)
 {
 	return disk_look(dir, path, NULL) == ST_OK;
+}
+
+enum status disk_entry_of(int fd, struct disk_entry *ret)
+{
+	struct stat s;
+
+	if (fd_stat(fd, &s) < 0)
+		return failed();
+	*ret = (struct disk_entry){ s.st_dev, s.st_ino, (uint64_t)s.st_size, S_ISDIR(s.st_mode) };
+	return ST_OK;
 }
 
 enum status disk_look(int dir, const char *path, struct disk_entry *ret)

@@ -43,6 +43,7 @@ struct disk_entry {
 };
 /* What has that name: ST_NOT_FOUND if nothing has. *ret may be NULL. */
 MUST_CHECK enum status disk_look(int dir, const char *path, struct disk_entry *ret);
+MUST_CHECK enum status disk_entry_of(int fd, struct disk_entry *ret);
 
 /* Call fn for each entry of the directory but "." and "..", until it returns false. mtime_ms is the wall clock. */
 typedef bool disk_list_fn(void *arg, const char *name, int64_t mtime_ms);
@@ -71,7 +72,13 @@ struct disk_keeper {
 	enum status (*change)(void *ctx, enum disk_change what, const char *path, const char *to); /* to: RENAME */
 	enum status (*list)(void *ctx, const char *path, disk_list_fn *fn, void *arg);
 	enum status (*space)(void *ctx, uint64_t *ret_free, uint64_t *ret_total);
+	enum status (*fetch)(void *ctx, const char *path);
+	void (*fetch_end)(void);
 };
+/* Of the database `path`: whatever of it is there is asked for at once, and is what the functions above give to this thread until disk_fetch_end(), or
+ * until one of them changes something. Nothing for other directories. */
+MUST_CHECK enum status disk_fetch(int dir, const char *path);
+void disk_fetch_end(int dir);
 /* One per process; before any thread uses DISK_KEPT. */
 void disk_keep(const struct disk_keeper *keeper, void *ctx);
 
