@@ -21,6 +21,7 @@ void imap_settings_init(struct imap_settings *ret)
 		.preauth_ms = 60 * 1000,
 		.signin_ms = LIMIT_SIGNIN_MS,
 		.idle_ms = 31 * 60 * 1000,
+		.session_ms = LIMIT_SESSION_MS,
 		.view_ms = 20 * 1000,
 		.scram = true,
 	};

@@ -141,7 +141,7 @@ void imap_account_enter(struct imap_session *s, const struct auth_login_reply *l
 {
 	CHECK(s->account_id == 0);
 	s->account_id = login->account;
-	s->until = clock_mono_ms() + LIMIT_SESSION_MS;
+	s->until = clock_mono_ms() + s->set->session_ms;
 	s->token_n = MIN(login->token.n, sizeof(s->token));
 	if (s->token_n > 0)
 		memcpy(s->token, login->token.p, s->token_n);

@@ -99,6 +99,38 @@ static inline enum status rig_open(unsigned instance, struct str token, struct s
 	return st;
 }
 
+static inline enum status rig_set(unsigned instance, struct str token)
+{
+	struct keeper_set_reply reply = { .db = -1, .wal = -1, .shm = -1 };
+	enum status             st = ipc_call(rig.imap[instance], ROLE_KEEPER, IPC_ANY, IPC_KEEPER_SET, &(struct keeper_set_request){ token },
+					      rig.u.arena, &reply);
+
+	fd_close(&reply.db);
+	fd_close(&reply.wal);
+	fd_close(&reply.shm);
+	return st;
+}
+
+/* Looking, listing, all of a database at once: no more for a bad token than opening. */
+static inline void rig_nothing(unsigned instance, struct str token)
+{
+	struct keeper_look_reply look;
+	struct keeper_list_reply list;
+
+	for (unsigned mode = 0; mode <= KEEPER_OPEN_LAST; mode++)
+		assert_st(rig_open(instance, token, STR("mail.db"), (enum keeper_open)mode), ST_DENIED);
+	assert_st(rig_set(instance, token), ST_DENIED);
+	assert_st(ipc_call(rig.imap[instance], ROLE_KEEPER, IPC_ANY, IPC_KEEPER_LOOK, &(struct keeper_look_request){ token, STR("mail.db") },
+			   rig.u.arena, &look),
+		  ST_DENIED);
+	assert_st(ipc_call(rig.imap[instance], ROLE_KEEPER, IPC_ANY, IPC_KEEPER_LIST, &(struct keeper_list_request){ token, STR("") }, rig.u.arena, &list),
+		  ST_DENIED);
+	for (unsigned what = 0; what <= KEEPER_CHANGE_LAST; what++)
+		assert_st(ipc_call(rig.imap[instance], ROLE_KEEPER, IPC_ANY, IPC_KEEPER_CHANGE,
+				   &(struct keeper_change_request){ token, STR(""), STR(""), (enum keeper_change)what }, rig.u.arena, NULL),
+			  ST_DENIED);
+}
+
 static inline enum status rig_change(struct str token, enum keeper_change what, struct str name, struct str to)
 {
 	return ipc_call(rig.imap[0], ROLE_KEEPER, IPC_ANY, IPC_KEEPER_CHANGE, &(struct keeper_change_request){ token, name, to, what }, rig.u.arena,
