@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 #include "base/str.h"
 #include "db/db_gather.h"
 #include "sys/disk.h"
+
+#define LOCK_DATABASE 0x40000000 /* https://www.sqlite.org/fileformat2.html#the_lock_byte_page */
 
 static struct {
 	pthread_mutex_t lock;
@@ -210,6 +213,26 @@ static int my_unlink(const char *path)
 	return st == ST_OK ? 0 : -1;
 }
 
+/* SQLite's locks in the log's index are of the open file description instead of the process: those of a process go with the first descriptor of
+ * the file that it closes, also one that keeper passed in vain, and then others would take readers for gone. For the index that is the same
+ * to SQLite, which opens it once per process. Those in the database, at LOCK_DATABASE and above, it takes by any of its descriptors, and they stay
+ * as they are: in WAL mode nobody waits for them. */
+static int my_fcntl(int fd, int command, ...)
+{
+	va_list       va;
+	void         *arg;
+	struct flock *lock;
+
+	va_start(va, command);
+	arg = va_arg(va, void *);
+	va_end(va);
+	lock = arg;
+	if ((command != F_SETLK && command != F_GETLK) || lock->l_start >= LOCK_DATABASE)
+		return fcntl(fd, command, arg);
+	lock->l_pid = 0;
+	return fcntl(fd, command == F_SETLK ? F_OFD_SETLK : F_OFD_GETLK, lock);
+}
+
 /* The directory of a file, to be synced. SQLite does so for new files and looks at no result; this one syncs it then and there. */
 static int my_open_directory(const char *path, int *ret_fd)
 {
@@ -273,7 +296,7 @@ void db_vfs_init(void)
 		{ "getcwd", (sqlite3_syscall_ptr)no_getcwd },   { "pwrite", (sqlite3_syscall_ptr)db_gather_pwrite },
 		{ "pwrite64", (sqlite3_syscall_ptr)db_gather_pwrite }, { "pread", (sqlite3_syscall_ptr)db_gather_pread },
 		{ "pread64", (sqlite3_syscall_ptr)db_gather_pread }, { "openDirectory", (sqlite3_syscall_ptr)my_open_directory },
-		{ "fstat", (sqlite3_syscall_ptr)fd_stat },
+		{ "fstat", (sqlite3_syscall_ptr)fd_stat },                 { "fcntl", (sqlite3_syscall_ptr)my_fcntl },
 	};
 
 	CHECK(unix_vfs);

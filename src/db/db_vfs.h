@@ -1,5 +1,7 @@
 /* db/db_vfs.h - where SQLite's files are: "/<root>/<path>" means `path` below the directory descriptor of that root.
  *
+ * Descriptors that a process has of a database besides SQLite's may be closed (see my_fcntl), as keeper's answers sometimes are.
+ *
  * The system-call table of SQLite's unix VFS is replaced, so that nothing else can be opened by it, and no right to walk the
  * real path is needed (Landlock). Process-wide, because that table is.
  */

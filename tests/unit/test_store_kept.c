@@ -4,6 +4,9 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+
+#include "store/store_internal.h"
 
 /* Descriptors of this process that lead into the directory of an account. */
 static unsigned open_files(uint64_t account)
@@ -156,6 +159,59 @@ static void test_wrong_token(void **state)
 	rig_end();
 }
 
+/* What a stranger to this process finds locked in the log's index: the octet that says that somebody is here, and those of readers. */
+static unsigned locked(int from, int to)
+{
+	int   status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int n = 0, fd = openat(rig.u.fd, "07/7/mail.db-shm", O_RDWR);
+
+		for (int i = from; i < to; i++) {
+			struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = i, .l_len = 1 };
+
+			n += fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+		}
+		_exit(n);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return (unsigned)WEXITSTATUS(status);
+}
+
+/* More handles of one account, whose descriptors SQLite does not need: closing them must leave a reader its locks. */
+static void test_locks_stay(void **state)
+{
+	struct store_account *a, *more[4];
+	struct str            token;
+
+	(void)state;
+	rig_start(NULL);
+	token = rig_sign_in(7);
+	assert_ok(append(7, 1, 500));
+	assert_ok(store_open(rig.u.store, 7, &a));
+	assert_int_equal(locked(128, 129), 1);
+	assert_ok(db_begin_read(a->db));
+	assert_true(db_step(db_sql(a->db, "SELECT count(*) FROM message")) == ST_OK);
+	assert_true(locked(123, 128) > 0);
+	for (size_t i = 0; i < LEN(more); i++) {
+		assert_st(rig_set(0, token), ST_OK);
+		assert_ok(store_open(rig.u.store, 7, &more[i]));
+		assert_true(locked(123, 128) > 0);
+	}
+	for (size_t i = 0; i < LEN(more); i++)
+		store_close(&more[i]);
+	assert_true(locked(123, 128) > 0);
+	assert_int_equal(locked(128, 129), 1);
+	store_close(&a);
+	assert_int_equal(locked(123, 128), 0);
+	store_leave(rig.u.store, 7, token);
+	store_forget(rig.u.store, 0);
+	assert_int_equal(locked(128, 129), 0);
+	rig_end();
+}
+
 /* ---- keeper dies, comes back ---- */
 
 static void test_gone(void **state)
@@ -262,7 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all),  cmocka_unit_test(test_only_who_entered),  cmocka_unit_test(test_wrong_token),
-		cmocka_unit_test(test_gone), cmocka_unit_test(test_dies_all_the_time),
+		cmocka_unit_test(test_gone), cmocka_unit_test(test_dies_all_the_time), cmocka_unit_test(test_locks_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
