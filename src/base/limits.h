@@ -103,7 +103,9 @@
 #define LIMIT_SIGNIN_FREE_KNOWN ((unsigned)100)   /* failures of a pair that signed in before (directory/throttle.h) */
 #define LIMIT_SIGNIN_WAIT_KNOWN ((int64_t)10 * 1000)
 #define LIMIT_CREDENTIALS    ((size_t)100)        /* access tokens, and certificates, of one account */
-#define LIMIT_TOKEN          ((size_t)64)         /* octets of one that names a sign-in */
+#define LIMIT_TOKEN          ((size_t)66)         /* octets of one that names a sign-in: ipc/session_token.h */
+#define LIMIT_TOKEN_MS_SIGNIN ((int64_t)24 * 3600 * 1000) /* how long that is good */
+#define LIMIT_SESSION_MS     ((int64_t)23 * 3600 * 1000) /* from the sign-in; then BYE, so that no session outlives its token */
 #define LIMIT_TOKEN_DAYS     ((uint32_t)3650)     /* how long one may be good */
 
 /* Limits and bans at the door (guard/) */
@@ -208,7 +210,7 @@
 
 /* Channels between processes */
 #define LIMIT_IPC_FRAME      ((size_t)1 * MIB)
-#define LIMIT_IPC_FDS        ((unsigned)2)        /* descriptors in one frame */
+#define LIMIT_IPC_FDS        ((unsigned)3)        /* descriptors in one frame */
 #define LIMIT_IPC_PENDING    ((unsigned)20000)    /* requests a channel may have open; also seen from the server: then it stops reading */
 #define LIMIT_IPC_BACKLOG    ((size_t)96 * MIB)   /* octets that wait for a peer to read them; then who sends more waits */
 #define LIMIT_IPC_OPEN       ((size_t)128 * MIB)  /* octets of requests that one channel has open in the server; then it stops reading */

@@ -66,6 +66,8 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_REMOTE_STS_FAILED] = COUNTER("remote", "remote_sts_fetches", "result=\"failed\"", NULL),
 	[METRIC_REMOTE_DNS_ASKED] = COUNTER("remote", "remote_dns", "from=\"resolver\"", "Lookups for deliveries, by who answered them."),
 	[METRIC_REMOTE_DNS_KNOWN] = COUNTER("remote", "remote_dns", "from=\"memory\"", NULL),
+	[METRIC_KEEPER_OPENED] = COUNTER("keeper", "keeper_opens", "result=\"passed\"", "Files of accounts that sessions asked for."),
+	[METRIC_KEEPER_REFUSED] = COUNTER("keeper", "keeper_opens", "result=\"refused\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

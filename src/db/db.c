@@ -158,17 +158,29 @@ static enum status connect_file(struct db *db)
 	return st;
 }
 
+static enum status look(struct db *db, bool *ret_suspect, bool *ret_there)
+{
+	enum status st = db_suspect_look(db->file, ret_suspect);
+
+	if (st != ST_OK)
+		return st;
+	st = disk_look(db->file->dir, db->file->below, NULL);
+	*ret_there = st == ST_OK;
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 /* Under the writer lock: finish an interrupted repair, make the file if there is none or half of one. */
 static enum status file_make(struct db *db)
 {
 	struct db_header h;
-	bool             made = false;
+	bool             made = false, suspect = false, there = false;
 	enum status      st = db_repair_finish(db->file);
 
 	if (st == ST_OK)
 		st = db_header_read(db->file, &h);
-	if (st == ST_OK && !db_is_suspect(db->file->path) &&
-	    (!db_header_current(&h) || !disk_exists(db->file->dir, db->file->below)))
+	if (st == ST_OK)
+		st = look(db, &suspect, &there);
+	if (st == ST_OK && !suspect && (!db_header_current(&h) || !there))
 		st = db_birth(db, &made);
 	if (st == ST_OK)
 		st = connect_file(db);
@@ -181,7 +193,7 @@ static enum status file_make(struct db *db)
 static enum status open_locked(struct db *db, bool need_schema)
 {
 	struct db_header h;
-	bool             connect = !db->sql;
+	bool             connect = !db->sql, suspect;
 	enum status      st = db_file_lock(db->file, db->options.lock_ms);
 
 	if (st != ST_OK)
@@ -194,9 +206,25 @@ static enum status open_locked(struct db *db, bool need_schema)
 		db->generation = h.generation;
 	if (st == ST_OK && !db_header_current(&h))
 		st = db_boot(db);
-	if (st == ST_OK && need_schema && !db_is_suspect(db->file->path))
+	if (st == ST_OK && need_schema && (st = db_suspect_look(db->file, &suspect)) == ST_OK && !suspect)
 		st = schema_make(db);
 	db_file_unlock(db->file);
+	return st;
+}
+
+/* If it is there and not set aside; the first reading opens the log. */
+static enum status open_unlocked(struct db *db, int64_t *ret_version)
+{
+	bool        suspect = false, there = false;
+	enum status st = disk_fetch(db->file->dir, db->file->below);
+
+	if (st == ST_OK)
+		st = look(db, &suspect, &there);
+	if (st == ST_OK && !suspect && there)
+		st = connect_file(db);
+	if (st == ST_OK && db->sql)
+		st = version_read(db, ret_version);
+	disk_fetch_end(db->file->dir);
 	return st;
 }
 
@@ -210,12 +238,13 @@ static enum status open_file(struct db *db)
 
 	/* Read before the file is opened: a repair in between must leave the handle stale, not look like ours. */
 	db->generation = h.generation;
-	if (st == ST_OK && !first && !db_is_suspect(db->file->path) && disk_exists(db->file->dir, db->file->below))
-		st = connect_file(db);
-	if (st == ST_OK && !db->sql)
+	if (st == ST_OK && !first)
+		st = open_unlocked(db, &version);
+	if (st == ST_OK && !db->sql) {
 		st = open_locked(db, false);
-	if (st == ST_OK)
-		st = version_read(db, &version);
+		if (st == ST_OK)
+			st = version_read(db, &version);
+	}
 	if (st == ST_OK && version > (int64_t)db->options.schema->count)
 		return ST_VERSION;
 	if (st == ST_OK && version != (int64_t)db->options.schema->count)
@@ -248,9 +277,11 @@ enum status db_open(const char *path, const struct db_options *options, struct d
 	db = calloc(1, sizeof(*db));
 	CHECK(db);
 	db->options = options_filled(options);
+	(void)db_vfs_kept_failure();
 	st = db_file_get(path, &db->file);
 	if (st == ST_OK)
 		st = open_file(db);
+	(void)db_vfs_kept_failure(); /* of a look that did not matter */
 	if (st != ST_OK) {
 		db_close(&db);
 		return st;

@@ -180,9 +180,10 @@ static enum status look(struct db *db, struct str image, bool *ret_half)
 	uint64_t    size = 0;
 	enum status st;
 
-	*ret_half = !disk_exists(db->file->dir, db->file->below);
-	if (*ret_half)
-		return ST_OK;
+	st = disk_look(db->file->dir, db->file->below, NULL);
+	*ret_half = st == ST_NOT_FOUND;
+	if (st != ST_OK)
+		return *ret_half ? ST_OK : st;
 	p = calloc(1, image.n);
 	CHECK(p);
 	st = raw_read(db, p, image.n, &size);

@@ -44,27 +44,47 @@ static enum status file_new(const char *path, struct db_file **ret)
 	return ST_OK;
 }
 
-enum status db_file_get(const char *path, struct db_file **ret)
+static void file_free(struct db_file *f)
+{
+	fd_close(&f->lock_fd);
+	pthread_mutex_destroy(&f->lock);
+	pthread_cond_destroy(&f->given_up);
+	pthread_mutex_destroy(&f->sync);
+	free(f);
+}
+
+/* With one more reference; if it is not there, `made` takes its place, which was made without the lock: that may take a while. */
+static struct db_file *file_find(const char *path, struct db_file *made)
 {
 	struct db_file *f;
-	enum status     st = ST_OK;
 
 	pthread_mutex_lock(&files.lock);
 	for (f = files.first; f && strcmp(f->path, path) != 0;)
 		f = f->next;
-	if (!f) {
-		st = file_new(path, &f);
-		if (st == ST_OK) {
-			f->next = files.first;
-			files.first = f;
-		}
+	if (!f && made) {
+		f = made;
+		f->next = files.first;
+		files.first = f;
 	}
-	if (st == ST_OK) {
+	if (f)
 		f->refs++;
-		*ret = f;
-	}
 	pthread_mutex_unlock(&files.lock);
-	return st;
+	return f;
+}
+
+enum status db_file_get(const char *path, struct db_file **ret)
+{
+	struct db_file *f = file_find(path, NULL), *made = NULL;
+	enum status     st = f ? ST_OK : file_new(path, &made);
+
+	if (st != ST_OK)
+		return st;
+	if (!f)
+		f = file_find(path, made);
+	if (made && f != made) /* somebody else was quicker */
+		file_free(made);
+	*ret = f;
+	return ST_OK;
 }
 
 void db_file_put(struct db_file **file)
@@ -79,11 +99,7 @@ void db_file_put(struct db_file **file)
 		for (at = &files.first; *at != f;)
 			at = &(*at)->next;
 		*at = f->next;
-		fd_close(&f->lock_fd);
-		pthread_mutex_destroy(&f->lock);
-		pthread_cond_destroy(&f->given_up);
-		pthread_mutex_destroy(&f->sync);
-		free(f);
+		file_free(f);
 	}
 	pthread_mutex_unlock(&files.lock);
 }

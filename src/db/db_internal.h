@@ -70,5 +70,6 @@ MUST_CHECK enum status db_relax(struct db *db);
 /* If a repair was interrupted after its copy was complete, finish it. The writer lock is held, no handle is open here. */
 MUST_CHECK enum status db_repair_finish(struct db_file *f);
 void db_suspect_mark(struct db_file *f);
+MUST_CHECK enum status db_suspect_look(struct db_file *f, bool *ret_suspect);
 
 #endif

@@ -102,17 +102,29 @@ void db_mark_suspect(const char *path)
 	db_file_put(&f);
 }
 
-bool db_is_suspect(const char *path)
+enum status db_suspect_look(struct db_file *f, bool *ret_suspect)
 {
-	struct db_file  *f;
 	struct db_header h;
 	char             mark[DB_PATH_MAX + 32];
-	bool             suspect;
+	enum status      st;
+
+	beside(f, ".suspect", mark);
+	st = disk_look(f->dir, mark, NULL);
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return st;
+	*ret_suspect = st == ST_OK || (db_header_read(f, &h) == ST_OK && db_header_current(&h) && h.suspect);
+	return ST_OK;
+}
+
+bool db_is_suspect(const char *path)
+{
+	struct db_file *f;
+	bool            suspect = false;
 
 	if (db_file_get(path, &f) != ST_OK)
 		return false;
-	beside(f, ".suspect", mark);
-	suspect = disk_exists(f->dir, mark) || (db_header_read(f, &h) == ST_OK && db_header_current(&h) && h.suspect);
+	if (db_suspect_look(f, &suspect) != ST_OK)
+		log_debug("not known whether it is suspect", LOG_C("file", f->below));
 	db_file_put(&f);
 	return suspect;
 }
@@ -122,10 +134,15 @@ static enum status replace(struct db_file *f)
 {
 	char             copy[DB_PATH_MAX + 32], path[DB_PATH_MAX + 32];
 	struct db_header h;
-	enum status      st = ST_OK;
+	enum status      st;
+	bool             copied;
 
 	beside(f, ".repair", copy);
-	if (disk_exists(f->dir, copy)) {
+	st = disk_look(f->dir, copy, NULL);
+	copied = st == ST_OK;
+	if (st == ST_NOT_FOUND)
+		st = ST_OK; /* renamed already */
+	if (copied) {
 		static const char *const companions[] = { "-wal", "-shm" };
 
 		for (size_t i = 0; i < LEN(companions) && st == ST_OK; i++) {

@@ -16,13 +16,15 @@
 
 #include "base/log.h"
 #include "db/db_internal.h"
+#include "sys/disk.h"
 
 #define LOG_WAIT_PAGES 8000u /* readers may keep the log from starting over until it is so long; then they are waited for once */
 #define WAL_SALT_AT 16 /* https://sqlite.org/fileformat2.html#walformat */
 
 enum status db_result(struct db *db, int rc)
 {
-	int err;
+	int         err;
+	enum status st;
 
 	switch (rc & 0xff) {
 	case SQLITE_OK:
@@ -50,6 +52,9 @@ enum status db_result(struct db *db, int rc)
 		db_suspect_mark(db->file);
 		return ST_SUSPECT;
 	}
+	st = db_vfs_kept_failure();
+	if (st != ST_OK)
+		return st;
 	err = db->sql ? sqlite3_system_errno(db->sql) : 0;
 	log_debug("database refused", LOG_I64("code", rc), LOG_ERRNO(err), LOG_C("file", db->file ? db->file->below : ""));
 	return err == ENOSPC /* the log's index cannot grow */ ? ST_FULL : ST_IO;
@@ -100,6 +105,8 @@ static enum status sync_whole(struct db *db)
 		st = raw_sync(db, true);
 	if (st != ST_OK || (st = db_file_sync_names(db->file)) == ST_OK)
 		return st;
+	if (db->file->dir == DISK_KEPT && (st == ST_TEMP || st == ST_DENIED || st == ST_BUSY))
+		return st; /* keeper was not asked, or has died over it: no sync was refused */
 	db_suspect_mark(db->file);
 	return ST_SUSPECT;
 }
@@ -133,9 +140,11 @@ enum status db_boot(struct db *db)
 {
 	struct db_header h;
 	int              in_log = 0, copied = 0;
-	bool             suspect = db_is_suspect(db->file->path), other;
+	bool             suspect, other;
 	enum status      st = relax_end(db);
 
+	if (st == ST_OK)
+		st = db_suspect_look(db->file, &suspect);
 	if (st == ST_OK)
 		st = db_header_read(db->file, &h);
 	if (st != ST_OK)

@@ -319,6 +319,12 @@ enum status directory_open(const struct directory_options *options, struct direc
 	dir_mem_init(d);
 	d->probes = probe_known_new(LIMIT_PROBES_KNOWN);
 	random_octets(d->token_key, sizeof(d->token_key));
+	/* Tokens may outlive us: none of them may meet its generation again by chance. */
+	d->generation = random_u64() >> 1;
+	if (d->options.session_key.n == SESSION_KEY)
+		memcpy(d->session_key, d->options.session_key.p, SESSION_KEY);
+	else
+		random_octets(d->session_key, SESSION_KEY);
 	st = password_init();
 	if (st == ST_OK)
 		st = password_hash(&d->cost, STR("nobody"), &d->nobody);
@@ -361,6 +367,7 @@ void directory_close(struct directory **dp)
 	pthread_rwlock_destroy(&d->lock);
 	pthread_mutex_destroy(&d->admin);
 	explicit_bzero(d->token_key, sizeof(d->token_key));
+	explicit_bzero(d->session_key, sizeof(d->session_key));
 	explicit_bzero(d->scram_secret, sizeof(d->scram_secret));
 	explicit_bzero(d->srs_key, sizeof(d->srs_key));
 	free(d);

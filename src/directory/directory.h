@@ -49,6 +49,7 @@ struct directory_options { /* zero means the default */
 	 * wait. `account`: canonical, or as given when it is no address; may be empty. NULL: nobody. */
 	void (*signin_event)(void *ctx, struct str peer, struct str account, bool ok);
 	void *signin_ctx;
+	struct str session_key; /* of ipc/session_token.h, borrowed during the opening; "": made here */
 	int64_t (*mono_ms)(void); /* clocks, for tests */
 	int64_t (*wall_ms)(void);
 };

@@ -312,7 +312,7 @@ static uint64_t account_of(const struct directory *d, enum auth_credential_kind 
 static enum status sign_in(struct dir_signin *s, enum auth_credential_kind kind, struct str hash, struct str user,
 			   struct arena *a, struct auth_login_reply *ret)
 {
-	char        token[DIR_TOKEN_TEXT + 1];
+	uint8_t     token[LIMIT_TOKEN];
 	uint64_t    account;
 	enum status st;
 
@@ -340,7 +340,7 @@ enum status directory_bearer(struct directory *d, const struct auth_bearer_reque
 	struct dir_signin s;
 	uint8_t           hash[AUTH_CREDENTIAL_HASH];
 
-	dir_signin_begin(&s, d, q->peer);
+	dir_signin_begin(&s, d, &q->side, q->peer);
 	sha256(q->token, hash);
 	return sign_in(&s, AUTH_CREDENTIAL_TOKEN, str_n(hash, sizeof(hash)), q->user, a, ret);
 }
@@ -352,7 +352,7 @@ enum status directory_external(struct directory *d, const struct auth_external_r
 
 	if (q->fingerprint.n != AUTH_CREDENTIAL_HASH)
 		return ST_INVALID;
-	dir_signin_begin(&s, d, q->peer);
+	dir_signin_begin(&s, d, &q->side, q->peer);
 	return sign_in(&s, AUTH_CREDENTIAL_CERTIFICATE, q->fingerprint, q->user, a, ret);
 }
 

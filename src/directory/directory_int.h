@@ -82,7 +82,8 @@ struct directory {
 	struct throttle         *throttle;
 	struct verified         *verified;
 	struct probe_known      *probes;
-	uint8_t                  token_key[32];
+	uint8_t                  token_key[32];            /* of nonces */
+	uint8_t                  session_key[SESSION_KEY]; /* of tokens that name a sign-in */
 	uint8_t                  scram_secret[32]; /* of the salts of those who have none; stored */
 	uint32_t                 scram_iterations;
 	struct map               credentials; /* by kind and hash */

@@ -28,7 +28,7 @@ struct attempt {
 /* Answer, and forget the attempt. */
 static void finish(struct attempt *t, enum status st)
 {
-	char                    token[DIR_TOKEN_TEXT + 1];
+	uint8_t                 token[LIMIT_TOKEN];
 	struct auth_login_reply reply;
 
 	if (st == ST_OK)
@@ -120,7 +120,7 @@ void directory_login_start(struct directory *d, const struct auth_login_request 
 
 	CHECK(t != NULL && request->protocol <= AUTH_PROTOCOL_LAST);
 	*t = (struct attempt){ .request = request, .done = done, .arg = arg };
-	dir_signin_begin(&t->s, d, request->peer);
+	dir_signin_begin(&t->s, d, &request->side, request->peer);
 	look_up(t);
 	t->job.run = attempt_run;
 	t->job.source = t->s.limited ? t->s.source.network : LANE_NO_SOURCE;

@@ -128,9 +128,18 @@ static void login_done(void *arg, enum status st, const struct auth_login_reply 
 	ipc_reply(arg, st, reply);
 }
 
+static struct session_side side_of(const struct ipc_request *r)
+{
+	return (struct session_side){ r->asker, r->instance, r->life };
+}
+
 static void on_login(void *ctx, struct ipc_request *r)
 {
-	directory_login_start(ctx, r->body, login_done, r);
+	struct auth_login_request *q = ARENA_NEW(r->arena, struct auth_login_request);
+
+	*q = *(const struct auth_login_request *)r->body;
+	q->side = side_of(r);
+	directory_login_start(ctx, q, login_done, r);
 }
 
 static void on_scram_salt(void *ctx, struct ipc_request *r)
@@ -143,25 +152,34 @@ static void on_scram_salt(void *ctx, struct ipc_request *r)
 
 static void on_scram_proof(void *ctx, struct ipc_request *r)
 {
-	struct auth_scram_proof_reply reply = { 0 };
-	enum status                   st = directory_scram_proof(ctx, r->body, r->arena, &reply);
+	struct auth_scram_proof_request q = *(const struct auth_scram_proof_request *)r->body;
+	struct auth_scram_proof_reply   reply = { 0 };
+	enum status                     st;
 
+	q.side = side_of(r);
+	st = directory_scram_proof(ctx, &q, r->arena, &reply);
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
 static void on_bearer(void *ctx, struct ipc_request *r)
 {
-	struct auth_login_reply reply = { 0 };
-	enum status             st = directory_bearer(ctx, r->body, r->arena, &reply);
+	struct auth_bearer_request q = *(const struct auth_bearer_request *)r->body;
+	struct auth_login_reply    reply = { 0 };
+	enum status                st;
 
+	q.side = side_of(r);
+	st = directory_bearer(ctx, &q, r->arena, &reply);
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
 static void on_external(void *ctx, struct ipc_request *r)
 {
-	struct auth_login_reply reply = { 0 };
-	enum status             st = directory_external(ctx, r->body, r->arena, &reply);
+	struct auth_external_request q = *(const struct auth_external_request *)r->body;
+	struct auth_login_reply      reply = { 0 };
+	enum status                  st;
 
+	q.side = side_of(r);
+	st = directory_external(ctx, &q, r->arena, &reply);
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 

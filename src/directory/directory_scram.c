@@ -257,7 +257,7 @@ enum status directory_scram_salt(struct directory *d, const struct auth_scram_sa
 	struct dir_signin s;
 	struct known      known;
 
-	dir_signin_begin(&s, d, STR_NONE);
+	dir_signin_begin(&s, d, &(struct session_side){ 0 }, STR_NONE);
 	look_up(&s, q->hash, q->user, &known);
 	*ret = (struct auth_scram_salt_reply){
 		.salt = arena_dup(a, str_n(known.key.salt, SCRAM_SALT)),
@@ -287,7 +287,8 @@ static struct str auth_message(const struct auth_scram_proof_request *q, struct 
 enum status directory_scram_proof(struct directory *d, const struct auth_scram_proof_request *q, struct arena *a,
 				  struct auth_scram_proof_reply *ret)
 {
-	char              name[LIMIT_USER], token[DIR_TOKEN_TEXT + 1];
+	char              name[LIMIT_USER];
+	uint8_t           token[LIMIT_TOKEN];
 	struct buf        user = { .p = name, .cap = sizeof(name), .max = sizeof(name) };
 	uint8_t           signature[SCRAM_OCTETS] = { 0 };
 	struct str        encoded, client_nonce;
@@ -298,7 +299,7 @@ enum status directory_scram_proof(struct directory *d, const struct auth_scram_p
 
 	if (!sasl_scram_bare_parse(q->client_first, &encoded, &client_nonce) || !sasl_name_decode(encoded, &user))
 		return ST_INVALID;
-	dir_signin_begin(&s, d, q->peer);
+	dir_signin_begin(&s, d, &q->side, q->peer);
 	look_up(&s, q->hash, buf_str(&user), &known);
 	if (dir_signin_must_wait(&s))
 		return ST_LIMIT;

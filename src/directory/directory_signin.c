@@ -10,20 +10,15 @@
 
 #include "directory/throttle.h"
 
-#define TOKEN_MS    ((int64_t)24 * 3600 * 1000)
-#define TOKEN_PLAIN ((size_t)16) /* account, end of validity */
-#define TOKEN_MAC   ((size_t)16)
-_Static_assert(DIR_TOKEN_TEXT == 2 * (TOKEN_PLAIN + TOKEN_MAC), "in hexadecimal");
-
 /* The account if it may sign in. Holds `lock`. */
 static struct dir_account *usable(struct dir_account *acc)
 {
 	return dir_account_in_use(acc) && !acc->disabled ? acc : NULL;
 }
 
-void dir_signin_begin(struct dir_signin *s, struct directory *d, struct str peer)
+void dir_signin_begin(struct dir_signin *s, struct directory *d, const struct session_side *side, struct str peer)
 {
-	*s = (struct dir_signin){ .d = d, .peer = peer, .source = source_of(peer) };
+	*s = (struct dir_signin){ .d = d, .peer = peer, .side = *side, .source = source_of(peer) };
 	s->limited = !(d->options.lab && s->source.loopback);
 }
 
@@ -107,48 +102,28 @@ enum status dir_signin_end(struct dir_signin *s, bool right)
 
 /* ---- tokens ---- */
 
-static void token_mac(const struct directory *d, const uint8_t plain[TOKEN_PLAIN], uint64_t generation,
-		      uint8_t ret[TOKEN_MAC])
+void dir_signin_reply(const struct dir_signin *s, uint8_t token[LIMIT_TOKEN], struct auth_login_reply *ret)
 {
-	uint8_t in[TOKEN_PLAIN + sizeof(generation)];
+	const struct session_token t = { s->side, s->account, dir_mono_ms(s->d) + LIMIT_TOKEN_MS_SIGNIN, s->generation };
 
-	memcpy(in, plain, TOKEN_PLAIN);
-	memcpy(in + TOKEN_PLAIN, &generation, sizeof(generation));
-	crypto_generichash(ret, TOKEN_MAC, in, sizeof(in), d->token_key, sizeof(d->token_key));
-}
-
-void dir_signin_reply(const struct dir_signin *s, char token[DIR_TOKEN_TEXT + 1], struct auth_login_reply *ret)
-{
-	uint8_t  bin[TOKEN_PLAIN + TOKEN_MAC];
-	uint64_t end = (uint64_t)(dir_mono_ms(s->d) + TOKEN_MS);
-
-	memcpy(bin, &s->account, 8);
-	memcpy(bin + 8, &end, 8);
-	token_mac(s->d, bin, s->generation, bin + TOKEN_PLAIN);
-	sodium_bin2hex(token, DIR_TOKEN_TEXT + 1, bin, sizeof(bin));
-	*ret = (struct auth_login_reply){ s->account, address_text(&s->user), str_n(token, DIR_TOKEN_TEXT) };
+	session_token_write(s->d->session_key, &t, token);
+	*ret = (struct auth_login_reply){ s->account, address_text(&s->user), str_n(token, LIMIT_TOKEN) };
 }
 
 enum status directory_token(struct directory *d, struct str token, uint64_t *ret_account)
 {
-	uint8_t             bin[TOKEN_PLAIN + TOKEN_MAC], mac[TOKEN_MAC];
-	uint64_t            account, end, generation = 0;
-	size_t              n;
-	struct dir_account *acc;
+	struct session_token t;
+	struct dir_account  *acc;
+	bool                 same;
 
-	if (sodium_hex2bin(bin, sizeof(bin), token.p, token.n, NULL, &n, NULL) != 0 || n != sizeof(bin) ||
-	    token.n != 2 * n)
+	if (!session_token_read(d->session_key, token, dir_mono_ms(d), &t))
 		return ST_DENIED;
-	memcpy(&account, bin, 8);
-	memcpy(&end, bin + 8, 8);
 	pthread_rwlock_rdlock(&d->lock);
-	acc = usable(map_find_u64(&d->ids, account));
-	if (acc != NULL)
-		generation = acc->generation;
+	acc = usable(map_find_u64(&d->ids, t.account));
+	same = acc != NULL && acc->generation == t.generation;
 	pthread_rwlock_unlock(&d->lock);
-	token_mac(d, bin, generation, mac);
-	if (acc == NULL || sodium_memcmp(mac, bin + TOKEN_PLAIN, TOKEN_MAC) != 0 || end <= (uint64_t)dir_mono_ms(d))
+	if (!same)
 		return ST_DENIED;
-	*ret_account = account;
+	*ret_account = t.account;
 	return ST_OK;
 }

@@ -12,18 +12,17 @@
 #include "directory/directory_int.h"
 #include "directory/source.h"
 
-#define DIR_TOKEN_TEXT LIMIT_TOKEN /* of a login reply */
-
 struct dir_signin {
 	struct directory    *d;
 	struct str           peer;
+	struct session_side  side; /* the process that asks: the token is for it alone */
 	struct source        source;
 	bool                 limited; /* the throttle counts */
 	struct address_canon user;    /* canonical, or what was given when it is no address */
 	uint64_t             account, generation; /* 0: nobody who may sign in */
 };
 
-void dir_signin_begin(struct dir_signin *s, struct directory *d, struct str peer);
+void dir_signin_begin(struct dir_signin *s, struct directory *d, const struct session_side *side, struct str peer);
 
 /* Whom it is about. The account, also one that may not sign in, or NULL. Holds `lock`. */
 struct dir_account *dir_signin_user(struct dir_signin *s, struct str user);
@@ -37,6 +36,6 @@ bool dir_signin_known(const struct dir_signin *s);
 /* The proof was right, or not. ST_OK, ST_DENIED, or ST_TEMP: the account has changed meanwhile. */
 MUST_CHECK enum status dir_signin_end(struct dir_signin *s, bool right);
 /* The reply of one that ended in ST_OK; its strings borrow from s and token. */
-void dir_signin_reply(const struct dir_signin *s, char token[DIR_TOKEN_TEXT + 1], struct auth_login_reply *ret);
+void dir_signin_reply(const struct dir_signin *s, uint8_t token[LIMIT_TOKEN], struct auth_login_reply *ret);
 
 #endif

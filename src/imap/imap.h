@@ -24,6 +24,7 @@ struct imap_settings {
 	unsigned preauth_ms;     /* waiting for a command before sign-in */
 	unsigned signin_ms;      /* from the greeting to a sign-in */
 	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
+	int64_t  session_ms;     /* from the sign-in to the end, at most LIMIT_SESSION_MS */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
 	bool     scram;        /* offer it */
 	bool     client_certificates; /* ask for one in the TLS handshake */

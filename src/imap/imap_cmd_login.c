@@ -107,7 +107,7 @@ static enum imap_next answer(struct imap_session *s, const struct sasl_result *r
 	case SASL_FAILURE: return fail(s, r->why);
 	case SASL_SUCCESS: break;
 	}
-	s->account_id = r->login.account;
+	imap_account_enter(s, &r->login);
 	imap_enter(s, IMAP_AUTH);
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);

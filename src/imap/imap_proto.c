@@ -21,6 +21,7 @@ void imap_settings_init(struct imap_settings *ret)
 		.preauth_ms = 60 * 1000,
 		.signin_ms = LIMIT_SIGNIN_MS,
 		.idle_ms = 31 * 60 * 1000,
+		.session_ms = LIMIT_SESSION_MS,
 		.view_ms = 20 * 1000,
 		.scram = true,
 	};
@@ -63,6 +64,7 @@ static void session_close(void *session)
 	imap_secret_done(s);
 	imap_account_back(s);
 	imap_box_done(s);
+	imap_account_leave(s);
 	text_done(s);
 	buf_done(&s->out);
 	imap_out_give(s);
@@ -164,6 +166,11 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 	if (s->errors >= LIMIT_IMAP_ERRORS) {
 		s->end = "too many errors";
 		imap_put(s, STR("* BYE Too many errors\r\n"));
+		return want_close(s);
+	}
+	if (s->account_id != 0 && clock_mono_ms() >= s->until) {
+		s->end = "a session of a day";
+		imap_put(s, STR("* BYE This session has lasted a day, connect again\r\n"));
 		return want_close(s);
 	}
 	if (signin_over(s)) {

@@ -1,8 +1,10 @@
 /* imap/imap_reply.c - answers, output, and the account's handle: rule 1 of imap_session.h lives here. */
+#include <string.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "imap/imap_session.h"
+#include "sys/clock.h"
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_print.h"
 
@@ -134,6 +136,27 @@ enum status imap_account(struct imap_session *s, struct store_account **ret)
 	if (st == ST_OK)
 		*ret = s->account;
 	return st;
+}
+
+void imap_account_enter(struct imap_session *s, const struct auth_login_reply *login)
+{
+	CHECK(s->account_id == 0);
+	s->account_id = login->account;
+	s->until = clock_mono_ms() + s->set->session_ms;
+	s->token_n = MIN(login->token.n, sizeof(s->token));
+	if (s->token_n > 0)
+		memcpy(s->token, login->token.p, s->token_n);
+	store_enter(s->env->store, s->account_id, str_n(s->token, s->token_n));
+}
+
+void imap_account_leave(struct imap_session *s)
+{
+	if (s->account_id == 0)
+		return;
+	CHECK(!s->account);
+	store_leave(s->env->store, s->account_id, str_n(s->token, s->token_n));
+	explicit_bzero(s->token, sizeof(s->token));
+	s->account_id = 0;
 }
 
 void imap_account_back(struct imap_session *s)

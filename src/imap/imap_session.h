@@ -119,6 +119,9 @@ struct imap_session {
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
 	int64_t                     signin_until; /* monotonic: NOT_AUTH does not last longer */
+	int64_t                     until;        /* monotonic: nor does the session itself, once signed in */
+	char                        token[LIMIT_TOKEN]; /* of the sign-in: the store has it while account_id is set */
+	size_t                      token_n;
 	const char                 *end; /* why it ended, for the log */
 };
 
@@ -225,6 +228,9 @@ void imap_out_over(struct imap_session *s);
 /* The open account; opens it if it is not. */
 MUST_CHECK enum status imap_account(struct imap_session *s, struct store_account **ret);
 void                   imap_account_back(struct imap_session *s);
+/* Somebody has signed in, or is here no more (then nothing of the account is open). */
+void imap_account_enter(struct imap_session *s, const struct auth_login_reply *login);
+void imap_account_leave(struct imap_session *s);
 /* After a commit of ours. */
 void imap_changed(struct imap_session *s, uint64_t modseq);
 /* A mailbox name argument behind the space; false: the answer is set. */

@@ -57,6 +57,7 @@ struct ipc_request {
 	enum ipc_msg_id id;
 	enum role_id    asker;
 	unsigned        instance;
+	uint64_t        life; /* of the process that asks, see ipc_life */
 	const void     *body;  /* struct of the request shape; strings borrow from the arena */
 	struct arena   *arena; /* freed by ipc_reply: put the answer's parts here. Wiping if the request has secrets */
 };
@@ -90,6 +91,8 @@ void ipc_serve(struct ipc *ipc, const struct ipc_row *rows, size_t count, void *
 void ipc_pool(struct ipc *ipc, unsigned n, unsigned threads, unsigned backlog);
 /* Take over one end of a pair: we ask `peer` (asks) or answer it. A newer epoch replaces the older pair. */
 void ipc_attach(struct ipc *ipc, bool asks, enum role_id peer, unsigned instance, enum ipc_lane lane, uint64_t epoch, int fd);
+/* Which process of that instance it is: the master's number, never given twice. For pairs that are attached from now on. */
+void ipc_life(struct ipc *ipc, enum role_id peer, unsigned instance, uint64_t life);
 /* Called (from any thread) when a peer breaks the channel format or reads nothing for 30 s: the channel is lost, so the process should
  * be ended. Before the first attach. */
 void ipc_on_bad_peer(struct ipc *ipc, void (*fn)(void *ctx, enum role_id peer, unsigned instance), void *ctx);

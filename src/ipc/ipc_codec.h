@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/status.h"
 
 #define IPC_VERSION 1
@@ -64,7 +65,7 @@ struct ipc_shape {
 
 /* Descriptors beside a frame, in field order. */
 struct ipc_fds {
-	int      fd[2];
+	int      fd[LIMIT_IPC_FDS];
 	unsigned n;
 };
 

@@ -22,6 +22,7 @@ const struct ipc_edge ipc_edges[] = {
 	{ ROLE_REMOTE, ROLE_DNS, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_REMOTE, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_IMAP, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
+	{ ROLE_IMAP, ROLE_KEEPER, CONTROL, LIMIT_IPC_OPEN },
 	/* Announcements: nobody waits for them, so they are no questions. */
 	{ ROLE_LOCAL, ROLE_IMAP, BUS, 0 },
 	{ ROLE_IMAP, ROLE_IMAP, BUS, 0 },
@@ -40,7 +41,7 @@ static const char *const names[] = {
 	[ROLE_MASTER] = "master", [ROLE_CONTROL] = "control", [ROLE_DNS] = "dns",
 	[ROLE_AUTH] = "auth",     [ROLE_SMTP] = "smtp",       [ROLE_QUEUE] = "queue",
 	[ROLE_LOCAL] = "local",   [ROLE_REMOTE] = "remote",   [ROLE_IMAP] = "imap",
-	[ROLE_PIPE] = "pipe",
+	[ROLE_PIPE] = "pipe",     [ROLE_KEEPER] = "keeper",
 };
 _Static_assert(LEN(names) == ROLE_COUNT, "a name per role");
 

@@ -19,6 +19,7 @@ enum role_id { /* part of the channel protocol: append only */
 	ROLE_REMOTE,
 	ROLE_IMAP,
 	ROLE_PIPE,
+	ROLE_KEEPER,
 	ROLE_COUNT,
 };
 

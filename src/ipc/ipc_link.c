@@ -132,6 +132,7 @@ void ipc_attach(struct ipc *ipc, bool asks, enum role_id peer, unsigned instance
 	buf_init(&l->out, IPC_CORK_OCTETS + LIMIT_IPC_FRAME + IPC_HEADER);
 
 	pthread_mutex_lock(&ipc->lock);
+	l->life = ipc->lives[peer][instance];
 	old = ipc->links[asks][peer][instance][lane];
 	CHECK(!old || old->epoch < epoch);
 	ipc->links[asks][peer][instance][lane] = l;
@@ -141,6 +142,14 @@ void ipc_attach(struct ipc *ipc, bool asks, enum role_id peer, unsigned instance
 		ipc_link_unref(old);
 	}
 	ipc_thread(reader_main, l);
+}
+
+void ipc_life(struct ipc *ipc, enum role_id peer, unsigned instance, uint64_t life)
+{
+	CHECK(peer < ROLE_COUNT && instance < ROLE_INSTANCES_MAX);
+	pthread_mutex_lock(&ipc->lock);
+	ipc->lives[peer][instance] = life;
+	pthread_mutex_unlock(&ipc->lock);
 }
 
 void ipc_detach(struct ipc *ipc, enum role_id peer, unsigned instance)

@@ -35,7 +35,7 @@ struct ipc_link {
 	enum role_id    peer;
 	unsigned        instance;
 	enum ipc_lane   lane;
-	uint64_t        epoch;
+	uint64_t        epoch, life;
 	int             fd;
 	_Atomic int     refs;
 	pthread_mutex_t lock;  /* waits, next_number; dead is set under it */
@@ -75,6 +75,7 @@ struct ipc {
 	unsigned              instance;
 	pthread_mutex_t       lock; /* links */
 	struct ipc_link      *links[2][ROLE_COUNT][ROLE_INSTANCES_MAX][IPC_LANE_COUNT]; /* [asks] */
+	uint64_t              lives[ROLE_COUNT][ROLE_INSTANCES_MAX];
 	_Atomic uint64_t      turn;
 	const struct ipc_row *rows[IPC_MSG_COUNT];
 	void                 *ctx;

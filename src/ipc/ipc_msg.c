@@ -6,6 +6,7 @@
 #include "ipc/msg_control.h"
 #include "ipc/msg_dns.h"
 #include "ipc/msg_guard.h"
+#include "ipc/msg_keeper.h"
 #include "ipc/msg_local.h"
 #include "ipc/msg_pipe.h"
 #include "ipc/msg_queue.h"
@@ -980,6 +981,57 @@ static const struct ipc_field auth_tlsrpt_show_reply[] = {
 
 /* ---- the table ---- */
 
+/* ---- keeper ---- */
+
+#define LIMIT_KEPT_NAME ((size_t)100) /* the longest is content/ and a hash */
+
+static const struct ipc_field keeper_open_request[] = {
+	IPC_SECRET(struct keeper_open_request, token, LIMIT_TOKEN),
+	IPC_STR(struct keeper_open_request, name, LIMIT_KEPT_NAME),
+	IPC_ENUM(struct keeper_open_request, mode, KEEPER_OPEN_LAST),
+};
+static const struct ipc_field keeper_open_reply[] = { IPC_FD(struct keeper_open_reply, fd) };
+static const struct ipc_field keeper_look_request[] = {
+	IPC_SECRET(struct keeper_look_request, token, LIMIT_TOKEN),
+	IPC_STR(struct keeper_look_request, name, LIMIT_KEPT_NAME),
+};
+static const struct ipc_field keeper_look_reply[] = {
+	IPC_U64(struct keeper_look_reply, device),
+	IPC_U64(struct keeper_look_reply, inode),
+	IPC_U64(struct keeper_look_reply, size),
+	IPC_BOOL(struct keeper_look_reply, directory),
+};
+static const struct ipc_field keeper_set_request[] = { IPC_SECRET(struct keeper_set_request, token, LIMIT_TOKEN) };
+static const struct ipc_field keeper_set_reply[] = {
+	IPC_FD(struct keeper_set_reply, db),
+	IPC_FD(struct keeper_set_reply, wal),
+	IPC_FD(struct keeper_set_reply, shm),
+	IPC_BOOL(struct keeper_set_reply, suspect),
+	IPC_BOOL(struct keeper_set_reply, journal),
+};
+static const struct ipc_field keeper_change_request[] = {
+	IPC_SECRET(struct keeper_change_request, token, LIMIT_TOKEN),
+	IPC_STR(struct keeper_change_request, name, LIMIT_KEPT_NAME),
+	IPC_STR(struct keeper_change_request, to, LIMIT_KEPT_NAME),
+	IPC_ENUM(struct keeper_change_request, what, KEEPER_CHANGE_LAST),
+};
+static const struct ipc_field keeper_list_request[] = {
+	IPC_SECRET(struct keeper_list_request, token, LIMIT_TOKEN),
+	IPC_STR(struct keeper_list_request, after, LIMIT_KEPT_NAME),
+};
+static const struct ipc_field keeper_list_entry[] = {
+	IPC_STR(struct keeper_list_entry, name, LIMIT_KEPT_NAME),
+	IPC_I64(struct keeper_list_entry, mtime_ms),
+};
+static const struct ipc_shape keeper_list_entry_shape = IPC_SHAPE(keeper_list_entry, keeper_list_entry);
+static const struct ipc_field keeper_list_reply[] = {
+	IPC_LIST(struct keeper_list_reply, entries, entry_count, KEEPER_LIST_MAX, &keeper_list_entry_shape),
+};
+static const struct ipc_field keeper_space_reply[] = {
+	IPC_U64(struct keeper_space_reply, left),
+	IPC_U64(struct keeper_space_reply, total),
+};
+
 #define SHAPE(name)              { #name, sizeof(struct name), name, LEN(name) }
 #define EMPTY                    IPC_EMPTY
 /* ASK and BULK name the roles that may ask; an administrator's request comes from control alone. */
@@ -1119,4 +1171,11 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_AUTH_ROUTE_SET, "auth_route_set", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
 	ADMIN(IPC_AUTH_ROUTE_REMOVE, "auth_route_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
 	ADMIN(IPC_AUTH_ROUTE_LIST, "auth_route_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_list_request), SHAPE(auth_route_list_reply)),
+	/* A disk that is slow takes its time, but nobody waits for a sync longer than for one of his own. */
+	ASK(IPC_KEEPER_OPEN, "keeper_open", ROLE_KEEPER, BY(IMAP), 30 * SECONDS, SHAPE(keeper_open_request), SHAPE(keeper_open_reply)),
+	ASK(IPC_KEEPER_LOOK, "keeper_look", ROLE_KEEPER, BY(IMAP), 30 * SECONDS, SHAPE(keeper_look_request), SHAPE(keeper_look_reply)),
+	ASK(IPC_KEEPER_SET, "keeper_set", ROLE_KEEPER, BY(IMAP), 30 * SECONDS, SHAPE(keeper_set_request), SHAPE(keeper_set_reply)),
+	ASK(IPC_KEEPER_CHANGE, "keeper_change", ROLE_KEEPER, BY(IMAP), 60 * SECONDS, SHAPE(keeper_change_request), EMPTY),
+	ASK(IPC_KEEPER_LIST, "keeper_list", ROLE_KEEPER, BY(IMAP), 60 * SECONDS, SHAPE(keeper_list_request), SHAPE(keeper_list_reply)),
+	ASK(IPC_KEEPER_SPACE, "keeper_space", ROLE_KEEPER, BY(IMAP), 10 * SECONDS, EMPTY, SHAPE(keeper_space_reply)),
 };

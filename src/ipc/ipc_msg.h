@@ -128,6 +128,13 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_ROUTE_SET,
 	IPC_AUTH_ROUTE_REMOVE,
 	IPC_AUTH_ROUTE_LIST,
+	/* keeper */
+	IPC_KEEPER_OPEN,
+	IPC_KEEPER_LOOK,
+	IPC_KEEPER_SET,
+	IPC_KEEPER_CHANGE,
+	IPC_KEEPER_LIST,
+	IPC_KEEPER_SPACE,
 	IPC_MSG_COUNT,
 };
 

@@ -263,7 +263,7 @@ void ipc_request_arrived(struct ipc_link *l, struct ipc_frame *f)
 	enum status           st = row ? ST_OK : ST_DENIED;
 
 	*r = (struct request){
-		.public = { .id = (enum ipc_msg_id)f->type, .asker = l->peer, .instance = l->instance, .body = body, .arena = a },
+		.public = { .id = (enum ipc_msg_id)f->type, .asker = l->peer, .instance = l->instance, .life = l->life, .body = body, .arena = a },
 		.link = l,
 		.number = f->number,
 		.weight = OPEN_ONE + f->payload.n,

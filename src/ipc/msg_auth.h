@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "ipc/msg_hop.h"
 #include "ipc/msg_route.h"
+#include "ipc/session_token.h"
 #include "wire/dkim/dkim.h"
 
 /* IPC_AUTH_RCPT: may this be a recipient, for this sender and this peer, now? Answered from memory, never waits. */
@@ -71,11 +72,12 @@ struct auth_login_request {
 	enum auth_protocol protocol;
 	struct str         user, password, peer; /* peer: IP address as text */
 	bool               tls;
+	struct session_side side; /* here and below: who asks, which no message says: auth knows it by the channel */
 };
 struct auth_login_reply {
 	uint64_t   account;
 	struct str address; /* canonical */
-	struct str token;   /* opaque, names this sign-in to keeper and queue */
+	struct str token;   /* names this sign-in to queue and keeper: ipc/session_token.h */
 };
 
 /* IPC_AUTH_TOKEN: whose sign-in is it? ST_DENIED: none of ours, over a day old, or the account has changed since. */
@@ -111,6 +113,7 @@ struct auth_scram_proof_request {
 	struct str           proof;        /* octets */
 	struct str           peer;
 	bool                 tls;
+	struct session_side  side;
 };
 struct auth_scram_proof_reply {
 	struct auth_login_reply login;
@@ -123,11 +126,13 @@ struct auth_bearer_request {
 	struct str         user; /* "": whose token it is */
 	struct str         token, peer;
 	bool               tls;
+	struct session_side side;
 };
 struct auth_external_request {
 	enum auth_protocol protocol;
 	struct str         user; /* "": whose certificate it is */
 	struct str         fingerprint, peer; /* SHA-256 of the certificate's DER, octets */
+	struct session_side side;
 };
 struct auth_certificate_request {
 	struct str fingerprint;

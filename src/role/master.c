@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "sys/clock.h"
 #include "sys/dir.h"
 #include "sys/fd.h"
+#include "sys/random.h"
 
 #define START_MS 60000 /* from spawn to READY; then it is killed */
 #define STALL_MS 30000 /* a process that takes nothing of what waits for it; then it is killed */
@@ -27,7 +29,7 @@ static const struct {
 	enum role_id id;
 	unsigned     stage;
 } order[] = {
-	{ ROLE_DNS, 3 }, { ROLE_AUTH, 3 }, { ROLE_QUEUE, 2 }, { ROLE_LOCAL, 3 }, { ROLE_REMOTE, 3 }, { ROLE_PIPE, 3 },
+	{ ROLE_DNS, 3 }, { ROLE_AUTH, 3 }, { ROLE_QUEUE, 2 }, { ROLE_LOCAL, 3 }, { ROLE_REMOTE, 3 }, { ROLE_PIPE, 3 }, { ROLE_KEEPER, 3 },
 	{ ROLE_CONTROL, 1 }, { ROLE_SMTP, 1 }, { ROLE_IMAP, 1 },
 };
 #define STAGES 3u
@@ -268,6 +270,7 @@ static int master_end(struct master *m, int code)
 			master_outbox_done(&m->processes[i].outbox);
 		}
 	arena_free(&m->arena);
+	explicit_bzero(m->session_key, sizeof(m->session_key));
 	free(m);
 	return code;
 }
@@ -284,6 +287,7 @@ int master_run(const struct master_options *options)
 	m->arena = arena_new_secret(NULL);
 	m->started_ms = clock_wall_ms();
 	m->signal_fd = signals_take();
+	random_octets(m->session_key, sizeof(m->session_key));
 	st = prepare(m, &why);
 	if (st != ST_OK)
 		return master_end(m, complain(why));

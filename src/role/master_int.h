@@ -15,6 +15,7 @@
 #include "base/metric.h"
 #include "ipc/ipc_frame.h"
 #include "ipc/ipc_graph.h"
+#include "ipc/session_token.h"
 #include "role/master.h"
 #include "role/master_listen.h"
 #include "role/master_outbox.h"
@@ -34,6 +35,7 @@ struct process {
 	int64_t              since_ms, again_ms; /* monotonic */
 	int64_t              started_ms;         /* wall */
 	unsigned             restarts, backoff_ms;
+	uint64_t             life; /* of this process, never given twice */
 	bool                 leaving; /* was asked to end, to start anew with other settings */
 	pid_t                blamed;        /* in its last complaint; 0: there was none */
 	int64_t              complained_ms; /* monotonic */
@@ -50,7 +52,8 @@ struct master {
 	int                          data_fd, lock_fd, control_fd, submit_fd, signal_fd, log_fd;
 	int                          roots[ROLE_COUNT]; /* by role, -1: none */
 	struct str                   certificate, key;
-	uint64_t                     epoch;
+	uint64_t                     epoch, lives;
+	uint8_t                      session_key[SESSION_KEY]; /* auth and keeper get it */
 	int64_t                      started_ms;
 	int64_t                      metrics_ms; /* monotonic: when control was told of them */
 	bool                         metrics_new;

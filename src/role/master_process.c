@@ -92,9 +92,11 @@ static void pair_make(struct master *m, struct process *asker, struct process *s
 	}
 	m->epoch++;
 	master_tell(asker, ROLE_MSG_PEER,
-	     &(struct role_msg_peer){ .asks = true, .role = server->id, .instance = server->instance, .lane = lane, .epoch = m->epoch, .fd = fd[0] });
+	     &(struct role_msg_peer){ .asks = true, .role = server->id, .instance = server->instance, .lane = lane, .epoch = m->epoch,
+				.life = server->life, .fd = fd[0] });
 	master_tell(server, ROLE_MSG_PEER,
-	     &(struct role_msg_peer){ .role = asker->id, .instance = asker->instance, .lane = lane, .epoch = m->epoch, .fd = fd[1] });
+	     &(struct role_msg_peer){ .role = asker->id, .instance = asker->instance, .lane = lane, .epoch = m->epoch,
+				.life = asker->life, .fd = fd[1] });
 	close(fd[0]);
 	close(fd[1]);
 }
@@ -138,6 +140,8 @@ static void give(struct master *m, struct process *p)
 		start.certificate = m->certificate;
 		start.key = m->key;
 	}
+	if (def->tokens)
+		start.session_key = str_n(m->session_key, sizeof(m->session_key));
 	master_tell(p, ROLE_MSG_START, &start);
 	if (def->root)
 		master_tell(p, ROLE_MSG_ROOT, &(struct role_msg_root){ .name = str_of(def->root), .fd = m->roots[p->id] });
@@ -181,6 +185,7 @@ void master_process_start(struct master *m, struct process *p)
 	fd_close(&s.log);
 	p->fd = fd[0];
 	p->state = STARTING;
+	p->life = ++m->lives;
 	p->leaving = false;
 	p->started_ms = clock_wall_ms();
 	ipc_reader_init(&p->reader, p->fd);

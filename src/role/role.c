@@ -17,7 +17,7 @@
 static const struct role_def *const defs[ROLE_COUNT] = {
 	[ROLE_CONTROL] = &role_control, [ROLE_DNS] = &role_dns,     [ROLE_AUTH] = &role_auth,     [ROLE_SMTP] = &role_smtp,
 	[ROLE_QUEUE] = &role_queue,     [ROLE_LOCAL] = &role_local, [ROLE_REMOTE] = &role_remote, [ROLE_IMAP] = &role_imap,
-	[ROLE_PIPE] = &role_pipe,
+	[ROLE_PIPE] = &role_pipe,     [ROLE_KEEPER] = &role_keeper,
 };
 
 const struct role_def *role_def_of(enum role_id id)
@@ -45,8 +45,10 @@ static void settings_take(struct role *r, const struct role_msg_start *m)
 
 static void peer_take(struct role *r, const struct role_msg_peer *m)
 {
-	if (m->role < ROLE_COUNT && m->instance < ROLE_INSTANCES_MAX && m->lane < IPC_LANE_COUNT)
-		ipc_attach(r->ipc, m->asks, (enum role_id)m->role, m->instance, (enum ipc_lane)m->lane, m->epoch, m->fd);
+	if (m->role >= ROLE_COUNT || m->instance >= ROLE_INSTANCES_MAX || m->lane >= IPC_LANE_COUNT)
+		return;
+	ipc_life(r->ipc, (enum role_id)m->role, m->instance, m->life);
+	ipc_attach(r->ipc, m->asks, (enum role_id)m->role, m->instance, (enum ipc_lane)m->lane, m->epoch, m->fd);
 }
 
 /* Channels may come before the sandbox is entered; their threads may not start yet. */
@@ -68,6 +70,7 @@ static bool receive(struct role *r, struct ipc_reader *in, struct early *early)
 		switch (id) {
 		case ROLE_MSG_START:
 			settings_take(r, msg);
+			r->session_key = ((struct role_msg_start *)msg)->session_key;
 			log_setup(2, role_name(r->def->id), (enum log_level)r->config->log_level, (enum log_format)r->config->log_format);
 			break;
 		case ROLE_MSG_ROOT:

@@ -26,6 +26,7 @@ struct role {
 	struct config         *config;
 	struct ipc            *ipc;
 	struct str             certificate, key; /* PEM */
+	struct str             session_key;      /* of tokens of sign-ins */
 	struct {
 		struct str name;
 		int        fd;
@@ -49,6 +50,7 @@ struct role_def {
 	const char  *user;      /* system user, behind the prefix of the setting sandbox.users */
 	const char  *root;      /* directory below `data` that is its own, or NULL */
 	bool         tls;       /* gets certificate and key */
+	bool         tokens;    /* gets the session key */
 	/* Read and load all that cannot be had later. false: *ret_why says why not. NULL: nothing. */
 	bool (*prepare)(struct role *r, const char **ret_why);
 	/* In the sandbox: open stores, serve rows (ipc_serve), start threads. */
@@ -61,7 +63,7 @@ struct role_def {
 	void (*metrics)(struct role *r, const struct control_metrics_reply *all);
 };
 
-extern const struct role_def role_control, role_dns, role_auth, role_smtp, role_queue, role_local, role_remote, role_imap, role_pipe;
+extern const struct role_def role_control, role_dns, role_auth, role_smtp, role_queue, role_local, role_remote, role_imap, role_pipe, role_keeper;
 
 /* By id; NULL for the master. */
 const struct role_def *role_def_of(enum role_id id);
@@ -77,5 +79,7 @@ MUST_CHECK bool role_metrics_start(struct role *r, int channel);
 
 /* Run the sandbox's test from inside and log one line per attempt (config.probe). */
 void role_probe(const struct role *r);
+/* The same, for a role that asks keeper, when it can: nobody has signed in, so no file may be had. */
+void role_probe_keeper(const struct role *r);
 
 #endif

@@ -27,6 +27,7 @@ static bool start(struct role *r, const char **ret_why)
 	enum status              st;
 
 	options.subaddress = arena_cstr(r->arena, r->config->subaddress);
+	options.session_key = r->session_key;
 	if (r->config->lab) {
 		options.hash_ops = LAB_HASH_OPS;
 		options.hash_memory_octets = LAB_HASH_OCTETS;
@@ -73,6 +74,7 @@ const struct role_def role_auth = {
 	.needs = SANDBOX_FILES,
 	.user = "auth",
 	.root = "auth",
+	.tokens = true,
 	.prepare = prepare,
 	.start = start,
 	.reload = reload,

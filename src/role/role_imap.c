@@ -1,8 +1,9 @@
-/* role/role_imap.c - mailbox access. Opens files of accounts only, and no socket. */
+/* role/role_imap.c - mailbox access. Opens no file and no socket: keeper passes the files of those who have signed in. */
 #include "db/db.h"
 #include "imap/imap.h"
 #include "wire/text/text_charset.h"
 #include "role/role_net.h"
+#include "store/store_kept.h"
 #include "sys/sandbox.h"
 
 struct imap_role {
@@ -40,10 +41,12 @@ static bool start(struct role *r, const char **ret_why)
 	struct imap_role    *s = r->self;
 	struct store_options options = { .watermark_octets = r->config->watermark_octets };
 
-	if (store_new(role_root(r, "accounts"), &options, &s->store) != ST_OK) {
-		*ret_why = "the accounts directory cannot be used";
+	if (store_new_kept(r->ipc, &options, &s->store) != ST_OK) {
+		*ret_why = "there can be no store";
 		return false;
 	}
+	if (r->config->probe)
+		role_probe_keeper(r);
 	s->net = role_net_new(r);
 	s->ask = (struct imap_ask_ipc){ .ipc = r->ipc, .notify = imap_notify_new() };
 	s->env = (struct imap_env){ .settings = settings_of(r), .store = s->store, .notify = s->ask.notify, .ask = &imap_ask_ipc, .ask_ctx = &s->ask,
@@ -65,7 +68,10 @@ static void reload(struct role *r)
 
 static void measure(struct role *r)
 {
-	role_net_measure(((struct imap_role *)r->self)->net, METRIC_IMAP_SESSIONS, METRIC_IMAP_CONNECTIONS, METRIC_IMAP_CONNECTIONS_REFUSED);
+	struct imap_role *s = r->self;
+
+	store_forget(s->store, STORE_LINGER_MS);
+	role_net_measure(s->net, METRIC_IMAP_SESSIONS, METRIC_IMAP_CONNECTIONS, METRIC_IMAP_CONNECTIONS_REFUSED);
 }
 
 static void stop(struct role *r, unsigned grace_ms)
@@ -75,10 +81,9 @@ static void stop(struct role *r, unsigned grace_ms)
 
 const struct role_def role_imap = {
 	.id = ROLE_IMAP,
-	.needs = SANDBOX_ACCEPT | SANDBOX_FILES,
+	.needs = SANDBOX_ACCEPT | SANDBOX_PASSED,
 	.listeners = 1u << LISTEN_IMAP | 1u << LISTEN_IMAPS,
-	.user = "store",
-	.root = "accounts",
+	.user = "store", /* whose files they are */
 	.tls = true,
 	.prepare = prepare,
 	.start = start,

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "ipc/ipc_msg.h"
+#include "ipc/session_token.h"
 #include "sys/fd.h"
 
 static const struct ipc_field start_fields[] = {
@@ -15,6 +16,7 @@ static const struct ipc_field start_fields[] = {
 	IPC_STR(struct role_msg_start, certificate, LIMIT_PEM),
 	IPC_SECRET(struct role_msg_start, key, LIMIT_PEM),
 	IPC_I64(struct role_msg_start, started_ms),
+	IPC_SECRET(struct role_msg_start, session_key, SESSION_KEY),
 };
 static const struct ipc_field root_fields[] = {
 	IPC_STR(struct role_msg_root, name, 32),
@@ -27,6 +29,7 @@ static const struct ipc_field listener_fields[] = {
 static const struct ipc_field peer_fields[] = {
 	IPC_BOOL(struct role_msg_peer, asks),    IPC_U32(struct role_msg_peer, role), IPC_U32(struct role_msg_peer, instance),
 	IPC_U32(struct role_msg_peer, lane),     IPC_U64(struct role_msg_peer, epoch), IPC_FD(struct role_msg_peer, fd),
+	IPC_U64(struct role_msg_peer, life),
 };
 static const struct ipc_field stop_fields[] = { IPC_U32(struct role_msg_stop, grace_ms) };
 static const struct ipc_field failed_fields[] = { IPC_STR(struct role_msg_failed, why, 1000) };

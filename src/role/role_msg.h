@@ -38,6 +38,7 @@ struct role_msg_start { /* START, RELOAD */
 	struct config *config; /* a list of one */
 	size_t         config_count;
 	struct str     certificate, key; /* PEM; only to roles that speak TLS to strangers */
+	struct str     session_key;      /* START; only to those that make or believe tokens of sign-ins (ipc/session_token.h) */
 	int64_t        started_ms;
 };
 struct role_msg_root {
@@ -52,6 +53,7 @@ struct role_msg_peer { /* PEER, DETACH, BAD_PEER */
 	bool     asks; /* the receiver asks that peer */
 	uint32_t role, instance, lane;
 	uint64_t epoch;
+	uint64_t life; /* of that process: never the same twice */
 	int      fd;
 };
 struct role_msg_stop {

@@ -18,7 +18,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "ipc/msg_keeper.h"
+#include "ipc/session_token.h"
 #include "role/role.h"
+#include "sys/fd.h"
 #include "sys/sandbox.h"
 
 static bool opens(const char *path, int flags)
@@ -158,6 +161,35 @@ static const struct {
 	{ "fast_open", try_fast_open, SANDBOX_OUT | SANDBOX_EXEC }, { "fast_open_msg", try_fast_open_msg, SANDBOX_OUT | SANDBOX_EXEC },
 	{ "kill_by_descriptor", try_kill_by_descriptor, SANDBOX_EXEC },
 };
+
+static bool keeper_opens(const struct role *r, struct str token, const char *name, enum keeper_open mode)
+{
+	struct arena            *a CLEANUP(arena_free) = arena_new(NULL);
+	struct keeper_open_reply reply = { .fd = -1 };
+	enum status              st = ipc_call(r->ipc, ROLE_KEEPER, IPC_ANY, IPC_KEEPER_OPEN, &(struct keeper_open_request){ token, str_of(name), mode }, a,
+					       &reply);
+
+	fd_close(&reply.fd);
+	return st != ST_DENIED; /* anything else counts as a hole */
+}
+
+void role_probe_keeper(const struct role *r)
+{
+	static const char *const names[] = { "mail.db", "mail.db-wal", "", ".", "../1/mail.db", "../../format", "/etc/passwd" };
+	struct session_token     t = { { r->def->id, r->instance, 1 }, 1, INT64_MAX, 1 };
+	uint8_t                  key[SESSION_KEY] = { 0 }, forged[LIMIT_TOKEN];
+	bool                     worked = false;
+
+	for (t.account = 1; t.account <= 3; t.account++)
+		for (t.side.life = 1; t.side.life <= 20; t.side.life++)
+			for (size_t i = 0; i < LEN(names); i++) {
+				session_token_write(key, &t, forged);
+				for (unsigned mode = 0; mode <= KEEPER_OPEN_LAST; mode++)
+					worked |= keeper_opens(r, str_n(forged, sizeof(forged)), names[i], (enum keeper_open)mode) ||
+						  keeper_opens(r, STR(""), names[i], (enum keeper_open)mode);
+			}
+	log_info("probe", LOG_C("name", "keeper"), LOG_C("result", worked ? "worked" : "refused"), LOG_C("expected", "refused"));
+}
 
 void role_probe(const struct role *r)
 {

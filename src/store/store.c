@@ -43,6 +43,7 @@ enum status store_new(int accounts_fd, const struct store_options *options, stru
 	atomic_init(&s->sync_us, SYNC_FIRST_US);
 	pthread_mutex_init(&s->lock, NULL);
 	map_init(&s->idle);
+	map_init(&s->entered);
 	map_init(&s->dirty);
 	map_init(&s->busy);
 	pthread_cond_init(&s->closed, NULL);
@@ -131,8 +132,14 @@ static void opened(struct store *s, int by)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Close idle handles of one account: before its files are replaced or removed. */
-static void idle_drop(struct store *s, uint64_t account)
+/* While a file is open, a lost write is sure to be reported to its sync: so sync before the last descriptor goes. */
+static void settle_last(struct store_account *a)
+{
+	if (db_unsynced(a->db) && db_sync(a->db) != ST_OK)
+		store_mark_dirty(a);
+}
+
+void store_idle_drop(struct store *s, uint64_t account, bool settle)
 {
 	for (;;) {
 		struct store_account *a = idle_take(s, account);
@@ -140,6 +147,8 @@ static void idle_drop(struct store *s, uint64_t account)
 		if (!a)
 			return;
 		opened(s, -1);
+		if (settle)
+			settle_last(a);
 		handle_free(a);
 	}
 }
@@ -180,13 +189,18 @@ static enum status content_make(struct store *s, uint64_t account)
 
 static enum status dirs_look(struct store *s, uint64_t account)
 {
-	char path[STORE_PATH_MAX];
+	char        path[STORE_PATH_MAX];
+	enum status st;
 
-	store_path(account, "mail.db", path);
-	if (!disk_exists(s->fd, path))
-		return dirs_make(s, account);
 	store_path(account, "content", path);
-	return disk_exists(s->fd, path) ? ST_OK : content_make(s, account);
+	st = disk_look(s->fd, path, NULL);
+	if (st != ST_NOT_FOUND)
+		return st;
+	store_path(account, "mail.db", path);
+	st = disk_look(s->fd, path, NULL);
+	if (st == ST_NOT_FOUND)
+		return dirs_make(s, account);
+	return st == ST_OK ? content_make(s, account) : st;
 }
 
 /* A new handle: the rows of a new account, and the jump of the clock after another boot. */
@@ -265,7 +279,7 @@ enum status store_open(struct store *s, uint64_t account, struct store_account *
 	if (a && db_stale(a->db)) { /* repaired by another process */
 		opened(s, -1);
 		handle_free(a);
-		idle_drop(s, account);
+		store_idle_drop(s, account, false);
 		a = NULL;
 	}
 	if (!a) {
@@ -296,16 +310,18 @@ void store_close(struct store_account **handle)
 	s->open_count--;
 	lru_add(s, a);
 	pthread_cond_broadcast(&s->closed);
-	if (s->idle_memory > s->options.memory || s->idle_count > s->options.handles) {
+	if (!store_here(s, a->id)) {
+		drop = a;
+		lru_remove(s, drop);
+	} else if (s->idle_memory > s->options.memory || s->idle_count > s->options.handles) {
 		drop = s->oldest;
 		lru_remove(s, drop);
 	}
 	pthread_mutex_unlock(&s->lock);
-	/* While a file is open, a lost write is sure to be reported to its sync: so sync before the last descriptor goes. */
-	if (drop && db_unsynced(drop->db) && db_sync(drop->db) != ST_OK)
-		store_mark_dirty(drop);
-	if (drop)
+	if (drop) {
+		settle_last(drop);
 		handle_free(drop);
+	}
 }
 
 void store_free(struct store **store)
@@ -328,6 +344,7 @@ void store_free(struct store **store)
 	while (map_next(&s->dirty, &at, &key, &value))
 		free(value);
 	map_done(&s->dirty);
+	store_entered_done(s);
 	map_done(&s->idle);
 	map_done(&s->busy);
 	pthread_cond_destroy(&s->closed);
@@ -535,7 +552,7 @@ enum status store_purge(struct store *s, uint64_t account)
 	char        path[STORE_PATH_MAX], shard[8];
 	enum status st;
 
-	idle_drop(s, account);
+	store_idle_drop(s, account, false);
 	store_path(account, "", path);
 	snprintf(shard, sizeof(shard), "%02x", (unsigned)(account & 0xff));
 	st = disk_remove_dir(s->fd, path);
@@ -548,7 +565,7 @@ enum status store_repair(struct store *s, uint64_t account)
 {
 	char path[STORE_PATH_MAX + 16];
 
-	idle_drop(s, account);
+	store_idle_drop(s, account, false);
 	db_path(account, path);
 	return db_repair(path);
 }

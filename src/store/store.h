@@ -50,6 +50,17 @@ void store_free(struct store **s); /* all accounts must be closed */
 MUST_CHECK enum status store_open(struct store *s, uint64_t account, struct store_account **ret);
 void store_close(struct store_account **a); /* rolls back what is open; NULL inside is fine. For CLEANUP(store_close) */
 
+/* ---- sessions ---- */
+
+/* A session of the account begins, with the token of its sign-in (ipc/session_token.h), or has ended, with the same: then it has no handle
+ * and no upload. In a store that is kept by keeper (store_kept.h) accounts can be opened only between the two. In any store, handles of
+ * an account that was entered are closed some time after its last session has left. */
+void store_enter(struct store *s, uint64_t account, struct str token);
+void store_leave(struct store *s, uint64_t account, struct str token);
+/* Close the handles of accounts that all sessions left linger_ms ago: called about once a second. */
+#define STORE_LINGER_MS ((int64_t)2000)
+void store_forget(struct store *s, int64_t linger_ms);
+
 struct store_info {
 	uint64_t modseq;   /* the account's clock: its last change */
 	uint64_t floor;    /* changes up to here are no longer listed, see store_changes */

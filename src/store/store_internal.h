@@ -24,7 +24,8 @@
 extern const struct db_schema store_schema;
 
 struct store {
-	int                  fd; /* the accounts directory */
+	int                  fd; /* the accounts directory, or DISK_KEPT */
+	struct ipc          *keeper; /* who opens files for us; NULL: we ourselves */
 	struct store_options options;
 	pthread_mutex_t      lock; /* of everything below */
 	struct map           idle;   /* account -> its first idle handle (by `sibling`) */
@@ -33,6 +34,7 @@ struct store {
 	unsigned             idle_count, open_count;
 	struct map           busy;   /* account -> number of its handles that are open */
 	pthread_cond_t       closed; /* one became idle */
+	struct map           entered; /* account -> struct entered (store_session.c) */
 	struct map           dirty;  /* account -> struct dirty: committed here and not yet settled */
 	_Atomic int64_t      sync_us; /* what the sync of one account takes */
 	int64_t              space_at_ms; /* when free space was last looked at */
@@ -71,6 +73,15 @@ struct store_account {
 /* ---- store.c ---- */
 void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /* below the accounts directory */
 void store_mark_dirty(struct store_account *a);
+/* Close idle handles of one account: before its files are replaced or removed; `settle`: what is not durable yet is synced before. */
+void store_idle_drop(struct store *s, uint64_t account, bool settle);
+
+/* ---- store_session.c ---- */
+/* The token of a session that is here. False: nobody is. */
+MUST_CHECK bool store_token(struct store *s, uint64_t account, char ret[LIMIT_TOKEN]);
+/* May handles of the account be kept. Under the lock. */
+bool store_here(struct store *s, uint64_t account);
+void store_entered_done(struct store *s);
 
 /* ---- store_space.c ---- */
 /* A thing that must go on met a full disk: give up the reserve. True: try again. */

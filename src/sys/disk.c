@@ -15,27 +15,84 @@
 
 #define NFS_MAGIC 0x6969
 
+static struct {
+	const struct disk_keeper *by;
+	void                     *ctx;
+} kept;
+
+void disk_keep(const struct disk_keeper *keeper, void *ctx)
+{
+	kept.by = keeper;
+	kept.ctx = ctx;
+}
+
 static enum status failed(void)
 {
 	return fd_status(errno);
 }
 
+static const int open_flags[] = {
+	[DISK_READ] = O_RDONLY,
+	[DISK_UPDATE] = O_RDWR,
+	[DISK_OPEN] = O_RDWR | O_CREAT,
+	[DISK_NEW] = O_RDWR | O_CREAT | O_EXCL,
+};
+
 enum status disk_open(int dir, const char *path, enum disk_mode mode, int *ret_fd)
 {
-	static const int flags[] = {
-		[DISK_READ] = O_RDONLY,
-		[DISK_UPDATE] = O_RDWR,
-		[DISK_OPEN] = O_RDWR | O_CREAT,
-		[DISK_NEW] = O_RDWR | O_CREAT | O_EXCL,
-	};
-	int fd = openat(dir, path, flags[mode] | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd;
 
+	if (dir == DISK_KEPT)
+		return kept.by->open(kept.ctx, path, mode, ret_fd);
+	fd = openat(dir, path, open_flags[mode] | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return failed();
 	if (mode == DISK_NEW)
 		fault_record(&(struct fault_event){ .kind = FAULT_EVENT_CREATE, .path = path });
 	*ret_fd = fd;
 	return ST_OK;
+}
+
+/* What O_NOFOLLOW and O_DIRECTORY say to links and to the wrong kind. */
+static enum status refused(void)
+{
+	return errno == ELOOP || errno == ENOTDIR || errno == EISDIR || errno == ENXIO ? ST_DENIED : failed();
+}
+
+enum status disk_open_plain(int dir, const char *name, enum disk_mode mode, int *ret_fd)
+{
+	int         fd = openat(dir, name, open_flags[mode] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return refused();
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		fd_close(&fd);
+		return ST_DENIED;
+	}
+	*ret_fd = fd;
+	return ST_OK;
+}
+
+enum status disk_open_dir(int dir, const char *name, int *ret_fd)
+{
+	int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return refused();
+	*ret_fd = fd;
+	return ST_OK;
+}
+
+enum status disk_fetch(int dir, const char *path)
+{
+	return dir == DISK_KEPT ? kept.by->fetch(kept.ctx, path) : ST_OK;
+}
+
+void disk_fetch_end(int dir)
+{
+	if (dir == DISK_KEPT)
+		kept.by->fetch_end();
 }
 
 enum status disk_read_at(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n)
@@ -81,7 +138,7 @@ enum status disk_size(int fd, uint64_t *ret)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (fd_stat(fd, &st) < 0)
 		return failed();
 	*ret = (uint64_t)st.st_size;
 	return ST_OK;
@@ -101,10 +158,12 @@ enum status disk_sync(int fd, const char *path)
 
 enum status disk_sync_dir(int dir, const char *path)
 {
-	int err = fault_at("disk.sync_dir", path);
-	int fd = openat(dir, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int         err = fault_at("disk.sync_dir", path), fd;
 	enum status st = ST_OK;
 
+	if (dir == DISK_KEPT)
+		return err ? fd_status(err) : kept.by->change(kept.ctx, DISK_SYNC_DIR, path, NULL);
+	fd = openat(dir, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return failed();
 	if (err)
@@ -135,6 +194,8 @@ enum status disk_rename(int dir, const char *from, const char *to)
 
 	if (err)
 		return fd_status(err);
+	if (dir == DISK_KEPT)
+		return kept.by->change(kept.ctx, DISK_RENAME, from, to);
 	if (renameat(dir, from, dir, to) < 0)
 		return failed();
 	fault_record(&(struct fault_event){ .kind = FAULT_EVENT_RENAME, .path = from, .other = to });
@@ -143,6 +204,8 @@ enum status disk_rename(int dir, const char *from, const char *to)
 
 enum status disk_remove(int dir, const char *path)
 {
+	if (dir == DISK_KEPT)
+		return kept.by->change(kept.ctx, DISK_REMOVE, path, NULL);
 	if (unlinkat(dir, path, 0) < 0)
 		return failed();
 	fault_record(&(struct fault_event){ .kind = FAULT_EVENT_UNLINK, .path = path });
@@ -151,6 +214,8 @@ enum status disk_remove(int dir, const char *path)
 
 enum status disk_make_dir(int dir, const char *path)
 {
+	if (dir == DISK_KEPT)
+		return kept.by->change(kept.ctx, DISK_MAKE_DIR, path, NULL);
 	if (mkdirat(dir, path, 0700) < 0)
 		return failed();
 	fault_record(&(struct fault_event){ .kind = FAULT_EVENT_MKDIR, .path = path });
@@ -159,9 +224,34 @@ enum status disk_make_dir(int dir, const char *path)
 
 bool disk_exists(int dir, const char *path)
 {
-	struct stat st;
+	return disk_look(dir, path, NULL) == ST_OK;
+}
 
-	return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+enum status disk_entry_of(int fd, struct disk_entry *ret)
+{
+	struct stat s;
+
+	if (fd_stat(fd, &s) < 0)
+		return failed();
+	*ret = (struct disk_entry){ s.st_dev, s.st_ino, (uint64_t)s.st_size, S_ISDIR(s.st_mode) };
+	return ST_OK;
+}
+
+enum status disk_look(int dir, const char *path, struct disk_entry *ret)
+{
+	struct disk_entry e;
+	struct stat       s;
+	enum status       st = ST_OK;
+
+	if (dir == DISK_KEPT)
+		st = kept.by->look(kept.ctx, path, &e);
+	else if (fstatat(dir, path, &s, AT_SYMLINK_NOFOLLOW) < 0)
+		st = failed();
+	else
+		e = (struct disk_entry){ s.st_dev, s.st_ino, (uint64_t)s.st_size, S_ISDIR(s.st_mode) };
+	if (st == ST_OK && ret)
+		*ret = e;
+	return st;
 }
 
 static DIR *dir_open(int dir, const char *path)
@@ -181,9 +271,12 @@ static bool is_dots(const char *name)
 
 enum status disk_list(int dir, const char *path, disk_list_fn *fn, void *arg)
 {
-	DIR           *d = dir_open(dir, path);
+	DIR           *d;
 	struct dirent *e;
 
+	if (dir == DISK_KEPT)
+		return kept.by->list(kept.ctx, path, fn, arg);
+	d = dir_open(dir, path);
 	if (!d)
 		return failed();
 	while ((e = readdir(d)) != NULL) {
@@ -252,6 +345,8 @@ enum status disk_space(int fd, uint64_t *ret_free, uint64_t *ret_total)
 {
 	struct statvfs s;
 
+	if (fd == DISK_KEPT)
+		return kept.by->space(kept.ctx, ret_free, ret_total);
 	if (fstatvfs(fd, &s) < 0)
 		return failed();
 	*ret_free = (uint64_t)s.f_bavail * s.f_frsize;

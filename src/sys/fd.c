@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -31,6 +33,11 @@ enum status fd_status(int err)
 	case ETIMEDOUT:    return ST_TEMP;
 	default:           return ST_IO;
 	}
+}
+
+int fd_stat(int fd, struct stat *ret)
+{
+	return (int)syscall(SYS_fstat, fd, ret);
 }
 
 enum status fd_read(int fd, void *p, size_t n, size_t *ret_n)

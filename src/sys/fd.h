@@ -8,6 +8,10 @@
 /* Close and set to -1; -1 is fine. Also for CLEANUP(fd_close). */
 void fd_close(int *fd);
 
+struct stat;
+/* fstat(2) itself. libc's is newfstatat with an empty path, and who may open no paths may not call that. */
+int fd_stat(int fd, struct stat *ret);
+
 /* Read up to n octets, until the end of the file; *ret_n says how many. ST_OK or ST_IO. */
 MUST_CHECK enum status fd_read(int fd, void *p, size_t n, size_t *ret_n);
 /* Write all of s to a blocking descriptor. ST_OK, ST_FULL, ST_CLOSED or ST_IO. */

@@ -43,6 +43,9 @@ static const int calls_files[] = {
 	SCMP_SYS(fadvise64), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(sendfile), SCMP_SYS(flock), SCMP_SYS(umask),
 };
 
+/* Nothing here takes a path. */
+static const int calls_passed[] = { SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(fadvise64), SCMP_SYS(fstatfs) };
+
 static const int calls_accept[] = { SCMP_SYS(accept4), SCMP_SYS(accept) };
 
 static const int calls_out[] = { SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg) };
@@ -168,6 +171,7 @@ static bool seccomp_enter(unsigned needs)
 		return false;
 	ok = allow(f, calls_base, LEN(calls_base)) && allow_checked(f, needs) &&
 	     (!(needs & SANDBOX_FILES) || allow(f, calls_files, LEN(calls_files))) &&
+	     (!(needs & SANDBOX_PASSED) || allow(f, calls_passed, LEN(calls_passed))) &&
 	     (!(needs & SANDBOX_ACCEPT) || allow(f, calls_accept, LEN(calls_accept))) &&
 	     (!(needs & SANDBOX_OUT) || allow(f, calls_out, LEN(calls_out)));
 #ifdef POSTRIDER_SANITIZED

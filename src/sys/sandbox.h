@@ -21,6 +21,7 @@ enum sandbox_need { /* bit mask */
 	 * load into the kernel, io_uring, keys; sockets other than AF_UNIX, unless SANDBOX_OUT. Files are as its user's permissions say. Landlock only as far as it keeps signals
 	 * and abstract sockets inside (ABI 6), and TCP out unless SANDBOX_OUT (ABI 4). no_new_privs: programs with set-user-ID run as its user. */
 	SANDBOX_EXEC   = 1u << 3,
+	SANDBOX_PASSED = 1u << 4, /* sync, cut and lock files that others have opened for it */
 };
 
 struct sandbox {

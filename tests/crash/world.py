@@ -14,9 +14,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from server import BIN, PASSWORD, Server  # noqa: E402
 
-ROLES = ("dns", "auth", "queue", "local", "remote", "control", "smtp", "imap")
+ROLES = ("dns", "auth", "queue", "local", "remote", "control", "smtp", "keeper", "imap")
 # How often each is the victim; "two" are a pair of those that mail goes through, "all" is the master with everything.
-WEIGHTS = {"local": 5, "queue": 5, "smtp": 3, "imap": 4, "auth": 2, "control": 1, "dns": 1, "remote": 1, "two": 3, "all": 3}
+WEIGHTS = {"local": 5, "queue": 5, "smtp": 3, "imap": 4, "keeper": 3, "auth": 2, "control": 1, "dns": 1, "remote": 1, "two": 3, "all": 3}
 
 # What these tests make the log say. Everything else is a finding.
 EXPECTED = (

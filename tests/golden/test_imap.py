@@ -317,6 +317,29 @@ def test_time_before_sign_in(tmp_path, octets):
     s.stop()
 
 
+# ---- nor longer than the token of a sign-in is good ----
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+@pytest.mark.parametrize("command", [b"NOOP\r\n", b"IDLE\r\nDONE\r\n", b"APPEND INBOX {3+}\r\na:b\r\n"])
+def test_time_of_a_session(tmp_path, command):
+    s = Server(tmp_path, LAB="1", SESSION_MS="1000")
+    c = Connection("127.0.0.1", s.port)
+    c.line()
+    c.send(b"a LOGIN user1 secret\r\nb SELECT INBOX\r\n")
+    line, n = b"", 0
+    while not line.startswith(b"* BYE"):
+        n += 1
+        assert n < 1000
+        c.send(b"c%d %s" % (n, command))
+        time.sleep(0.02)
+        while not line.startswith((b"c%d " % n, b"* BYE")):
+            line = c.line()
+            assert not line.startswith((b"c%d NO" % n, b"c%d BAD" % n))
+    assert n > 1 and b"connect again" in line
+    c.close()
+    s.stop()
+
+
 # ---- memory of the process ----
 
 def signed_in(s, box):

@@ -10,9 +10,9 @@ import pytest
 from filters import Filtered
 from server import Server
 
-ROLES = ("control", "dns", "auth", "smtp", "queue", "local", "remote", "imap")
+ROLES = ("control", "dns", "auth", "smtp", "queue", "local", "remote", "imap", "keeper")
 USERS = {"control": "postrider-control", "dns": "postrider-dns", "auth": "postrider-auth", "smtp": "postrider-smtp",
-         "queue": "postrider-queue", "local": "postrider-store", "remote": "postrider-remote", "imap": "postrider-store"}
+         "queue": "postrider-queue", "local": "postrider-store", "remote": "postrider-remote", "imap": "postrider-store", "keeper": "postrider-store"}
 
 
 def probe(server):
@@ -30,6 +30,7 @@ def probe(server):
 def assert_sealed(server):
     found, free = probe(server)
     assert set(found) == set(ROLES)
+    assert found["imap"]["keeper"] == "refused"
     for role, results in found.items():
         assert len(results) >= 21, role
         for name, result in results.items():
@@ -59,6 +60,7 @@ def test_started_by_root(landlock):
     if landlock:
         environment["POSTRIDER_LANDLOCK_MAX"] = landlock
     with Server(environment=environment) as server:
+        server.expect("a file was refused")
         assert_sealed(server)
         assert_status(server, lambda role: pwd.getpwnam(USERS[role]).pw_uid)
 
@@ -66,6 +68,7 @@ def test_started_by_root(landlock):
 def test_started_by_a_user():
     user = "nobody" if os.geteuid() == 0 else None
     with Server(environment={"POSTRIDER_PROBE": "1"}, user=user) as server:
+        server.expect("a file was refused")
         assert_sealed(server)
         uid = pwd.getpwnam(user).pw_uid if user else os.geteuid()
         assert_status(server, lambda role: uid)
@@ -89,7 +92,7 @@ def test_the_role_that_runs_programs(monkeypatch):
     if os.geteuid() != 0:
         pytest.skip("needs root")
     monkeypatch.setenv("POSTRIDER_PROBE", "1")
-    with Filtered("", more='pipe x { command = {"/bin/cat"} }\n', expect=()) as server:
+    with Filtered("", more='pipe x { command = {"/bin/cat"} }\n', expect=("a file was refused",)) as server:
         lines = [dict(re.findall(r"(\w+)=(\S+)", l)) for l in server.text().splitlines() if "role=pipe msg=probe name" in l]
         results = {l["name"]: l["result"] for l in lines}
         assert len(results) >= 21

@@ -288,22 +288,55 @@ static void test_token(void **state)
 					 &(struct auth_login_request){ AUTH_SMTP, STR("alice@demo.test"), STR("secret"), STR("::1"), true },
 					 a, &r),
 			 ST_OK);
-	assert_int_equal(r.token.n, 64);
+	assert_int_equal(r.token.n, LIMIT_TOKEN);
 	assert_str(r.address, STR("alice@demo.test"));
 	for (size_t i = 0; i < r.token.n; i++) {
-		char *copy = arena_cstr(a, r.token);
+		char *copy = arena_alloc(a, r.token.n);
 
-		copy[i] = copy[i] == '0' ? '1' : '0';
+		memcpy(copy, r.token.p, r.token.n);
+		copy[i] ^= 1;
 		forged = str_n(copy, r.token.n);
 		assert_int_equal(directory_token(d, forged, &account), ST_DENIED);
 	}
-	assert_int_equal(directory_token(d, str_first(r.token, 62), &account), ST_DENIED);
+	assert_int_equal(directory_token(d, str_first(r.token, LIMIT_TOKEN - 1), &account), ST_DENIED);
 	assert_int_equal(directory_token(d, STR(""), &account), ST_DENIED);
 	assert_int_equal(directory_token(d, r.token, &account), ST_OK);
 	unit_now_ms += (int64_t)24 * 3600 * 1000;
 	assert_int_equal(directory_token(d, r.token, &account), ST_DENIED);
 	arena_free(&a);
 	directory_close(&d);
+}
+
+/* What keeper reads of it: for whom it is; and that it outlives the directory that made it, for keeper, not for queue. */
+static void test_token_side(void **state)
+{
+	static const char        key[SESSION_KEY] = { 5 };
+	struct directory        *d = unit_directory_new();
+	struct arena            *a = arena_new(NULL);
+	struct directory_options o = { .path = unit_path, .hash_ops = 1, .hash_memory_octets = 8192, .session_key = str_n(key, sizeof(key)),
+				       .mono_ms = unit_clock, .wall_ms = unit_clock };
+	struct auth_login_request q = { AUTH_IMAP, STR("alice@demo.test"), STR("secret"), STR("::1"), true, { ROLE_IMAP, 2, 9 } };
+	struct auth_login_reply  r;
+	struct session_token     t;
+	uint64_t                 account;
+
+	(void)state;
+	unit_domain(d, "demo.test");
+	unit_account(d, "alice@demo.test");
+	directory_close(&d);
+	assert_int_equal(directory_open(&o, &d), ST_OK);
+	assert_int_equal(directory_login(d, &q, a, &r), ST_OK);
+	assert_true(session_token_read((const uint8_t *)key, r.token, unit_now_ms, &t));
+	assert_true(session_side_same(&t.side, &q.side));
+	assert_true(t.account == r.account && t.end_ms == unit_now_ms + LIMIT_TOKEN_MS_SIGNIN);
+	assert_true(LIMIT_SESSION_MS < LIMIT_TOKEN_MS_SIGNIN);
+	assert_int_equal(directory_token(d, r.token, &account), ST_OK);
+	directory_close(&d);
+	assert_int_equal(directory_open(&o, &d), ST_OK);
+	assert_int_equal(directory_token(d, r.token, &account), ST_DENIED);
+	assert_true(session_token_read((const uint8_t *)key, r.token, unit_now_ms, &t));
+	directory_close(&d);
+	arena_free(&a);
 }
 
 /* Sign-ins and questions from many threads, while accounts come and go. */
@@ -371,7 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_password), cmocka_unit_test(test_source),          cmocka_unit_test(test_throttle),
 		cmocka_unit_test(test_verified), cmocka_unit_test(test_lane),            cmocka_unit_test(test_login),
-		cmocka_unit_test(test_login_throttled), cmocka_unit_test(test_lab),      cmocka_unit_test(test_token),
+		cmocka_unit_test(test_login_throttled), cmocka_unit_test(test_lab),      cmocka_unit_test(test_token), cmocka_unit_test(test_token_side),
 		cmocka_unit_test(test_threads),
 	};
 

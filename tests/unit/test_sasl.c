@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "db/db.h"
 #include "imap/imap.h"
 #include "scram_client.h"
 #include "smtp_rig.h"
@@ -16,6 +17,7 @@ struct talk {
 	struct rig           r;
 	enum view            view;
 	struct imap_env      imap;
+	struct store        *imap_store;
 	struct imap_settings set;
 };
 
@@ -27,7 +29,9 @@ static void start(struct talk *t, enum view view, bool tls)
 	rig_init(&t->r, SMTP_KIND_SUBMISSION);
 	t->r.set.allow_plain = false;
 	imap_settings_init(&t->set);
-	t->imap = (struct imap_env){ .ask = &nobody, .settings = &t->set, .sasl = &fake_sasl, .sasl_ctx = &t->r.ask, .notify = imap_notify_new() };
+	db_init();
+	assert_int_equal(store_new(-1, NULL, &t->imap_store), ST_OK); /* nothing is opened in it */
+	t->imap = (struct imap_env){ .store = t->imap_store, .ask = &nobody, .settings = &t->set, .sasl = &fake_sasl, .sasl_ctx = &t->r.ask, .notify = imap_notify_new() };
 	t->r.conn.exporter = STR(EXPORTER);
 	t->r.conn.end_point = STR("end-point");
 	if (tls) {
@@ -50,6 +54,7 @@ static void begin(struct talk *t)
 static void done(struct talk *t)
 {
 	rig_done(&t->r);
+	store_free(&t->imap_store);
 	imap_notify_free(&t->imap.notify);
 }
 

@@ -1,0 +1,138 @@
+/* store/store_session.c - which accounts have sessions in this process; see store.h.
+ *
+ *   entered (count > 0) --last one leaves--> left (since left_ms) --STORE_LINGER_MS--> forgotten: its handles are closed
+ *                       <------enters-------
+ *
+ * Kept by keeper, a handle is all that this process can do with an account, so it goes with the sessions; not at once, because clients that
+ * come back in a moment are many, and opening, with the sync before the last descriptor goes, is dear.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_internal.h"
+#include "sys/clock.h"
+
+struct entered {
+	uint64_t account;
+	unsigned count;
+	int64_t  left_ms;
+	struct token {
+		struct token *next;
+		char          octets[LIMIT_TOKEN];
+	} *tokens; /* of the sessions that are here, the newest first */
+};
+
+static void token_free(struct token **at)
+{
+	struct token *t = *at;
+
+	*at = t->next;
+	explicit_bzero(t, sizeof(*t));
+	free(t);
+}
+
+void store_enter(struct store *s, uint64_t account, struct str token)
+{
+	struct token   *t = calloc(1, sizeof(*t));
+	struct entered *e;
+
+	CHECK(t && account > 0 && account <= INT64_MAX);
+	if (token.n > 0)
+		memcpy(t->octets, token.p, MIN(token.n, sizeof(t->octets)));
+	pthread_mutex_lock(&s->lock);
+	e = map_find_u64(&s->entered, account);
+	if (!e) {
+		e = calloc(1, sizeof(*e));
+		CHECK(e);
+		e->account = account;
+		map_put_u64(&s->entered, account, e);
+	}
+	e->count++;
+	t->next = e->tokens;
+	e->tokens = t;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void store_leave(struct store *s, uint64_t account, struct str token)
+{
+	char            octets[LIMIT_TOKEN] = { 0 };
+	struct entered *e;
+	struct token  **at;
+
+	if (token.n > 0)
+		memcpy(octets, token.p, MIN(token.n, sizeof(octets)));
+	pthread_mutex_lock(&s->lock);
+	e = map_find_u64(&s->entered, account);
+	CHECK(e && e->count > 0);
+	for (at = &e->tokens; memcmp((*at)->octets, octets, sizeof(octets)) != 0; at = &(*at)->next)
+		CHECK((*at)->next);
+	token_free(at);
+	if (--e->count == 0)
+		e->left_ms = clock_mono_ms();
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool store_token(struct store *s, uint64_t account, char ret[LIMIT_TOKEN])
+{
+	struct entered *e;
+	bool            has;
+
+	pthread_mutex_lock(&s->lock);
+	e = map_find_u64(&s->entered, account);
+	has = e && e->tokens;
+	if (has)
+		memcpy(ret, e->tokens->octets, LIMIT_TOKEN);
+	pthread_mutex_unlock(&s->lock);
+	return has;
+}
+
+bool store_here(struct store *s, uint64_t account)
+{
+	return !s->keeper || map_find_u64(&s->entered, account);
+}
+
+/* One that is due, taken out of the map: 0 if there is none. */
+static uint64_t due(struct store *s, int64_t until_ms)
+{
+	size_t     at = 0;
+	struct str key;
+	void      *value;
+	uint64_t   account = 0;
+
+	pthread_mutex_lock(&s->lock);
+	while (account == 0 && map_next(&s->entered, &at, &key, &value)) {
+		struct entered *e = value;
+
+		if (e->count > 0 || e->left_ms > until_ms)
+			continue;
+		account = e->account;
+		map_remove_u64(&s->entered, account);
+		free(e);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return account;
+}
+
+void store_forget(struct store *s, int64_t linger_ms)
+{
+	uint64_t account;
+
+	while ((account = due(s, clock_mono_ms() - linger_ms)) != 0)
+		store_idle_drop(s, account, true);
+}
+
+void store_entered_done(struct store *s)
+{
+	size_t     at = 0;
+	struct str key;
+	void      *value;
+
+	while (map_next(&s->entered, &at, &key, &value)) {
+		struct entered *e = value;
+
+		while (e->tokens)
+			token_free(&e->tokens);
+		free(e);
+	}
+	map_done(&s->entered);
+}
