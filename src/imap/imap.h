@@ -25,6 +25,7 @@ struct imap_settings {
 	unsigned signin_ms;      /* from the greeting to a sign-in */
 	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
+	char     hostname[LIMIT_DOMAIN + 1]; /* ours: absolute URLs (RFC 4469) have it */
 	bool     scram;        /* offer it */
 	bool     client_certificates; /* ask for one in the TLS handshake */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */

@@ -27,6 +27,12 @@ static const struct {
 	{ "UNSELECT", AFTER, "RFC 3691" },
 	{ "UIDPLUS", AFTER, "RFC 4315" },
 	{ "MOVE", AFTER, "RFC 6851" },
+	{ "BINARY", AFTER, "RFC 3516" },
+	{ "MULTIAPPEND", AFTER, "RFC 3502" },
+	{ "CATENATE", AFTER, "RFC 4469" },
+	{ "REPLACE", AFTER, "RFC 8508" },
+	{ "SAVEDATE", AFTER, "RFC 8514" },
+	{ "PREVIEW", AFTER, "RFC 8970" },
 	{ "STATUS=SIZE", AFTER, "RFC 8438" },
 	{ "WITHIN", AFTER, "RFC 5032" },
 };
@@ -44,6 +50,8 @@ void imap_capability_put(struct imap_session *s)
 			imap_putf(s, " %s", capabilities[i].name);
 	if (s->state == IMAP_NOT_AUTH)
 		imap_mechanisms_put(s);
+	else /* RFC 7889 §2: one limit for all mailboxes */
+		imap_putf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set->message_octets);
 }
 
 enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *c)

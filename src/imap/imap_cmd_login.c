@@ -108,6 +108,8 @@ static enum imap_next answer(struct imap_session *s, const struct sasl_result *r
 	case SASL_SUCCESS: break;
 	}
 	s->account_id = r->login.account;
+	s->user = str_of(strndup(r->login.address.p ? r->login.address.p : "", r->login.address.n));
+	CHECK(s->user.p);
 	imap_enter(s, IMAP_AUTH);
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);

@@ -39,6 +39,7 @@ static const struct imap_row rows[] = {
 	  "RFC 9051 §6.4.5" },
 	{ STR("STORE"), imap_cmd_store, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_WRITES,
 	  "RFC 9051 §6.4.6" },
+	{ STR("REPLACE"), imap_cmd_replace, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 8508" },
 	{ STR("COPY"), imap_cmd_copy, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID, "RFC 9051 §6.4.7" },
 	{ STR("MOVE"), imap_cmd_move, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 9051 §6.4.8" },
 };
