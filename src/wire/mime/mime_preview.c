@@ -215,6 +215,22 @@ static bool is_hidden(struct str in, size_t *ret_end)
 	return false;
 }
 
+/* Tags inside words; at all others a word ends. */
+static bool is_inline(struct str tag)
+{
+	static const struct str names[] = { STR("a"),    STR("b"),    STR("i"),    STR("u"),     STR("s"),   STR("em"),  STR("strong"),
+					    STR("span"), STR("font"), STR("code"), STR("small"), STR("sub"), STR("sup"), STR("wbr") };
+	size_t                  n = 0;
+
+	(void)str_skip_char(&tag, '/');
+	while (n < tag.n && ascii_is_alnum(tag.p[n]))
+		n++;
+	for (size_t i = 0; i < LEN(names); i++)
+		if (str_ieq(names[i], str_first(tag, n)))
+			return true;
+	return false;
+}
+
 /* At "<": past the tag, and past what it hides. */
 static void tag_skip(struct writer *w, struct str *in)
 {
@@ -228,9 +244,10 @@ static void tag_skip(struct writer *w, struct str *in)
 	}
 	if (is_hidden(*in, &hides))
 		*in = str_from(*in, hides);
+	if (!is_inline(str_from(*in, MIN(in->n, (size_t)1))))
+		text_put(w, STR(" "));
 	end = str_find(*in, '>');
 	*in = end < 0 ? STR("") : str_from(*in, (size_t)end + 1);
-	text_put(w, STR(" "));
 }
 
 static void html_put(struct writer *w, struct str text)
