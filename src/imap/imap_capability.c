@@ -6,6 +6,7 @@ enum when {                   /* bit mask: all must hold */
 	    AFTER = 1u << 1,
 	    NO_TLS = 1u << 2, /* and it could be started */
 	    MAY_NOT = 1u << 3, /* be signed in now */
+	    DEFLATE = 1u << 4, /* may begin */
 };
 
 static const struct {
@@ -35,6 +36,7 @@ static const struct {
 	{ "PREVIEW", AFTER, "RFC 8970" },
 	{ "STATUS=SIZE", AFTER, "RFC 8438" },
 	{ "WITHIN", AFTER, "RFC 5032" },
+	{ "COMPRESS=DEFLATE", AFTER | DEFLATE, "RFC 4978" },
 };
 
 void imap_capability_put(struct imap_session *s)
@@ -44,6 +46,7 @@ void imap_capability_put(struct imap_session *s)
 	now |= s->state == IMAP_NOT_AUTH ? BEFORE : AFTER;
 	now |= net_tls_possible(s->conn) ? NO_TLS : 0;
 	now |= imap_may_sign_in(s) ? 0 : MAY_NOT;
+	now |= imap_may_compress(s) ? DEFLATE : 0;
 	imap_put(s, STR("CAPABILITY"));
 	for (size_t i = 0; i < LEN(capabilities); i++)
 		if ((capabilities[i].when & now) == capabilities[i].when)

@@ -181,6 +181,8 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 	buf_done(&s->out);
 	buf_init(&s->out, OUT_MAX);
 	imap_out_give(s);
+	if (next == IMAP_NEXT_COMPRESS && net_compress(s->conn) != ST_OK)
+		return want_close(s);
 	if (next == IMAP_NEXT_TLS)
 		return (struct net_want){ .kind = NET_WANT_TLS };
 	return want_line(s);

@@ -39,6 +39,7 @@ enum imap_next {                  /* what a handler returns */
 		 IMAP_NEXT_REPLY, /* s->reply is the tagged answer */
 		 IMAP_NEXT_WAIT,  /* s->mode was changed, no answer yet */
 		 IMAP_NEXT_TLS,   /* answer, then TLS */
+		 IMAP_NEXT_COMPRESS, /* answer, then DEFLATE */
 		 IMAP_NEXT_CLOSE, /* answer if there is one, then close */
 };
 
@@ -177,6 +178,7 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_compress(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_replace(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c);
@@ -306,6 +308,8 @@ enum imap_content imap_put_section(struct imap_session *s, const struct imap_sec
 /* Facts that a section needs. */
 unsigned imap_section_facts(const struct imap_section *section);
 
+/* COMPRESS is possible now (imap_compress.c). */
+bool imap_may_compress(const struct imap_session *s);
 /* Does the session offer a way to sign in now. */
 bool imap_may_sign_in(const struct imap_session *s);
 

@@ -40,7 +40,7 @@ static const struct {
 	{ { "x foo {5}" }, "M(B" },
 	{ { "x {5}", "{5}" }, "M(o)B" },
 	{ { "x {5}", " " }, "M(o)(B" },
-	{ { "~{5}" }, "B" },
+	{ { "~{5}" }, "MB" },
 };
 
 static void test_items(void **state)
