@@ -133,7 +133,7 @@ static void inflater_begin(struct net_conn *c)
 
 bool net_deflate_pending(const struct net_conn *c)
 {
-	return c->deflate->more || c->deflate->n > c->deflate->at;
+	return c->deflate->more || c->deflate->ended || c->deflate->n > c->deflate->at; /* the end is met by reading */
 }
 
 /* Up to n octets out of what was read. */
