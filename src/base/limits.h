@@ -76,6 +76,12 @@
 #define LIMIT_IMAP_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much; it may ask for more */
 #define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */
+#define LIMIT_IMAP_APPENDS   ((size_t)200)        /* messages in one APPEND (RFC 3502); each that is no small one holds a descriptor */
+#define LIMIT_IMAP_PARTS     ((size_t)1000)       /* pieces of a message made by CATENATE (RFC 4469) */
+#define LIMIT_IMAP_APPEND    ((uint64_t)1 * GIB)  /* all messages of one APPEND; each is at most message_size */
+#define LIMIT_IMAP_URL       ((size_t)4 * KIB)    /* of CATENATE */
+#define LIMIT_IMAP_PREVIEW   ((size_t)256 * KIB)  /* of a message's beginning, looked at for PREVIEW (RFC 8970) */
+#define LIMIT_IMAP_BINARY_LINE ((size_t)16 * KIB) /* of quoted-printable, kept to decode it in pieces; longer ones are cut somewhere */
 #define LIMIT_MAILBOX_NAME   ((size_t)1000)       /* UTF-8 */
 #define LIMIT_MAILBOX_DEPTH  ((unsigned)50)
 #define LIMIT_MAILBOXES      ((unsigned)10000)    /* per account */

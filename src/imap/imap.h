@@ -26,6 +26,7 @@ struct imap_settings {
 	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
 	int64_t  session_ms;     /* from the sign-in to the end, at most LIMIT_SESSION_MS */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
+	char     hostname[LIMIT_DOMAIN + 1]; /* ours: absolute URLs (RFC 4469) have it */
 	bool     scram;        /* offer it */
 	bool     client_certificates; /* ask for one in the TLS handshake */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */

@@ -6,6 +6,7 @@ enum when {                   /* bit mask: all must hold */
 	    AFTER = 1u << 1,
 	    NO_TLS = 1u << 2, /* and it could be started */
 	    MAY_NOT = 1u << 3, /* be signed in now */
+	    DEFLATE = 1u << 4, /* may begin */
 };
 
 static const struct {
@@ -27,8 +28,15 @@ static const struct {
 	{ "UNSELECT", AFTER, "RFC 3691" },
 	{ "UIDPLUS", AFTER, "RFC 4315" },
 	{ "MOVE", AFTER, "RFC 6851" },
+	{ "BINARY", AFTER, "RFC 3516" },
+	{ "MULTIAPPEND", AFTER, "RFC 3502" },
+	{ "CATENATE", AFTER, "RFC 4469" },
+	{ "REPLACE", AFTER, "RFC 8508" },
+	{ "SAVEDATE", AFTER, "RFC 8514" },
+	{ "PREVIEW", AFTER, "RFC 8970" },
 	{ "STATUS=SIZE", AFTER, "RFC 8438" },
 	{ "WITHIN", AFTER, "RFC 5032" },
+	{ "COMPRESS=DEFLATE", AFTER | DEFLATE, "RFC 4978" },
 };
 
 void imap_capability_put(struct imap_session *s)
@@ -38,12 +46,15 @@ void imap_capability_put(struct imap_session *s)
 	now |= s->state == IMAP_NOT_AUTH ? BEFORE : AFTER;
 	now |= net_tls_possible(s->conn) ? NO_TLS : 0;
 	now |= imap_may_sign_in(s) ? 0 : MAY_NOT;
+	now |= imap_may_compress(s) ? DEFLATE : 0;
 	imap_put(s, STR("CAPABILITY"));
 	for (size_t i = 0; i < LEN(capabilities); i++)
 		if ((capabilities[i].when & now) == capabilities[i].when)
 			imap_putf(s, " %s", capabilities[i].name);
 	if (s->state == IMAP_NOT_AUTH)
 		imap_mechanisms_put(s);
+	else /* RFC 7889 §2: one limit for all mailboxes */
+		imap_putf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set->message_octets);
 }
 
 enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *c)

@@ -6,9 +6,8 @@
  * A message that another session expunged stays here until this client is told: its row comes from the view, its
  * content as long as the store still has it. If it has not, the answer is NO [EXPUNGEISSUED] (RFC 5530 §3).
  */
-#include "imap/imap_session.h"
+#include "imap/imap_content.h"
 #include "wire/imap/imap_date.h"
-#include "wire/imap/imap_fetch.h"
 
 #define BATCH        100u
 #define BATCH_OCTETS (4 * MIB) /* facts are at most a few times the message */
@@ -26,12 +25,14 @@ struct fetch {
 	size_t                   batch_octets; /* of its facts, at most */
 	bool                     gone;  /* something could not be read */
 	bool                     full;  /* the process has no memory for the next message */
+	bool                     unknown; /* a part to be decoded has an encoding that is not known */
 };
 
 struct batch {
 	uint32_t           place[BATCH];
 	uint64_t           email[BATCH];
 	struct store_email facts[BATCH];
+	int64_t            saved_ms[BATCH]; /* SAVEDATE; 0: not known */
 	size_t             count;
 	uint64_t           octets;
 };
@@ -142,6 +143,36 @@ static void fact_items_put(struct fetch *f, const struct store_email *e, const c
 	}
 }
 
+static void save_date_put(struct fetch *f, int64_t saved_ms, const char **sep)
+{
+	if (!(f->what->items & IMAP_FETCH_SAVEDATE))
+		return;
+	item_put(f->s, sep, "SAVEDATE ");
+	if (saved_ms > 0)
+		imap_print_date_time(&f->s->out, saved_ms, 0);
+	else
+		imap_put(f->s, STR("NIL"));
+}
+
+/* LAZY too: it costs no more than the beginning of one message (RFC 8970 §4.1). */
+static void preview_put(struct fetch *f, const struct store_email *e, const char **sep)
+{
+	if (!(f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY)))
+		return;
+	item_put(f->s, sep, "PREVIEW ");
+	if (imap_put_preview(f->s, e) != ST_OK) {
+		f->gone = true;
+		imap_put(f->s, STR("NIL"));
+	}
+}
+
+/* A number must stand behind BINARY.SIZE. */
+static void nothing_put(struct imap_session *s, const struct imap_section *x)
+{
+	imap_put(s, x->name);
+	imap_put(s, x->kind == IMAP_SECTION_BINARY_SIZE ? STR(" 0") : STR(" NIL"));
+}
+
 /* For all that is put of the message at once; the last moment for a NO. Content comes in pieces, for which there is room. */
 static bool room_take(struct fetch *f, const struct store_email *e)
 {
@@ -149,12 +180,16 @@ static bool room_take(struct fetch *f, const struct store_email *e)
 
 	for (const struct imap_section *x = f->what->sections; x; x = x->next)
 		if (x->kind == IMAP_SECTION_FIELDS || x->kind == IMAP_SECTION_FIELDS_NOT)
-			header = (size_t)MIN(x->part.n ? e->size : e->header_n, (uint64_t)LIMIT_HEADER_BLOCK);
+			header = MAX(header, (size_t)MIN(x->part.n ? e->size : e->header_n, (uint64_t)LIMIT_HEADER_BLOCK));
+		else if (x->kind == IMAP_SECTION_BINARY || x->kind == IMAP_SECTION_BINARY_SIZE)
+			header = MAX(header, (size_t)IMAP_CONTENT_PIECE);
+	if (f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY))
+		header = MAX(header, (size_t)MIN(e->size, (uint64_t)LIMIT_IMAP_PREVIEW));
 	return imap_out_room(f->s, e->envelope.n + e->body.n + e->structure.n + header + 4 * KIB) &&
 	       imap_work_take(f->s, f->batch_octets + 2 * header);
 }
 
-static bool message_put(struct fetch *f, uint32_t place, const struct store_email *e)
+static bool message_put(struct fetch *f, uint32_t place, const struct store_email *e, int64_t saved_ms)
 {
 	struct imap_session *s = f->s;
 	struct store_row    *row = &s->box.view.rows[place];
@@ -164,13 +199,19 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 		f->gone = true;
 		return true;
 	}
+	if (!imap_binary_known(f->what->sections, e)) {
+		f->unknown = true; /* RFC 3516 §4.3: the request fails; others of the messages are shown */
+		return true;
+	}
 	f->full = !room_take(f, e);
 	if (f->full)
 		return false;
 	imap_inside(s, true);
 	imap_putf(s, "* %u FETCH (", place + 1);
 	row_items_put(f, row, &sep);
+	save_date_put(f, saved_ms, &sep);
 	fact_items_put(f, e, &sep);
+	preview_put(f, e, &sep);
 	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
 		item_put(s, &sep, "");
 		switch (imap_put_section(s, x, e)) {
@@ -178,8 +219,7 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 		case IMAP_CONTENT_CUT: return false;
 		case IMAP_CONTENT_GONE: /* the rest of the message may still be had */
 			f->gone = true;
-			imap_put(s, x->name);
-			imap_put(s, STR(" NIL"));
+			nothing_put(s, x);
 		}
 		if (!imap_spill(s))
 			return false;
@@ -189,6 +229,17 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	if ((f->what->items & IMAP_FETCH_FLAGS) || f->seen)
 		row->flags |= IMAP_ROW_TOLD;
 	return imap_spill(s);
+}
+
+static enum status save_dates(struct fetch *f, struct batch *b)
+{
+	struct store_account *a;
+	uint32_t              uids[BATCH];
+	enum status           st = imap_box_account(f->s, &a);
+
+	for (size_t i = 0; i < b->count; i++)
+		uids[i] = f->s->box.view.rows[b->place[i]].uid;
+	return st == ST_OK ? store_save_dates(a, f->s->box.id, uids, b->count, b->saved_ms) : st;
 }
 
 static enum status batch_put(struct fetch *f, struct batch *b)
@@ -210,6 +261,9 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 			st = store_facts(a, b->email, b->count, f->facts, f->arena, b->facts);
 		if (st != ST_OK)
 			return st;
+		if (f->s->enabled & IMAP_ENABLED_UTF8)
+			for (size_t i = 0; i < b->count; i++)
+				imap_utf8_facts(f->s, f->facts, &b->facts[i], f->arena);
 		for (size_t i = 0; i < b->count; i++)
 			large += b->facts[i].envelope.n + b->facts[i].body.n + b->facts[i].structure.n;
 		f->batch_octets = MAX(f->batch_octets, large);
@@ -217,8 +271,13 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 		if (f->full)
 			return ST_CLOSED;
 	}
+	if (f->what->items & IMAP_FETCH_SAVEDATE) {
+		st = save_dates(f, b);
+		if (st != ST_OK)
+			return st;
+	}
 	for (size_t i = 0; i < b->count; i++)
-		if (!message_put(f, b->place[i], &b->facts[i]))
+		if (!message_put(f, b->place[i], &b->facts[i], b->saved_ms[i]))
 			return ST_CLOSED;
 	arena_reset(f->arena);
 	b->count = 0;
@@ -250,7 +309,8 @@ static void facts_find(struct fetch *f)
 		   (f->what->items & IMAP_FETCH_BODYSTRUCTURE ? STORE_FACT_STRUCTURE : 0);
 	for (const struct imap_section *x = f->what->sections; x; x = x->next)
 		f->facts |= imap_section_facts(x);
-	f->need_email = f->facts != 0 || f->what->sections;
+	f->need_email = f->facts != 0 || f->what->sections ||
+			(f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY));
 }
 
 enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
@@ -281,6 +341,8 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 	}
 	if (st != ST_OK)
 		return imap_failed(s, st);
+	if (f.unknown)
+		return imap_no(s, "[UNKNOWN-CTE] A part has an encoding that is not known");
 	if (f.gone)
 		return imap_no(s, "[EXPUNGEISSUED] Some of the messages are gone");
 	return imap_ok(s, "That is all");

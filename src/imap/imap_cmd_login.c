@@ -108,6 +108,8 @@ static enum imap_next answer(struct imap_session *s, const struct sasl_result *r
 	case SASL_SUCCESS: break;
 	}
 	imap_account_enter(s, &r->login);
+	s->user = str_of(strndup(r->login.address.p ? r->login.address.p : "", r->login.address.n));
+	CHECK(s->user.p);
 	imap_enter(s, IMAP_AUTH);
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);

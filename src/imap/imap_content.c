@@ -3,16 +3,10 @@
  * Every section but HEADER.FIELDS is a run of octets of the stored message; its length is known before anything is
  * read, and the handle is given back between pieces whenever output has to wait for the client.
  */
-#include "imap/imap_session.h"
-#include "wire/imap/imap_fetch.h"
+#include "imap/imap_content.h"
 #include "wire/mime/mime.h"
 
-#define PIECE (64 * KIB)
-
-struct run {
-	bool     none; /* there is no such part: NIL */
-	uint64_t at, n;
-};
+#define PIECE IMAP_CONTENT_PIECE
 
 unsigned imap_section_facts(const struct imap_section *section)
 {
@@ -46,36 +40,36 @@ static bool stands_in(const struct imap_section *section, const struct store_ema
 	return p && p->multipart;
 }
 
-static struct run part_run(const struct imap_section *section, const struct store_email *e)
+static struct imap_run part_run(const struct imap_section *section, const struct store_email *e)
 {
 	const struct store_part *p = store_part_find(e, section->part), *inner;
 
 	if (!p)
-		return (struct run){ .none = section->kind != IMAP_SECTION_ALL || !stands_in(section, e) };
-	if (section->kind == IMAP_SECTION_ALL)
-		return (struct run){ .at = p->body_at, .n = p->body_n };
+		return (struct imap_run){ .none = section->kind != IMAP_SECTION_ALL || !stands_in(section, e) };
+	if (section->kind == IMAP_SECTION_ALL || section->kind == IMAP_SECTION_BINARY || section->kind == IMAP_SECTION_BINARY_SIZE)
+		return (struct imap_run){ .at = p->body_at, .n = p->body_n };
 	if (section->kind == IMAP_SECTION_MIME)
-		return (struct run){ .at = p->header_at, .n = p->header_n };
+		return (struct imap_run){ .at = p->header_at, .n = p->header_n };
 	inner = inner_message(e, p);
 	if (!inner) /* HEADER and TEXT are for messages only */
-		return (struct run){ .none = true };
+		return (struct imap_run){ .none = true };
 	if (section->kind == IMAP_SECTION_TEXT)
-		return (struct run){ .at = inner->body_at, .n = p->body_at + p->body_n - inner->body_at };
-	return (struct run){ .at = inner->header_at, .n = inner->header_n };
+		return (struct imap_run){ .at = inner->body_at, .n = p->body_at + p->body_n - inner->body_at };
+	return (struct imap_run){ .at = inner->header_at, .n = inner->header_n };
 }
 
-static struct run section_run(const struct imap_section *section, const struct store_email *e)
+struct imap_run imap_section_run(const struct imap_section *section, const struct store_email *e)
 {
 	if (section->part.n > 0)
 		return part_run(section, e);
-	if (section->kind == IMAP_SECTION_ALL)
-		return (struct run){ .at = 0, .n = e->size };
+	if (section->kind == IMAP_SECTION_ALL || section->kind == IMAP_SECTION_BINARY || section->kind == IMAP_SECTION_BINARY_SIZE)
+		return (struct imap_run){ .at = 0, .n = e->size };
 	if (section->kind == IMAP_SECTION_TEXT)
-		return (struct run){ .at = e->header_n, .n = e->size - MIN(e->header_n, e->size) };
-	return (struct run){ .at = 0, .n = e->header_n };
+		return (struct imap_run){ .at = e->header_n, .n = e->size - MIN(e->header_n, e->size) };
+	return (struct imap_run){ .at = 0, .n = e->header_n };
 }
 
-static void head_put(struct imap_session *s, const struct imap_section *section)
+void imap_section_head_put(struct imap_session *s, const struct imap_section *section)
 {
 	imap_put(s, section->name);
 	if (section->partial)
@@ -83,16 +77,16 @@ static void head_put(struct imap_session *s, const struct imap_section *section)
 }
 
 /* What of a run of n octets a partial fetch takes. */
-static struct run partial_cut(const struct imap_section *section, struct run r)
+struct imap_run imap_partial_cut(const struct imap_section *section, struct imap_run r)
 {
 	if (!section->partial)
 		return r;
 	if (section->from >= r.n)
-		return (struct run){ .at = r.at, .n = 0 };
-	return (struct run){ .at = r.at + section->from, .n = MIN(r.n - section->from, section->count) };
+		return (struct imap_run){ .at = r.at, .n = 0 };
+	return (struct imap_run){ .at = r.at + section->from, .n = MIN(r.n - section->from, section->count) };
 }
 
-static enum status piece_read(struct imap_session *s, const struct store_email *e, uint64_t at, size_t n)
+enum status imap_piece_read(struct imap_session *s, const struct store_email *e, uint64_t at, size_t n)
 {
 	struct store_account *a;
 	size_t                before = s->out.n;
@@ -103,13 +97,13 @@ static enum status piece_read(struct imap_session *s, const struct store_email *
 	return st == ST_OK && s->out.n - before != n ? ST_CORRUPT : st;
 }
 
-static enum imap_content run_put(struct imap_session *s, const struct imap_section *section,
-				 const struct store_email *e, struct run r)
+enum imap_content imap_run_put(struct imap_session *s, const struct imap_section *section,
+				 const struct store_email *e, struct imap_run r)
 {
 	size_t start = s->out.n;
 	bool   first = true;
 
-	head_put(s, section);
+	imap_section_head_put(s, section);
 	if (r.n == 0) {
 		imap_put(s, STR(" \"\""));
 		return IMAP_CONTENT_OK;
@@ -118,7 +112,7 @@ static enum imap_content run_put(struct imap_session *s, const struct imap_secti
 	for (uint64_t done = 0; done < r.n; first = false) {
 		size_t n = (size_t)MIN(r.n - done, (uint64_t)PIECE);
 
-		if (piece_read(s, e, r.at + done, n) != ST_OK) {
+		if (imap_piece_read(s, e, r.at + done, n) != ST_OK) {
 			if (first) {
 				s->out.n = start;
 				return IMAP_CONTENT_GONE;
@@ -162,13 +156,13 @@ static void fields_pick(const struct imap_section *section, struct str header, s
 static enum imap_content fields_put(struct imap_session *s, const struct imap_section *section,
 				    const struct store_email *e)
 {
-	struct run            r = section_run(section, e);
+	struct imap_run            r = imap_section_run(section, e);
 	struct buf            header, picked;
 	struct store_account *a;
 	enum status           st;
 
 	if (r.none) {
-		head_put(s, section);
+		imap_section_head_put(s, section);
 		imap_put(s, STR(" NIL"));
 		return IMAP_CONTENT_OK;
 	}
@@ -180,8 +174,8 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
 	if (st == ST_OK) {
 		fields_pick(section, buf_str(&header), &picked);
-		r = partial_cut(section, (struct run){ .n = picked.n });
-		head_put(s, section);
+		r = imap_partial_cut(section, (struct imap_run){ .n = picked.n });
+		imap_section_head_put(s, section);
 		imap_putf(s, " {%llu}\r\n", (unsigned long long)r.n);
 		imap_put(s, str_sub(buf_str(&picked), (size_t)r.at, (size_t)r.n));
 	}
@@ -193,15 +187,65 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 enum imap_content imap_put_section(struct imap_session *s, const struct imap_section *section,
 				   const struct store_email *e)
 {
-	struct run r;
+	struct imap_run r;
 
 	if (section->kind == IMAP_SECTION_FIELDS || section->kind == IMAP_SECTION_FIELDS_NOT)
 		return fields_put(s, section, e);
-	r = section_run(section, e);
+	if (section->kind == IMAP_SECTION_BINARY || section->kind == IMAP_SECTION_BINARY_SIZE)
+		return imap_put_binary(s, section, e);
+	r = imap_section_run(section, e);
 	if (r.none) {
-		head_put(s, section);
+		imap_section_head_put(s, section);
 		imap_put(s, STR(" NIL"));
 		return IMAP_CONTENT_OK;
 	}
-	return run_put(s, section, e, partial_cut(section, r));
+	return imap_run_put(s, section, e, imap_partial_cut(section, r));
+}
+
+/* ---- for others than the client ---- */
+
+static enum status fields_read(struct store_account *a, const struct imap_section *section, const struct store_email *e, struct imap_run r,
+			       const struct imap_reader *to)
+{
+	struct buf  header, picked;
+	enum status st = ST_OK;
+
+	buf_init(&header, LIMIT_HEADER_BLOCK);
+	buf_init(&picked, LIMIT_HEADER_BLOCK + LIMIT_HEADER_FIELDS * 2);
+	r.n = MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK);
+	if (r.n > 0)
+		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
+	if (st == ST_OK) {
+		fields_pick(section, buf_str(&header), &picked);
+		r = imap_partial_cut(section, (struct imap_run){ .n = picked.n });
+		st = to->take(to->ctx, str_sub(buf_str(&picked), (size_t)r.at, (size_t)r.n));
+	}
+	buf_done(&header);
+	buf_done(&picked);
+	return st;
+}
+
+enum status imap_section_read(struct store_account *a, const struct imap_section *section, const struct store_email *e,
+			      const struct imap_reader *to)
+{
+	struct imap_run r = imap_section_run(section, e);
+	struct buf      piece;
+	enum status     st = r.none ? ST_NOT_FOUND : ST_OK;
+
+	if (r.none)
+		return st;
+	if (section->kind == IMAP_SECTION_FIELDS || section->kind == IMAP_SECTION_FIELDS_NOT)
+		return fields_read(a, section, e, r, to);
+	r = imap_partial_cut(section, r);
+	buf_init(&piece, PIECE);
+	for (uint64_t done = 0; done < r.n && st == ST_OK; done += PIECE) {
+		size_t n = (size_t)MIN(r.n - done, (uint64_t)PIECE);
+
+		buf_clear(&piece);
+		st = store_read(a, e->id, r.at + done, n, &piece);
+		if (st == ST_OK)
+			st = piece.n == n ? to->take(to->ctx, buf_str(&piece)) : ST_CORRUPT;
+	}
+	buf_done(&piece);
+	return st;
 }

@@ -1,7 +1,7 @@
 /* imap/imap_proto.c - from the connection's events to commands: lines and literals are put together here.
  *
  *   COMMAND --line--> run it                                    COMMAND --line ending in "{n}"--> LITERAL --n octets-->
- * COMMAND COMMAND --"APPEND ... {n}"--> APPEND --n octets--> APPEND_END --line--> COMMAND LITERAL, APPEND refused: an
+ * COMMAND COMMAND --"APPEND ... {n}"--> APPEND --n octets--> COMMAND, the text anew LITERAL, APPEND refused: an
  * answer at once where the client waits for "+", else DROP (the octets come anyway: RFC 7888 §4)
  */
 #include <stdlib.h>
@@ -70,6 +70,7 @@ static void session_close(void *session)
 	imap_out_give(s);
 	imap_work_give(s);
 	arena_free(&s->arena);
+	free((void *)(uintptr_t)s->user.p);
 	free(s);
 }
 
@@ -187,6 +188,8 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 	buf_done(&s->out);
 	buf_init(&s->out, OUT_MAX);
 	imap_out_give(s);
+	if (next == IMAP_NEXT_COMPRESS && net_compress(s->conn) != ST_OK)
+		return want_close(s);
 	if (next == IMAP_NEXT_TLS)
 		return (struct net_want){ .kind = NET_WANT_TLS };
 	return want_line(s);
@@ -232,6 +235,7 @@ static struct net_want drop(struct imap_session *s, uint64_t n)
 static struct net_want literal_refuse(struct imap_session *s, const struct imap_literal *l)
 {
 	tag_find(s);
+	imap_append_done(s);
 	if (!l->sync)
 		return drop(s, l->n);
 	imap_finish(s, false);
@@ -257,12 +261,11 @@ static struct net_want skip_line(struct imap_session *s, struct str line)
 
 static struct net_want literal_begin(struct imap_session *s, const struct imap_literal *l)
 {
-	enum imap_next next;
-
 	s->reply = (struct imap_reply){ 0 };
-	if (imap_append_begin(s, l, &next)) {
-		if (next != IMAP_NEXT_WAIT)
-			return literal_refuse(s, l);
+	switch (imap_append_literal(s, l)) {
+	case IMAP_LITERAL_TEXT: break;
+	case IMAP_LITERAL_REFUSED: return literal_refuse(s, l);
+	case IMAP_LITERAL_CONTENT:
 		if (l->sync)
 			imap_put(s, STR("+ Ready for the message\r\n"));
 		imap_flush(s);
@@ -301,7 +304,7 @@ static struct net_want command_line(struct imap_session *s, struct str line)
 	struct imap_literal l;
 
 	/* A stray empty line between commands, such as the one that some clients send behind DONE. */
-	if (s->text.n == 0 && line.n == 0)
+	if (s->text.n == 0 && line.n == 0 && !s->upload)
 		return want_line(s);
 	/* Cross-protocol attacks (ALPACA): a browser was led here. */
 	if (s->text.n == 0 && s->state == IMAP_NOT_AUTH && is_http(line)) {
@@ -309,27 +312,18 @@ static struct net_want command_line(struct imap_session *s, struct str line)
 		imap_put(s, STR("* BYE This is IMAP\r\n"));
 		return want_close(s);
 	}
-	if (s->text.n == 0 && !imap_literal_follows(line, &l))
+	if (s->text.n == 0 && !s->upload && !imap_literal_follows(line, &l))
 		return wait_next(s, imap_dispatch(s, line));
 	if (!buf_add(&s->text, line)) {
 		s->text.over = false;
+		imap_append_done(s);
 		return wait_next(s, refuse(s, "Command is too long"));
 	}
 	if (imap_literal_follows(line, &l))
 		return literal_begin(s, &l);
-	return wait_next(s, imap_dispatch(s, buf_str(&s->text)));
-}
-
-static struct net_want append_end(struct imap_session *s, struct str line)
-{
-	struct imap_literal l;
-
-	if (line.n == 0)
+	if (s->upload)
 		return wait_next(s, imap_append_end(s));
-	imap_append_done(s);
-	if (imap_literal_follows(line, &l))
-		return literal_bad(s, &l, "One message at a time");
-	return wait_next(s, refuse(s, "The command goes on behind the message"));
+	return wait_next(s, imap_dispatch(s, buf_str(&s->text)));
 }
 
 static struct net_want on_line(struct imap_session *s, struct str line)
@@ -338,7 +332,6 @@ static struct net_want on_line(struct imap_session *s, struct str line)
 	case IMAP_MODE_AUTHENTICATE: return wait_next(s, imap_authenticate_answer(s, line, false));
 	case IMAP_MODE_IDLE: return wait_next(s, imap_idle_line(s, line));
 	case IMAP_MODE_SKIP: return skip_line(s, line);
-	case IMAP_MODE_APPEND_END: return append_end(s, line);
 	default: return command_line(s, line);
 	}
 }
@@ -351,7 +344,7 @@ static struct net_want on_data(struct imap_session *s, const struct net_ev *ev)
 			s->mode = IMAP_MODE_SKIP;
 			return want_line(s);
 		}
-		s->mode = IMAP_MODE_APPEND_END;
+		s->mode = IMAP_MODE_COMMAND;
 		return want_line(s);
 	case IMAP_MODE_DROP: s->mode = IMAP_MODE_SKIP; return want_line(s);
 	default: s->mode = IMAP_MODE_COMMAND; return want_line(s);

@@ -30,8 +30,7 @@ enum imap_mode {
 	IMAP_MODE_LITERAL,      /* octets of a literal into `text` */
 	IMAP_MODE_DROP,         /* octets of a literal that was refused */
 	IMAP_MODE_SKIP,         /* the rest of the refused command; s->reply is its answer */
-	IMAP_MODE_APPEND,       /* octets of a message */
-	IMAP_MODE_APPEND_END,   /* the rest of the line behind them */
+	IMAP_MODE_APPEND,       /* octets of a message; s->upload knows what else came of the command */
 	IMAP_MODE_AUTHENTICATE, /* the client's answer to a challenge */
 	IMAP_MODE_IDLE,         /* DONE */
 };
@@ -40,6 +39,7 @@ enum imap_next {                  /* what a handler returns */
 		 IMAP_NEXT_REPLY, /* s->reply is the tagged answer */
 		 IMAP_NEXT_WAIT,  /* s->mode was changed, no answer yet */
 		 IMAP_NEXT_TLS,   /* answer, then TLS */
+		 IMAP_NEXT_COMPRESS, /* answer, then DEFLATE */
 		 IMAP_NEXT_CLOSE, /* answer if there is one, then close */
 };
 
@@ -88,7 +88,7 @@ struct imap_memory {
 };
 #define IMAP_NOT_WHOLE SIZE_MAX /* the beginning of a response was written already */
 
-struct imap_upload; /* imap_cmd_append.c */
+struct imap_upload; /* imap_append.h */
 
 struct imap_session {
 	struct net_conn            *conn;
@@ -100,6 +100,7 @@ struct imap_session {
 	unsigned                    enabled; /* enum imap_enabled */
 	unsigned                    errors, auth_failures; /* BAD in a row; refused sign-ins */
 	uint64_t                    account_id;
+	struct str                  user; /* who signed in, an address; heap */
 	struct store_account       *account; /* open inside a handler only */
 	struct arena               *arena;   /* of the command */
 	struct arena               *secret;  /* arguments of LOGIN: wiping */
@@ -180,6 +181,8 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_compress(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_replace(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_copy(struct imap_session *s, struct imap_command *c);
@@ -311,18 +314,24 @@ enum imap_content imap_put_section(struct imap_session *s, const struct imap_sec
 /* Facts that a section needs. */
 unsigned imap_section_facts(const struct imap_section *section);
 
+/* COMPRESS is possible now (imap_compress.c). */
+bool imap_may_compress(const struct imap_session *s);
 /* Does the session offer a way to sign in now. */
 bool imap_may_sign_in(const struct imap_session *s);
 
 /* ---- parts of commands that come in several steps ---- */
 
-/* The line in s->text ends in a literal: if it is the message of an APPEND, true, and *ret is WAIT (octets are wanted)
- * or REPLY (s->reply says why not). */
-bool            imap_append_begin(struct imap_session *s, const struct imap_literal *l, enum imap_next *ret);
+/* What the literal is that the text of the command ends in. */
+enum imap_literal_use {
+	IMAP_LITERAL_TEXT,    /* an argument: it belongs to the text, as far as APPEND and REPLACE know */
+	IMAP_LITERAL_CONTENT, /* octets of a message, for imap_append_sink; the text begins anew behind them */
+	IMAP_LITERAL_REFUSED, /* s->reply says why */
+};
+enum imap_literal_use imap_append_literal(struct imap_session *s, const struct imap_literal *l);
 struct net_sink imap_append_sink(struct imap_session *s);
 /* All octets came; false: they were refused, s->reply says why. */
 bool imap_append_data(struct imap_session *s, bool refused);
-/* The command is whole. */
+/* The command is whole: while s->upload is there, each line without a literal goes here. */
 enum imap_next imap_append_end(struct imap_session *s);
 void           imap_append_done(struct imap_session *s);
 

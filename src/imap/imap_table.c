@@ -26,6 +26,7 @@ static const struct imap_row rows[] = {
 	{ STR("NAMESPACE"), imap_cmd_namespace, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.10" },
 	{ STR("STATUS"), imap_cmd_status, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.11" },
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
+	{ STR("COMPRESS"), imap_cmd_compress, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4978" },
 	{ STR("IDLE"), imap_cmd_idle, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.13" },
 	/* a mailbox is selected */
 	{ STR("CLOSE"), imap_cmd_close, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.1" },
@@ -39,6 +40,7 @@ static const struct imap_row rows[] = {
 	  "RFC 9051 §6.4.5" },
 	{ STR("STORE"), imap_cmd_store, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_WRITES,
 	  "RFC 9051 §6.4.6" },
+	{ STR("REPLACE"), imap_cmd_replace, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 8508" },
 	{ STR("COPY"), imap_cmd_copy, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID, "RFC 9051 §6.4.7" },
 	{ STR("MOVE"), imap_cmd_move, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 9051 §6.4.8" },
 };

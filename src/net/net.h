@@ -123,6 +123,12 @@ void net_printf(struct net_conn *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Send all now. ST_OK, or ST_CLOSED: a long-running handler should stop. */
 enum status net_flush(struct net_conn *c);
 
+/* From here on both directions are raw DEFLATE (RFC 4978, RFC 1951), beside TLS or in clear; what was written before is sent as it is, now.
+ * Every flush ends on an octet, so that the peer can read all of it. ST_CLOSED: end the connection, the peer has gone or has sent
+ * something already. */
+MUST_CHECK enum status net_compress(struct net_conn *c);
+bool                   net_compressing(const struct net_conn *c);
+
 /* More input has arrived already: the peer pipelines (a reply may wait for more). */
 bool net_input_pending(struct net_conn *c);
 /* The same, after looking at the socket too (one system call; in clear only): has the peer talked before its turn? It may move the

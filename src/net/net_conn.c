@@ -28,7 +28,7 @@
  *   3. An armed connection is not armed again, not even for something else: a thread may hold its event already, and there
  *      would be two. So in WAKE, where nothing is wanted, it is not armed anew, and what was armed before stays.
  *   4. A connection that waits is armed, unless in WAKE; it has its deadline in the heap, no output, no scratch memory.
- *   5. It is armed only when the buffer holds no whole unit and the TLS object nothing to read.
+ *   5. It is armed only when the buffer holds no whole unit, and the TLS object and the coder nothing to read.
  */
 #include "net/net_int.h"
 
@@ -87,7 +87,7 @@ static void conn_check(const struct net_conn *c)
 	CHECK(c->state != NET_STATE_DEAD && c->fd >= 0);
 	CHECK(!c->armed || c->added);
 	CHECK(c->opened || c->state != NET_STATE_WAIT);
-	CHECK(!(c->opened || c->ssl || c->arena) || (c->state != NET_STATE_LINGER && c->state != NET_STATE_HANGUP));
+	CHECK(!(c->opened || c->ssl || c->deflate || c->arena) || (c->state != NET_STATE_LINGER && c->state != NET_STATE_HANGUP));
 	CHECK(c->in.at <= c->in.n && c->in.n <= c->in.cap);
 	CHECK(!c->w || c->in.p);
 }
@@ -129,6 +129,7 @@ static void session_end(struct net_conn *c, bool notify)
 	if (c->opened)
 		c->listener->proto->close(c->session);
 	c->opened = false;
+	net_deflate_free(c);
 	if (c->ssl)
 		net_tls_conn_end(c, notify && !c->broken);
 	arena_free(&c->arena);
@@ -190,6 +191,7 @@ void net_wake(struct net_conn *c)
 static enum step hang_up(struct net_conn *c)
 {
 	c->w->out_n = 0;
+	c->w->unflushed = false;
 	session_end(c, false);
 	if (!c->armed)
 		return STEP_END;
@@ -202,7 +204,7 @@ static enum step hang_up(struct net_conn *c)
  * the peer could lose our last reply (RFC 9293 §3.6, RFC 2525 §2.17). */
 static enum step linger(struct net_conn *c)
 {
-	net_flush(c);
+	net_output_end(c);
 	session_end(c, true);
 	if (c->broken || shutdown(c->fd, SHUT_WR) < 0)
 		return hang_up(c);
@@ -365,7 +367,7 @@ static bool between_units(const struct net_conn *c)
 
 static enum step read_more(struct net_conn *c)
 {
-	bool        asked = c->flags & NET_SOCKET, pending = c->ssl && net_tls_conn_pending(c);
+	bool        asked = c->flags & NET_SOCKET, pending = net_below_pending(c);
 	enum status st;
 
 	/* No event although armed: nothing is there. Not armed: arming notices what is there, so reading on speculation
@@ -460,6 +462,7 @@ static bool arm(struct net_conn *c)
 static void attach(struct net_worker *w, struct net_conn *c)
 {
 	c->w = w;
+	w->deflating = false;
 	net_input_attach(c);
 }
 
@@ -474,9 +477,9 @@ static enum step run_steps(struct net_conn *c)
 	}
 	if (st == STEP_AGAIN && c->state == NET_STATE_WAIT && net_flush(c) != ST_OK)
 		st = hang_up(c);
-	if (st != STEP_END && !net_input_detach(c)) {
+	if (st != STEP_END && ((c->deflate && !net_deflate_detach(c)) || !net_input_detach(c))) {
 		st = no_memory(c);
-		CHECK(net_input_detach(c)); /* nothing is left in it */
+		CHECK(!c->deflate && net_input_detach(c)); /* nothing is left in it */
 	}
 	return st;
 }

@@ -215,6 +215,16 @@ static enum status plain_read(struct net_conn *c, char *p, size_t n, size_t *ret
 	return ST_CLOSED;
 }
 
+enum status net_raw_read(struct net_conn *c, char *p, size_t n, size_t *ret_n)
+{
+	return c->ssl ? net_tls_conn_read(c, p, n, ret_n) : plain_read(c, p, n, ret_n);
+}
+
+bool net_below_pending(const struct net_conn *c)
+{
+	return (c->ssl && net_tls_conn_pending(c)) || (c->deflate && net_deflate_pending(c));
+}
+
 enum status net_input_fill(struct net_conn *c)
 {
 	struct net_input *in = &c->in;
@@ -223,10 +233,10 @@ enum status net_input_fill(struct net_conn *c)
 
 	if (!make_room(c))
 		return ST_LIMIT;
-	if (c->ssl)
-		st = net_tls_conn_read(c, in->p + in->n, in->cap - in->n, &got);
+	if (c->deflate)
+		st = net_deflate_read(c, in->p + in->n, in->cap - in->n, &got);
 	else
-		st = plain_read(c, in->p + in->n, in->cap - in->n, &got);
+		st = net_raw_read(c, in->p + in->n, in->cap - in->n, &got);
 	if (st == ST_OK)
 		in->n += got;
 	return st;
@@ -234,7 +244,7 @@ enum status net_input_fill(struct net_conn *c)
 
 bool net_input_pending(struct net_conn *c)
 {
-	return c->in.n > c->in.at || (c->ssl && net_tls_conn_pending(c));
+	return c->in.n > c->in.at || net_below_pending(c);
 }
 
 bool net_input_arrived(struct net_conn *c)

@@ -6,6 +6,7 @@
  *   net_conn.c    a connection: owner word, states, what happens next
  *   net_input.c   units (pure framing), and the buffer that owns the octets
  *   net_output.c  blocking writes with deadlines
+ *   net_deflate.c compression, below the framing
  *   net_limit.c   per address, per network, memory
  *   net_peer.c    who the peer is: addresses, the PROXY header
  *   net_tls.c     server contexts; net_tls_conn.c TLS of a connection; net_stream.c client streams
@@ -17,6 +18,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#define ZLIB_CONST
+#include <zlib.h>
 
 #include "base/map.h"
 #include "net/net.h"
@@ -77,6 +80,8 @@ struct net_worker {
 	char             *scratch;       /* NET_SCRATCH */
 	char             *out;           /* NET_OUTPUT */
 	size_t            out_n;
+	z_stream         *inflater, *deflater; /* net_deflate.c; NULL until needed */
+	bool              deflating, unflushed; /* the deflater is the connection's that is inside; it holds output */
 	_Atomic uint32_t  beat;      /* counts units and waits: the keeper sees who is stuck */
 	uint32_t          beat_seen; /* the keeper's */
 	_Atomic bool      waiting;   /* in sys_ready_wait */
@@ -149,6 +154,7 @@ struct net_conn {
 	struct arena        *arena;
 	struct ssl_st       *ssl;
 	struct net_tls      *tls; /* what ssl was made from, a reference */
+	struct net_deflate  *deflate; /* NULL: not compressed */
 	struct net_source   *address, *network;
 	struct net_input     in;
 	struct net_unit      unit;
@@ -233,7 +239,28 @@ static inline struct str net_input_str(const struct net_conn *c)
 	return (struct str){ c->in.p + c->in.at, c->in.n - c->in.at };
 }
 
+/* Read once below the framing and compression: TLS or the socket. As net_tls_conn_read. */
+enum status net_raw_read(struct net_conn *c, char *p, size_t n, size_t *ret_n);
+/* TLS or the coder holds octets that came, or what is made of them. */
+bool net_below_pending(const struct net_conn *c);
+
+/* ---- net_deflate.c: c->deflate is there ---- */
+
+/* As net_tls_conn_read; no more is inflated than fits. */
+enum status net_deflate_read(struct net_conn *c, char *p, size_t n, size_t *ret_n);
+bool        net_deflate_pending(const struct net_conn *c);
+/* Before the thread goes. False: no memory for what must be kept. */
+MUST_CHECK bool net_deflate_detach(struct net_conn *c);
+/* Compressed octets go to `send`, at once or with the next flush. `end`: nothing follows. */
+void net_deflate_write(struct net_conn *c, struct str in, void (*send)(struct net_conn *c, struct str octets));
+void net_deflate_flush(struct net_conn *c, bool end, void (*send)(struct net_conn *c, struct str octets));
+void net_deflate_free(struct net_conn *c);
+void net_deflate_worker_done(struct net_worker *w);
+
 /* ---- net_output.c ---- */
+
+/* The last octets of a connection: flush, and the end of the compressed stream. */
+void net_output_end(struct net_conn *c);
 
 /* Best effort, one send, before a connection exists. */
 void net_output_refuse(int fd, const char *text);

@@ -62,7 +62,7 @@ static bool wait_writable(struct net_conn *c, struct flush *f)
 	return poll(&p, 1, timeout) >= 0 || errno == EINTR;
 }
 
-static void send_all(struct net_conn *c, struct str octets)
+static void send_raw(struct net_conn *c, struct str octets)
 {
 	struct flush f = { 0 };
 
@@ -81,14 +81,36 @@ static void send_all(struct net_conn *c, struct str octets)
 	}
 }
 
-enum status net_flush(struct net_conn *c)
+static void send_all(struct net_conn *c, struct str octets)
+{
+	if (c->deflate)
+		net_deflate_write(c, octets, send_raw);
+	else
+		send_raw(c, octets);
+}
+
+static void out_send(struct net_conn *c)
 {
 	size_t n = c->w->out_n;
 
 	c->w->out_n = 0;
 	if (n > 0)
 		send_all(c, str_n(c->w->out, n));
+}
+
+enum status net_flush(struct net_conn *c)
+{
+	out_send(c);
+	if (c->deflate)
+		net_deflate_flush(c, false, send_raw);
 	return c->broken ? ST_CLOSED : ST_OK;
+}
+
+void net_output_end(struct net_conn *c)
+{
+	out_send(c);
+	if (c->deflate)
+		net_deflate_flush(c, true, send_raw);
 }
 
 void net_write(struct net_conn *c, struct str octets)
@@ -98,7 +120,7 @@ void net_write(struct net_conn *c, struct str octets)
 	if (c->broken || octets.n == 0)
 		return;
 	if (octets.n > NET_OUTPUT - w->out_n)
-		net_flush(c);
+		out_send(c);
 	if (octets.n >= NET_OUTPUT) {
 		send_all(c, octets);
 		return;

@@ -133,6 +133,7 @@ static void worker_event(struct net_worker *w, struct net_item *item)
 
 static void worker_free(struct net_worker *w)
 {
+	net_deflate_worker_done(w);
 	free(w->scratch);
 	free(w->out);
 	free(w);

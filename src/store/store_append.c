@@ -296,8 +296,9 @@ static enum status append_all(struct store_account *a, uint64_t mailbox, const s
 	return st == ST_OK ? store_release(a) : st;
 }
 
-enum status store_append(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages, size_t count,
-			 struct store_added *ret)
+/* In one transaction, in which `uid` of mailbox `from` goes, if it is not 0. */
+static enum status append_replace(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages, size_t count, uint64_t from,
+				  uint32_t uid, struct store_added *ret, bool *ret_gone)
 {
 	struct arena *arena   CLEANUP(arena_free) = arena_new(NULL);
 	struct incoming     *in = ARENA_ARRAY(arena, struct incoming, count);
@@ -305,13 +306,18 @@ enum status store_append(struct store_account *a, uint64_t mailbox, const struct
 	uint32_t            *uids = ARENA_ARRAY(arena, uint32_t, count);
 	enum status          st = count > 0 ? ST_OK : ST_INVALID;
 
+	*ret_gone = false;
 	/* Parsing and syncing files take long: before the writer lock. */
 	for (size_t i = 0; i < count && st == ST_OK; i++)
 		st = incoming_read(a, &messages[i], arena, &in[i]);
 	if (st == ST_OK)
 		st = store_txn_begin(a, false);
-	if (st == ST_OK)
-		st = store_txn_end(a, append_all(a, mailbox, messages, in, count, uids, added), true);
+	if (st == ST_OK) {
+		st = append_all(a, mailbox, messages, in, count, uids, added);
+		if (st == ST_OK && uid > 0)
+			st = store_remove_one(a, from, uid, arena, ret_gone);
+		st = store_txn_end(a, st == ST_OK && *ret_gone ? ST_NOT_FOUND : st, true);
+	}
 	for (size_t i = 0; i < count; i++) {
 		store_bytes_done(&in[i].bytes);
 		store_upload_free(&in[i].own);
@@ -319,4 +325,18 @@ enum status store_append(struct store_account *a, uint64_t mailbox, const struct
 	if (st == ST_OK)
 		memcpy(ret, added, count * sizeof(*ret));
 	return st;
+}
+
+enum status store_append(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages, size_t count,
+			 struct store_added *ret)
+{
+	bool gone;
+
+	return append_replace(a, mailbox, messages, count, 0, 0, ret, &gone);
+}
+
+enum status store_replace(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t from, uint32_t uid,
+			  struct store_added *ret, bool *ret_gone)
+{
+	return append_replace(a, mailbox, message, 1, from, uid, ret, ret_gone);
 }

@@ -112,6 +112,16 @@ enum status store_expunge(struct store_account *a, uint64_t mailbox, struct stor
 	return st;
 }
 
+enum status store_remove_one(struct store_account *a, uint64_t mailbox, uint32_t uid, struct arena *arena, bool *ret_gone)
+{
+	struct store_range    range = { uid, uid };
+	struct store_expunged got = { 0 };
+	enum status           st = expunge(a, mailbox, (struct store_set){ &range, 1 }, false, arena, &got);
+
+	*ret_gone = st == ST_OK && got.count == 0;
+	return st;
+}
+
 /* ---- copy and move ---- */
 
 /* Rows of `mailbox` again at the end of `target`; *to may be the mailbox itself. */

@@ -177,6 +177,8 @@ MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox
 				       struct arena *arena, struct store_row **ret, size_t *ret_count);
 
 /* ---- store_expunge.c: inside a transaction ---- */
+/* One message, whatever its flags; *ret_gone: there is none of that uid. */
+MUST_CHECK enum status store_remove_one(struct store_account *a, uint64_t mailbox, uint32_t uid, struct arena *arena, bool *ret_gone);
 /* All messages of `mailbox` to the end of `target`. */
 MUST_CHECK enum status store_move_inside(struct store_account *a, uint64_t mailbox, uint64_t target, struct arena *arena);
 /* Let expunged messages past their retention give up their emails. */

@@ -48,6 +48,9 @@ struct store_upload; /* the account must have been opened once before */
 MUST_CHECK enum status store_upload_new(struct store *s, uint64_t account, struct store_upload **ret);
 MUST_CHECK enum status store_upload_write(struct store_upload *u, struct str octets); /* ST_FULL; ST_LIMIT: over LIMIT_MESSAGE_MAX */
 uint64_t store_upload_size(const struct store_upload *u);
+/* All that was written so far, to look at: in memory, or mapped until store_upload_unmap. */
+MUST_CHECK enum status store_upload_map(struct store_upload *u, struct str *ret);
+void store_upload_unmap(struct store_upload *u, struct str map);
 void store_upload_free(struct store_upload **u); /* removes the file unless a row refers to it */
 
 /* ---- coming in ---- */
@@ -68,6 +71,11 @@ struct store_added {
  * ST_INVALID: empty content or a keyword that is none. */
 MUST_CHECK enum status store_append(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages,
 				    size_t count, struct store_added *ret);
+
+/* One message comes in and another goes, all or nothing (REPLACE, RFC 8508): `uid` of `from` is expunged, which may be the same mailbox.
+ * Durable on return. *ret_gone with ST_NOT_FOUND: there is no such uid any more. */
+MUST_CHECK enum status store_replace(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t from,
+				     uint32_t uid, struct store_added *ret, bool *ret_gone);
 
 struct store_target {
 	struct str        mailbox; /* name; "" is INBOX; created if missing */

@@ -88,6 +88,20 @@ enum status store_upload_write(struct store_upload *u, struct str octets)
 
 uint64_t store_upload_size(const struct store_upload *u) { return u->size; }
 
+enum status store_upload_map(struct store_upload *u, struct str *ret)
+{
+	if (u->fd >= 0)
+		return disk_map(u->fd, (size_t)u->size, ret);
+	*ret = buf_str(&u->memory);
+	return ST_OK;
+}
+
+void store_upload_unmap(struct store_upload *u, struct str map)
+{
+	if (u->fd >= 0)
+		disk_unmap(map);
+}
+
 void store_upload_free(struct store_upload **upload)
 {
 	struct store_upload *u = *upload;

@@ -11,7 +11,6 @@ static void arguments(struct imap_lex x)
 	struct imap_set    set;
 	struct imap_fetch  fetch;
 	struct imap_store  store;
-	struct imap_append append;
 	struct imap_key   *key;
 	unsigned           items;
 
@@ -34,8 +33,6 @@ static void arguments(struct imap_lex x)
 	}
 	y = x;
 	(void)imap_lex_search(&y, &key);
-	y = x;
-	(void)imap_lex_append(&y, &append);
 	y = x;
 	(void)imap_lex_status(&y, &items);
 }

@@ -14,6 +14,7 @@ A transcript is text:
     @connect [2]            connect only
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
+    @compress [2]           both directions are raw DEFLATE from here on; @closed then wants the stream's end marker
 
 In lines, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
 mailbox name of this run's own.
@@ -21,6 +22,7 @@ mailbox name of this run's own.
 import re
 import socket
 import ssl
+import zlib
 
 TIMEOUT = 20
 
@@ -37,13 +39,29 @@ class Connection:
     def __init__(self, host, port):
         self.sock = socket.create_connection((host, port), TIMEOUT)
         self.buffer = b""
+        self.inflate = self.deflate = None
+
+    def compress(self):
+        self.inflate, self.deflate = zlib.decompressobj(-15), zlib.compressobj(9, zlib.DEFLATED, -15)
 
     def send(self, octets):
+        if self.deflate:
+            octets = self.deflate.compress(octets) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
         self.sock.sendall(octets)
+
+    def receive(self, n=65536):
+        """More octets; b"" at the end of the connection."""
+        while True:
+            more = self.sock.recv(n)
+            if not self.inflate or not more:
+                return more
+            more = self.inflate.decompress(more)
+            if more or self.inflate.eof:
+                return more
 
     def line(self):
         while b"\n" not in self.buffer:
-            more = self.sock.recv(65536)
+            more = self.receive()
             if not more:
                 raise Mismatch("connection closed; left over: %r" % self.buffer)
             self.buffer += more
@@ -54,7 +72,7 @@ class Connection:
 
     def closed(self):
         try:
-            return self.buffer == b"" and self.sock.recv(1) == b""
+            return self.buffer == b"" and self.receive() == b"" and (not self.inflate or self.inflate.eof)
         except (ConnectionResetError, ssl.SSLError):
             return True
 
@@ -112,6 +130,8 @@ class Player:
         elif words[0] == "closed":
             if not self.connections[number].closed():
                 raise Mismatch("connection is still open: %r" % self.connections[number].buffer)
+        elif words[0] == "compress":
+            self.connections[number].compress()
         elif words[0] == "tls":
             self.connections[number].tls()
 

@@ -133,55 +133,12 @@ static void test_command(void **state)
 	}
 }
 
-static void test_append(void **state)
-{
-	static const struct {
-		struct str           in;
-		enum imap_append_err err;
-		struct str           mailbox;
-		unsigned             flags;
-		size_t               keywords;
-		int64_t              ms;
-	} cases[] = {
-		{ STR("INBOX {5}"), IMAP_APPEND_OK, STR("INBOX"), 0, 0, 0 },
-		{ STR("{5}"), IMAP_APPEND_MORE, STR(""), 0, 0, 0 },
-		{ STR("{5+}\r\nINBOX {3}"), IMAP_APPEND_OK, STR("INBOX"), 0, 0, 0 },
-		{ STR("\"a b\" (\\Seen $x \\Recent) {5+}"), IMAP_APPEND_OK, STR("a b"), IMAP_SEEN, 1, 0 },
-		{ STR("x () \" 1-Jan-1970 00:00:01 +0000\" {5}"), IMAP_APPEND_OK, STR("x"), 0, 0, 1000 },
-		{ STR("x \"02-Jan-1970 00:30:00 +0100\" {5}"), IMAP_APPEND_OK, STR("x"), 0, 0, (23 * 60 + 30) * 60000 },
-		{ STR("x \"31-Feb-1970 00:30:00 +0100\" {5}"), IMAP_APPEND_BAD, STR(""), 0, 0, 0 },
-		{ STR("x \" 1-Jan-1970 24:00:01 +0000\" {5}"), IMAP_APPEND_BAD, STR(""), 0, 0, 0 },
-		{ STR("x (\\Foo) {5}"), IMAP_APPEND_BAD, STR(""), 0, 0, 0 },
-		{ STR("x{5}"), IMAP_APPEND_BAD, STR(""), 0, 0, 0 },
-		{ STR("x \"abc"), IMAP_APPEND_BAD, STR(""), 0, 0, 0 },
-		{ STR("x foo {5}"), IMAP_APPEND_BAD, STR(""), 0, 0, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < LEN(cases); i++) {
-		struct str         in = unit_exact(cases[i].in);
-		struct imap_lex    x = { .in = in, .arena = arena_new(NULL) };
-		struct imap_append p = { 0 };
-
-		assert_int_equal(imap_lex_append(&x, &p), cases[i].err);
-		if (cases[i].err == IMAP_APPEND_OK) {
-			assert_str(p.mailbox, cases[i].mailbox);
-			assert_int_equal(p.flags.mask, cases[i].flags);
-			assert_int_equal(p.flags.keyword_count, cases[i].keywords);
-			assert_int_equal(p.internal_ms, cases[i].ms);
-		}
-		arena_free(&x.arena);
-		unit_exact_free(in);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_astring),
 		cmocka_unit_test(test_literal_follows),
 		cmocka_unit_test(test_command),
-		cmocka_unit_test(test_append),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,6 @@
 /* wire/imap/imap_command.c - grammar and contract are in imap_command.h. */
 #include "wire/imap/imap_command.h"
 
-#include "wire/imap/imap_date.h"
-
 static bool tag_take(struct imap_lex *x, struct str *ret)
 {
 	size_t n = 0;
@@ -37,35 +35,6 @@ bool imap_command_parse(struct str text, struct arena *a, struct imap_command *r
 	return ret->args || imap_lex_end(x);
 }
 
-/* The rest is the head of a literal that has not come yet. */
-static bool is_literal_head(struct str in)
-{
-	struct imap_literal l;
-
-	return str_rfind(in, '{') == 0 && imap_literal_follows(in, &l);
-}
-
-enum imap_append_err imap_lex_append(struct imap_lex *x, struct imap_append *ret)
-{
-	struct imap_append a = { 0 };
-
-	if (is_literal_head(x->in))
-		return IMAP_APPEND_MORE;
-	if (!imap_lex_astring(x, &a.mailbox) || !imap_lex_sp(x))
-		return IMAP_APPEND_BAD;
-	if (imap_lex_peek(x) == '(' && (!imap_lex_flag_list(x, &a.flags) || !imap_lex_sp(x)))
-		return IMAP_APPEND_BAD;
-	if (imap_lex_peek(x) == '"') {
-		if (!imap_lex_date_time(x, &a.internal_ms, &a.zone) || !imap_lex_sp(x))
-			return IMAP_APPEND_BAD;
-		a.dated = true;
-	}
-	if (!is_literal_head(x->in))
-		return IMAP_APPEND_BAD;
-	*ret = a;
-	return IMAP_APPEND_OK;
-}
-
 bool imap_lex_store(struct imap_lex *x, struct imap_store *ret)
 {
 	struct imap_store s = { .op = IMAP_STORE_REPLACE };
@@ -92,7 +61,7 @@ bool imap_lex_status(struct imap_lex *x, unsigned *ret_items)
 		{ STR("MESSAGES"), IMAP_STATUS_MESSAGES }, { STR("RECENT"), IMAP_STATUS_RECENT },
 		{ STR("UIDNEXT"), IMAP_STATUS_UIDNEXT },   { STR("UIDVALIDITY"), IMAP_STATUS_UIDVALIDITY },
 		{ STR("UNSEEN"), IMAP_STATUS_UNSEEN },     { STR("DELETED"), IMAP_STATUS_DELETED },
-		{ STR("SIZE"), IMAP_STATUS_SIZE },
+		{ STR("SIZE"), IMAP_STATUS_SIZE },         { STR("APPENDLIMIT"), IMAP_STATUS_APPENDLIMIT },
 	};
 	unsigned items = 0;
 

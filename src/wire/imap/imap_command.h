@@ -3,7 +3,7 @@
  *   command = tag SP name [SP arguments] CRLF               RFC 9051 §9
  *   tag     = 1*<any ASTRING-CHAR except "+">
  *
- * FETCH, SEARCH and sets have files of their own; what is here is read by one handler each.
+ * FETCH, SEARCH, APPEND and sets have files of their own; what is here is read by one handler each.
  *
  * Pure. Tests: tests/unit/test_imap_args.c, tests/fuzz/fuzz_imap_command.c.
  */
@@ -27,22 +27,6 @@ struct imap_command {
  * be read, so that a refusal carries the tag. */
 bool imap_command_parse(struct str text, struct arena *a, struct imap_command *ret);
 
-/* APPEND mailbox [SP flag-list] [SP date-time] SP literal, up to the literal's head (RFC 9051 §6.3.12). */
-struct imap_append {
-	struct str        mailbox; /* as on the wire */
-	struct imap_flags flags;
-	bool              dated;
-	int64_t           internal_ms;
-	int               zone; /* minutes */
-};
-enum imap_append_err {
-	IMAP_APPEND_OK,   /* the literal that comes is the message */
-	IMAP_APPEND_MORE, /* it is the mailbox's name: read it as part of the command */
-	IMAP_APPEND_BAD,
-};
-/* `x` stands behind "APPEND " and its text ends in the literal's head "{n}". */
-MUST_CHECK enum imap_append_err imap_lex_append(struct imap_lex *x, struct imap_append *ret);
-
 /* STORE sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP flags: from behind the set's space to the end. */
 enum imap_store_op { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
 struct imap_store {
@@ -61,6 +45,7 @@ enum imap_status_item { /* bit mask */
 			IMAP_STATUS_UNSEEN = 1u << 4,
 			IMAP_STATUS_DELETED = 1u << 5,
 			IMAP_STATUS_SIZE = 1u << 6,
+			IMAP_STATUS_APPENDLIMIT = 1u << 12, /* RFC 7889 */
 };
 MUST_CHECK bool imap_lex_status(struct imap_lex *x, unsigned *ret_items);
 

@@ -20,6 +20,19 @@ static const struct named plain[] = {
 	{ STR("RFC822.SIZE"), IMAP_FETCH_RFC822_SIZE },
 	{ STR("ENVELOPE"), IMAP_FETCH_ENVELOPE },
 	{ STR("BODYSTRUCTURE"), IMAP_FETCH_BODYSTRUCTURE },
+	{ STR("SAVEDATE"), IMAP_FETCH_SAVEDATE },
+};
+/* "[" is an atom character, so these are compared by hand. */
+static const struct {
+	struct str             word, answer;
+	enum imap_section_kind kind;
+	bool                   peek;
+} bracketed[] = {
+	{ STR("BODY["), STR("BODY["), IMAP_SECTION_ALL, false },
+	{ STR("BODY.PEEK["), STR("BODY["), IMAP_SECTION_ALL, true },
+	{ STR("BINARY["), STR("BINARY["), IMAP_SECTION_BINARY, false },
+	{ STR("BINARY.PEEK["), STR("BINARY["), IMAP_SECTION_BINARY, true },
+	{ STR("BINARY.SIZE["), STR("BINARY.SIZE["), IMAP_SECTION_BINARY_SIZE, true },
 };
 static const struct {
 	struct str             name, answer;
@@ -141,7 +154,7 @@ static bool section_take(struct imap_lex *x, struct imap_section *s, struct buf 
 	} else {
 		more = imap_lex_peek(x) != ']';
 	}
-	if (more && !msgtext(x, s, name))
+	if (more && (s->kind != IMAP_SECTION_ALL || !msgtext(x, s, name))) /* BINARY has numbers only */
 		return false;
 	buf_add_char(name, ']');
 	return imap_lex_char(x, ']');
@@ -156,23 +169,55 @@ static bool partial_take(struct imap_lex *x, struct imap_section *s)
 	       imap_lex_char(x, '>');
 }
 
-/* Behind "BODY" or "BODY.PEEK", at "[". */
-static bool body_take(struct imap_lex *x, struct imap_fetch *f, bool peek)
+/* Behind "[" of bracketed[which]. */
+static bool bracketed_take(struct imap_lex *x, struct imap_fetch *f, size_t which)
 {
 	struct imap_section *s = section_add(x, f);
 	struct buf           name;
 
-	if (!s || !imap_lex_char(x, '['))
+	if (!s)
 		return false;
-	s->peek = peek;
+	s->kind = bracketed[which].kind;
+	s->peek = bracketed[which].peek;
 	buf_init(&name, LIMIT_IMAP_ARGS * 2);
-	buf_add(&name, STR("BODY["));
+	buf_add(&name, bracketed[which].answer);
 
 	bool ok = section_take(x, s, &name) && !name.over;
 
 	s->name = arena_dup(x->arena, buf_str(&name));
 	buf_done(&name);
-	return ok && partial_take(x, s);
+	return ok && (s->kind == IMAP_SECTION_BINARY_SIZE || partial_take(x, s));
+}
+
+bool imap_section_parse(struct str text, struct arena *a, struct imap_section *ret)
+{
+	struct imap_lex     x = { .in = arena_printf(a, "%.*s]", STR_FMT(text)), .arena = a };
+	struct imap_section s = { .peek = true };
+	struct buf          name;
+	bool                ok;
+
+	buf_init(&name, LIMIT_IMAP_ARGS * 2);
+	ok = section_take(&x, &s, &name) && imap_lex_end(&x);
+	buf_done(&name);
+	*ret = s;
+	return ok;
+}
+
+/* [SP "(" preview-mod *(SP preview-mod) ")"]: of the modifiers there is one, LAZY. */
+static bool preview_take(struct imap_lex *x, struct imap_fetch *f)
+{
+	struct imap_lex y = *x;
+
+	if (!imap_lex_sp(&y) || !imap_lex_char(&y, '(') || !imap_lex_word(&y, STR("LAZY"))) {
+		f->items |= IMAP_FETCH_PREVIEW; /* what follows is not its own */
+		return true;
+	}
+	f->items |= IMAP_FETCH_PREVIEW_LAZY;
+	while (imap_lex_sp(&y))
+		if (!imap_lex_word(&y, STR("LAZY")))
+			return false;
+	*x = y;
+	return imap_lex_char(x, ')');
 }
 
 static bool fetch_att(struct imap_lex *x, struct imap_fetch *f)
@@ -195,15 +240,11 @@ static bool fetch_att(struct imap_lex *x, struct imap_fetch *f)
 			return true;
 		}
 	}
-	/* "[" is an atom character, so BODY is compared by hand. */
-	if (str_istarts(x->in, STR("BODY.PEEK["))) {
-		x->in = str_from(x->in, sizeof("BODY.PEEK") - 1);
-		return body_take(x, f, true);
-	}
-	if (str_istarts(x->in, STR("BODY["))) {
-		x->in = str_from(x->in, sizeof("BODY") - 1);
-		return body_take(x, f, false);
-	}
+	for (size_t i = 0; i < LEN(bracketed); i++)
+		if (str_skip(&x->in, bracketed[i].word))
+			return bracketed_take(x, f, i);
+	if (imap_lex_word(x, STR("PREVIEW")))
+		return preview_take(x, f);
 	if (!imap_lex_word(x, STR("BODY")))
 		return false;
 	f->items |= IMAP_FETCH_BODY;

@@ -5,7 +5,8 @@
  *   fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] / "BODY" ["STRUCTURE"]
  * / "UID" / "BODY" [".PEEK"] section ["<" number "." nz-number ">"] section   = "[" [section-msgtext / (section-part
  * ["." (section-msgtext / "MIME")])] "]" section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP "(" astring *(SP
- * astring) ")" / "TEXT" Macros stand alone. RFC822.PEEK and RFC822.TEXT.PEEK (RFC 1176, still sent by old clients) are
+ * astring) ")" / "TEXT" / "BINARY" [".PEEK"] "[" [section-part] "]" ["<" number "." nz-number ">"] (RFC 3516) /
+ * "BINARY.SIZE" "[" [section-part] "]" / "PREVIEW" [SP "(" "LAZY" ")"] (RFC 8970) / "SAVEDATE" (RFC 8514). Macros stand alone. RFC822.PEEK and RFC822.TEXT.PEEK (RFC 1176, still sent by old clients) are
  * known too.
  *
  * Pure. Tests: tests/unit/test_imap_args.c, tests/fuzz/fuzz_imap_command.c.
@@ -23,6 +24,9 @@ enum imap_fetch_item { /* bit mask */
 		       IMAP_FETCH_ENVELOPE = 1u << 4,
 		       IMAP_FETCH_BODY = 1u << 5,
 		       IMAP_FETCH_BODYSTRUCTURE = 1u << 6,
+		       IMAP_FETCH_PREVIEW = 1u << 12,      /* RFC 8970 */
+		       IMAP_FETCH_PREVIEW_LAZY = 1u << 13, /* the same, if it costs nothing */
+		       IMAP_FETCH_SAVEDATE = 1u << 14,     /* RFC 8514 */
 };
 
 enum imap_section_kind {
@@ -32,6 +36,8 @@ enum imap_section_kind {
 	IMAP_SECTION_FIELDS_NOT, /* HEADER.FIELDS.NOT (...) */
 	IMAP_SECTION_TEXT,
 	IMAP_SECTION_MIME,
+	IMAP_SECTION_BINARY,      /* BINARY[1.2]: decoded (RFC 3516) */
+	IMAP_SECTION_BINARY_SIZE, /* BINARY.SIZE[1.2] */
 };
 
 struct imap_section {
@@ -56,5 +62,8 @@ struct imap_fetch {
 
 /* The whole fetch-arg. */
 MUST_CHECK bool imap_lex_fetch(struct imap_lex *x, struct imap_fetch *ret);
+
+/* What stands in BODY[...], for readers other than FETCH: all of `text`. */
+MUST_CHECK bool imap_section_parse(struct str text, struct arena *a, struct imap_section *ret);
 
 #endif

@@ -196,6 +196,7 @@ bool imap_literal_follows(struct str line, struct imap_literal *ret)
 		l.sync = false;
 	if (inside.n > 0)
 		return false;
+	l.binary = open > 0 && line.p[open - 1] == '~';
 	*ret = l;
 	return true;
 }

@@ -58,7 +58,8 @@ bool imap_is_atom_char(char c);
 
 struct imap_literal {
 	uint64_t n;
-	bool     sync; /* the client waits for "+" before it sends the octets */
+	bool     sync;   /* the client waits for "+" before it sends the octets */
+	bool     binary; /* literal8 = "~{" number64 ["+"] "}" (RFC 3516 §6, RFC 6855 §3): it may hold NUL */
 };
 /* A line (without its CRLF) that ends in a literal's head: more of the command follows it. */
 bool imap_literal_follows(struct str line, struct imap_literal *ret);

@@ -1,0 +1,73 @@
+/* imap/imap_cmd_replace.c - REPLACE, UID REPLACE (RFC 8508): a message comes and the one that it replaces goes, in one transaction.
+ *
+ *   "* OK [APPENDUID ...]", then EXISTS and EXPUNGE as the sync tells them, then OK. Refused: nothing has changed.
+ */
+#include "imap/imap_append.h"
+
+/* One number, or "*": a set of one. */
+static bool number_take(struct imap_session *s, struct imap_command *c, uint32_t *ret_uid)
+{
+	struct imap_set set, places;
+
+	if (!imap_lex_set(&c->x, &set) || set.count != 1 || set.ranges[0].first != set.ranges[0].last || !imap_lex_sp(&c->x)) {
+		imap_bad(s, "Syntax: REPLACE message mailbox [(flag ...)] [\"date\"] {octets}");
+		return false;
+	}
+	if (!imap_places(s, c, &set, &places))
+		return false;
+	if (places.count == 0 || (s->box.view.rows[places.ranges[0].first].flags & STORE_EXPUNGED)) {
+		imap_no(s, "[NONEXISTENT] There is no such message");
+		return false;
+	}
+	*ret_uid = s->box.view.rows[places.ranges[0].first].uid;
+	return true;
+}
+
+enum imap_next imap_replace_begin(struct imap_session *s, struct imap_command *c, struct imap_upload *u)
+{
+	u->replace = true;
+	if (s->state != IMAP_SELECTED)
+		return imap_bad(s, "Select a mailbox first");
+	if (s->box.read_only)
+		return imap_no(s, "[READ-ONLY] The mailbox was opened by EXAMINE");
+	return number_take(s, c, &u->uid) ? IMAP_NEXT_WAIT : IMAP_NEXT_REPLY;
+}
+
+/* Two accounts have no transaction in common: the new one is there before the old one goes. */
+static enum status across(struct imap_session *s, struct store_account *to, struct store_account *from, const struct imap_upload *u,
+			  const struct store_new_message *message, struct store_added *ret)
+{
+	struct store_range    range = { u->uid, u->uid };
+	struct store_expunged gone;
+	enum status           st = store_append(to, u->mailbox, message, 1, ret);
+
+	if (st == ST_OK)
+		st = store_expunge(from, s->box.id, (struct store_set){ &range, 1 }, false, s->arena, &gone);
+	return st;
+}
+
+enum imap_next imap_replace_store(struct imap_session *s, struct imap_upload *u, const struct store_new_message *message)
+{
+	struct store_account *to, *from;
+	struct store_mailbox  m;
+	struct store_added    added;
+	bool                  gone = false;
+	enum status           st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &to, &m);
+
+	if (st == ST_OK && m.id != u->mailbox)
+		st = ST_NOT_FOUND;
+	if (st == ST_NOT_FOUND)
+		return imap_no(s, "[TRYCREATE] No such mailbox");
+	if (st == ST_OK)
+		st = imap_box_account(s, &from);
+	if (st == ST_OK)
+		st = to == from ? store_replace(to, u->mailbox, message, s->box.id, u->uid, &added, &gone)
+				: across(s, to, from, u, message, &added);
+	if (gone)
+		return imap_no(s, "[EXPUNGEISSUED] The message is gone already");
+	if (st != ST_OK)
+		return imap_failed(s, st);
+	imap_changed(s, added.modseq);
+	imap_putf(s, "* OK [APPENDUID %u %u] The new message is there\r\n", added.uidvalidity, added.uid);
+	return imap_ok(s, "Replaced");
+}
