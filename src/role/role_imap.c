@@ -22,7 +22,8 @@ static const struct imap_settings *settings_of(struct role *r)
 	s->message_octets = r->config->message_octets;
 	s->allow_plain = r->config->lab;
 	s->scram = r->config->signin_scram;
-	(void)str_to_c(r->config->hostname, s->hostname, sizeof(s->hostname)); /* it is a domain */
+	if (!str_to_c(r->config->hostname, s->hostname, sizeof(s->hostname)))
+		s->hostname[0] = '\0'; /* no URL with a host is ours then */
 	s->client_certificates = r->config->tls_client_certificates;
 	return s;
 }
