@@ -242,6 +242,7 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 	CHECK(a);
 	a->store = s;
 	a->id = account;
+	a->content_fd = -1;
 	db_path(account, path);
 	if (st == ST_OK)
 		st = db_open(path, &options, &a->db);
@@ -303,6 +304,7 @@ void store_close(struct store_account **handle)
 		return;
 	s = a->store;
 	a->writing = false;
+	store_content_close(a);
 	db_rollback(a->db);
 	a->memory = db_memory(a->db) + sizeof(*a);
 	busy_count(s, a->id, -1);

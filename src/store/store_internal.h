@@ -65,6 +65,8 @@ struct store_account {
 	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
 	struct account_state state;            /* valid while writing */
+	int                  content_fd;       /* file that was read last, -1: none; until the handle is given back */
+	uint8_t              content_hash[STORE_HASH];
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
 	struct store_account *newer, *older;   /* idle: the LRU */
 	struct store_account *sibling;         /* idle: the next of the same account */
@@ -73,6 +75,9 @@ struct store_account {
 /* ---- store.c ---- */
 void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /* below the accounts directory */
 void store_mark_dirty(struct store_account *a);
+/* The file of a content, open for reading: the handle's, not to be closed. A message is read piece by piece, and each opening may be a question. */
+MUST_CHECK enum status store_content_open(struct store_account *a, struct str hash, int *ret_fd);
+void store_content_close(struct store_account *a);
 /* Close idle handles of one account: before its files are replaced or removed; `settle`: what is not durable yet is synced before. */
 void store_idle_drop(struct store *s, uint64_t account, bool settle);
 

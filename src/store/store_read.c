@@ -86,22 +86,41 @@ enum status store_facts(struct store_account *a, const uint64_t *emails, size_t 
 
 /* ---- content ---- */
 
-static enum status file_part(struct store_account *a, struct str hash, uint64_t size, uint64_t offset, size_t n, struct buf *out)
+enum status store_content_open(struct store_account *a, struct str hash, int *ret_fd)
 {
 	char        path[STORE_PATH_MAX];
+	enum status st = ST_OK;
+
+	if (a->content_fd < 0 || !str_eq(hash, str_n(a->content_hash, STORE_HASH))) {
+		store_content_close(a);
+		store_content_path(a->id, hash, path);
+		st = disk_open(a->store->fd, path, DISK_READ, &a->content_fd);
+	}
+	if (st == ST_OK) {
+		memcpy(a->content_hash, hash.p, STORE_HASH);
+		*ret_fd = a->content_fd;
+	}
+	return st;
+}
+
+void store_content_close(struct store_account *a)
+{
+	fd_close(&a->content_fd);
+}
+
+static enum status file_part(struct store_account *a, struct str hash, uint64_t size, uint64_t offset, size_t n, struct buf *out)
+{
 	char       *room;
 	size_t      got = 0, want = offset >= size ? 0 : (size_t)MIN((uint64_t)n, size - offset);
 	int         fd = -1;
 	enum status st;
 
-	store_content_path(a->id, hash, path);
 	room = buf_room(out, want);
 	if (!room)
 		return ST_LIMIT;
-	st = disk_open(a->store->fd, path, DISK_READ, &fd);
+	st = store_content_open(a, hash, &fd);
 	if (st == ST_OK)
 		st = disk_read_at(fd, room, want, offset, &got);
-	fd_close(&fd);
 	if (st == ST_NOT_FOUND || (st == ST_OK && got < want))
 		return ST_CORRUPT;
 	if (st == ST_OK)
