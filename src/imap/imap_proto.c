@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "imap/imap_session.h"
+#include "sasl/sasl_door.h"
 #include "sys/clock.h"
 
 #define TEXT_MAX  (LIMIT_IMAP_LINE + LIMIT_IMAP_ARGS)
@@ -380,18 +381,14 @@ static struct net_want bad_line(struct imap_session *s, const char *text)
 /* A peer that is banned, or connects too often, is told why instead of being greeted. */
 static bool refused_at_door(struct imap_session *s)
 {
-	const struct guard_connect_request q = { .peer = str_of(s->info->peer), .session = str_of(s->info->id), .listener = GUARD_IMAP };
-	struct arena *a                    CLEANUP(arena_free) = arena_new(NULL);
-	struct guard_connect_reply         r;
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct str    text;
 
-	if (s->env->ask->connect == NULL || s->env->ask->connect(s->env->ask_ctx, &q, a, &r) != ST_OK ||
-	    r.verdict == GUARD_ACCEPT)
+	if (!sasl_door_refuses(s->env->ask->connect, s->env->ask_ctx, s->info, GUARD_IMAP, a, &text))
 		return false;
-	log_info("connection refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("reason", r.reason),
-		 LOG_STR("text", r.text));
 	s->end = "refused at the door";
 	imap_put(s, STR("* BYE "));
-	imap_put(s, r.text);
+	imap_put(s, text);
 	imap_put(s, STR("\r\n"));
 	return true;
 }
