@@ -85,7 +85,7 @@
 /* POP3 */
 #define LIMIT_POP3_LINE      ((size_t)1 * KIB)    /* a command after sign-in; RFC 2449 §4: min 255. Before it LIMIT_SASL_LINE */
 #define LIMIT_POP3_MESSAGES  ((uint64_t)1000000)  /* in the INBOX; with more nobody can sign in */
-#define LIMIT_POP3_WORK      ((size_t)256 * KIB)  /* memory set aside for the output of a command that tells much */
+#define LIMIT_POP3_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much */
 #define LIMIT_POP3_COUNTED   ((uint64_t)64 * MIB) /* of content, read in one session to tell the size of messages with lone CR or LF */
 #define LIMIT_POP3_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then the end */
 #define LIMIT_POP3_ERRORS    ((unsigned)20)       /* malformed commands in a row, then the end */

@@ -66,6 +66,11 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_REMOTE_STS_FAILED] = COUNTER("remote", "remote_sts_fetches", "result=\"failed\"", NULL),
 	[METRIC_REMOTE_DNS_ASKED] = COUNTER("remote", "remote_dns", "from=\"resolver\"", "Lookups for deliveries, by who answered them."),
 	[METRIC_REMOTE_DNS_KNOWN] = COUNTER("remote", "remote_dns", "from=\"memory\"", NULL),
+	[METRIC_POP3_CONNECTIONS] = COUNTER("imap", "pop3_connections", "result=\"accepted\"", "Connections to POP3."),
+	[METRIC_POP3_CONNECTIONS_REFUSED] = COUNTER("imap", "pop3_connections", "result=\"refused\"", NULL),
+	[METRIC_POP3_SESSIONS] = GAUGE("imap", "pop3_sessions", "Connections that are open."),
+	[METRIC_POP3_SIGNINS_ACCEPTED] = COUNTER("imap", "pop3_signins", "result=\"accepted\"", "Attempts to sign in."),
+	[METRIC_POP3_SIGNINS_REFUSED] = COUNTER("imap", "pop3_signins", "result=\"refused\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

@@ -40,6 +40,8 @@ static void *session_open(void *ctx, struct net_conn *conn)
 	s->arena = arena_new(NULL);
 	buf_init(&s->text, TEXT_MAX);
 	buf_init(&s->out, OUT_MAX);
+	metric_add(METRIC_IMAP_CONNECTIONS, 1);
+	metric_add(METRIC_IMAP_SESSIONS, 1);
 	return s;
 }
 
@@ -70,6 +72,7 @@ static void session_close(void *session)
 	imap_work_give(s);
 	arena_free(&s->arena);
 	free(s);
+	metric_add(METRIC_IMAP_SESSIONS, UINT64_MAX); /* one less */
 }
 
 void imap_enter(struct imap_session *s, enum imap_state state)
@@ -427,6 +430,13 @@ static struct net_want session_handle(void *session, const struct net_ev *ev)
 	return want_close(s);
 }
 
+static void turned_away(void *ctx, const struct net_info *info)
+{
+	(void)ctx;
+	(void)info;
+	metric_add(METRIC_IMAP_CONNECTIONS_REFUSED, 1);
+}
+
 static bool wants_certificate(void *ctx)
 {
 	const struct imap_env      *env = ctx;
@@ -442,6 +452,7 @@ const struct net_proto imap_proto = {
 	.open = session_open,
 	.handle = session_handle,
 	.close = session_close,
+	.turned_away = turned_away,
 	.wants_certificate = wants_certificate,
 	.refused = "* BYE Too many connections, try again later\r\n",
 	.strict_eol = true,

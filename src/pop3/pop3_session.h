@@ -35,9 +35,9 @@ enum pop3_row_flag { /* bit mask */
 };
 struct pop3_row {
 	uint64_t email;
-	uint64_t size : 48;  /* octets that RETR sends, without the dots that it puts in */
-	uint64_t flags : 16; /* enum pop3_row_flag */
+	uint64_t size;  /* octets that RETR sends, without the dots that it puts in */
 	uint32_t uid;
+	uint32_t flags; /* enum pop3_row_flag */
 };
 
 /* The mailbox as it was at sign-in. */
