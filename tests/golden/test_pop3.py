@@ -220,7 +220,7 @@ def test_commands_before_sign_in(server, command):
     assert out.count(b"+OK") == 1 + 100
 
 
-@pytest.mark.parametrize("octets", [b"CAPA\r\n", b"C", b""])
+@pytest.mark.parametrize("octets", [b"UTF8\r\n", b"U", b""])
 def test_time_before_sign_in(tmp_path, octets):
     """Commands, a line that never ends, nothing: all end by the same clock. Signed in, it does not count."""
     s = Both(tmp_path, LAB="1", SIGNIN_MS="1500")
