@@ -121,7 +121,7 @@ def test_beside_imap_and_delivery(server):
         c.ok("SELECT INBOX")
         for n in range(total // 5):
             deliver(server, user, *[f"m{n}-{i}" for i in range(5)])
-            c.ok("STORE 1:* +FLAGS.SILENT (\\Flagged)") if n % 2 else c.ok("NOOP")
+            c.ok("UID STORE 1:* +FLAGS.SILENT (\\Flagged)") if n % 2 else c.ok("NOOP")
     thread.join()
     assert not failed and sorted(fetched) == sorted(b"Subject: m%d-%d" % (n, i) for n in range(total // 5) for i in range(5))
 
