@@ -65,6 +65,40 @@ static void test_gone(void **state)
 	done(&r);
 }
 
+/* Stored octets that no line has: NUL is sent as it is; lone CR and LF are line ends; dots are doubled behind each. */
+static void test_octets(void **state)
+{
+	static const struct {
+		struct str stored, sent, top; /* TOP n 1 */
+	} cases[] = {
+		{ STR("A: b\r\n\r\n\0.\r\n.\0\r\n"), STR("+OK 16 octets\r\nA: b\r\n\r\n\0.\r\n..\0\r\n.\r\n"),
+		  STR("A: b\r\n\r\n\0.\r\n.\r\n") },
+		{ STR("A: b\n\n.\n"), STR("+OK 11 octets\r\nA: b\r\n\r\n..\r\n.\r\n"), STR("A: b\r\n\r\n..\r\n.\r\n") },
+		{ STR("A: b\r\r.\r+OK"), STR("+OK 16 octets\r\nA: b\r\n\r\n..\r\n+OK\r\n.\r\n"), STR("A: b\r\n\r\n..\r\n.\r\n") },
+		{ STR("A: b"), STR("+OK 6 octets\r\nA: b\r\n.\r\n"), STR("A: b\r\n.\r\n") },
+		{ STR("."), STR("+OK 3 octets\r\n..\r\n.\r\n"), STR("..\r\n.\r\n") },
+		{ STR("\r"), STR("+OK 2 octets\r\n\r\n.\r\n"), STR("\r\n.\r\n") },
+		{ STR("\0"), STR("+OK 3 octets\r\n\0\r\n.\r\n"), STR("\0\r\n.\r\n") },
+		{ STR("\r\n\r\n\r\n"), STR("+OK 6 octets\r\n\r\n\r\n\r\n.\r\n"), STR("\r\n\r\n.\r\n") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct pop3_rig r;
+		struct str      top;
+
+		pop3_rig_open(&r);
+		pop3_rig_add(&r, cases[i].stored);
+		pop3_rig_begin(&r);
+		pop3_rig_say(&r, POP3_SIGN_IN);
+		assert_str(pop3_rig_say(&r, "RETR 1\r\n"), cases[i].sent);
+		top = pop3_rig_say(&r, "TOP 1 1\r\n");
+		assert_true(str_skip(&top, STR("+OK The beginning\r\n")));
+		assert_str(top, cases[i].top);
+		done(&r);
+	}
+}
+
 /* No space: mail can be read, and what is removed makes room. */
 static void test_full(void **state)
 {
@@ -236,7 +270,7 @@ int main(void)
 #ifdef POSTRIDER_FAULTS
 		cmocka_unit_test(test_suspect),
 #endif
-		cmocka_unit_test(test_gone),   cmocka_unit_test(test_full),
+		cmocka_unit_test(test_gone),   cmocka_unit_test(test_full),  cmocka_unit_test(test_octets),
 		cmocka_unit_test(test_memory), cmocka_unit_test(test_ends), cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_door),   cmocka_unit_test(test_counting_is_bounded),
 	};
