@@ -100,7 +100,7 @@ class Server:
         self.dir = directory
         self.base = ports.free_base()
         self.ports = {n: self.base + p for n, p in
-                      dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993, pop3=110).items()}
+                      dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993, pop3=110, pop3s=995).items()}
         self.domain = domain
         self.accounts = [(f"{account_name(i)}@{domain}", f"{account_name(i)}@{domain}", PASSWORD) for i in range(accounts)]
         self.process = None

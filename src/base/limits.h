@@ -88,6 +88,14 @@
 #define LIMIT_KEYWORD        ((size_t)64)
 #define LIMIT_KEYWORDS       ((unsigned)128)      /* distinct, per account */
 
+/* POP3 */
+#define LIMIT_POP3_LINE      ((size_t)1 * KIB)    /* a command after sign-in; RFC 2449 §4: min 255. Before it LIMIT_SASL_LINE */
+#define LIMIT_POP3_MESSAGES  ((uint64_t)1000000)  /* in the INBOX; with more nobody can sign in */
+#define LIMIT_POP3_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much */
+#define LIMIT_POP3_COUNTED   ((uint64_t)64 * MIB) /* of content, read in one session to tell the size of messages with lone CR or LF */
+#define LIMIT_POP3_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then the end */
+#define LIMIT_POP3_ERRORS    ((unsigned)20)       /* malformed commands in a row, then the end */
+
 /* Sign-in */
 #define LIMIT_SIGNIN_MS      ((unsigned)180 * 1000) /* from the greeting to a sign-in, whatever is said meanwhile; then BYE, 421 */
 #define LIMIT_SIGNIN_COMMANDS ((unsigned)100)     /* before a sign-in; then BYE, 421 */

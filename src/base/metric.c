@@ -68,6 +68,11 @@ const struct metric_def metric_defs[METRIC_COUNT] = {
 	[METRIC_REMOTE_DNS_KNOWN] = COUNTER("remote", "remote_dns", "from=\"memory\"", NULL),
 	[METRIC_KEEPER_OPENED] = COUNTER("keeper", "keeper_opens", "result=\"passed\"", "Files of accounts that sessions asked for."),
 	[METRIC_KEEPER_REFUSED] = COUNTER("keeper", "keeper_opens", "result=\"refused\"", NULL),
+	[METRIC_POP3_CONNECTIONS] = COUNTER("imap", "pop3_connections", "result=\"accepted\"", "Connections to POP3."),
+	[METRIC_POP3_CONNECTIONS_REFUSED] = COUNTER("imap", "pop3_connections", "result=\"refused\"", NULL),
+	[METRIC_POP3_SESSIONS] = GAUGE("imap", "pop3_sessions", "Connections that are open."),
+	[METRIC_POP3_SIGNINS_ACCEPTED] = COUNTER("imap", "pop3_signins", "result=\"accepted\"", "Attempts to sign in."),
+	[METRIC_POP3_SIGNINS_REFUSED] = COUNTER("imap", "pop3_signins", "result=\"refused\"", NULL),
 };
 
 static atomic_uint_fast64_t values[METRIC_COUNT];

@@ -40,7 +40,7 @@ static const struct {
 	unsigned             port;
 } ports[] = {
 	{ LISTEN_SMTP, 25 }, { LISTEN_SUBMISSION, 587 }, { LISTEN_SUBMISSIONS, 465 }, { LISTEN_IMAP, 143 }, { LISTEN_IMAPS, 993 },
-	{ LISTEN_LMTP, 24 },
+	{ LISTEN_LMTP, 24 }, { LISTEN_POP3, 110 }, { LISTEN_POP3S, 995 },
 };
 
 struct demo {
@@ -269,12 +269,13 @@ static void explain(const struct demo *d)
 	printf("\nPostrider is running. Everything is on 127.0.0.1; the certificate is self-signed.\n\n"
 	       "  accounts     alice@" DOMAIN ", bob@" DOMAIN ", ... (%u of them), password: %.*s\n"
 	       "  IMAP         port %u with TLS, or %u with STARTTLS\n"
+	       "  POP3         port %u with TLS, or %u with STLS\n"
 	       "  sending      port %u with TLS, or %u with STARTTLS\n"
 	       "  receiving    port %u (SMTP), or %u (LMTP)\n"
 	       "  data         %s%s\n"
 	       "  commands     postrider status --config %s\n\n"
 	       "Try:  curl -k --user 'bob@" DOMAIN ":%.*s' 'imaps://127.0.0.1:%u/INBOX;MAILINDEX=1'\n\nCtrl-C stops it.\n",
-	       d->accounts, STR_FMT(d->password), d->base + 993, d->base + 143, d->base + 465, d->base + 587, d->base + 25, d->base + 24, d->path,
+	       d->accounts, STR_FMT(d->password), d->base + 993, d->base + 143, d->base + 995, d->base + 110, d->base + 465, d->base + 587, d->base + 25, d->base + 24, d->path,
 	       d->own_dir ? " (removed at the end)" : "", d->config_path, STR_FMT(d->password), d->base + 993);
 	fflush(stdout);
 }

@@ -16,6 +16,7 @@
 
 static const char *const listen_standard[LISTEN_KINDS] = {
 	[LISTEN_SMTP] = "*:25", [LISTEN_SUBMISSION] = "*:587", [LISTEN_SUBMISSIONS] = "*:465", [LISTEN_IMAP] = "*:143", [LISTEN_IMAPS] = "*:993",
+	[LISTEN_POP3] = "*:110", [LISTEN_POP3S] = "*:995",
 };
 
 static void config_fill(struct cli *c, const char *domain, const char *dir)

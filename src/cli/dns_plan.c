@@ -26,6 +26,8 @@ static const struct { /* RFC 6186, RFC 8314 §5.1 */
 	{ LISTEN_SUBMISSION, "_submission._tcp" },
 	{ LISTEN_IMAPS, "_imaps._tcp" },
 	{ LISTEN_IMAP, "_imap._tcp" },
+	{ LISTEN_POP3S, "_pop3s._tcp" },
+	{ LISTEN_POP3, "_pop3._tcp" },
 };
 
 struct making {

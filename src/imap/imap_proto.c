@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "imap/imap_session.h"
+#include "sasl/sasl_door.h"
 #include "sys/clock.h"
 
 #define TEXT_MAX  (LIMIT_IMAP_LINE + LIMIT_IMAP_ARGS)
@@ -40,6 +41,8 @@ static void *session_open(void *ctx, struct net_conn *conn)
 	s->arena = arena_new(NULL);
 	buf_init(&s->text, TEXT_MAX);
 	buf_init(&s->out, OUT_MAX);
+	metric_add(METRIC_IMAP_CONNECTIONS, 1);
+	metric_add(METRIC_IMAP_SESSIONS, 1);
 	return s;
 }
 
@@ -72,6 +75,7 @@ static void session_close(void *session)
 	arena_free(&s->arena);
 	free((void *)(uintptr_t)s->user.p);
 	free(s);
+	metric_add(METRIC_IMAP_SESSIONS, UINT64_MAX); /* one less */
 }
 
 void imap_enter(struct imap_session *s, enum imap_state state)
@@ -380,18 +384,14 @@ static struct net_want bad_line(struct imap_session *s, const char *text)
 /* A peer that is banned, or connects too often, is told why instead of being greeted. */
 static bool refused_at_door(struct imap_session *s)
 {
-	const struct guard_connect_request q = { .peer = str_of(s->info->peer), .session = str_of(s->info->id), .listener = GUARD_IMAP };
-	struct arena *a                    CLEANUP(arena_free) = arena_new(NULL);
-	struct guard_connect_reply         r;
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct str    text;
 
-	if (s->env->ask->connect == NULL || s->env->ask->connect(s->env->ask_ctx, &q, a, &r) != ST_OK ||
-	    r.verdict == GUARD_ACCEPT)
+	if (!sasl_door_refuses(s->env->ask->connect, s->env->ask_ctx, s->info, GUARD_IMAP, a, &text))
 		return false;
-	log_info("connection refused", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer), LOG_STR("reason", r.reason),
-		 LOG_STR("text", r.text));
 	s->end = "refused at the door";
 	imap_put(s, STR("* BYE "));
-	imap_put(s, r.text);
+	imap_put(s, text);
 	imap_put(s, STR("\r\n"));
 	return true;
 }
@@ -430,6 +430,13 @@ static struct net_want session_handle(void *session, const struct net_ev *ev)
 	return want_close(s);
 }
 
+static void turned_away(void *ctx, const struct net_info *info)
+{
+	(void)ctx;
+	(void)info;
+	metric_add(METRIC_IMAP_CONNECTIONS_REFUSED, 1);
+}
+
 static bool wants_certificate(void *ctx)
 {
 	const struct imap_env      *env = ctx;
@@ -445,6 +452,7 @@ const struct net_proto imap_proto = {
 	.open = session_open,
 	.handle = session_handle,
 	.close = session_close,
+	.turned_away = turned_away,
 	.wants_certificate = wants_certificate,
 	.refused = "* BYE Too many connections, try again later\r\n",
 	.strict_eol = true,

@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 /* IPC_GUARD_CONNECT: a connection begins. Answered at once, unless lists in DNS must be asked: then within LIMIT_GUARD_DNS_MS. */
-enum guard_listener { GUARD_SMTP, GUARD_SUBMISSION, GUARD_LMTP, GUARD_IMAP, GUARD_LISTENER_LAST = GUARD_IMAP };
+enum guard_listener { GUARD_SMTP, GUARD_SUBMISSION, GUARD_LMTP, GUARD_IMAP, GUARD_POP3, GUARD_LISTENER_LAST = GUARD_POP3 };
 enum guard_verdict { GUARD_ACCEPT, GUARD_REFUSE, GUARD_VERDICT_LAST = GUARD_REFUSE };
 struct guard_connect_request {
 	struct str          peer, session; /* peer: IP address as text */

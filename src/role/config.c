@@ -19,8 +19,9 @@
 const char *const config_listener_names[LISTEN_KINDS] = {
 	[LISTEN_SMTP] = "smtp", [LISTEN_SUBMISSION] = "submission", [LISTEN_SUBMISSIONS] = "submissions",
 	[LISTEN_IMAP] = "imap", [LISTEN_IMAPS] = "imaps", [LISTEN_LMTP] = "lmtp", [LISTEN_REINJECT] = "reinject",
+	[LISTEN_POP3] = "pop3", [LISTEN_POP3S] = "pop3s",
 };
-static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}", "{}", "{}" };
+static const char *const listen_defaults[LISTEN_KINDS] = { "{\"*:25\"}", "{\"*:587\"}", "{\"*:465\"}", "{\"*:143\"}", "{\"*:993\"}", "{}", "{}", "{}", "{}" };
 
 bool config_address_split(struct str text, struct str *ret_host, uint32_t *ret_port)
 {

@@ -20,6 +20,8 @@ enum config_listener { /* the kinds of listener; order of listen_names in config
 	LISTEN_IMAPS,
 	LISTEN_LMTP,
 	LISTEN_REINJECT, /* what the content filter gives back: loopback only */
+	LISTEN_POP3,
+	LISTEN_POP3S,
 	LISTEN_KINDS,
 };
 

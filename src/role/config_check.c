@@ -78,7 +78,7 @@ enum status config_check(const struct config *c, struct buf *errors)
 		buf_addf(errors, "relay: \"%.*s\" is none of " NEXTHOP_FORMS ", pipe:NAME, or several with \",\" between\n", STR_FMT(c->relay));
 	}
 	for (size_t i = 0; i < c->listen_count && c->tls_key.n == 0; i++)
-		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS) {
+		if (c->listen[i].kind == LISTEN_SUBMISSIONS || c->listen[i].kind == LISTEN_IMAPS || c->listen[i].kind == LISTEN_POP3S) {
 			buf_addf(errors, "listen.%s needs tls.certificate and tls.key ('postrider setup' makes a first pair)\n",
 				 config_listener_names[c->listen[i].kind]);
 			break;

@@ -15,7 +15,7 @@ struct net *role_net_new(const struct role *r);
 /* reload(): limits, and the new certificate for the handshakes to come. */
 void role_net_reload(struct role *r, struct net *net);
 
-/* Set the gauges and counters of connections. */
+/* Set the gauges and counters of connections, where all of the net are of one protocol. */
 void role_net_measure(struct net *net, enum metric sessions, enum metric accepted, enum metric refused);
 
 #endif

@@ -1,6 +1,6 @@
-/* A real IMAP session server for tests: net, store and imap in one process, sign-in faked.
+/* A real server of mailbox sessions for tests: net, store, imap and pop3 in one process, sign-in faked.
  *
- * usage: imap_server DIR [CERT KEY]       prints "port N", serves until its standard input ends
+ * usage: imap_server DIR [CERT KEY]       prints "port N" (IMAP) and "pop3 N", serves until its standard input ends
  *
  * Users are "user1", "user2", ...: accounts 1, 2, ...; the password is "secret". LAB in the environment allows sign-in
  * without TLS.
@@ -18,6 +18,7 @@
 #include "db/db.h"
 #include "imap/imap.h"
 #include "net/net_tls.h"
+#include "pop3/pop3.h"
 
 static struct imap_notify *notify;
 
@@ -82,13 +83,15 @@ int main(int argc, char **argv)
 		.threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000
 	};
 	static const struct store_options options = { .watermark_octets = 1, .watermark_percent = 1 };
+	static const struct pop3_ask      pop3_ask = { .changed = fake_changed };
 	struct imap_settings              settings;
+	struct pop3_settings              pop3_settings;
 	struct store                     *store;
 	struct net_tls                   *tls = NULL;
 	struct arena                     *a = arena_new(NULL);
 	const char                       *why;
 	struct net_stats                  stats;
-	unsigned                          port;
+	unsigned                          port, pop3_port;
 	char                              c;
 	int                               dir;
 
@@ -107,14 +110,20 @@ int main(int argc, char **argv)
 	settings.view_ms = getenv("VIEW_MS") ? (unsigned)atoi(getenv("VIEW_MS")) : settings.view_ms;
 	settings.session_ms = getenv("SESSION_MS") ? atoi(getenv("SESSION_MS")) : settings.session_ms;
 	settings.signin_ms = getenv("SIGNIN_MS") ? (unsigned)atoi(getenv("SIGNIN_MS")) : settings.signin_ms;
+	pop3_settings_init(&pop3_settings);
+	pop3_settings.allow_plain = settings.allow_plain;
+	pop3_settings.signin_ms = settings.signin_ms;
+	pop3_settings.idle_ms = getenv("IDLE_MS") ? (unsigned)atoi(getenv("IDLE_MS")) : pop3_settings.idle_ms;
 	notify = imap_notify_new();
 
 	struct imap_env env = { .settings = &settings, .store = store, .notify = notify, .ask = &ask, .sasl = &sasl };
+	struct pop3_env pop3_env = { .settings = &pop3_settings, .store = store, .ask = &pop3_ask, .sasl = &sasl };
 	struct net     *net = net_new(&limits);
 
 	net_listen(net, listen_loopback(&port), &imap_proto, &env, tls, false);
+	net_listen(net, listen_loopback(&pop3_port), &pop3_proto, &pop3_env, tls, false);
 	net_run(net);
-	printf("port %u\n", port);
+	printf("port %u\npop3 %u\n", port, pop3_port);
 	fflush(stdout);
 	while (read(STDIN_FILENO, &c, 1) > 0 || errno == EINTR)
 		;

@@ -1,4 +1,4 @@
-"""SASL clients for tests: one exchange over SMTP or IMAP, and the client's side of SCRAM (RFC 5802)."""
+"""SASL clients for tests: one exchange over SMTP, IMAP or POP3, and the client's side of SCRAM (RFC 5802)."""
 import base64
 import hashlib
 import hmac
@@ -123,7 +123,36 @@ class Imap(Smtp):
         return self.file.readline().startswith(b"b OK")
 
 
-PROTOCOLS = [Smtp, Imap]
+class Pop3(Smtp):
+    name = "pop3"
+    implicit, clear = 995, 110
+
+    def greet(self):
+        assert self.file.readline().startswith(b"+OK")
+        self.hello()
+
+    def hello(self):
+        self.say(b"CAPA")
+        self.mechanisms, line = [], b""
+        while line != b".\r\n":
+            line = self.file.readline()
+            if line.startswith(b"SASL "):
+                self.mechanisms = line.decode().split()[1:]
+
+    def outcome(self):
+        line = self.file.readline().rstrip(b"\r\n")
+        assert line, "connection closed"
+        kinds = [(b"+ ", "more"), (b"+OK", "ok"), (b"-ERR [AUTH] Too many", "bye"), (b"-ERR [AUTH]", "denied"), (b"-ERR [SYS/TEMP]", "later"),
+                 (b"-ERR Start TLS", "clear"), (b"-ERR Mechanism", "unknown"), (b"-ERR", "syntax")]
+        kind = next(k for start, k in kinds if line.startswith(start))
+        return kind, base64.b64decode(line[2:]) if kind == "more" else line
+
+    def alive(self):
+        self.hello()
+        return True
+
+
+PROTOCOLS = [Smtp, Imap, Pop3]
 
 
 def end_point(client):

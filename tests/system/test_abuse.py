@@ -272,7 +272,7 @@ GARBAGE = [os.urandom(65536), b"\r\n" * 30000, b"\0" * 65536 + b"\r\n", b"\n" * 
 @pytest.mark.parametrize("number", range(len(GARBAGE)))
 def test_garbage(server, number):
     """Thrown at every port at once, before any greeting is read: each connection ends or goes on in order."""
-    for port in (25, 587, 465, 143, 993):
+    for port in (25, 587, 465, 143, 993, 110, 995):
         with Peer(server, port) as c:
             try:
                 c.send(GARBAGE[number])

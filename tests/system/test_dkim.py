@@ -338,11 +338,11 @@ def test_zone_loads(installed, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     loaded = {tuple(l.split(None, 4)[:1] + l.split(None, 4)[3:4]) for l in done.stdout.splitlines() if "\tIN " in l or " IN " in l}
     for owner, kind in (("example.org.", "MX"), ("example.org.", "TXT"), ("_dmarc.example.org.", "TXT"), ("_smtp._tls.example.org.", "TXT"),
-                        ("_25._tcp.mail.example.org.", "TLSA"), ("_imaps._tcp.example.org.", "SRV"), ("_submissions._tcp.example.org.", "SRV"),
+                        ("_25._tcp.mail.example.org.", "TLSA"), ("_imaps._tcp.example.org.", "SRV"), ("_pop3s._tcp.example.org.", "SRV"), ("_submissions._tcp.example.org.", "SRV"),
                         ("mail.example.org.", "AAAA")):
         assert (owner, kind) in loaded, done.stdout
     assert sum("_domainkey" in owner for owner, _ in loaded) == 2
-    assert not any("_pop3" in owner or "_mta-sts" in owner for owner, _ in loaded)
+    assert not any("_mta-sts" in owner for owner, _ in loaded)
 
 
 def test_setup_prints_them(installed):

@@ -6,7 +6,7 @@ import time
 from server import PASSWORD, Server, tls
 
 SERIES = ("postrider_smtp_connections_total", "postrider_smtp_messages_total", "postrider_smtp_recipients_total",
-          "postrider_smtp_signins_total", "postrider_imap_signins_total", "postrider_queue_messages", "postrider_queue_deliveries_total",
+          "postrider_smtp_signins_total", "postrider_imap_signins_total", "postrider_imap_sessions", "postrider_pop3_connections_total", "postrider_pop3_sessions", "postrider_pop3_signins_total", "postrider_queue_messages", "postrider_queue_deliveries_total",
           "postrider_local_deliveries_total", "postrider_remote_recipients_total", "postrider_dns_lookups_total", "postrider_trace_events_total",
           "postrider_process_up")
 

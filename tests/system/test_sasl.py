@@ -1,4 +1,4 @@
-"""Sign-in by every mechanism, over SMTP and IMAP, with the server's real limits: what works, and each abuse of mta.md's kind."""
+"""Sign-in by every mechanism, over SMTP, IMAP and POP3, with the server's real limits: what works, and each abuse of mta.md's kind."""
 import os
 import re
 import subprocess
@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sasl import PROTOCOLS, Imap, Scram, Smtp, b64, context_with, end_point, plain
+from sasl import PROTOCOLS, Imap, Pop3, Scram, Smtp, b64, context_with, end_point, plain
 from server import BIN, PASSWORD, Server
 
 CLEAR = []
@@ -95,7 +95,7 @@ def test_scram_refused(server, protocol, mechanism, hash_name):
 
 @both
 def test_scram_nonce_and_order(server, protocol):
-    for change in (lambda n: n + b"x", lambda n: n[:-1], lambda n: b"x" + n[1:], lambda n: n[:24]):
+    for change in (lambda n: n + b"x", lambda n: n[:-1], lambda n: bytes([n[0] ^ 1]) + n[1:], lambda n: n[:24]):
         with protocol(server) as c:
             s = Scram("sha256", "carol@demo.test", PASSWORD)
             _, first = c.begin("SCRAM-SHA-256", s.first())
@@ -205,7 +205,7 @@ def test_mechanism_change(server, protocol):
         assert c.raw(b64(PASSWORD.encode()))[1] == b"Password:"  # a name now, whatever it was before
         assert c.raw(b"*")[0] == "syntax"
         assert s.run(c, "SCRAM-SHA-1") == "ok"
-        assert plain(c, "erin@demo.test", PASSWORD) != "ok" if protocol is Imap else c.command(b"AUTH PLAIN")[0] == 503
+        assert plain(c, "erin@demo.test", PASSWORD) != "ok" if protocol is not Smtp else c.command(b"AUTH PLAIN")[0] == 503
 
 
 @both
@@ -218,7 +218,7 @@ def test_nul_fields(server, protocol):
 
 
 def test_failures_end_the_session(server):
-    for protocol, limit in ((Smtp, 5), (Imap, 5)):
+    for protocol, limit in ((Smtp, 5), (Imap, 5), (Pop3, 5)):
         with protocol(server) as c:
             answers = [c.begin("XOAUTH2", b"user=x%d@demo.test\1auth=Bearer x\1\1" % n)[0] and c.raw(b"")[0] for n in range(limit)]
             assert answers[:-1] == ["denied"] * (limit - 1)

@@ -67,13 +67,24 @@ def smtp(server, user, password):
     return line
 
 
+def pop3(server, user, password):
+    t = Talk(server, 995)
+    t.until(b"+OK")
+    t.say(b"USER " + user + b"\r\n")
+    t.until(b"+OK")
+    t.say(b"PASS " + password + b"\r\n")
+    line = t.file.readline()
+    t.close()
+    return line
+
+
 def failures(server, seen):
     """Lines about sign-in since `seen`; waits a moment, for one that is too many too."""
     time.sleep(0.5)
     return [l for l in server.log_text()[seen:].split("\n") if "sign-in" in l]
 
 
-@pytest.mark.parametrize("ask,protocol,answer", [(imap, "imap", b"a NO [AUTHENTICATIONFAILED]"), (smtp, "smtp", b"535")])
+@pytest.mark.parametrize("ask,protocol,answer", [(imap, "imap", b"a NO [AUTHENTICATIONFAILED]"), (smtp, "smtp", b"535"), (pop3, "pop3", b"-ERR [AUTH]")])
 def test_one_line(server, ask, protocol, answer):
     for user in (b"alice@demo.test", b"nobody@demo.test", b"not an address"):
         seen = len(server.log_text())

@@ -248,13 +248,13 @@ def test_smtp_no_password_in_clear(strict):
 def test_http(strict, line):
     """Cross-protocol (ALPACA): the first line ends it, nothing of the request is echoed or run."""
     request = line.encode() + b"\r\nHost: evil-marker\r\n\r\nEHLO evil\r\nNOOP\r\na NOOP\r\na LOGIN alice x\r\n"
-    for port in (25, 587, 465, 143, 993):
-        with Peer(strict, port, implicit=port in (465, 993)) as c:
+    for port in (25, 587, 465, 143, 993, 110, 995):
+        with Peer(strict, port, implicit=port in (465, 993, 995)) as c:
             c.line()
             c.send(request)
             answer = c.rest()
             assert b"evil" not in answer and line.split()[0].encode() not in answer, answer
-            assert b"250" not in answer and b"a OK" not in answer and b"a NO" not in answer, (port, answer)
+            assert b"250" not in answer and b"+OK" not in answer and b"a OK" not in answer and b"a NO" not in answer, (port, answer)
 
 
 def test_no_echo(strict):

@@ -1,17 +1,19 @@
-/* src/sasl through its two views: the same table of exchanges, over SMTP and over IMAP. */
+/* src/sasl through its views: the same table of exchanges, over SMTP, IMAP and POP3. */
 #include "unit.h"
 
 #include <stdio.h>
 
 #include "db/db.h"
 #include "imap/imap.h"
+#include "pop3/pop3.h"
 #include "scram_client.h"
 #include "smtp_rig.h"
+#include "store_unit.h"
 
 #define USER     "alice@demo.test"
 #define EXPORTER "0123456789abcdef0123456789abcdef"
 
-enum view { SMTP, IMAP, VIEWS };
+enum view { SMTP, IMAP, POP3, VIEWS };
 
 struct talk {
 	struct rig           r;
@@ -19,11 +21,15 @@ struct talk {
 	struct imap_env      imap;
 	struct store        *imap_store;
 	struct imap_settings set;
+	struct pop3_env      pop3;
+	struct pop3_settings pop3_set;
+	struct store_unit    mail; /* a sign-in to POP3 opens the mailbox */
 };
 
 static void start(struct talk *t, enum view view, bool tls)
 {
 	static const struct imap_ask nobody; /* lets everybody in */
+	static const struct pop3_ask pop3_nobody;
 
 	t->view = view;
 	rig_init(&t->r, SMTP_KIND_SUBMISSION);
@@ -32,6 +38,10 @@ static void start(struct talk *t, enum view view, bool tls)
 	db_init();
 	assert_int_equal(store_new(-1, NULL, &t->imap_store), ST_OK); /* nothing is opened in it */
 	t->imap = (struct imap_env){ .store = t->imap_store, .ask = &nobody, .settings = &t->set, .sasl = &fake_sasl, .sasl_ctx = &t->r.ask, .notify = imap_notify_new() };
+	if (view == POP3)
+		store_unit_open(&t->mail, NULL);
+	pop3_settings_init(&t->pop3_set);
+	t->pop3 = (struct pop3_env){ .ask = &pop3_nobody, .settings = &t->pop3_set, .sasl = &fake_sasl, .sasl_ctx = &t->r.ask, .store = t->mail.store };
 	t->r.conn.exporter = STR(EXPORTER);
 	t->r.conn.end_point = STR("end-point");
 	if (tls) {
@@ -46,8 +56,12 @@ static void begin(struct talk *t)
 	if (t->view == SMTP) {
 		rig_start(&t->r);
 		fake_feed(&t->r.conn, STR(HELLO));
-	} else {
+	} else if (t->view == IMAP) {
 		fake_start(&t->r.conn, &imap_proto, &t->imap);
+	} else {
+		t->pop3_set.allow_plain = t->set.allow_plain;
+		t->pop3_set.scram = t->set.scram;
+		fake_start(&t->r.conn, &pop3_proto, &t->pop3);
 	}
 }
 
@@ -56,6 +70,8 @@ static void done(struct talk *t)
 	rig_done(&t->r);
 	store_free(&t->imap_store);
 	imap_notify_free(&t->imap.notify);
+	if (t->view == POP3)
+		store_unit_done(&t->mail);
 }
 
 /* What came back, in common words; a challenge is "+ " and its base64. */
@@ -67,6 +83,8 @@ static struct str answer_of(struct talk *t)
 		{ "235 ", "ok" },      { "535 ", "denied" },    { "454 ", "later" },     { "501 ", "syntax" }, { "500 ", "syntax" },
 		{ "504 ", "unknown" }, { "538 ", "clear" },     { "421 ", "bye" },       { "503 ", "order" },  { "* BYE", "bye" },
 		{ "a OK ", "ok" },     { "a NO [AUTH", "denied" }, { "a NO [LIMIT", "later" }, { "a NO [UNAV", "later" },
+		{ "-ERR Nobody", "bye" }, { "-ERR [AUTH]", "denied" }, { "-ERR [SYS/TEMP]", "later" }, { "-ERR Mech", "unknown" },
+		{ "-ERR Start", "clear" }, { "-ERR You have", "order" }, { "-ERR ", "syntax" }, { "+OK 0 messages", "ok" },
 		{ "a NO [CANNOT", "unknown" }, { "a NO [PRIV", "clear" }, { "a BAD You have", "order" }, { "a BAD ", "syntax" },
 	};
 	struct str out = str_chomp(buf_str(&t->r.conn.out));
@@ -103,7 +121,7 @@ static struct str auth(struct talk *t, const char *mechanism, const struct str *
 {
 	char head[64];
 
-	snprintf(head, sizeof(head), "%s %s%s", t->view == SMTP ? "AUTH" : "a AUTHENTICATE", mechanism, initial ? " " : "");
+	snprintf(head, sizeof(head), "%s %s%s", t->view == IMAP ? "a AUTHENTICATE" : "AUTH", mechanism, initial ? " " : "");
 	return initial ? say(t, head, *initial) : line(t, str_of(head));
 }
 
@@ -111,9 +129,17 @@ static struct str auth(struct talk *t, const char *mechanism, const struct str *
 
 static bool is_alive(struct talk *t)
 {
+	static const struct {
+		struct str say, want;
+	} noop[VIEWS] = {
+		[SMTP] = { STR("NOOP\r\n"), STR("250 ") },
+		[IMAP] = { STR("b NOOP\r\n"), STR("b OK") },
+		[POP3] = { STR("CAPA\r\n"), STR("+OK") },
+	};
+
 	buf_clear(&t->r.conn.out);
-	fake_feed(&t->r.conn, t->view == SMTP ? STR("NOOP\r\n") : STR("b NOOP\r\n"));
-	return str_starts(buf_str(&t->r.conn.out), t->view == SMTP ? STR("250 ") : STR("b OK"));
+	fake_feed(&t->r.conn, noop[t->view].say);
+	return str_starts(buf_str(&t->r.conn.out), noop[t->view].want);
 }
 
 static struct str decoded(struct str base64, char *room, size_t cap)
@@ -168,6 +194,12 @@ static void test_announced(void **state)
 		snprintf(want, sizeof(want), "250-AUTH %.*s\r\n", STR_FMT(names));
 		if (t.view == SMTP) {
 			assert_int_equal(str_search(out, names.n > 0 ? str_of(want) : STR("AUTH")) >= 0, names.n > 0);
+		} else if (t.view == POP3) {
+			fake_feed(&t.r.conn, STR("CAPA\r\n"));
+			out = buf_str(&t.r.conn.out);
+			snprintf(want, sizeof(want), "\r\nSASL %.*s\r\n", STR_FMT(names));
+			assert_int_equal(str_search(out, names.n > 0 ? str_of(want) : STR("SASL")) >= 0, names.n > 0);
+			assert_int_equal(str_search(out, STR("\r\nUSER\r\n")) >= 0, names.n > 0);
 		} else {
 			want[0] = '\0';
 			while (str_cut(names, ' ', &one, &names), one.n > 0)
@@ -285,7 +317,7 @@ static void run(const struct exchange *x, enum view view)
 		if (i > 0) {
 			got = s->raw ? line(&t, s->say) : say(&t, "", s->say);
 		} else if (s->raw) {
-			snprintf(text, sizeof(text), "%s %s %.*s", view == SMTP ? "AUTH" : "a AUTHENTICATE", x->mechanism, STR_FMT(s->say));
+			snprintf(text, sizeof(text), "%s %s %.*s", view == IMAP ? "a AUTHENTICATE" : "AUTH", x->mechanism, STR_FMT(s->say));
 			got = line(&t, str_of(text));
 		} else {
 			got = auth(&t, x->mechanism, s->say.p ? &s->say : NULL);

@@ -31,10 +31,24 @@ static const struct {
 	{ STR("\xff\xfe.\r\n"), STR("\xff\xfe.\r\n.\r\n") },
 };
 
+/* The same with `nul`; dots put in. */
+static const struct {
+	struct str in, out;
+	uint64_t   dots;
+} nul_cases[] = {
+	{ STR("\0"), STR("\0\r\n.\r\n"), 0 },
+	{ STR("a\0b\r\n"), STR("a\0b\r\n.\r\n"), 0 },
+	{ STR(".\0\r\n"), STR("..\0\r\n.\r\n"), 1 },
+	{ STR("\0.\r\n.\r\n..\n"), STR("\0.\r\n..\r\n...\r\n.\r\n"), 2 },
+	{ STR("a\r\0\nb"), STR("a\r\n\0\r\nb\r\n.\r\n"), 0 },
+	{ STR("\r\0.\0"), STR("\r\n\0.\0\r\n.\r\n"), 0 },
+	{ STR("\0\0\0\0\0\0\0\0\0\r."), STR("\0\0\0\0\0\0\0\0\0\r\n..\r\n.\r\n"), 1 },
+};
+
 /* `in` in pieces of the given size. */
-static void encode(struct str in, size_t piece, struct buf *out)
+static uint64_t encode(struct str in, size_t piece, bool nul, struct buf *out)
 {
-	struct smtp_stuff s = { 0 };
+	struct smtp_stuff s = { .nul = nul };
 
 	buf_init(out, in.n * 2 + 8);
 	while (in.n > 0) {
@@ -45,6 +59,7 @@ static void encode(struct str in, size_t piece, struct buf *out)
 		unit_exact_free(part);
 	}
 	assert_true(smtp_stuff_end(&s, out));
+	return s.dots;
 }
 
 static void test_cases(void **state)
@@ -54,8 +69,21 @@ static void test_cases(void **state)
 		for (size_t piece = 1; piece <= cases[i].in.n + 1; piece++) {
 			struct buf out;
 
-			encode(cases[i].in, piece, &out);
+			encode(cases[i].in, piece, false, &out);
 			assert_str(buf_str(&out), cases[i].out);
+			buf_done(&out);
+		}
+}
+
+static void test_nul(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(nul_cases); i++)
+		for (size_t piece = 1; piece <= nul_cases[i].in.n + 1; piece++) {
+			struct buf out;
+
+			assert_int_equal(encode(nul_cases[i].in, piece, true, &out), nul_cases[i].dots);
+			assert_str(buf_str(&out), nul_cases[i].out);
 			buf_done(&out);
 		}
 }
@@ -84,7 +112,7 @@ static void test_dots(void **state)
 		buf_init(&in, 100);
 		for (unsigned i = 0; i < 4; i++)
 			buf_addf(&in, "%.*s\r\n", (int)(order >> 2 * i & 3), "...");
-		encode(buf_str(&in), 1 + order % 5, &wire);
+		encode(buf_str(&in), 1 + order % 5, false, &wire);
 		decode(buf_str(&wire), &back);
 		assert_str(buf_str(&back), buf_str(&in));
 		buf_done(&in);
@@ -106,7 +134,8 @@ static void test_full(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_dots), cmocka_unit_test(test_full) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_nul), cmocka_unit_test(test_dots),
+					    cmocka_unit_test(test_full) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ enum mime_flag { /* bit mask; stored: append only */
 	MIME_FLAG_PREAMBLE       = 1u << 13, /* text before the first or after the last delimiter */
 	MIME_FLAG_DUP_FROM       = 1u << 14, /* From, Sender, To, Subject, Date, Message-ID ... more than once where once is allowed */
 	MIME_FLAG_CTE_COMPOSITE  = 1u << 15, /* base64 or quoted-printable on multipart or message */
+	MIME_FLAG_NO_FINAL_EOL   = 1u << 16, /* the last line has no line end */
 };
 
 struct mime_param {

@@ -49,7 +49,7 @@ struct parser {
 
 /* ---- octets ---- */
 
-/* NUL, CR without LF and LF without CR, found by counting: CR, LF and CRLF must be equally many. */
+/* NUL; CR without LF and LF without CR, found by counting: CR, LF and CRLF must be equally many; a last line without end. */
 static unsigned octets_scan(struct str s)
 {
 	enum { BLOCK = 128 };
@@ -77,7 +77,8 @@ static unsigned octets_scan(struct str s)
 		crlf += s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n';
 		nul |= s.p[i] == '\0';
 	}
-	return (lf != crlf || cr != crlf ? MIME_FLAG_BARE_EOL : 0) | (nul ? MIME_FLAG_NUL : 0);
+	return (lf != crlf || cr != crlf ? MIME_FLAG_BARE_EOL : 0) | (nul ? MIME_FLAG_NUL : 0) |
+	       (s.n == 0 || s.p[s.n - 1] != '\n' ? MIME_FLAG_NO_FINAL_EOL : 0);
 }
 
 static size_t count_lf(struct str s)

@@ -28,7 +28,7 @@ size_t smtp_plain_length(struct str in)
 static void line_end(struct smtp_stuff *s, struct buf *out)
 {
 	buf_add(out, STR("\r\n"));
-	*s = (struct smtp_stuff){ 0 };
+	s->middle = s->cr = false;
 }
 
 static void special(struct smtp_stuff *s, struct buf *out, char c)
@@ -39,6 +39,11 @@ static void special(struct smtp_stuff *s, struct buf *out, char c)
 		if (s->cr)
 			line_end(s, out);
 		s->cr = true;
+	} else if (s->nul) {
+		if (s->cr)
+			line_end(s, out);
+		buf_add_char(out, c);
+		s->middle = true;
 	}
 }
 
@@ -54,8 +59,10 @@ bool smtp_stuff_add(struct smtp_stuff *s, struct buf *out, struct str in)
 		}
 		if (s->cr)
 			line_end(s, out);
-		if (!s->middle && in.p[0] == '.')
+		if (!s->middle && in.p[0] == '.') {
 			buf_add_char(out, '.');
+			s->dots++;
+		}
 		buf_add(out, str_first(in, n));
 		s->middle = true;
 		in = str_from(in, n);

@@ -2,7 +2,8 @@
  *
  * RFC 5321 §4.5.2 (transparency) and §2.3.8 (CR and LF only together). Every bare CR and every bare LF becomes CRLF
  * before the dots are looked at, so that no receiver, whatever it takes for a line end, sees the end of the data early.
- * NUL is dropped: it may not be sent, and a receiver that drops it itself would see CRLF.CRLF in CRLF NUL.CRLF.
+ * NUL is dropped: it may not be sent, and a receiver that drops it itself would see CRLF.CRLF in CRLF NUL.CRLF. POP3 keeps
+ * it, as its client is to have what is stored, and counts what it sends (RFC 1939 §3, §11).
  *
  * Pure: any split of the input gives the same output. Tests: tests/unit/test_smtp_stuff.c,
  * tests/fuzz/fuzz_smtp_stuff.c.
@@ -15,9 +16,11 @@
 struct smtp_stuff {
 	bool middle; /* of a line: something but its end was written */
 	bool cr;     /* the last octet read was a CR, nothing written for it yet */
+	bool nul;    /* keep NUL; set before the start */
+	uint64_t dots; /* that were put in so far */
 };
 
-/* All zero is the start of a message. */
+/* All zero (but for `nul`) is the start of a message. */
 
 /* Append `in`, encoded, to `out`: at most twice as many octets, and two more. False if they do not fit. */
 MUST_CHECK bool smtp_stuff_add(struct smtp_stuff *s, struct buf *out, struct str in);
