@@ -227,10 +227,10 @@ static int my_fcntl(int fd, int command, ...)
 	arg = va_arg(va, void *);
 	va_end(va);
 	lock = arg;
-	if ((command != F_SETLK && command != F_GETLK) || lock->l_start >= LOCK_DATABASE)
+	if ((command != F_SETLK && command != F_SETLKW && command != F_GETLK) || lock->l_start >= LOCK_DATABASE)
 		return fcntl(fd, command, arg);
 	lock->l_pid = 0;
-	return fcntl(fd, command == F_SETLK ? F_OFD_SETLK : F_OFD_GETLK, lock);
+	return fcntl(fd, command == F_GETLK ? F_OFD_GETLK : command == F_SETLK ? F_OFD_SETLK : F_OFD_SETLKW, lock);
 }
 
 /* The directory of a file, to be synced. SQLite does so for new files and looks at no result; this one syncs it then and there. */

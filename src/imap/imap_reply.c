@@ -1,5 +1,4 @@
 /* imap/imap_reply.c - answers, output, and the account's handle: rule 1 of imap_session.h lives here. */
-#include <string.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -143,19 +142,13 @@ void imap_account_enter(struct imap_session *s, const struct auth_login_reply *l
 	CHECK(s->account_id == 0);
 	s->account_id = login->account;
 	s->until = clock_mono_ms() + s->set->session_ms;
-	s->token_n = MIN(login->token.n, sizeof(s->token));
-	if (s->token_n > 0)
-		memcpy(s->token, login->token.p, s->token_n);
-	store_enter(s->env->store, s->account_id, str_n(s->token, s->token_n));
+	s->entry = store_enter(s->env->store, s->account_id, login->token);
 }
 
 void imap_account_leave(struct imap_session *s)
 {
-	if (s->account_id == 0)
-		return;
 	CHECK(!s->account);
-	store_leave(s->env->store, s->account_id, str_n(s->token, s->token_n));
-	explicit_bzero(s->token, sizeof(s->token));
+	store_leave(s->env->store, &s->entry);
 	s->account_id = 0;
 }
 

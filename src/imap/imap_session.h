@@ -121,8 +121,7 @@ struct imap_session {
 	uint64_t                    commands;
 	int64_t                     signin_until; /* monotonic: NOT_AUTH does not last longer */
 	int64_t                     until;        /* monotonic: nor does the session itself, once signed in */
-	char                        token[LIMIT_TOKEN]; /* of the sign-in: the store has it while account_id is set */
-	size_t                      token_n;
+	struct store_entry         *entry;        /* of the account, while account_id is set */
 	const char                 *end; /* why it ended, for the log */
 };
 

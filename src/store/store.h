@@ -52,11 +52,12 @@ void store_close(struct store_account **a); /* rolls back what is open; NULL ins
 
 /* ---- sessions ---- */
 
-/* A session of the account begins, with the token of its sign-in (ipc/session_token.h), or has ended, with the same: then it has no handle
- * and no upload. In a store that is kept by keeper (store_kept.h) accounts can be opened only between the two. In any store, handles of
- * an account that was entered are closed some time after its last session has left. */
-void store_enter(struct store *s, uint64_t account, struct str token);
-void store_leave(struct store *s, uint64_t account, struct str token);
+/* A session of the account begins, with the token of its sign-in (ipc/session_token.h), or has ended: then it has no handle and no upload. In a
+ * store that is kept by keeper (store_kept.h) accounts can be opened only between the two. In any store, handles of an account that
+ * was entered are closed some time after its last session has left. A session may enter several accounts, each with a token for it. */
+struct store_entry;
+struct store_entry *store_enter(struct store *s, uint64_t account, struct str token);
+void store_leave(struct store *s, struct store_entry **entry); /* NULL inside is fine */
 /* Close the handles of accounts that all sessions left linger_ms ago: called about once a second. */
 #define STORE_LINGER_MS ((int64_t)2000)
 void store_forget(struct store *s, int64_t linger_ms);

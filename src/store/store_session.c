@@ -13,63 +13,66 @@
 #include "sys/clock.h"
 
 struct entered {
-	uint64_t account;
-	unsigned count;
-	int64_t  left_ms;
-	struct token {
-		struct token *next;
-		char          octets[LIMIT_TOKEN];
-	} *tokens; /* of the sessions that are here, the newest first */
+	uint64_t            account;
+	unsigned            count;
+	int64_t             left_ms;
+	struct store_entry *entries; /* the newest first */
 };
 
-static void token_free(struct token **at)
+struct store_entry {
+	struct entered     *in;
+	struct store_entry *next, **at; /* at: what points here */
+	char                token[LIMIT_TOKEN];
+};
+
+static struct entered *entered_get(struct store *s, uint64_t account)
 {
-	struct token *t = *at;
+	struct entered *e = map_find_u64(&s->entered, account);
 
-	*at = t->next;
-	explicit_bzero(t, sizeof(*t));
-	free(t);
-}
-
-void store_enter(struct store *s, uint64_t account, struct str token)
-{
-	struct token   *t = calloc(1, sizeof(*t));
-	struct entered *e;
-
-	CHECK(t && account > 0 && account <= INT64_MAX);
-	if (token.n > 0)
-		memcpy(t->octets, token.p, MIN(token.n, sizeof(t->octets)));
-	pthread_mutex_lock(&s->lock);
-	e = map_find_u64(&s->entered, account);
 	if (!e) {
 		e = calloc(1, sizeof(*e));
 		CHECK(e);
 		e->account = account;
 		map_put_u64(&s->entered, account, e);
 	}
-	e->count++;
-	t->next = e->tokens;
-	e->tokens = t;
-	pthread_mutex_unlock(&s->lock);
+	return e;
 }
 
-void store_leave(struct store *s, uint64_t account, struct str token)
+struct store_entry *store_enter(struct store *s, uint64_t account, struct str token)
 {
-	char            octets[LIMIT_TOKEN] = { 0 };
-	struct entered *e;
-	struct token  **at;
+	struct store_entry *n = calloc(1, sizeof(*n));
 
+	CHECK(n && account > 0 && account <= INT64_MAX);
 	if (token.n > 0)
-		memcpy(octets, token.p, MIN(token.n, sizeof(octets)));
+		memcpy(n->token, token.p, MIN(token.n, sizeof(n->token)));
 	pthread_mutex_lock(&s->lock);
-	e = map_find_u64(&s->entered, account);
-	CHECK(e && e->count > 0);
-	for (at = &e->tokens; memcmp((*at)->octets, octets, sizeof(octets)) != 0; at = &(*at)->next)
-		CHECK((*at)->next);
-	token_free(at);
-	if (--e->count == 0)
-		e->left_ms = clock_mono_ms();
+	n->in = entered_get(s, account);
+	n->in->count++;
+	n->next = n->in->entries;
+	if (n->next)
+		n->next->at = &n->next;
+	n->at = &n->in->entries;
+	n->in->entries = n;
 	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+void store_leave(struct store *s, struct store_entry **entry)
+{
+	struct store_entry *n = *entry;
+
+	*entry = NULL;
+	if (!n)
+		return;
+	pthread_mutex_lock(&s->lock);
+	*n->at = n->next;
+	if (n->next)
+		n->next->at = n->at;
+	if (--n->in->count == 0)
+		n->in->left_ms = clock_mono_ms();
+	pthread_mutex_unlock(&s->lock);
+	explicit_bzero(n, sizeof(*n));
+	free(n);
 }
 
 bool store_token(struct store *s, uint64_t account, char ret[LIMIT_TOKEN])
@@ -79,9 +82,9 @@ bool store_token(struct store *s, uint64_t account, char ret[LIMIT_TOKEN])
 
 	pthread_mutex_lock(&s->lock);
 	e = map_find_u64(&s->entered, account);
-	has = e && e->tokens;
+	has = e && e->entries;
 	if (has)
-		memcpy(ret, e->tokens->octets, LIMIT_TOKEN);
+		memcpy(ret, e->entries->token, LIMIT_TOKEN);
 	pthread_mutex_unlock(&s->lock);
 	return has;
 }
@@ -128,11 +131,8 @@ void store_entered_done(struct store *s)
 	void      *value;
 
 	while (map_next(&s->entered, &at, &key, &value)) {
-		struct entered *e = value;
-
-		while (e->tokens)
-			token_free(&e->tokens);
-		free(e);
+		CHECK(((struct entered *)value)->count == 0);
+		free(value);
 	}
 	map_done(&s->entered);
 }

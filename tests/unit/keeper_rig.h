@@ -77,13 +77,19 @@ static inline struct str rig_write(const struct session_token *t)
 	return str_n(p, LIMIT_TOKEN);
 }
 
-static inline struct str rig_sign_in(uint64_t account)
+static inline struct store_entry *rig_sign_in(uint64_t account)
 {
 	struct session_token t = rig_token(account);
-	struct str           s = rig_write(&t);
 
-	store_enter(rig.u.store, account, s);
-	return s;
+	return store_enter(rig.u.store, account, rig_write(&t));
+}
+
+/* The token alone: nobody enters. */
+static inline struct str rig_good(uint64_t account)
+{
+	struct session_token t = rig_token(account);
+
+	return rig_write(&t);
 }
 
 /* As a process would that has been broken into. */

@@ -72,7 +72,7 @@ static unsigned messages(uint64_t account)
 static void test_all(void **state)
 {
 	struct store_account *a;
-	struct str            token;
+	struct store_entry   *token;
 
 	(void)state;
 	rig_start(&(struct store_options){ .retention_ms = 1 });
@@ -100,14 +100,14 @@ static void test_all(void **state)
 	assert_false(disk_exists(rig.u.fd, "07/7/content/tmp-0000000000000000"));
 	assert_false(disk_exists(rig.u.fd, "07/7/content/tmp-0000000000001387"));
 	assert_int_equal(messages(7), 3);
-	store_leave(rig.u.store, 7, token);
+	store_leave(rig.u.store, &token);
 	rig_end();
 }
 
 static void test_only_who_entered(void **state)
 {
 	struct store_account *a;
-	struct str            first, second;
+	struct store_entry   *first, *second;
 
 	(void)state;
 	rig_start(NULL);
@@ -117,25 +117,25 @@ static void test_only_who_entered(void **state)
 	assert_ok(store_open(rig.u.store, 7, &a));
 	store_close(&a);
 	assert_st(store_open(rig.u.store, 8, &a), ST_DENIED);
-	store_leave(rig.u.store, 7, first);
+	store_leave(rig.u.store, &first);
 	assert_ok(append(7, 1, 500));
 	assert_true(open_files(7) > 0);
 	store_forget(rig.u.store, 0); /* the other one is still here */
 	assert_true(open_files(7) > 0);
-	store_leave(rig.u.store, 7, second);
+	store_leave(rig.u.store, &second);
 	store_forget(rig.u.store, 60000);
 	assert_true(open_files(7) > 0);
 	/* Somebody is back before the handles are closed. */
 	first = rig_sign_in(7);
 	store_forget(rig.u.store, 0);
 	assert_true(open_files(7) > 0);
-	store_leave(rig.u.store, 7, first);
+	store_leave(rig.u.store, &first);
 	store_forget(rig.u.store, 0);
 	assert_int_equal(open_files(7), 0);
 	assert_st(store_open(rig.u.store, 7, &a), ST_DENIED);
 	first = rig_sign_in(7);
 	assert_int_equal(messages(7), 1);
-	store_leave(rig.u.store, 7, first);
+	store_leave(rig.u.store, &first);
 	rig_end();
 }
 
@@ -143,19 +143,15 @@ static void test_only_who_entered(void **state)
 static void test_wrong_token(void **state)
 {
 	struct store_account *a;
-	struct str            eight;
+	struct store_entry   *seven;
 
 	(void)state;
 	rig_start(NULL);
-	eight = rig_sign_in(8);
-	assert_ok(append(8, 1, 500));
-	store_leave(rig.u.store, 8, eight);
-	store_forget(rig.u.store, 0);
-	store_enter(rig.u.store, 7, eight);
+	seven = store_enter(rig.u.store, 7, rig_good(8));
 	assert_st(store_open(rig.u.store, 7, &a), ST_DENIED);
 	assert_false(disk_exists(rig.u.fd, "07/7"));
 	assert_int_equal(open_files(7), 0);
-	store_leave(rig.u.store, 7, eight);
+	store_leave(rig.u.store, &seven);
 	rig_end();
 }
 
@@ -184,7 +180,7 @@ static unsigned locked(int from, int to)
 static void test_locks_stay(void **state)
 {
 	struct store_account *a, *more[4];
-	struct str            token;
+	struct store_entry   *token;
 
 	(void)state;
 	rig_start(NULL);
@@ -196,7 +192,7 @@ static void test_locks_stay(void **state)
 	assert_true(db_step(db_sql(a->db, "SELECT count(*) FROM message")) == ST_OK);
 	assert_true(locked(123, 128) > 0);
 	for (size_t i = 0; i < LEN(more); i++) {
-		assert_st(rig_set(0, token), ST_OK);
+		assert_st(rig_set(0, rig_good(7)), ST_OK);
 		assert_ok(store_open(rig.u.store, 7, &more[i]));
 		assert_true(locked(123, 128) > 0);
 	}
@@ -206,7 +202,7 @@ static void test_locks_stay(void **state)
 	assert_int_equal(locked(128, 129), 1);
 	store_close(&a);
 	assert_int_equal(locked(123, 128), 0);
-	store_leave(rig.u.store, 7, token);
+	store_leave(rig.u.store, &token);
 	store_forget(rig.u.store, 0);
 	assert_int_equal(locked(128, 129), 0);
 	rig_end();
@@ -217,7 +213,7 @@ static void test_locks_stay(void **state)
 static void test_gone(void **state)
 {
 	struct store_account *a;
-	struct str            token;
+	struct store_entry   *token;
 
 	(void)state;
 	rig_start(NULL);
@@ -240,7 +236,7 @@ static void test_gone(void **state)
 	rig_attach(0, RIG_LIFE);
 	assert_ok(append(7, 4, MIB));
 	assert_int_equal(messages(7), 4);
-	store_leave(rig.u.store, 7, token);
+	store_leave(rig.u.store, &token);
 	rig_end();
 }
 
@@ -264,9 +260,9 @@ static void *trouble(void *arg)
 }
 
 /* As if another boot had come: whoever opens next makes the file, or finds it made. */
-static void reboot(struct str *token)
+static void reboot(struct store_entry **token)
 {
-	store_leave(rig.u.store, 7, *token);
+	store_leave(rig.u.store, token);
 	store_forget(rig.u.store, 0);
 	for (unsigned i = 0; open_files(7) > 0; i++) { /* keeper, in the same process, may be about to close one */
 		const struct timespec t = { 0, 1000000 };
@@ -283,7 +279,7 @@ static void reboot(struct str *token)
 static void test_dies_all_the_time(void **state)
 {
 	pthread_t  thread;
-	struct str token;
+	struct store_entry   *token;
 	unsigned   done = 0, unknown = 0, got;
 
 	(void)state;
@@ -310,7 +306,7 @@ static void test_dies_all_the_time(void **state)
 	print_message("%u done, %u not known, %u there\n", done, unknown, got);
 	assert_true(got >= done && got <= done + unknown);
 	assert_true(done > 0);
-	store_leave(rig.u.store, 7, token);
+	store_leave(rig.u.store, &token);
 	rig_end();
 }
 
