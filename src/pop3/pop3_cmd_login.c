@@ -102,7 +102,7 @@ enum pop3_next pop3_cmd_user(struct pop3_session *s, const struct pop3_call *c)
 	if (!pop3_may_sign_in(s))
 		return pop3_err(s, "Start TLS first");
 	s->secret = arena_new_secret(NULL);
-	s->user = arena_dup(s->secret, c->text);
+	s->user = arena_dup(s->secret, str_trim(c->text)); /* no name has blanks at its ends; a password may */
 	return pop3_ok(s, "Now the password");
 }
 

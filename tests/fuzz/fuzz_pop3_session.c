@@ -22,11 +22,17 @@ static void refill(void)
 	arena_reset(rig.arena);
 }
 
+static void end(void)
+{
+	pop3_rig_close(&rig);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc, (void)argv;
 	log_set_level(LOG_LEVEL_ERROR);
 	pop3_rig_open(&rig);
+	atexit(end);
 	refill();
 	return 0;
 }
