@@ -4,7 +4,6 @@
  * are counted too.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "pop3/pop3_session.h"
 #include "wire/mime/mime.h"
@@ -100,10 +99,7 @@ enum status pop3_enter(struct pop3_session *s, const struct auth_login_reply *lo
 
 	CHECK(s->state == POP3_AUTHORIZATION && s->account_id == 0 && login->account != 0);
 	s->account_id = login->account;
-	s->token_n = MIN(login->token.n, sizeof(s->token));
-	if (s->token_n > 0)
-		memcpy(s->token, login->token.p, s->token_n);
-	store_enter(s->env->store, s->account_id, str_n(s->token, s->token_n));
+	s->entry = store_enter(s->env->store, s->account_id, login->token);
 	st = pop3_account(s, &a);
 	if (st == ST_OK)
 		st = load(s, a);

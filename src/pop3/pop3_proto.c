@@ -48,8 +48,7 @@ static void session_close(void *session)
 	pop3_secret_done(s);
 	pop3_account_back(s);
 	pop3_drop_done(s);
-	if (s->account_id != 0)
-		store_leave(s->env->store, s->account_id, str_n(s->token, s->token_n));
+	store_leave(s->env->store, &s->entry);
 	pop3_work_give(s);
 	buf_done(&s->out);
 	arena_free(&s->arena);

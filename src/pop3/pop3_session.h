@@ -58,8 +58,7 @@ struct pop3_session {
 	enum pop3_next              waits; /* COMMAND or SASL */
 	unsigned                    errors, auth_failures; /* malformed commands in a row; refused sign-ins */
 	uint64_t                    account_id;
-	char                        token[LIMIT_TOKEN]; /* of the sign-in: the store has it while account_id is set */
-	size_t                      token_n;
+	struct store_entry         *entry; /* into the account, by the token of the sign-in */
 	struct store_account       *account; /* open inside a handler only */
 	struct arena               *arena;   /* of the command */
 	struct arena               *secret;  /* the name of USER: wiping */
