@@ -62,13 +62,15 @@ static enum status refused(void)
 enum status disk_open_plain(int dir, const char *name, enum disk_mode mode, int *ret_fd)
 {
 	int         fd = openat(dir, name, open_flags[mode] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (fd < 0)
 		return refused();
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		bool gone = S_ISREG(st.st_mode) && st.st_nlink == 0; /* it was removed just now */
+
 		fd_close(&fd);
-		return ST_DENIED;
+		return gone ? ST_NOT_FOUND : ST_DENIED;
 	}
 	*ret_fd = fd;
 	return ST_OK;
