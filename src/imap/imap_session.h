@@ -88,7 +88,7 @@ struct imap_memory {
 };
 #define IMAP_NOT_WHOLE SIZE_MAX /* the beginning of a response was written already */
 
-struct imap_upload; /* imap_append.h */
+struct imap_upload; /* imap_upload.h */
 
 struct imap_session {
 	struct net_conn            *conn;
