@@ -4,7 +4,7 @@
  * selected one, or by an absolute URL with the name that the client signed in with and our host name. The octets are copied from
  * database to upload, nothing waits for anybody.
  */
-#include "imap/imap_append.h"
+#include "imap/imap_upload.h"
 #include "imap/imap_content.h"
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_url.h"

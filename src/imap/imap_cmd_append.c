@@ -12,7 +12,7 @@
  */
 #include <stdlib.h>
 
-#include "imap/imap_append.h"
+#include "imap/imap_upload.h"
 #include "sys/clock.h"
 #include "wire/imap/imap_name.h"
 #include "wire/mime/mime_encode.h"

@@ -22,6 +22,7 @@ struct fetch {
 	unsigned                 facts;
 	bool                     need_email;
 	struct arena            *arena; /* of the batch */
+	bool                     headers; /* the header is asked for, or fields of it: read with the facts */
 	size_t                   batch_octets; /* of its facts, at most */
 	bool                     gone;  /* something could not be read */
 	bool                     full;  /* the process has no memory for the next message */
@@ -96,7 +97,8 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 
 static void item_put(struct imap_session *s, const char **sep, const char *name)
 {
-	imap_putf(s, "%s%s", *sep, name);
+	imap_put(s, str_of(*sep));
+	imap_put(s, str_of(name));
 	*sep = " ";
 }
 
@@ -107,7 +109,7 @@ static void row_items_put(struct fetch *f, const struct store_row *row, const ch
 
 	if (f->uid || (items & IMAP_FETCH_UID)) {
 		item_put(s, sep, "UID ");
-		imap_putf(s, "%u", row->uid);
+		imap_put_u64(s, row->uid);
 	}
 	if ((items & IMAP_FETCH_FLAGS) || f->seen) {
 		item_put(s, sep, "");
@@ -119,7 +121,7 @@ static void row_items_put(struct fetch *f, const struct store_row *row, const ch
 	}
 	if (items & IMAP_FETCH_RFC822_SIZE) {
 		item_put(s, sep, "RFC822.SIZE ");
-		imap_putf(s, "%llu", (unsigned long long)row->size);
+		imap_put_u64(s, row->size);
 	}
 }
 
@@ -207,7 +209,9 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	if (f->full)
 		return false;
 	imap_inside(s, true);
-	imap_putf(s, "* %u FETCH (", place + 1);
+	imap_put(s, STR("* "));
+	imap_put_u64(s, place + UINT64_C(1));
+	imap_put(s, STR(" FETCH ("));
 	row_items_put(f, row, &sep);
 	save_date_put(f, saved_ms, &sep);
 	fact_items_put(f, e, &sep);
@@ -252,7 +256,7 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 		return ST_OK;
 	if (f->need_email) {
 		/* Facts of most messages are small; those of others are counted when they are there. */
-		f->batch_octets = f->facts & FACTS_LARGE ? (size_t)MIN(b->octets, (uint64_t)(b->count * FACTS_OCTETS)) : 0;
+		f->batch_octets = (f->facts & FACTS_LARGE) || f->headers ? (size_t)MIN(b->octets, (uint64_t)(b->count * FACTS_OCTETS)) : 0;
 		f->full = !imap_work_take(f->s, f->batch_octets);
 		if (f->full)
 			return ST_CLOSED;
@@ -264,8 +268,12 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 		if (f->s->enabled & IMAP_ENABLED_UTF8)
 			for (size_t i = 0; i < b->count; i++)
 				imap_utf8_facts(f->s, f->facts, &b->facts[i], f->arena);
+		if (f->headers)
+			st = store_headers(a, b->facts, b->count, f->arena);
+		if (st != ST_OK)
+			return st;
 		for (size_t i = 0; i < b->count; i++)
-			large += b->facts[i].envelope.n + b->facts[i].body.n + b->facts[i].structure.n;
+			large += b->facts[i].envelope.n + b->facts[i].body.n + b->facts[i].structure.n + b->facts[i].header.n;
 		f->batch_octets = MAX(f->batch_octets, large);
 		f->full = !imap_work_take(f->s, f->batch_octets);
 		if (f->full)
@@ -307,8 +315,11 @@ static void facts_find(struct fetch *f)
 	f->facts = (f->what->items & IMAP_FETCH_ENVELOPE ? STORE_FACT_ENVELOPE : 0) |
 		   (f->what->items & IMAP_FETCH_BODY ? STORE_FACT_BODY : 0) |
 		   (f->what->items & IMAP_FETCH_BODYSTRUCTURE ? STORE_FACT_STRUCTURE : 0);
-	for (const struct imap_section *x = f->what->sections; x; x = x->next)
+	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
 		f->facts |= imap_section_facts(x);
+		f->headers = f->headers || (x->part.n == 0 && (x->kind == IMAP_SECTION_FIELDS || x->kind == IMAP_SECTION_FIELDS_NOT ||
+							       x->kind == IMAP_SECTION_HEADER));
+	}
 	f->need_email = f->facts != 0 || f->what->sections ||
 			(f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY));
 }

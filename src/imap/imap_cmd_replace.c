@@ -2,7 +2,7 @@
  *
  *   "* OK [APPENDUID ...]", then EXISTS and EXPUNGE as the sync tells them, then OK. Refused: nothing has changed.
  */
-#include "imap/imap_append.h"
+#include "imap/imap_upload.h"
 
 /* One number, or "*": a set of one. */
 static bool number_take(struct imap_session *s, struct imap_command *c, uint32_t *ret_uid)

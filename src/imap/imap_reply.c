@@ -85,6 +85,18 @@ void imap_put(struct imap_session *s, struct str text)
 		s->whole = s->out.n;
 }
 
+void imap_put_u64(struct imap_session *s, uint64_t v)
+{
+	char   p[20];
+	size_t n = sizeof(p);
+
+	do {
+		p[--n] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	imap_put(s, str_n(p + n, sizeof(p) - n));
+}
+
 void imap_inside(struct imap_session *s, bool inside)
 {
 	s->inside = inside;

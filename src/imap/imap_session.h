@@ -88,7 +88,7 @@ struct imap_memory {
 };
 #define IMAP_NOT_WHOLE SIZE_MAX /* the beginning of a response was written already */
 
-struct imap_upload; /* imap_append.h */
+struct imap_upload; /* imap_upload.h */
 
 struct imap_session {
 	struct net_conn            *conn;
@@ -203,6 +203,7 @@ enum imap_next imap_bad_name(struct imap_session *s, bool too_long);
 /* Append to the output; it is sent by imap_spill when much is there, and at the end of the handler. */
 void imap_put(struct imap_session *s, struct str text);
 void imap_putf(struct imap_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void imap_put_u64(struct imap_session *s, uint64_t v);
 /* Between two lines or pieces: write out if much waits. false: the client is gone, stop. */
 bool imap_spill(struct imap_session *s);
 void imap_flush(struct imap_session *s); /* write out all there is */

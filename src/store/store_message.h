@@ -222,6 +222,7 @@ struct store_email {
 	struct str envelope;  /* as printed by mime_print_envelope(utf8 = false); likewise the two below */
 	struct str body;      /* BODY */
 	struct str structure; /* BODYSTRUCTURE */
+	struct str header; /* its octets, if store_headers read them */
 	struct store_part *parts; /* preorder, [0] is the root */
 	size_t     part_count;
 	/* SORT: as in struct mime_summary, each cut at STORE_SORT_MAX octets (references: at STORE_REFERENCES_MAX) */
@@ -234,6 +235,9 @@ struct store_email {
 /* Facts of many emails in one go; ret has `count` places, in the order asked. Strings live in the arena. */
 MUST_CHECK enum status store_facts(struct store_account *a, const uint64_t *emails, size_t count, unsigned facts,
 				   struct arena *arena, struct store_email *ret);
+/* The headers of emails of which the facts are there, in one go: those of up to STORE_HEADER_MAX octets, for lists of messages. */
+#define STORE_HEADER_MAX ((size_t)16 * KIB)
+MUST_CHECK enum status store_headers(struct store_account *a, struct store_email *emails, size_t count, struct arena *arena);
 /* The part of a section number such as "1.2.3" (RFC 9051 §6.4.5.1), "" is the root; NULL if there is none. */
 const struct store_part *store_part_find(const struct store_email *e, struct str section);
 

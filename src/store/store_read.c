@@ -86,6 +86,27 @@ enum status store_facts(struct store_account *a, const uint64_t *emails, size_t 
 
 /* ---- content ---- */
 
+enum status store_headers(struct store_account *a, struct store_email *emails, size_t count, struct arena *arena)
+{
+	enum status st = db_begin_read(a->db);
+	struct buf  header;
+
+	buf_init(&header, STORE_HEADER_MAX);
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		if (emails[i].id == 0 || emails[i].header_n == 0 || emails[i].header_n > STORE_HEADER_MAX)
+			continue;
+		buf_clear(&header);
+		st = store_read(a, emails[i].id, 0, (size_t)emails[i].header_n, &header);
+		if (st == ST_OK)
+			emails[i].header = arena_dup(arena, buf_str(&header));
+		else if (st == ST_NOT_FOUND || st == ST_CORRUPT)
+			st = ST_OK; /* who asks for this one is told */
+	}
+	buf_done(&header);
+	db_rollback(a->db);
+	return st;
+}
+
 enum status store_content_open(struct store_account *a, struct str hash, int *ret_fd)
 {
 	char        path[STORE_PATH_MAX];

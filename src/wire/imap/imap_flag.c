@@ -83,16 +83,20 @@ bool imap_lex_flags(struct imap_lex *x, struct imap_flags *ret)
 
 void imap_print_flags(struct buf *out, unsigned mask, const struct str *keywords, size_t keyword_count)
 {
-	const char *sep = "";
+	bool some = false;
 
+	/* Once per row of a mailbox: no printf. */
 	for (size_t i = 0; i < LEN(names); i++) {
-		if (mask & names[i].bit) {
-			buf_addf(out, "%s\\%.*s", sep, STR_FMT(names[i].name));
-			sep = " ";
-		}
+		if (!(mask & names[i].bit))
+			continue;
+		buf_add(out, some ? STR(" \\") : STR("\\"));
+		buf_add(out, names[i].name);
+		some = true;
 	}
 	for (size_t i = 0; i < keyword_count; i++) {
-		buf_addf(out, "%s%.*s", sep, STR_FMT(keywords[i]));
-		sep = " ";
+		if (some)
+			buf_add_char(out, ' ');
+		buf_add(out, keywords[i]);
+		some = true;
 	}
 }

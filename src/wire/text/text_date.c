@@ -1,6 +1,8 @@
 /* wire/text/text_date.c - see text_date.h. */
 #include "wire/text/text_date.h"
 
+#include <string.h>
+
 #define DAY_MS      ((int64_t)86400000)
 #define COMMENT_MAX 100 /* nested comments in a date; deeper ones end it */
 
@@ -285,14 +287,41 @@ void text_date_write(struct text_date d, struct buf *out)
 	zone_write(d.zone_minutes, out);
 }
 
+static void two_write(char *p, unsigned v)
+{
+	p[0] = (char)('0' + v / 10);
+	p[1] = (char)('0' + v % 10);
+}
+
 void text_internaldate_write(struct text_date d, struct buf *out)
 {
 	unsigned     weekday;
 	struct civil c = civil_of(d, &weekday);
 
-	buf_addf(out, "%2u-%.*s-%04lld %02u:%02u:%02u", c.day, STR_FMT(months[c.month - 1]), (long long)c.year, c.hour,
-		 c.minute, c.second);
-	zone_write(d.zone_minutes, out);
+	unsigned     zone = (unsigned)(d.zone_minutes < 0 ? -d.zone_minutes : d.zone_minutes);
+	char         p[26];
+
+	if (c.year < 0 || c.year > 9999 || zone > 99 * 60 + 59) {
+		buf_addf(out, "%2u-%.*s-%04lld %02u:%02u:%02u", c.day, STR_FMT(months[c.month - 1]), (long long)c.year, c.hour, c.minute,
+			 c.second);
+		zone_write(d.zone_minutes, out);
+		return;
+	}
+	/* Once per row of a mailbox: no printf. */
+	memcpy(p, "  -   -     00:00:00 +0000", sizeof(p));
+	two_write(p, c.day);
+	if (p[0] == '0')
+		p[0] = ' ';
+	memcpy(p + 3, months[c.month - 1].p, 3);
+	two_write(p + 7, (unsigned)c.year / 100);
+	two_write(p + 9, (unsigned)c.year % 100);
+	two_write(p + 12, c.hour);
+	two_write(p + 15, c.minute);
+	two_write(p + 18, c.second);
+	p[21] = d.zone_minutes < 0 ? '-' : '+';
+	two_write(p + 22, zone / 60);
+	two_write(p + 24, zone % 60);
+	buf_add(out, str_n(p, sizeof(p)));
 }
 
 /* date = date-day "-" date-month "-" date-year */

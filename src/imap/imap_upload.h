@@ -1,4 +1,4 @@
-/* imap/imap_append.h - one APPEND or REPLACE while it comes: shared by imap_cmd_append.c, imap_cmd_replace.c, imap_catenate.c.
+/* imap/imap_upload.h - one APPEND or REPLACE while it comes: shared by imap_cmd_append.c, imap_cmd_replace.c, imap_catenate.c.
  *
  *   text --imap_append_next--> mailbox found, messages begun, URLs copied --content literal--> octets into the upload --> text ...
  *        --END--> one transaction of the store: all messages or none
@@ -6,8 +6,8 @@
  * What is held meanwhile: the uploads (small ones in memory, counted by net_memory_take; others are files), flags and dates in
  * s->arena, of at most LIMIT_IMAP_ARGS of text. Never a handle of the account while octets come.
  */
-#ifndef IMAP_IMAP_APPEND_H
-#define IMAP_IMAP_APPEND_H
+#ifndef IMAP_IMAP_UPLOAD_H
+#define IMAP_IMAP_UPLOAD_H
 
 #include "imap/imap_session.h"
 #include "wire/imap/imap_append.h"
