@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "pop3/pop3_session.h"
+#include "sys/clock.h"
 #include "wire/mime/mime.h"
 
 #define BATCH 500u /* facts read at once */
@@ -99,6 +100,7 @@ enum status pop3_enter(struct pop3_session *s, const struct auth_login_reply *lo
 
 	CHECK(s->state == POP3_AUTHORIZATION && s->account_id == 0 && login->account != 0);
 	s->account_id = login->account;
+	s->until = clock_mono_ms() + LIMIT_SESSION_MS;
 	s->entry = store_enter(s->env->store, s->account_id, login->token);
 	st = pop3_account(s, &a);
 	if (st == ST_OK)

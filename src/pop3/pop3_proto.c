@@ -104,6 +104,8 @@ static struct net_want wait_next(struct pop3_session *s, enum pop3_next next)
 		return want_close(s);
 	if (s->errors >= LIMIT_POP3_ERRORS)
 		return end(s, "too many errors", "Too many errors");
+	if (s->state == POP3_TRANSACTION && clock_mono_ms() >= s->until)
+		return end(s, "a session of a day", "[SYS/TEMP] This session has lasted a day, connect again");
 	if (signin_over(s))
 		return end(s, "no sign-in", "[SYS/TEMP] Nobody signed in, connect again");
 	arena_reset(s->arena);

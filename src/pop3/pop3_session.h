@@ -70,6 +70,7 @@ struct pop3_session {
 	size_t                      work;    /* octets counted by net_memory_take for the command at hand */
 	bool                        broken;  /* the answer cannot be completed: close without another word */
 	uint64_t                    commands, retrieved, removed;
+	int64_t                     until;        /* monotonic: TRANSACTION, and with it the token, does not last longer */
 	int64_t                     signin_until; /* monotonic: AUTHORIZATION does not last longer */
 	const char                 *end; /* why it ended, for the log */
 };
