@@ -19,6 +19,7 @@
 #define STORE_CHANGES_SLACK 1024 /* trimmed this many at a time */
 #define STORE_GAPS_MAX     64
 #define STORE_TEMP         "tmp-" /* how uploads in content/ are called; octet 0 is locked while they live */
+#define STORE_FORMER_MAX   4096 /* names of deleted mailboxes kept; those beyond are restored with a target only */
 #define STORE_RELEASE_MAX  200 /* expunged messages released by one transaction */
 
 extern const struct db_schema store_schema;
@@ -51,6 +52,7 @@ struct account_state {
 };
 
 enum change_kind { CHANGE_MAILBOX = 1, CHANGE_MESSAGE = 2, CHANGE_SUBSCRIPTION = 3, CHANGE_KEYWORD = 4 }; /* stored */
+enum store_fate { STORE_FATE_EXPUNGED, STORE_FATE_MOVED, STORE_FATE_RESTORED }; /* stored */
 enum change_op { CHANGE_CREATED = 1, CHANGE_UPDATED = 2, CHANGE_REMOVED = 3 };                          /* stored */
 
 struct store_account {
@@ -164,6 +166,12 @@ void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those colum
 /* Rows of a set, in whatever transaction is open. */
 MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max,
 				       struct arena *arena, struct store_row **ret, size_t *ret_count);
+
+/* ---- store_undelete.c: inside a transaction ---- */
+/* Remember the name of a mailbox that is deleted now. */
+MUST_CHECK enum status store_former_add(struct store_account *a, uint64_t id, struct str name, enum store_special special);
+/* Forget names of mailboxes that were deleted before that time. */
+MUST_CHECK enum status store_former_forget(struct store_account *a, int64_t before_ms);
 
 /* ---- store_expunge.c: inside a transaction ---- */
 /* All messages of `mailbox` to the end of `target`. */
