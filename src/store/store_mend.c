@@ -449,13 +449,8 @@ static enum status inside(struct mend *m)
 {
 	static enum status (*const first[])(struct mend *) = { clock_look, keywords, mailboxes, homeless, mend_contents };
 	static enum status (*const last[])(struct mend *) = { totals, mailbox_clocks, changes_look, clock_look };
-	struct account_state *t = &m->a->state;
-	enum status           st = ST_OK;
+	enum status st = ST_OK;
 
-	if (t->modseq > t->ceiling) {
-		mend_tell(m, STORE_MEND_FIXED, "A2", "the clock was above its ceiling");
-		t->ceiling = t->modseq;
-	}
 	for (size_t i = 0; i < LEN(first) && st == ST_OK; i++)
 		st = first[i](m);
 	for (size_t i = 0; i < LEN(counts) && st == ST_OK; i++)
@@ -469,10 +464,15 @@ enum status store_mend(struct store_account *a, store_mend_fn *tell, void *arg, 
 {
 	struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
 	struct mend         m = { .a = a, .tell = tell, .arg = arg, .arena = arena };
-	enum status         st = store_txn_begin(a, true);
+	struct account_state before;
+	enum status         st = store_state_read(a, &before);
 
+	if (st == ST_OK)
+		st = store_txn_begin(a, true);
 	if (st != ST_OK)
 		return st;
+	if (before.modseq > before.ceiling) /* beginning has put that right */
+		mend_tell(&m, STORE_MEND_FIXED, "A2", "the clock was above its ceiling");
 	st = store_txn_end(a, inside(&m), true);
 	if (st == ST_OK)
 		*ret_changes = m.changes;

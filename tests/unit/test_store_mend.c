@@ -86,7 +86,7 @@ static const struct {
 	{ "A4", "UPDATE message SET uid = 2 WHERE uid = 1 AND mailbox = (SELECT id FROM mailbox WHERE name = 'INBOX')", 0, 0 },
 	{ "A4", "UPDATE message SET uid = 0 WHERE uid = 1 AND mailbox = (SELECT id FROM mailbox WHERE name = 'INBOX')", 0, 1 },
 	{ "A4", "DELETE FROM mailbox WHERE name = 'Archive'", 0, 1 },
-	{ "A4", "UPDATE mailbox SET uidnext = 5 WHERE name = 'INBOX'; DELETE FROM message WHERE uid = 5", 0, 0 },
+	{ "A4", "UPDATE mailbox SET uidnext = 3 WHERE name = 'INBOX'; DELETE FROM message WHERE uid > 3", 0, 0 },
 	{ "A5", "UPDATE mailbox SET messages = messages + 1 WHERE name = 'INBOX'", 0, 0 },
 	{ "A5", "UPDATE mailbox SET unseen = 99", 0, 0 },
 	{ "A5", "UPDATE mailbox SET size = size - 1, deleted_size = deleted_size + 5", 0, 0 },
@@ -95,18 +95,18 @@ static const struct {
 	{ "A6", "UPDATE email SET refs = 0", 0, 0 },
 	{ "A6", "INSERT INTO email SELECT 9999, account, content, 0, size, header_n, mime_flags, date_ms, subject, from_text, to_text, cc_text,"
 		" message_id, in_reply_to, reference_ids, envelope, body, structure, parts FROM email LIMIT 1", 0, 0 },
-	{ "A6", "DELETE FROM email WHERE subject = 'number 1'", 1, 0 },
-	{ "A6", "DELETE FROM email WHERE subject = 'number 2'", 0, 0 }, /* only expunged */
+	{ "A6", "DELETE FROM email WHERE CAST(subject AS TEXT) = 'number 1'", 1, 0 },
+	{ "A6", "DELETE FROM email WHERE CAST(subject AS TEXT) = 'number 2'", 0, 0 }, /* only expunged */
 	{ "A6", "UPDATE message SET size = size + 1 WHERE uid = 1", 0, 0 },
 	{ "A7", "UPDATE content SET refs = 7", 0, 0 },
 	{ "A7", "INSERT INTO content VALUES (9999, 7, randomblob(32), 5, 0, 'hello')", 0, 0 },
 	{ "A7", "DELETE FROM content WHERE data IS NULL", 1, 0 },
 	{ "A7", "UPDATE email SET size = size + 1", 0, 0 },
-	{ "A8", "UPDATE content SET data = replace(data, 'number', 'NUMBER') WHERE data IS NOT NULL AND id = (SELECT content FROM email WHERE"
-		" subject = 'number 1')", 0, 1 },
+	{ "A8", "UPDATE content SET data = CAST(replace(CAST(data AS TEXT), 'number', 'NUMBER') AS BLOB) WHERE data IS NOT NULL AND id = (SELECT content FROM email WHERE"
+		" CAST(subject AS TEXT) = 'number 1')", 0, 1 },
 	{ "A8", "UPDATE content SET size = size - 1 WHERE data IS NOT NULL", 0, 0 },
-	{ "A8", "UPDATE content SET data = x'' WHERE id = (SELECT content FROM email WHERE subject = 'number 1')", 1, 0 },
-	{ "A8", "UPDATE content SET hash = x'0011' WHERE id = (SELECT content FROM email WHERE subject = 'number 1')", 0, 1 },
+	{ "A8", "UPDATE content SET data = x'' WHERE id = (SELECT content FROM email WHERE CAST(subject AS TEXT) = 'number 1')", 1, 0 },
+	{ "A8", "UPDATE content SET hash = x'0011' WHERE id = (SELECT content FROM email WHERE CAST(subject AS TEXT) = 'number 1')", 0, 1 },
 	{ "A9", "UPDATE account SET next_id = 3", 0, 0 },
 	{ "A10", "UPDATE change SET modseq = modseq + 100000", 0, 0 },
 	{ "A10", "INSERT INTO gap VALUES (7, 5, 4)", 0, 0 },
@@ -148,7 +148,8 @@ static void one_case(size_t i)
 	if (getenv("VERBOSE"))
 		print_message("%s\n", cases[i].sql);
 	assert_ok(store_mend(a, on_mend, &seen, &changes));
-	assert_true(changes > 0);
+	if (changes == 0)
+		fail_msg("nothing done: %s", cases[i].sql);
 	if (seen.lost != cases[i].lost || seen.moved != cases[i].moved)
 		fail_msg("%u lost, %u moved: %s", seen.lost, seen.moved, cases[i].sql);
 	if (store_check(a, store_unit_print, NULL, &breaks) != ST_OK || breaks > 0)
