@@ -128,6 +128,9 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_ROUTE_SET,
 	IPC_AUTH_ROUTE_REMOVE,
 	IPC_AUTH_ROUTE_LIST,
+	/* local: what administrators ask */
+	IPC_LOCAL_UNDELETE,
+	IPC_LOCAL_FSCK,
 	IPC_MSG_COUNT,
 };
 

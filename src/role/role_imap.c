@@ -38,7 +38,8 @@ static bool prepare(struct role *r, const char **ret_why)
 static bool start(struct role *r, const char **ret_why)
 {
 	struct imap_role    *s = r->self;
-	struct store_options options = { .watermark_octets = r->config->watermark_octets };
+	struct store_options options = { .watermark_octets = r->config->watermark_octets,
+					.retention_ms = (int64_t)r->config->undelete_s * 1000 };
 
 	if (store_new(role_root(r, "accounts"), &options, &s->store) != ST_OK) {
 		*ret_why = "the accounts directory cannot be used";

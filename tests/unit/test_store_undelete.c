@@ -197,6 +197,47 @@ static void test_migration(void **state)
 	store_unit_done(&u);
 }
 
+/* What has been in Trash for longer goes, by when it came there; other mailboxes, and INTERNALDATE, do not matter. */
+static void test_expire(void **state)
+{
+	struct store_unit     u;
+	struct store_account *a;
+	struct store_mailbox  inbox, trash, junk;
+	struct store_copied   copied;
+	uint64_t              count, modseq = 0;
+
+	(void)state;
+	store_unit_open(&u, &(struct store_options){ .trash_ms = 1, .junk_ms = 0 });
+	assert_ok(store_open(u.store, 7, &a));
+	inbox = store_unit_box(a, u.arena, "INBOX");
+	junk = store_unit_box(a, u.arena, "Junk");
+	assert_ok(store_mailbox_rename(a, STR("Trash"), STR("Waste"))); /* it is the use that counts */
+	trash = store_unit_box(a, u.arena, "Waste");
+	for (unsigned i = 0; i < STORE_EXPIRE_MAX + 3; i++)
+		(void)store_unit_deliver(a, u.arena, i + 1, store_unit_message(u.arena, 1, 200));
+	store_unit_append(a, junk.id, store_unit_message(u.arena, 2, 200), 0);
+	assert_ok(store_copy(a, inbox.id, STORE_SET_ALL, trash.id, u.arena, &copied));
+	usleep(3000);
+	assert_ok(store_expire(a, &count, &modseq));
+	assert_int_equal(count, STORE_EXPIRE_MAX + 3);
+	assert_true(modseq > copied.modseq);
+	assert_int_equal(store_unit_box(a, u.arena, "Waste").messages, 0);
+	assert_int_equal(store_unit_box(a, u.arena, "INBOX").messages, STORE_EXPIRE_MAX + 3);
+	assert_int_equal(store_unit_box(a, u.arena, "Junk").messages, 1);
+	assert_int_equal(undelete(a, u.arena, "Waste", "", true).count, STORE_EXPIRE_MAX + 3); /* and comes back if it must */
+	store_unit_check(a);
+	store_close(&a);
+	store_free(&u.store);
+	/* A day is not over. */
+	assert_ok(store_new(u.fd, &(struct store_options){ .trash_ms = 86400000, .junk_ms = 86400000 }, &u.store));
+	assert_ok(store_open(u.store, 7, &a));
+	store_unit_append(a, trash.id, store_unit_message(u.arena, 3, 200), 0);
+	assert_ok(store_expire(a, &count, &modseq));
+	assert_int_equal(count, 0);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_deleted_mailbox),
 		cmocka_unit_test(test_moved_stays),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_expire),
 		cmocka_unit_test(test_migration),
 	};
 
