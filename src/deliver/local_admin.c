@@ -94,7 +94,7 @@ static enum status fsck(const struct local_admin *l, const struct local_fsck_req
 	enum status           st = store_open(l->store, q->account, &a);
 
 	if (st == ST_CORRUPT || st == ST_EXISTS) { /* EXISTS: the account's row is gone, and not its mailboxes */
-		on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be opened: it needs --salvage"));
+		on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be opened"));
 		return ST_OK;
 	}
 	if (st != ST_OK)
@@ -105,7 +105,7 @@ static enum status fsck(const struct local_admin *l, const struct local_fsck_req
 	if (st == ST_OK && q->repair)
 		st = store_clean(a);
 	if (st == ST_CORRUPT && q->repair) {
-		on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be repaired where it is: it needs --salvage"));
+		on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be repaired where it is"));
 		st = ST_OK;
 	} else if (st == ST_OK && changes > 0) {
 		p->reply->left = 0;
