@@ -18,6 +18,7 @@ static const int64_t mark_ms[REMOTE_HOST_MARKS] = {
 	[REMOTE_HOST_SUSPECT] = 180 * 1000,
 	[REMOTE_HOST_NO_BDAT] = 3600 * 1000,
 	[REMOTE_HOST_NO_EARLY] = 3600 * 1000,
+	[REMOTE_HOST_TRIED] = 2 * 1000, /* remote_timeouts.beside_ms: by then it is suspect, or known to be alive */
 };
 
 struct known {

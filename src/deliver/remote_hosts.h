@@ -2,6 +2,7 @@
  *
  * A suspect did not take a connection, or greeted with 421 or with silence. It is tried behind all others of its domain until it takes one,
  * or until its time is over; then the next delivery that comes is the one that tries it, and it stays suspect for the others meanwhile.
+ * One that is tried just now, and nothing was heard of yet, comes behind those that are equal to it.
  * Bounded: LIMIT_REMOTE_KNOWN; what ends first makes room. Thread-safe. NULL remembers nothing.
  */
 #ifndef DELIVER_REMOTE_HOSTS_H
@@ -18,6 +19,7 @@ enum remote_host_mark {
 	REMOTE_HOST_SUSPECT,
 	REMOTE_HOST_NO_BDAT,  /* announced CHUNKING and did not know BDAT */
 	REMOTE_HOST_NO_EARLY, /* dropped a session without a word: content is not sent before MAIL is answered */
+	REMOTE_HOST_TRIED,    /* somebody is connecting to it */
 	REMOTE_HOST_MARKS,
 };
 

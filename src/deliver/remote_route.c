@@ -2,7 +2,9 @@
 #include "deliver/remote_route.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "deliver/remote_hosts.h"
 #include "sys/random.h"
 #include "wire/address/address.h"
 
@@ -340,6 +342,22 @@ bool remote_route_open(struct remote_route *route, const struct remote *remote, 
 	return open_domain(route, address_without_dot(q->domain), ret_why);
 }
 
+/* Of hosts that are equal, one to which somebody else is connecting just now comes behind the others: as long as nobody knows that it answers, one
+ * delivery that waits for it is enough. */
+static void equals_order(struct remote_route *r)
+{
+	struct remote_target *first = &r->targets[r->target_at], found;
+
+	for (size_t i = r->target_at; i < r->target_count; i++) {
+		if (remote_hosts_marked(r->remote->hosts, &r->targets[i], REMOTE_HOST_TRIED))
+			continue;
+		found = r->targets[i];
+		memmove(first + 1, first, (i - r->target_at) * sizeof(*first));
+		*first = found;
+		return;
+	}
+}
+
 const struct remote_target *remote_route_next(struct remote_route *route)
 {
 	while (route->target_at == route->target_count && route->target_count < LEN(route->targets)) {
@@ -348,7 +366,10 @@ const struct remote_target *remote_route_next(struct remote_route *route)
 		else if (!relay_next(route))
 			break;
 	}
-	return route->target_at < route->target_count ? &route->targets[route->target_at++] : NULL;
+	if (route->target_at == route->target_count)
+		return NULL;
+	equals_order(route); /* what is left was resolved together: one preference */
+	return &route->targets[route->target_at++];
 }
 
 struct remote_outcome remote_route_why(const struct remote_route *route)

@@ -5,6 +5,7 @@
  *     mx:domain          as a domain below, but nothing about it is final: it is not the recipients' domain
  *   "[192.0.2.1]"        that address
  *   domain, MX records   hosts by preference, equal ones shuffled; their addresses, IPv6 and IPv4 by turns   RFC 5321 §5.1
+ *                        (of equal ones, those to which somebody is connecting just now are the last)
  *   domain without MX    the domain's own addresses ("implicit MX"), also if MX says NXDOMAIN but A or AAAA exist
  *   null MX              refused, RFC 7505; beside other records it is passed over
  *

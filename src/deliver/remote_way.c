@@ -30,6 +30,12 @@ static void suspect(const struct remote_ways *w, const struct remote_target *tar
 		remote_hosts_mark(w->remote->hosts, target, REMOTE_HOST_SUSPECT);
 }
 
+/* What became of a connection is known, or will not be. */
+static void settled(const struct remote_ways *w, const struct remote_target *target)
+{
+	remote_hosts_clear(w->remote->hosts, target, REMOTE_HOST_TRIED);
+}
+
 static const struct remote_target *target_next(struct remote_ways *w)
 {
 	const struct remote_target *target = w->again;
@@ -104,6 +110,7 @@ struct remote_session *remote_ways_kept(const struct remote_ways *w, const struc
 /* `tried`: it is not that our own deadline left it no time. */
 static void lost(struct remote_ways *w, const struct remote_target *target, const struct remote_connect_why *why, bool tried)
 {
+	settled(w, target);
 	if (tried && !why->ours)
 		suspect(w, target);
 	w->failed(w->ctx, remote_connect_name(w->arena, target), !why->ours,
@@ -136,6 +143,8 @@ static bool candidate_start(struct remote_ways *w, struct remote_race *race, str
 	if (!remote_race_start(race, way->target, way->policy, remote_connect_source(way->target, &w->q->hop),
 			       (unsigned)MIN(MAX(left, (int64_t)1), (int64_t)w->remote->settings.timeouts.connect_ms), &why))
 		lost(w, way->target, &why, true);
+	else if (!w->probe)
+		remote_hosts_mark(w->remote->hosts, way->target, REMOTE_HOST_TRIED);
 	return false;
 }
 
@@ -145,6 +154,7 @@ static void race_over(struct remote_ways *w, const struct remote_race *race)
 	for (size_t i = 0; i < race->count; i++) {
 		const struct remote_attempt *a = &race->attempts[i];
 
+		settled(w, a->target);
 		if (remote_attempt_slow(race, a)) {
 			suspect(w, a->target);
 			CHECK(w->later_count < LEN(w->later)); /* each target is there once */
@@ -194,8 +204,10 @@ bool remote_ways_next(struct remote_ways *w, struct remote_way *ret)
 		if (!found && asker_gone(w))
 			break;
 	}
-	if (found)
+	if (found) {
+		settled(w, ret->target);
 		race_over(w, &race);
+	}
 	remote_race_end(&race);
 	return found;
 }

@@ -32,7 +32,7 @@ enum status imap_view(struct imap_session *s)
 
 	if (s->box.loaded)
 		return ST_OK;
-	st = imap_account(s, &a);
+	st = imap_box_account(s, &a);
 	if (st != ST_OK)
 		return st;
 	st = store_view_load(a, s->box.id, s->box.modseq, &view);
@@ -213,13 +213,22 @@ void imap_put_row_flags(struct imap_session *s, const struct store_row *row)
 	imap_put(s, STR(")"));
 }
 
+void imap_put_changed(struct imap_session *s, size_t place, const struct store_row *row, bool uid)
+{
+	imap_putf(s, "* %zu FETCH (", place + 1);
+	if (uid)
+		imap_putf(s, "UID %u ", row->uid);
+	imap_put_row_flags(s, row);
+	imap_put(s, STR(")\r\n"));
+}
+
 enum status imap_put_flags_lines(struct imap_session *s, bool permanent)
 {
 	struct store_account *a;
 	struct arena         *arena = s->box.names_arena ? s->box.names_arena : s->arena;
 	struct str           *names;
 	size_t                count;
-	enum status           st = imap_account(s, &a);
+	enum status           st = imap_box_account(s, &a);
 
 	if (st == ST_OK)
 		st = store_keyword_list(a, arena, &names, &count);
@@ -250,7 +259,7 @@ enum status imap_keywords_tell(struct imap_session *s)
 	struct store_account *a;
 	struct str           *names;
 	size_t                count;
-	enum status           st = imap_account(s, &a);
+	enum status           st = imap_box_account(s, &a);
 
 	if (st == ST_OK)
 		st = store_keyword_list(a, s->arena, &names, &count);

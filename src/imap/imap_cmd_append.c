@@ -42,14 +42,12 @@ static enum imap_next mailbox_find(struct imap_session *s, const struct imap_app
 	struct store_account *a;
 	struct store_mailbox  m;
 	struct str            name;
-	enum imap_name_err    err = imap_name_parse(p->mailbox, false, s->arena, &name);
+	enum imap_name_err    err = imap_name_parse(p->mailbox, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &name);
 	enum status           st;
 
 	if (err != IMAP_NAME_OK)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
-	st = imap_account(s, &a);
-	if (st == ST_OK)
-		st = store_mailbox_find(a, name, s->arena, &m);
+	st = imap_mailbox_find(s, name, IMAP_RIGHT_INSERT, &a, &m);
 	if (st == ST_NOT_FOUND)
 		return imap_no(s, "[TRYCREATE] No such mailbox");
 	if (st != ST_OK)

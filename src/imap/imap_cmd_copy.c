@@ -58,13 +58,9 @@ static enum status copy(struct imap_session *s, copy_fn *fn, const struct imap_s
 {
 	struct store_account *a;
 	struct store_mailbox  m;
-	enum status           st = imap_account(s, &a);
+	enum status           st = imap_mailbox_find(s, name, IMAP_RIGHT_INSERT, &a, &m);
 
-	*ret_missing = false;
-	if (st == ST_OK) {
-		st = store_mailbox_find(a, name, s->arena, &m);
-		*ret_missing = st == ST_NOT_FOUND;
-	}
+	*ret_missing = st == ST_NOT_FOUND;
 	if (st == ST_OK)
 		st = fn(a, s->box.id, imap_uids(s, places), m.id, s->arena, ret);
 	if (st == ST_OK && ret->count > 0)
@@ -132,7 +128,7 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 			return IMAP_NEXT_REPLY;
 		uids = imap_uids(s, &places);
 	}
-	st = imap_account(s, &a);
+	st = imap_box_account(s, &a);
 	if (st == ST_OK)
 		st = store_expunge(a, s->box.id, uids, true, s->arena, &gone);
 	if (st != ST_OK)

@@ -74,7 +74,7 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 	}
 	if (unseen.count == 0)
 		return ST_OK;
-	st = imap_account(s, &a);
+	st = imap_box_account(s, &a);
 	if (st == ST_OK)
 		st = store_flags(a, s->box.id, imap_uids(s, &unseen), &c, s->arena, &f);
 	if (st != ST_OK)
@@ -205,7 +205,7 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 		f->full = !imap_work_take(f->s, f->batch_octets);
 		if (f->full)
 			return ST_CLOSED;
-		st = imap_account(f->s, &a);
+		st = imap_box_account(f->s, &a);
 		if (st == ST_OK)
 			st = store_facts(a, b->email, b->count, f->facts, f->arena, b->facts);
 		if (st != ST_OK)

@@ -121,7 +121,7 @@ static enum status tree_load(struct imap_session *s, struct tree *t)
 static void line(struct imap_session *s, const char *word, struct str attributes, struct str name)
 {
 	imap_putf(s, "* %s ", word);
-	imap_print_list(&s->out, attributes, imap_name_wire(name, false, s->arena));
+	imap_print_list(&s->out, attributes, imap_name_wire(name, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena));
 	imap_put(s, STR("\r\n"));
 }
 
@@ -159,7 +159,7 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
 		line(s, "LIST", STR("\\Noselect"), STR(""));
 		return imap_ok(s, "That is all");
 	}
-	if (!imap_pattern_parse(reference, pattern, false, s->arena, &p))
+	if (!imap_pattern_parse(reference, pattern, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &p))
 		return imap_ok(s, "That is all");
 	st = tree_load(s, &t);
 	if (st != ST_OK)
@@ -183,7 +183,7 @@ enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c)
 
 	if (!arguments(s, c, &reference, &pattern))
 		return IMAP_NEXT_REPLY;
-	if (!imap_pattern_parse(reference, pattern, false, s->arena, &p))
+	if (!imap_pattern_parse(reference, pattern, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &p))
 		return imap_ok(s, "That is all");
 	st = imap_account(s, &a);
 	if (st == ST_OK)
@@ -218,7 +218,7 @@ static void status_line(struct imap_session *s, const struct store_mailbox *m, u
 	const char *sep = "";
 
 	imap_put(s, STR("* STATUS "));
-	imap_print_astring(&s->out, imap_name_wire(m->name, false, s->arena));
+	imap_put_name(s, m->name);
 	imap_put(s, STR(" ("));
 	for (size_t i = 0; i < LEN(values); i++) {
 		if (!(items & values[i].item))
@@ -241,9 +241,7 @@ enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c)
 		return IMAP_NEXT_REPLY;
 	if (!imap_lex_sp(&c->x) || !imap_lex_status(&c->x, &items) || !imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: STATUS mailbox (item ...)");
-	st = imap_account(s, &a);
-	if (st == ST_OK)
-		st = store_mailbox_find(a, name, s->arena, &m);
+	st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, &m);
 	if (st == ST_OK)
 		st = store_settle(a);
 	if (st != ST_OK)

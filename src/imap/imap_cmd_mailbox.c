@@ -36,7 +36,7 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 	/* A delimiter at the end says that names will be made below it; it is made all the same, and can hold messages
 	 * too. */
 	(void)imap_name_container(&wire);
-	err = imap_name_parse(wire, false, s->arena, &name);
+	err = imap_name_parse(wire, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &name);
 	if (err != IMAP_NAME_OK)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
 	st = imap_account(s, &a);
@@ -54,9 +54,7 @@ enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 
 	if (!one_name(s, c, &name))
 		return IMAP_NEXT_REPLY;
-	st = imap_account(s, &a);
-	if (st == ST_OK)
-		st = store_mailbox_find(a, name, s->arena, &m);
+	st = imap_mailbox_find(s, name, IMAP_RIGHT_DELETE_BOX, &a, &m);
 	if (st == ST_OK)
 		st = store_mailbox_delete(a, name);
 	if (st == ST_OK && s->state == IMAP_SELECTED && s->box.id == m.id) {

@@ -13,13 +13,13 @@
 static enum status look(struct imap_session *s, struct str name, struct store_mailbox *ret, uint64_t *ret_modseq)
 {
 	struct store_account *a;
-	struct store_info     info;
+	struct store_info     info = { 0 };
 	enum status           st = imap_account(s, &a);
 
 	if (st == ST_OK)
 		st = store_info(a, &info);
 	if (st == ST_OK)
-		st = store_mailbox_find(a, name, s->arena, ret);
+		st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, ret);
 	/* The row is as it was at info.modseq, unless it has changed since: then it is as of its own change. */
 	if (st == ST_OK)
 		*ret_modseq = MAX(info.modseq, ret->modseq);
@@ -133,7 +133,7 @@ enum imap_next imap_cmd_close(struct imap_session *s, struct imap_command *c)
 
 	(void)c;
 	if (!s->box.read_only) {
-		st = imap_account(s, &a);
+		st = imap_box_account(s, &a);
 		if (st == ST_OK)
 			st = store_expunge(a, s->box.id, STORE_SET_ALL, true, s->arena, &gone);
 		if (st == ST_OK && gone.count > 0)

@@ -56,11 +56,7 @@ static void rows_changed(struct imap_session *s, const struct store_flagged *f, 
 		told->flags |= IMAP_ROW_TOLD;
 		if (!tell)
 			continue;
-		imap_putf(s, "* %zu FETCH (", at + 1);
-		if (uid)
-			imap_putf(s, "UID %u ", now->uid);
-		imap_put_row_flags(s, now);
-		imap_put(s, STR(")\r\n"));
+		imap_put_changed(s, at, now, uid);
 		if (!imap_spill(s))
 			return;
 	}
@@ -82,7 +78,7 @@ static enum status change(struct imap_session *s, const struct imap_store *p, co
 		.unchanged_since = UINT64_MAX,
 	};
 	struct store_account *a;
-	enum status           st = imap_account(s, &a);
+	enum status           st = imap_box_account(s, &a);
 
 	if (st == ST_OK)
 		st = store_flags(a, s->box.id, imap_uids(s, places), &c, s->arena, ret);

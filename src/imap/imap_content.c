@@ -96,7 +96,7 @@ static enum status piece_read(struct imap_session *s, const struct store_email *
 {
 	struct store_account *a;
 	size_t                before = s->out.n;
-	enum status           st = imap_out_room(s, n) ? imap_account(s, &a) : ST_TEMP;
+	enum status           st = imap_out_room(s, n) ? imap_box_account(s, &a) : ST_TEMP;
 
 	if (st == ST_OK)
 		st = store_read(a, e->id, at, n, &s->out);
@@ -175,7 +175,7 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 	buf_init(&header, LIMIT_HEADER_BLOCK);
 	buf_init(&picked, LIMIT_HEADER_BLOCK + LIMIT_HEADER_FIELDS * 2);
 	r.n = MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK);
-	st = imap_account(s, &a);
+	st = imap_box_account(s, &a);
 	if (st == ST_OK && r.n > 0)
 		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
 	if (st == ST_OK) {

@@ -122,7 +122,7 @@ static const struct store_email *email(struct imap_match *m)
 	for (uint32_t i = 0; i < m->ahead_count; i++)
 		ids[i] = m->s->box.view.rows[m->place + i].email;
 	arena_reset(m->ahead_arena);
-	if (ok(m, imap_account(m->s, &a)) &&
+	if (ok(m, imap_box_account(m->s, &a)) &&
 	    ok(m, store_facts(a, ids, m->ahead_count, STORE_FACT_SORT, m->ahead_arena, m->ahead)))
 		return &m->ahead[0];
 	m->ahead_count = 0;
@@ -144,7 +144,7 @@ static struct str read_part(struct imap_match *m, bool *has, struct buf *out, ui
 			m->full = true;
 			return STR_NONE;
 		}
-		st = imap_account(m->s, &a);
+		st = imap_box_account(m->s, &a);
 		if (st == ST_OK && n > 0)
 			st = store_read(a, m->row->email, 0, (size_t)n, out);
 		if (st != ST_NOT_FOUND)

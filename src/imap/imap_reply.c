@@ -4,6 +4,7 @@
 
 #include "imap/imap_session.h"
 #include "wire/imap/imap_name.h"
+#include "wire/imap/imap_print.h"
 
 #define SPILL (64 * KIB) /* output that is worth a write */
 
@@ -145,6 +146,11 @@ void imap_changed(struct imap_session *s, uint64_t modseq)
 	s->env->ask->changed(s->env->ask_ctx, s->account_id, modseq);
 }
 
+void imap_put_name(struct imap_session *s, struct str name)
+{
+	imap_print_astring(&s->out, imap_name_wire(name, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena));
+}
+
 bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret)
 {
 	struct str wire;
@@ -153,7 +159,7 @@ bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret)
 		imap_bad(s, "Expected a mailbox name");
 		return false;
 	}
-	switch (imap_name_parse(wire, false, s->arena, ret)) {
+	switch (imap_name_parse(wire, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, ret)) {
 	case IMAP_NAME_OK: return true;
 	case IMAP_NAME_BAD: imap_bad_name(s, false); return false;
 	case IMAP_NAME_LONG: imap_bad_name(s, true); return false;

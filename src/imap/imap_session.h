@@ -49,6 +49,15 @@ struct imap_reply {
 	struct str           text; /* with its response code; borrowed or in s->arena */
 };
 
+/* What the client has switched on with ENABLE, or by a command that implies it (RFC 5161). */
+enum imap_enabled { /* bit mask */
+	IMAP_ENABLED_CONDSTORE = 1u << 0, /* MODSEQ in every FETCH of flags (RFC 7162 §3.1) */
+	IMAP_ENABLED_QRESYNC = 1u << 1,   /* VANISHED instead of EXPUNGE (RFC 7162 §3.2) */
+	IMAP_ENABLED_REV2 = 1u << 2,      /* IMAP4rev2 (RFC 9051) */
+	IMAP_ENABLED_UTF8 = 1u << 3,      /* UTF-8 in names and quoted strings (RFC 6855, RFC 9051) */
+	IMAP_ENABLED_UIDONLY = 1u << 4,   /* no message numbers any more (RFC 9586) */
+};
+
 #define IMAP_RECENT_RANGES 4u
 
 /* The selected mailbox, as far as the client was told. */
@@ -88,6 +97,7 @@ struct imap_session {
 	const struct imap_settings *set;
 	enum imap_state             state;
 	enum imap_mode              mode;
+	unsigned                    enabled; /* enum imap_enabled */
 	unsigned                    errors, auth_failures; /* BAD in a row; refused sign-ins */
 	uint64_t                    account_id;
 	struct store_account       *account; /* open inside a handler only */
@@ -219,6 +229,31 @@ void                   imap_account_back(struct imap_session *s);
 void imap_changed(struct imap_session *s, uint64_t modseq);
 /* A mailbox name argument behind the space; false: the answer is set. */
 MUST_CHECK bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret);
+/* A name of ours as a mailbox argument of a response: quoted, in the form that the session has enabled. */
+void imap_put_name(struct imap_session *s, struct str name);
+
+/* ---- from a name, or the selected mailbox, to its account (imap_place.c) ---- */
+
+enum imap_right { /* bit mask, RFC 4314 §2.1 */
+	IMAP_RIGHT_LOOKUP = 1u << 0,     /* l */
+	IMAP_RIGHT_READ = 1u << 1,       /* r */
+	IMAP_RIGHT_SEEN = 1u << 2,       /* s */
+	IMAP_RIGHT_WRITE = 1u << 3,      /* w: flags other than \Seen and \Deleted */
+	IMAP_RIGHT_INSERT = 1u << 4,     /* i: APPEND, COPY into */
+	IMAP_RIGHT_POST = 1u << 5,       /* p */
+	IMAP_RIGHT_CREATE = 1u << 6,     /* k: below it */
+	IMAP_RIGHT_DELETE_BOX = 1u << 7, /* x */
+	IMAP_RIGHT_DELETE = 1u << 8,     /* t: \Deleted */
+	IMAP_RIGHT_EXPUNGE = 1u << 9,    /* e */
+	IMAP_RIGHT_ADMIN = 1u << 10,     /* a */
+	IMAP_RIGHT_ALL = (1u << 11) - 1,
+};
+/* The mailbox of that name and the open account that has it. ST_NOT_FOUND: there is none that this account may know of; ST_DENIED: a right
+ * of `need` is missing. */
+MUST_CHECK enum status imap_mailbox_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret,
+					 struct store_mailbox *ret_box);
+/* The open account that the selected mailbox belongs to. */
+MUST_CHECK enum status imap_box_account(struct imap_session *s, struct store_account **ret);
 
 /* ---- the selected mailbox (imap_box.c, imap_sync.c) ---- */
 
@@ -242,6 +277,8 @@ bool     imap_is_recent(const struct imap_box *b, uint32_t uid);
 void     imap_recent_add(struct imap_box *b, uint32_t first, uint32_t last);
 uint32_t imap_recent_count(const struct imap_box *b); /* of the view, which is loaded */
 
+/* "* 3 FETCH (UID 7 FLAGS (...))" for a message that changed, in the form that the session has enabled: a whole line. */
+void imap_put_changed(struct imap_session *s, size_t place, const struct store_row *row, bool uid);
 /* "FLAGS (...)" of a row. */
 void imap_put_row_flags(struct imap_session *s, const struct store_row *row);
 /* Untagged FLAGS and PERMANENTFLAGS, with the account's keywords. */

@@ -105,7 +105,7 @@ static enum status recent_claim(struct imap_session *s, struct sync *y)
 		imap_recent_add(&s->box, y->told, y->changes.mailbox.uidnext - 1);
 		return ST_OK;
 	}
-	st = imap_account(s, &a);
+	st = imap_box_account(s, &a);
 	if (st == ST_OK)
 		st = store_recent_claim(a, s->box.id, &first, &uidnext);
 	if (st == ST_OK)
@@ -152,19 +152,27 @@ static void flags_tell(struct imap_session *s, const struct sync *y)
 		s->box.view.rows[at] = *now;
 		if (!tell)
 			continue;
-		imap_putf(s, "* %zu FETCH (UID %u ", at + 1, now->uid);
-		imap_put_row_flags(s, now);
-		imap_put(s, STR(")\r\n"));
+		imap_put_changed(s, at, now, true);
 		if (!imap_spill(s))
 			return;
 	}
+}
+
+/* Those may be told before they are on disk; what came or went may not (docs/formats/durability.md). */
+static bool is_only_flags(const struct sync *y)
+{
+	bool only = !y->changes.everything && y->changes.vanished_count == 0;
+
+	for (size_t i = 0; i < y->changes.row_count && only; i++)
+		only = y->changes.rows[i].created <= y->since;
+	return only;
 }
 
 static enum status look(struct imap_session *s, struct sync *y, bool *ret_any)
 {
 	struct store_account *a;
 	struct store_info     info;
-	enum status           st = imap_account(s, &a);
+	enum status           st = imap_box_account(s, &a);
 
 	*ret_any = false;
 	if (st == ST_OK)
@@ -175,7 +183,7 @@ static enum status look(struct imap_session *s, struct sync *y, bool *ret_any)
 	if (st != ST_OK)
 		return st;
 	*ret_any = true;
-	return store_settle(a); /* nothing is shown before it is on disk */
+	return is_only_flags(y) ? ST_OK : store_settle(a);
 }
 
 enum status imap_sync(struct imap_session *s, bool expunge)

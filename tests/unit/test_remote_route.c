@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "deliver/remote_hosts.h"
 #include "deliver/remote_route.h"
 #include "fake_dns.h"
 
@@ -229,6 +230,39 @@ static void test_shuffle(void **state)
 	assert_int_equal(first, 7);
 }
 
+/* Of two equal ones, that which somebody is connecting to comes second, but never behind a host that is worse. */
+static void test_tried(void **state)
+{
+	const struct fake_record *rows = ROWS({ "d.test", DNS_MX, "10 a.test" }, { "d.test", DNS_MX, "10 b.test" },
+					      { "d.test", DNS_MX, "20 c.test" }, { "a.test", DNS_A, "192.0.2.1" },
+					      { "b.test", DNS_A, "192.0.2.2" }, { "c.test", DNS_A, "192.0.2.3" });
+	struct fake_zone          zone = { .records = rows };
+	struct remote             remote = fake_remote(&zone);
+	struct route_case         c = { .domain = "d.test", .relay = "" };
+	struct remote_target      a = { 0 }, b = { 0 };
+
+	(void)state;
+	remote.hosts = remote_hosts_new();
+	assert_true(remote_address_parse(STR("192.0.2.1"), 25, &a.address) && remote_address_parse(STR("192.0.2.2"), 25, &b.address));
+	remote_hosts_mark(remote.hosts, &a, REMOTE_HOST_TRIED);
+	for (unsigned i = 0; i < 50; i++) {
+		struct buf out;
+
+		if (i == 30)
+			remote_hosts_mark(remote.hosts, &b, REMOTE_HOST_TRIED); /* both: as if none were */
+		if (i == 40)
+			remote_hosts_clear(remote.hosts, &a, REMOTE_HOST_TRIED);
+		buf_init(&out, 4096);
+		walk(&remote, &c, &out);
+		if (i < 30)
+			assert_str(buf_str(&out), STR("192.0.2.2 192.0.2.1 192.0.2.3 > 4.4.1"));
+		else if (i >= 40)
+			assert_str(buf_str(&out), STR("192.0.2.1 192.0.2.2 192.0.2.3 > 4.4.1"));
+		buf_done(&out);
+	}
+	remote_hosts_free(&remote.hosts);
+}
+
 static void test_addresses(void **state)
 {
 	static const struct {
@@ -276,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_shuffle),
+		cmocka_unit_test(test_tried),
 		cmocka_unit_test(test_addresses),
 	};
 

@@ -1,0 +1,16 @@
+/* imap/imap_place.c - from a mailbox name, or the selected mailbox, to the account that has it. Handlers know no other way. */
+#include "imap/imap_session.h"
+
+enum status imap_mailbox_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret, struct store_mailbox *ret_box)
+{
+	enum status st = imap_account(s, ret);
+
+	(void)need; /* in the session's own account it may do all there is */
+	return st == ST_OK ? store_mailbox_find(*ret, name, s->arena, ret_box) : st;
+}
+
+enum status imap_box_account(struct imap_session *s, struct store_account **ret)
+{
+	CHECK(s->state == IMAP_SELECTED);
+	return imap_account(s, ret);
+}
