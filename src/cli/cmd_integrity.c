@@ -77,7 +77,7 @@ int cmd_undelete(struct cli *c)
 
 /* ---- fsck ---- */
 
-static const char *const kinds[] = { "broken", "fixed", "moved", "lost", "kept" };
+static const char *const kinds[] = { "broken", "fixed", "moved", "lost" };
 _Static_assert(LEN(kinds) == STORE_MEND_LAST + 1, "a word for each");
 
 struct sums {

@@ -685,7 +685,6 @@ static const struct ipc_field local_undelete_reply[] = {
 static const struct ipc_field local_fsck_request[] = {
 	IPC_U64(struct local_fsck_request, account),
 	IPC_BOOL(struct local_fsck_request, repair),
-	IPC_BOOL(struct local_fsck_request, salvage),
 };
 static const struct ipc_field local_finding[] = {
 	IPC_U32(struct local_finding, kind),

@@ -75,7 +75,7 @@ struct local_undelete_reply {
 #define LIMIT_INVARIANT ((size_t)8)
 struct local_fsck_request {
 	uint64_t account;
-	bool     repair, salvage;
+	bool     repair;
 };
 struct local_finding {
 	uint32_t   kind; /* enum store_mend_kind */

@@ -20,7 +20,7 @@ void mend_tell(struct mend *m, enum store_mend_kind kind, const char *invariant,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	m->changes += kind != STORE_MEND_KEPT;
+	m->changes++;
 	if (m->tell)
 		m->tell(m->arg, kind, invariant, str_of(text));
 }
