@@ -67,7 +67,7 @@ const char *cli_option(const struct cli *c, const char *name);
 /* Load the configuration; prints the errors and returns an exit code other than CLI_OK on failure. */
 MUST_CHECK int cli_config(struct cli *c);
 
-/* Ask auth, queue or control: the running server through control.sock, or, when there is none, the role's own code in this process, as the
+/* Ask auth, queue, local or control: the running server through control.sock, or, when there is none, the role's own code in this process, as the
  * role's user and under the data directory's lock. `subject` is what a failure is said about. CLI_OK, or an exit code with the reason
  * printed. A command may ask several times, but only one role. */
 MUST_CHECK int cli_ask(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_reply, const char *subject);
@@ -165,6 +165,8 @@ int cmd_alias_import(struct cli *c);
 int cmd_convert(struct cli *c);
 int cmd_domain_key(struct cli *c);
 int cmd_domain_dns(struct cli *c);
+int cmd_undelete(struct cli *c);
+int cmd_fsck(struct cli *c);
 int cmd_role(struct cli *c);
 int cmd_sendmail(struct cli *c, int argc, char **argv); /* by name: sendmail, mailq, newaliases */
 

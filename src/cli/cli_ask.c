@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "db/db.h"
+#include "deliver/local_admin.h"
 #include "directory/directory.h"
 #include "directory/directory_rows.h"
 #include "ipc/ipc.h"
@@ -58,7 +59,7 @@ enum status cli_exchange(int fd, enum ipc_msg_id id, const void *request, struct
 
 enum status cli_ask_server(struct cli *c, enum ipc_msg_id id, const void *request, void *ret_reply)
 {
-	const struct timeval  patience = { .tv_sec = 150 };
+	const struct timeval  patience = { .tv_sec = MAX(150, ipc_msgs[id].deadline_ms / 1000 + 30) };
 	CLEANUP(fd_close) int data = open(arena_cstr(c->arena, c->config.data), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(fd_close) int fd = -1;
 	enum status           st;
@@ -106,6 +107,7 @@ static struct { /* opened once per command */
 	struct directory   *directory;
 	struct trust_store *trust;
 	struct queue       *queue;
+	struct local_admin  local;
 } alone;
 
 static enum status open_alone(struct cli *c, enum role_id role, const char **ret_why)
@@ -113,7 +115,7 @@ static enum status open_alone(struct cli *c, enum role_id role, const char **ret
 	enum status st;
 	int         root;
 
-	if (alone.directory || alone.queue)
+	if (alone.directory || alone.queue || alone.local.store)
 		return ST_OK;
 	log_set_level(LOG_LEVEL_WARN); /* standard error is a terminal: what was done is the command's to say */
 	st = become(c, role_def_of(role), &root, ret_why);
@@ -125,6 +127,8 @@ static enum status open_alone(struct cli *c, enum role_id role, const char **ret
 		return directory_open(&(struct directory_options){
 			.create = true, .subaddress = arena_cstr(c->arena, c->config.subaddress),
 			.guard = guard_open(&(struct guard_options){ .settings = c->config.guard, .threadless = true }) }, &alone.directory);
+	if (role == ROLE_LOCAL)
+		return store_new(root, &(struct store_options){ .retention_ms = (int64_t)c->config.undelete_s * 1000 }, &alone.local.store);
 	return queue_open(&(struct queue_options){ .dir = root, .root = role_def_of(role)->root, .hostname = c->config.hostname }, &alone.queue);
 }
 
@@ -133,7 +137,7 @@ static enum status ask_alone(struct cli *c, enum ipc_msg_id id, const void *requ
 	enum role_id role = ipc_msgs[id].server;
 	enum status  st;
 
-	if (role != ROLE_AUTH && role != ROLE_QUEUE)
+	if (role != ROLE_AUTH && role != ROLE_QUEUE && role != ROLE_LOCAL)
 		return ST_CLOSED;
 	st = open_alone(c, role, ret_why);
 	if (st != ST_OK)
@@ -143,6 +147,8 @@ static enum status ask_alone(struct cli *c, enum ipc_msg_id id, const void *requ
 			return ipc_local(trust_rows, trust_row_count, alone.trust, id, request, c->arena, ret_reply);
 	if (role == ROLE_AUTH)
 		return ipc_local(directory_rows, directory_row_count, alone.directory, id, request, c->arena, ret_reply);
+	if (role == ROLE_LOCAL)
+		return ipc_local(local_admin_rows, local_admin_row_count, &alone.local, id, request, c->arena, ret_reply);
 	return ipc_local(queue_rows, queue_row_count, alone.queue, id, request, c->arena, ret_reply);
 }
 

@@ -146,6 +146,13 @@ const struct cli_command cli_commands[] = {
 	  "postrider sendmail -t < message\npostrider sendmail -f ann@example.org bob@example.net < message", { NULL }, false, cmd_sendmail },
 	{ "mailq", NULL, NULL, 0, 0, "", "messages that wait, as Postfix shows them", "postrider mailq", { NULL }, false, cmd_sendmail },
 	{ "newaliases", NULL, NULL, 0, 0, "", "make the aliases of /etc/aliases", "postrider newaliases", { NULL }, false, cmd_sendmail },
+	{ "undelete", NULL, cmd_undelete, 1, 1, "ACCOUNT --since TIME [--until TIME] [--mailbox NAME] [--into NAME] [--list]",
+	  "put back messages that were expunged, or whose mailbox was deleted; --list: show them only",
+	  "postrider undelete ann@example.org --since 2h --list\npostrider undelete ann@example.org --since 2026-11-28T09:00:00Z --mailbox INBOX\n"
+	  "postrider undelete ann@example.org --since 3d --into Restored",
+	  { "since=", "until=", "mailbox=", "into=", "list" } },
+	{ "fsck", NULL, cmd_fsck, 0, 1, "[ACCOUNT] [--repair]", "check the mail of an account, or of all; --repair: put right what can be",
+	  "postrider fsck\npostrider fsck ann@example.org --repair", { "repair" } },
 	{ "role", NULL, cmd_role, 2, 2, "NAME INSTANCE", "a process of the server (started by serve only)", "", { NULL }, true },
 };
 const size_t cli_command_count = LEN(cli_commands);

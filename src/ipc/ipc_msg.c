@@ -659,6 +659,50 @@ static const struct ipc_field local_deliver_reply[] = {
 static const struct ipc_field local_purge_request[] = {
 	IPC_U64(struct local_purge_request, account),
 };
+static const struct ipc_field local_undelete_request[] = {
+	IPC_U64(struct local_undelete_request, account),
+	IPC_STR(struct local_undelete_request, mailbox, LIMIT_MAILBOX_NAME),
+	IPC_STR(struct local_undelete_request, into, LIMIT_MAILBOX_NAME),
+	IPC_I64(struct local_undelete_request, since_ms),
+	IPC_I64(struct local_undelete_request, until_ms),
+	IPC_BOOL(struct local_undelete_request, list),
+};
+static const struct ipc_field local_undeleted[] = {
+	IPC_STR(struct local_undeleted, mailbox, LIMIT_MAILBOX_NAME),
+	IPC_U32(struct local_undeleted, uid),
+	IPC_U32(struct local_undeleted, new_uid),
+	IPC_I64(struct local_undeleted, gone_ms),
+	IPC_U64(struct local_undeleted, size),
+	IPC_STR(struct local_undeleted, from, LIMIT_UNDELETED_TEXT),
+	IPC_STR(struct local_undeleted, subject, LIMIT_UNDELETED_TEXT),
+};
+static const struct ipc_shape local_undeleted_shape = IPC_SHAPE(local_undeleted, local_undeleted);
+static const struct ipc_field local_undelete_reply[] = {
+	IPC_LIST(struct local_undelete_reply, rows, row_count, LIMIT_LIST_PAGE, &local_undeleted_shape),
+	IPC_U64(struct local_undelete_reply, count),
+	IPC_U64(struct local_undelete_reply, size),
+	IPC_U64(struct local_undelete_reply, nameless),
+};
+static const struct ipc_field local_fsck_request[] = {
+	IPC_U64(struct local_fsck_request, account),
+	IPC_BOOL(struct local_fsck_request, repair),
+};
+static const struct ipc_field local_finding[] = {
+	IPC_U32(struct local_finding, kind),
+	IPC_STR(struct local_finding, invariant, LIMIT_INVARIANT),
+	IPC_STR(struct local_finding, text, LIMIT_FINDING),
+};
+static const struct ipc_shape local_finding_shape = IPC_SHAPE(local_finding, local_finding);
+static const struct ipc_field local_fsck_reply[] = {
+	IPC_LIST(struct local_fsck_reply, findings, finding_count, LIMIT_LIST_PAGE, &local_finding_shape),
+	IPC_BOOL(struct local_fsck_reply, more),
+	IPC_BOOL(struct local_fsck_reply, empty),
+	IPC_U64(struct local_fsck_reply, broken),
+	IPC_U64(struct local_fsck_reply, fixed),
+	IPC_U64(struct local_fsck_reply, moved),
+	IPC_U64(struct local_fsck_reply, lost),
+	IPC_U64(struct local_fsck_reply, left),
+};
 static const struct ipc_field remote_rcpt[] = {
 	IPC_U32(struct remote_rcpt, index),
 	IPC_STR(struct remote_rcpt, address, LIMIT_ADDRESS),
@@ -1178,4 +1222,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_KEEPER_CHANGE, "keeper_change", ROLE_KEEPER, BY(IMAP), 60 * SECONDS, SHAPE(keeper_change_request), EMPTY),
 	ASK(IPC_KEEPER_LIST, "keeper_list", ROLE_KEEPER, BY(IMAP), 60 * SECONDS, SHAPE(keeper_list_request), SHAPE(keeper_list_reply)),
 	ASK(IPC_KEEPER_SPACE, "keeper_space", ROLE_KEEPER, BY(IMAP), 10 * SECONDS, EMPTY, SHAPE(keeper_space_reply)),
+	ADMIN(IPC_LOCAL_UNDELETE, "local_undelete", ROLE_LOCAL, 10 * MINUTES, SHAPE(local_undelete_request), SHAPE(local_undelete_reply)),
+	/* Every content of the account is read. */
+	ADMIN(IPC_LOCAL_FSCK, "local_fsck", ROLE_LOCAL, 60 * MINUTES, SHAPE(local_fsck_request), SHAPE(local_fsck_reply)),
 };

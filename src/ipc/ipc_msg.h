@@ -135,6 +135,9 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_KEEPER_CHANGE,
 	IPC_KEEPER_LIST,
 	IPC_KEEPER_SPACE,
+	/* local: what administrators ask */
+	IPC_LOCAL_UNDELETE,
+	IPC_LOCAL_FSCK,
 	IPC_MSG_COUNT,
 };
 

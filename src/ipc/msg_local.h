@@ -49,4 +49,45 @@ struct local_purge_request {
 	uint64_t account;
 };
 
+/* IPC_LOCAL_UNDELETE, by administrators: store/store_undelete.h. ST_NOT_FOUND: no such mailbox, or no mail at all. */
+#define LIMIT_UNDELETED_TEXT ((size_t)200) /* From and Subject */
+struct local_undelete_request {
+	uint64_t   account;
+	struct str mailbox, into;
+	int64_t    since_ms, until_ms;
+	bool       list;
+};
+struct local_undeleted {
+	struct str mailbox;
+	uint32_t   uid, new_uid;
+	int64_t    gone_ms;
+	uint64_t   size;
+	struct str from, subject;
+};
+struct local_undelete_reply {
+	struct local_undeleted *rows; /* the first LIMIT_LIST_PAGE */
+	size_t                  row_count;
+	uint64_t                count, size, nameless;
+};
+
+/* IPC_LOCAL_FSCK, by administrators: check an account's invariants, and repair it. */
+#define LIMIT_FINDING   ((size_t)1200)
+#define LIMIT_INVARIANT ((size_t)8)
+struct local_fsck_request {
+	uint64_t account;
+	bool     repair;
+};
+struct local_finding {
+	uint32_t   kind; /* enum store_mend_kind */
+	struct str invariant, text;
+};
+struct local_fsck_reply {
+	struct local_finding *findings; /* LIMIT_LIST_PAGE at most: then `more` */
+	size_t                finding_count;
+	bool                  more;
+	bool                  empty; /* the account has no folder: it never had mail */
+	uint64_t              broken, fixed, moved, lost;
+	uint64_t              left; /* breaks after the repair */
+};
+
 #endif

@@ -52,6 +52,8 @@ struct config {
 	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
 	uint32_t               site_first, site_connections; /* deliveries at once to one destination */
 	uint32_t               retention_s;   /* of removed accounts */
+	uint32_t               trash_s, junk_s; /* messages stay in Trash, in Junk for so long; 0: for ever */
+	uint32_t               undelete_s;      /* what was expunged can be put back for so long */
 	struct str             subaddress;    /* smtp: characters that separate a subaddress */
 	struct str             milters, policy, content; /* milter/filter_conf.h */
 	uint32_t               milter_default;           /* enum filter_default */

@@ -67,7 +67,8 @@ static void listen_all(struct role *r)
 static bool start(struct role *r, const char **ret_why)
 {
 	struct imap_role    *s = r->self;
-	struct store_options options = { .watermark_octets = r->config->watermark_octets };
+	struct store_options options = { .watermark_octets = r->config->watermark_octets,
+					.retention_ms = (int64_t)r->config->undelete_s * 1000 };
 
 	if (store_new_kept(r->ipc, &options, &s->store) != ST_OK) {
 		*ret_why = "there can be no store";

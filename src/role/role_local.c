@@ -3,6 +3,7 @@
 
 #include "db/db.h"
 #include "deliver/deliver_local.h"
+#include "deliver/local_admin.h"
 #include "role/role.h"
 #include "sys/clock.h"
 #include "sys/sandbox.h"
@@ -11,6 +12,8 @@
 #define HANDLE_OCTETS  (64 * MIB) /* open databases kept for the next delivery */
 #define HANDLES        1000u
 #define RESERVE_OCTETS (64 * MIB) /* given up when the disk is full, so that what was accepted is delivered */
+
+#define BUS_KIND_MAIL 1u /* messages came or went */
 
 #define UPKEEP_S       86400 /* each account is cleaned once a day */
 #define UPKEEP_FIRST_S 600
@@ -22,7 +25,9 @@
 
 struct local_role {
 	struct deliver_local *deliver;
+	struct local_admin    admin;
 	struct store         *store;
+	struct ipc           *ipc;
 	pthread_t             upkeep, repairs;
 	int64_t               repair_s;
 	pthread_mutex_t       lock;
@@ -55,12 +60,18 @@ static bool rest(struct local_role *l, int64_t seconds)
 	return !stopping;
 }
 
+/* Sessions that show the mailbox are told. */
+static void changed(void *arg, uint64_t account, uint64_t modseq)
+{
+	ipc_bus_send(((struct local_role *)arg)->ipc, account, BUS_KIND_MAIL, modseq);
+}
+
 static void *upkeep_main(void *arg)
 {
 	struct local_role *l = arg;
 
 	for (int64_t s = UPKEEP_FIRST_S; rest(l, s); s = UPKEEP_S)
-		store_upkeep(l->store, go_on, l);
+		store_upkeep(l->store, go_on, changed, l);
 	return NULL;
 }
 
@@ -91,10 +102,12 @@ static bool start(struct role *r, const char **ret_why)
 {
 	struct store_options options = {
 		.watermark_octets = r->config->watermark_octets, .memory = HANDLE_OCTETS, .handles = HANDLES,
-		.reserve_octets = r->instance == 0 ? RESERVE_OCTETS : 0,
+		.reserve_octets = r->instance == 0 ? RESERVE_OCTETS : 0, .retention_ms = (int64_t)r->config->undelete_s * 1000,
+		.trash_ms = (int64_t)r->config->trash_s * 1000, .junk_ms = (int64_t)r->config->junk_s * 1000,
 	};
 	struct local_role *l = r->self = ARENA_NEW(r->arena, struct local_role);
 
+	l->ipc = r->ipc;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->cond, NULL);
 	if (store_new(role_root(r, "accounts"), &options, &l->store) != ST_OK) {
@@ -102,6 +115,9 @@ static bool start(struct role *r, const char **ret_why)
 		return false;
 	}
 	l->deliver = deliver_local_new(l->store, r->ipc);
+	l->admin = (struct local_admin){ l->store, r->ipc };
+	ipc_pool(r->ipc, LOCAL_ADMIN_POOL, LOCAL_ADMIN_THREADS, LOCAL_ADMIN_BACKLOG);
+	ipc_serve(r->ipc, local_admin_rows, local_admin_row_count, &l->admin);
 	ipc_serve(r->ipc, deliver_local_rows, deliver_local_row_count, l->deliver);
 	/* Several local processes would only repeat each other's work. */
 	l->repair_s = r->config->lab ? REPAIR_LAB_S : REPAIR_S;

@@ -572,6 +572,14 @@ enum status store_repair(struct store *s, uint64_t account)
 	return db_repair(path);
 }
 
+bool store_there(struct store *s, uint64_t account)
+{
+	char path[STORE_PATH_MAX];
+
+	store_path(account, "mail.db", path);
+	return disk_exists(s->fd, path);
+}
+
 bool store_is_suspect(struct store *s, uint64_t account)
 {
 	char path[STORE_PATH_MAX + 16];

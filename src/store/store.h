@@ -39,6 +39,7 @@ struct store_options {
 	uint64_t reserve_octets;    /* file "reserve" for what must go on when the disk is full; 0: none. One process has it: local */
 	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint; 0: 500 */
 	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
+	int64_t  trash_ms, junk_ms; /* store_upkeep expunges what has been in Trash, in Junk longer; 0: nothing */
 };
 
 /* `accounts_fd`: the accounts directory, kept open by the caller for as long as the store lives. db_init() first.
@@ -99,13 +100,20 @@ MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
 /* Remove orphans of content/ (uploads whose process has died among them) and the content of expunged messages past their
  * retention. */
 MUST_CHECK enum status store_clean(struct store_account *a);
-/* store_clean for every account there is, one after the other, while go_on() says so. What fails is logged. */
-void store_upkeep(struct store *s, bool (*go_on)(void *arg), void *arg);
+/* Expunge what has been in Trash and in Junk (by their special use) longer than the options say, by saved_ms: the time it came into
+ * that mailbox; in transactions of STORE_EXPIRE_MAX messages. *ret_count: messages. */
+#define STORE_EXPIRE_MAX 500u
+MUST_CHECK enum status store_expire(struct store_account *a, uint64_t *ret_count, uint64_t *ret_modseq);
+/* store_expire and store_clean for every account there is, one after the other, while go_on() says so. What fails is logged; changed()
+ * is called of each account that lost messages. */
+void store_upkeep(struct store *s, bool (*go_on)(void *arg), void (*changed)(void *arg, uint64_t account, uint64_t modseq), void *arg);
 /* Copy a suspect account's database without the refused part, and let it be written again. */
 MUST_CHECK enum status store_repair(struct store *s, uint64_t account);
 /* store_repair for every account whose mark says that it is set aside; how many still are. What this process has committed to such an
  * account and not settled is then unknown, as after a repair by another process: store_settle_all says ST_TEMP. */
 size_t store_repair_all(struct store *s, bool (*go_on)(void *arg), void *arg);
+/* Has the account a database: opening would make it one. */
+bool store_there(struct store *s, uint64_t account);
 bool store_is_suspect(struct store *s, uint64_t account);
 
 /* Check the numbered invariants of docs/formats/account.md; `found` is called for each break. *ret_breaks counts them. */

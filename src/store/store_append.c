@@ -88,25 +88,15 @@ static enum status content_add(struct store_account *a, const struct store_bytes
 
 /* ---- email ---- */
 
-enum status store_email_insert(struct store_account *a, const struct store_bytes *b, const struct store_facts_row *f, uint64_t refs,
-			       uint64_t *ret_id)
+/* ?1 account, ?2 id, ?6 and on the facts. */
+static void facts_bind(struct db_stmt *s, struct store_account *a, uint64_t id, const struct store_facts_row *f)
 {
 	const struct store_email *e = &f->e;
 	const struct str          blobs[] = { e->subject,     e->from,       e->to,       e->cc,   e->message_id,
 					      e->in_reply_to, e->references, e->envelope, e->body, e->structure, f->parts };
-	struct db_stmt           *s;
-	uint64_t                  content;
-	enum status               st = content_add(a, b, &content);
 
-	if (st != ST_OK)
-		return st;
-	*ret_id = store_txn_id(a);
-	s = db_sql(a->db, "INSERT INTO email VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-			  " ?18, ?19)");
 	db_bind_u64(s, 1, a->id);
-	db_bind_u64(s, 2, *ret_id);
-	db_bind_u64(s, 3, content);
-	db_bind_u64(s, 4, refs);
+	db_bind_u64(s, 2, id);
 	db_bind_u64(s, 5, e->size);
 	db_bind_u64(s, 6, e->header_n);
 	db_bind_u64(s, 7, e->mime_flags);
@@ -116,6 +106,34 @@ enum status store_email_insert(struct store_account *a, const struct store_bytes
 		db_bind_i64(s, 8, e->date_ms);
 	for (size_t i = 0; i < LEN(blobs); i++)
 		db_bind_blob(s, 9 + (int)i, blobs[i]);
+}
+
+enum status store_email_insert(struct store_account *a, const struct store_bytes *b, const struct store_facts_row *f, uint64_t refs,
+			       uint64_t *ret_id)
+{
+	struct db_stmt *s;
+	uint64_t        content;
+	enum status     st = content_add(a, b, &content);
+
+	if (st != ST_OK)
+		return st;
+	*ret_id = store_txn_id(a);
+	s = db_sql(a->db, "INSERT INTO email VALUES (?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+			  " ?18, ?19)");
+	facts_bind(s, a, *ret_id, f);
+	db_bind_u64(s, 3, content);
+	db_bind_u64(s, 4, refs);
+	return db_run(s);
+}
+
+enum status store_email_rewrite(struct store_account *a, uint64_t id, const struct store_facts_row *f)
+{
+	struct db_stmt *s = db_sql(
+		a->db, "UPDATE email SET size = ?5, header_n = ?6, mime_flags = ?7, date_ms = ?8, subject = ?9, from_text = ?10,"
+		       " to_text = ?11, cc_text = ?12, message_id = ?13, in_reply_to = ?14, reference_ids = ?15, envelope = ?16, body = ?17,"
+		       " structure = ?18, parts = ?19 WHERE account = ?1 AND id = ?2");
+
+	facts_bind(s, a, id, f);
 	return db_run(s);
 }
 

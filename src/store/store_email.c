@@ -55,6 +55,19 @@ static bool part_read(struct str *in, struct store_part *ret)
 	return true;
 }
 
+bool store_facts_sound(uint64_t size, uint64_t header_n, struct str parts)
+{
+	struct store_part p;
+	size_t            n = 0;
+
+	for (; parts.n > 0; n++) {
+		if (!part_read(&parts, &p) || p.parent > n || p.header_at > size || p.header_n > size - p.header_at || p.body_at > size ||
+		    p.body_n > size - p.body_at)
+			return false;
+	}
+	return n > 0 && header_n <= size;
+}
+
 bool store_parts_read(struct str blob, struct arena *arena, struct store_email *e)
 {
 	struct str        in = blob = arena_dup(arena, blob);

@@ -27,10 +27,10 @@ static void count_removed(struct store_account *a, struct store_mailbox *m, uint
 }
 
 /* All messages of the range go to the expunged table. */
-static enum status run_remove(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last)
+static enum status run_remove(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last, enum store_fate fate)
 {
 	struct db_stmt *s = db_sql(a->db, "INSERT INTO expunged SELECT account, ?5, mailbox, uid, flags, kw0, kw1, modseq, created,"
-					  " email, size, internal_ms, zone, saved_ms, ?6 FROM message"
+					  " email, size, internal_ms, zone, saved_ms, ?6, ?7 FROM message"
 					  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
 	enum status     st;
 
@@ -40,6 +40,7 @@ static enum status run_remove(struct store_account *a, uint64_t mailbox, uint32_
 	db_bind_u64(s, 4, last);
 	db_bind_u64(s, 5, store_txn_modseq(a));
 	db_bind_i64(s, 6, clock_wall_ms());
+	db_bind_u64(s, 7, fate);
 	st = db_run(s);
 	if (st != ST_OK)
 		return st;
@@ -53,7 +54,7 @@ static enum status run_remove(struct store_account *a, uint64_t mailbox, uint32_
 
 /* Remove those of `rows` that are to go; ret_uids has room for all. */
 static enum status remove_rows(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_row *rows,
-			       size_t count, bool deleted_only, uint32_t *ret_uids, size_t *ret_count)
+			       size_t count, bool deleted_only, enum store_fate fate, uint32_t *ret_uids, size_t *ret_count)
 {
 	uint32_t           recent_from = store_mailbox_recent_from(a, m->id);
 	struct store_run   run = { .set = set };
@@ -69,10 +70,10 @@ static enum status remove_rows(struct store_account *a, struct store_mailbox *m,
 			ret_uids[n++] = rows[i].uid;
 		}
 		if (store_run_add(&run, rows[i].uid, goes, &done))
-			st = run_remove(a, m->id, done.first, done.last);
+			st = run_remove(a, m->id, done.first, done.last, fate);
 	}
 	if (st == ST_OK && store_run_end(&run, &done))
-		st = run_remove(a, m->id, done.first, done.last);
+		st = run_remove(a, m->id, done.first, done.last, fate);
 	*ret_count = n;
 	if (st != ST_OK || n == 0)
 		return st;
@@ -94,7 +95,7 @@ static enum status expunge(struct store_account *a, uint64_t mailbox, struct sto
 	if (st != ST_OK)
 		return st;
 	ret->uids = ARENA_ARRAY(arena, uint32_t, n);
-	st = remove_rows(a, &m, set, rows, n, deleted_only, ret->uids, &ret->count);
+	st = remove_rows(a, &m, set, rows, n, deleted_only, STORE_FATE_EXPUNGED, ret->uids, &ret->count);
 	ret->modseq = a->state.modseq;
 	return st == ST_OK ? store_release(a) : st;
 }
@@ -170,7 +171,7 @@ static enum status copy(struct store_account *a, uint64_t mailbox, struct store_
 		uids = ARENA_ARRAY(arena, uint32_t, n);
 		if (target == mailbox)
 			from = to;
-		st = remove_rows(a, &from, set, rows, n, false, uids, &n);
+		st = remove_rows(a, &from, set, rows, n, false, STORE_FATE_MOVED, uids, &n);
 	}
 	ret->modseq = a->state.modseq;
 	return st == ST_OK ? store_release(a) : st;
@@ -250,6 +251,8 @@ enum status store_release(struct store_account *a)
 	st = ST_OK;
 	for (size_t i = 0; i < n && st == ST_OK; i++)
 		st = release_one(a, &list[i]);
+	if (st == ST_OK && n < LEN(list))
+		st = store_former_forget(a, clock_wall_ms() - keep_ms);
 	/* The last one's command may have more rows than fitted. */
 	if (st == ST_OK && n > 0) {
 		a->state.released = n < LEN(list) ? list[n - 1].gone : list[n - 1].gone - 1;

@@ -19,6 +19,8 @@
 #define STORE_CHANGES_SLACK 1024 /* trimmed this many at a time */
 #define STORE_GAPS_MAX     64
 #define STORE_TEMP         "tmp-" /* how uploads in content/ are called; octet 0 is locked while they live */
+#define STORE_BAD_FILES_MAX ((size_t)100000) /* told by one check */
+#define STORE_FORMER_MAX   4096 /* names of deleted mailboxes kept; those beyond are restored with a target only */
 #define STORE_RELEASE_MAX  200 /* expunged messages released by one transaction */
 
 extern const struct db_schema store_schema;
@@ -53,6 +55,7 @@ struct account_state {
 };
 
 enum change_kind { CHANGE_MAILBOX = 1, CHANGE_MESSAGE = 2, CHANGE_SUBSCRIPTION = 3, CHANGE_KEYWORD = 4 }; /* stored */
+enum store_fate { STORE_FATE_EXPUNGED, STORE_FATE_MOVED, STORE_FATE_RESTORED }; /* stored */
 enum change_op { CHANGE_CREATED = 1, CHANGE_UPDATED = 2, CHANGE_REMOVED = 3 };                          /* stored */
 
 struct store_account {
@@ -111,6 +114,8 @@ MUST_CHECK enum status store_state_read(struct store_account *a, struct account_
 /* Uids as ranges: varints of (first - last before), (count - 1). */
 void store_ranges_write(const uint32_t *uids, size_t count, struct buf *out);
 bool store_ranges_next(struct str *in, uint32_t *last, struct store_range *ret);
+/* Is that a change row: its kind, op and uids. */
+MUST_CHECK bool store_change_sound(uint64_t kind, uint64_t op, struct str uids);
 void store_varint_write(struct buf *out, uint64_t v);
 bool store_varint_read(struct str *in, uint64_t *ret);
 
@@ -164,6 +169,8 @@ struct store_facts_row { /* what the email row holds */
 	struct str         parts; /* encoded */
 };
 void store_email_facts(struct str content, struct arena *arena, struct store_facts_row *ret);
+/* Can the encoded parts of a message of `size` octets be read, and do they lie in it. */
+MUST_CHECK bool store_facts_sound(uint64_t size, uint64_t header_n, struct str parts);
 MUST_CHECK bool store_parts_read(struct str blob, struct arena *arena, struct store_email *e);
 
 /* ---- store_append.c: inside a transaction ---- */
@@ -172,6 +179,8 @@ MUST_CHECK enum status store_email_insert(struct store_account *a, const struct 
 					  uint64_t refs, uint64_t *ret_id);
 /* row: all but uid, modseq, created; the mailbox's counters change in *m. recent_from comes from the mailbox row */
 MUST_CHECK enum status store_message_insert(struct store_account *a, struct store_mailbox *m, struct store_row *row, int64_t now_ms);
+/* Facts again, of an email that is there. */
+MUST_CHECK enum status store_email_rewrite(struct store_account *a, uint64_t id, const struct store_facts_row *f);
 MUST_CHECK enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by); /* drops it at 0 */
 
 /* ---- store_view.c ---- */
@@ -180,6 +189,12 @@ void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those colum
 /* Rows of a set, in whatever transaction is open. */
 MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max,
 				       struct arena *arena, struct store_row **ret, size_t *ret_count);
+
+/* ---- store_undelete.c: inside a transaction ---- */
+/* Remember the name of a mailbox that is deleted now. */
+MUST_CHECK enum status store_former_add(struct store_account *a, uint64_t id, struct str name, enum store_special special);
+/* Forget names of mailboxes that were deleted before that time. */
+MUST_CHECK enum status store_former_forget(struct store_account *a, int64_t before_ms);
 
 /* ---- store_expunge.c: inside a transaction ---- */
 /* One message, whatever its flags; *ret_gone: there is none of that uid. */

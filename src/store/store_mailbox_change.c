@@ -9,7 +9,7 @@
 static enum status messages_expunge(struct store_account *a, const struct store_mailbox *m)
 {
 	struct db_stmt *s = db_sql(a->db, "INSERT INTO expunged SELECT account, ?3, mailbox, uid, flags, kw0, kw1, modseq, created,"
-					  " email, size, internal_ms, zone, saved_ms, ?4 FROM message"
+					  " email, size, internal_ms, zone, saved_ms, ?4, 0 FROM message"
 					  " WHERE account = ?1 AND mailbox = ?2");
 	enum status     st;
 
@@ -41,6 +41,8 @@ static enum status delete_one(struct store_account *a, struct str name)
 		st = ST_DENIED;
 	if (st == ST_OK)
 		st = messages_expunge(a, &m);
+	if (st == ST_OK)
+		st = store_former_add(a, id, name, m.special);
 	if (st != ST_OK)
 		return st;
 	s = db_sql(a->db, "DELETE FROM mailbox WHERE account = ?1 AND id = ?2");

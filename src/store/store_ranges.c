@@ -79,3 +79,16 @@ bool store_run_add(struct store_run *r, uint32_t uid, bool belongs, struct store
 		r->run = (struct store_range){ r->run.first ? r->run.first : uid, uid };
 	return ended;
 }
+
+bool store_change_sound(uint64_t kind, uint64_t op, struct str uids)
+{
+	struct store_range r;
+	uint32_t           last = 0;
+
+	if (kind < CHANGE_MAILBOX || kind > CHANGE_KEYWORD || op < CHANGE_CREATED || op > CHANGE_REMOVED)
+		return false;
+	while (uids.n > 0)
+		if (!store_ranges_next(&uids, &last, &r))
+			return false;
+	return true;
+}

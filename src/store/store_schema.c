@@ -50,10 +50,20 @@ static const char step1[] =
 	" account INTEGER NOT NULL, id INTEGER NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
 /* What was added to, and taken from, email.refs since the email came in. */
-static const char step2[] =
+static const char step_email_more[] =
 	"CREATE TABLE email_more ("
 	" account INTEGER NOT NULL, email INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (account, email)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1, step2 };
+/* What became of an expunged message, so that undelete puts it back once and never what was only moved; names of deleted mailboxes. Of
+ * messages expunged before this step: those that came somewhere else by the same change were moved. */
+static const char step_undelete[] =
+	"ALTER TABLE expunged ADD COLUMN fate INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE expunged SET fate = 1 WHERE email <> 0 AND (email, gone) IN"
+	" (SELECT email, created FROM message UNION SELECT email, created FROM expunged);"
+	"CREATE TABLE former ("
+	" account INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL, special INTEGER NOT NULL, gone_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (account, id)) WITHOUT ROWID;";
+
+static const char *const steps[] = { step1, step_email_more, step_undelete };
 
 const struct db_schema store_schema = { steps, LEN(steps) };
