@@ -25,6 +25,7 @@ struct imap_settings {
 	unsigned signin_ms;      /* from the greeting to a sign-in */
 	unsigned idle_ms;        /* the same after it: at least 30 minutes (RFC 9051 §5.4) */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
+	unsigned progress_ms;  /* a search that takes longer says how it goes, each time (RFC 9585) */
 	bool     scram;        /* offer it */
 	bool     client_certificates; /* ask for one in the TLS handshake */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */

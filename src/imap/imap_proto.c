@@ -22,6 +22,7 @@ void imap_settings_init(struct imap_settings *ret)
 		.signin_ms = LIMIT_SIGNIN_MS,
 		.idle_ms = 31 * 60 * 1000,
 		.view_ms = 20 * 1000,
+		.progress_ms = 5 * 1000,
 		.scram = true,
 	};
 }

@@ -105,6 +105,7 @@ int main(int argc, char **argv)
 	settings.allow_plain = getenv("LAB") != NULL;
 	settings.message_octets = 2 * MIB;
 	settings.view_ms = getenv("VIEW_MS") ? (unsigned)atoi(getenv("VIEW_MS")) : settings.view_ms;
+	settings.progress_ms = getenv("PROGRESS_MS") ? (unsigned)atoi(getenv("PROGRESS_MS")) : settings.progress_ms;
 	settings.signin_ms = getenv("SIGNIN_MS") ? (unsigned)atoi(getenv("SIGNIN_MS")) : settings.signin_ms;
 	notify = imap_notify_new();
 
