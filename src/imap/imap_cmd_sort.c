@@ -3,7 +3,6 @@
  * A message's keys are made once. Texts are compared by i;unicode-casemap (RFC 5255 §4.4): as octets of what text_fold makes of them.
  * Where all keys are equal the place in the mailbox decides, in ascending order whatever is REVERSE.
  */
-#define _GNU_SOURCE /* qsort_r */
 #include <stdlib.h>
 
 #include "imap/imap_found.h"

@@ -308,7 +308,9 @@ MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
 void imap_context_add(struct imap_session *s, const struct imap_query *q, const struct imap_found *f);
 /* Behind imap_sync: tell what came into the results and left them. Not ST_OK: the session must end. */
 MUST_CHECK enum status imap_contexts_tell(struct imap_session *s);
-void                   imap_contexts_done(struct imap_session *s);
+/* These places of the view are about to be told as expunged. */
+void imap_contexts_gone(struct imap_session *s, const uint32_t *places, size_t count);
+void imap_contexts_done(struct imap_session *s);
 /* Forget "$" (imap_saved.c). */
 void imap_saved_clear(struct imap_session *s);
 

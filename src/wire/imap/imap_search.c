@@ -225,3 +225,13 @@ enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_search *ret
 		*ret = p;
 	return err;
 }
+
+bool imap_key_has_saved(const struct imap_key *key)
+{
+	if (key->set.saved)
+		return true;
+	for (const struct imap_key *c = key->child; c; c = c->next)
+		if (imap_key_has_saved(c))
+			return true;
+	return false;
+}

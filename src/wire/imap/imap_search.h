@@ -80,4 +80,7 @@ MUST_CHECK enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_
 MUST_CHECK enum imap_search_err imap_lex_charset(struct imap_lex *x, struct imap_search *ret);
 MUST_CHECK enum imap_search_err imap_lex_keys(struct imap_lex *x, struct imap_search *ret);
 
+/* Does "$" stand in it? */
+bool imap_key_has_saved(const struct imap_key *key);
+
 #endif

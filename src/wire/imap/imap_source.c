@@ -52,9 +52,10 @@ static bool filter_take(struct imap_lex *x, struct imap_sources *all)
 
 bool imap_lex_sources(struct imap_lex *x, struct imap_sources *ret)
 {
-	struct imap_sources all = { 0 };
+	struct imap_sources all = { .given = true };
 
 	if (!imap_lex_word(x, STR("IN"))) {
+		all.given = false;
 		all.count = 1;
 		*ret = all;
 		return true;

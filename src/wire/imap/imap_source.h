@@ -28,6 +28,7 @@ enum imap_source_kind {
 };
 
 struct imap_sources {
+	bool   given;
 	size_t count;
 	struct imap_source {
 		enum imap_source_kind kind;
