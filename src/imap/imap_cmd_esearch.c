@@ -208,7 +208,7 @@ static bool legal(struct imap_session *s, const struct imap_sources *sources, st
 		imap_bad(s, "Select a mailbox first");
 		return false;
 	}
-	if (!only && (q->search.numbers || (q->ret.what & IMAP_RETURN_SAVE) || imap_key_has_saved(q->search.root))) {
+	if (!only && (q->search.numbers || (q->ret.what & IMAP_RETURN_SAVE) || q->search.saved)) {
 		imap_bad(s, "Message numbers, \"$\" and SAVE are of the selected mailbox alone");
 		return false;
 	}

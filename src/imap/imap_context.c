@@ -103,7 +103,7 @@ void imap_context_add(struct imap_session *s, const struct imap_query *q, const 
 		drop(s, old);
 	for (x = s->box.contexts; x; x = x->next)
 		count++;
-	if (q->search.numbers || imap_key_has_saved(q->search.root)) {
+	if (q->search.numbers || q->search.saved) {
 		no_update(s, s->tag, "Message numbers and \"$\" are not followed");
 		return;
 	}

@@ -131,3 +131,20 @@ void imap_found_put_esearch(struct imap_session *s, const struct imap_query *q, 
 	imap_put(s, STR("\r\n"));
 	imap_inside(s, false);
 }
+
+struct imap_set imap_places_partial(const struct imap_set *places, const struct imap_partial *partial, struct arena *a)
+{
+	struct imap_set out = { .ranges = ARENA_ARRAY(a, struct imap_range, places->count) };
+	uint64_t        first, n, at = 0;
+
+	imap_partial_cut(partial, imap_set_size(places), &first, &n);
+	for (size_t i = 0; i < places->count; i++) {
+		struct imap_range r = places->ranges[i];
+		uint64_t          size = (uint64_t)r.last - r.first + 1, from = MAX(at, first), to = MIN(at + size, first + n);
+
+		if (from < to)
+			out.ranges[out.count++] = (struct imap_range){ r.first + (uint32_t)(from - at), r.first + (uint32_t)(to - 1 - at) };
+		at += size;
+	}
+	return out;
+}

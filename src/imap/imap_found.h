@@ -45,6 +45,9 @@ void imap_found_put_esearch(struct imap_session *s, const struct imap_query *q, 
 /* Numbers as a set, whole or of pieces that go out as they come. */
 void imap_found_put_set(struct imap_session *s, const struct imap_box *box, bool uid, const uint32_t *places, size_t count);
 
+/* Of the messages of a resolved set those that PARTIAL names (RFC 9394 §3.3). */
+struct imap_set imap_places_partial(const struct imap_set *places, const struct imap_partial *partial, struct arena *a);
+
 /* "$" (RFC 5182) is what SAVE keeps of the result. ST_LIMIT: too scattered, nothing is kept; ST_TEMP: no memory. */
 MUST_CHECK enum status imap_saved_set(struct imap_session *s, const struct imap_return *ret, const struct imap_found *f);
 

@@ -41,6 +41,10 @@ static const struct imap_row rows[] = {
 	  "RFC 9051 §6.4.6" },
 	{ STR("COPY"), imap_cmd_copy, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID, "RFC 9051 §6.4.7" },
 	{ STR("MOVE"), imap_cmd_move, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 9051 §6.4.8" },
+	{ STR("SORT"), imap_cmd_sort, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 5256 §3" },
+	{ STR("THREAD"), imap_cmd_thread, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 5256 §3" },
+	{ STR("CANCELUPDATE"), imap_cmd_cancelupdate, IMAP_IN_BOX, IMAP_ARGS_SOME, 0, "RFC 5267 §4.5" },
+	{ STR("ESEARCH"), imap_cmd_esearch, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 7377 §2" },
 };
 
 const struct imap_row *imap_row_find(struct str name)

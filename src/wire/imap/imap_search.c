@@ -115,7 +115,11 @@ static bool arg_take(struct search *s, enum key_arg arg, struct imap_key *k)
 	case ARG_HEADER: return imap_lex_astring(s->x, &k->field) && imap_lex_sp(s->x) && text_take(s, &k->text);
 	case ARG_DATE: return imap_lex_date(s->x, &k->day);
 	case ARG_NUMBER: return imap_lex_number64(s->x, &k->number);
-	case ARG_SET: return imap_lex_set(s->x, &k->set);
+	case ARG_SET:
+		if (!imap_lex_set(s->x, &k->set))
+			return false;
+		s->out->saved |= k->set.saved;
+		return true;
 	case ARG_MODSEQ: return modseq_take(s, &k->number);
 	case ARG_ID: return id_take(s->x, &k->text);
 	}
@@ -162,6 +166,7 @@ static bool nested_take(struct search *s, struct imap_key *k)
 	if (!imap_lex_set(s->x, &k->set))
 		return false;
 	s->out->numbers |= !k->set.saved;
+	s->out->saved |= k->set.saved;
 	return true;
 }
 
@@ -224,14 +229,4 @@ enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_search *ret
 	if (err == IMAP_SEARCH_OK)
 		*ret = p;
 	return err;
-}
-
-bool imap_key_has_saved(const struct imap_key *key)
-{
-	if (key->set.saved)
-		return true;
-	for (const struct imap_key *c = key->child; c; c = c->next)
-		if (imap_key_has_saved(c))
-			return true;
-	return false;
 }

@@ -72,6 +72,7 @@ struct imap_search {
 	bool             ascii;   /* and was US-ASCII */
 	bool             modseq;  /* a MODSEQ key is there: the highest modseq is told with the result (RFC 7162 §3.1.5) */
 	bool             numbers; /* message numbers stand in it */
+	bool             saved;   /* "$" does */
 };
 
 /* search-program, to the end. */
@@ -79,8 +80,5 @@ MUST_CHECK enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_
 /* The two parts of it. `ret` is zeroed before the first. */
 MUST_CHECK enum imap_search_err imap_lex_charset(struct imap_lex *x, struct imap_search *ret);
 MUST_CHECK enum imap_search_err imap_lex_keys(struct imap_lex *x, struct imap_search *ret);
-
-/* Does "$" stand in it? */
-bool imap_key_has_saved(const struct imap_key *key);
 
 #endif
