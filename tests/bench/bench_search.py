@@ -29,10 +29,10 @@ class Client:
     def ask(self, command):
         self.sock.sendall(b"x " + command.encode() + b"\r\n")
         got = b""
-        while not any(l.startswith(b"x ") for l in got[-200:].split(b"\n")):
+        while not any(l.startswith(b"x ") for l in got[-4000:].split(b"\n")):
             more = self.sock.recv(1 << 20)
             assert more, "closed"
-            got = got[-200:] + more
+            got = got[-4000:] + more
         assert b"\nx OK" in got or got.startswith(b"x OK"), got
 
 
