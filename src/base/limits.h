@@ -73,6 +73,10 @@
 #define LIMIT_IMAP_DEPTH     ((unsigned)32)       /* nested parentheses and search keys */
 #define LIMIT_IMAP_SET       ((size_t)20000)      /* ranges in one sequence set */
 #define LIMIT_IMAP_SEARCH    ((size_t)16 * MIB)   /* of a message's content, looked at by SEARCH BODY and TEXT */
+#define LIMIT_IMAP_KEYS      ((size_t)1000)       /* search keys in one command: each message is held against all */
+#define LIMIT_IMAP_SAVED     ((size_t)20000)      /* ranges of UIDs kept as "$"; a result that is more scattered is not saved */
+#define LIMIT_IMAP_CONTEXTS  ((size_t)16)         /* searches of a session that are kept up to date; more are answered NOUPDATE */
+#define LIMIT_IMAP_CONTEXT_MESSAGES ((size_t)50000) /* in the result of one of them */
 #define LIMIT_IMAP_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much; it may ask for more */
 #define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */

@@ -20,6 +20,8 @@ void imap_view_drop(struct imap_session *s)
 void imap_box_done(struct imap_session *s)
 {
 	imap_view_drop(s);
+	imap_saved_clear(s);
+	imap_contexts_done(s);
 	s->box = (struct imap_box){ 0 };
 }
 
@@ -113,6 +115,10 @@ bool imap_places(struct imap_session *s, struct imap_command *c, const struct im
 	if (st != ST_OK) {
 		imap_failed(s, st);
 		return false;
+	}
+	if (set->saved) {
+		*ret = places_of_uids(s, &s->box.saved);
+		return true;
 	}
 	if (c->uid) {
 		largest = s->box.exists ? s->box.view.rows[s->box.exists - 1].uid : 0;

@@ -37,6 +37,20 @@ static const struct {
 	{ "STATUS=SIZE", AFTER, "RFC 8438" },
 	{ "WITHIN", AFTER, "RFC 5032" },
 	{ "COMPRESS=DEFLATE", AFTER | DEFLATE, "RFC 4978" },
+	{ "ESEARCH", AFTER, "RFC 4731" },
+	{ "SEARCHRES", AFTER, "RFC 5182" },
+	{ "PARTIAL", AFTER, "RFC 9394" },
+	{ "SORT", AFTER, "RFC 5256" },
+	{ "SORT=DISPLAY", AFTER, "RFC 5957" },
+	{ "ESORT", AFTER, "RFC 5267" },
+	{ "CONTEXT=SEARCH", AFTER, "RFC 5267" },
+	{ "CONTEXT=SORT", AFTER, "RFC 5267" },
+	{ "THREAD=ORDEREDSUBJECT", AFTER, "RFC 5256" },
+	{ "THREAD=REFERENCES", AFTER, "RFC 5256" },
+	{ "THREAD=REFS", AFTER, "draft-ietf-morg-inthread" },
+	{ "MULTISEARCH", AFTER, "RFC 7377" },
+	{ "I18NLEVEL=1", AFTER, "RFC 5255" },
+	{ "INPROGRESS", AFTER, "RFC 9585" },
 };
 
 void imap_capability_put(struct imap_session *s)

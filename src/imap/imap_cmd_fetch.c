@@ -7,6 +7,7 @@
  * content as long as the store still has it. If it has not, the answer is NO [EXPUNGEISSUED] (RFC 5530 §3).
  */
 #include "imap/imap_content.h"
+#include "imap/imap_found.h"
 #include "wire/imap/imap_date.h"
 
 #define BATCH        100u
@@ -324,17 +325,30 @@ static void facts_find(struct fetch *f)
 			(f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY));
 }
 
+/* fetch-modifiers: PARTIAL (RFC 9394 §3.3). */
+static bool modifiers_take(struct imap_lex *x, struct imap_partial *ret)
+{
+	if (!imap_lex_sp(x))
+		return true;
+	return imap_lex_char(x, '(') && imap_lex_word(x, STR("PARTIAL")) && imap_lex_sp(x) && imap_lex_partial(x, ret) &&
+	       imap_lex_char(x, ')');
+}
+
 enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 {
 	struct imap_fetch what;
 	struct fetch      f = { .s = s, .what = &what, .uid = c->uid };
 	struct imap_set   set, places;
+	struct imap_partial partial = { 0 };
 	enum status       st = ST_OK;
 
-	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_fetch(&c->x, &what) || !imap_lex_end(&c->x))
+	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_fetch(&c->x, &what) ||
+	    !modifiers_take(&c->x, &partial) || !imap_lex_end(&c->x) || (partial.from && !c->uid))
 		return imap_bad(s, "Syntax: FETCH set (item ...)");
 	if (!imap_places(s, c, &set, &places))
 		return IMAP_NEXT_REPLY;
+	if (partial.from)
+		places = imap_places_partial(&places, &partial, s->arena);
 	if (sets_seen(&what) && !s->box.read_only)
 		st = seen_set(s, &places, &f.seen);
 	if (st != ST_OK && st != ST_FULL && st != ST_SUSPECT) /* mail can be read even where nothing can be written */

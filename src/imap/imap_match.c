@@ -13,19 +13,26 @@
 #include "wire/text/text_date.h"
 #include "wire/text/text_fold.h"
 
-void imap_match_init(struct imap_match *m, struct imap_session *s)
+void imap_match_init_box(struct imap_match *m, struct imap_session *s, const struct imap_box *box, struct str name)
 {
-	*m = (struct imap_match){
-		.s = s, .now_ms = clock_wall_ms(), .arena = arena_new(s->arena), .ahead_arena = arena_new(s->arena)
-	};
+	*m = (struct imap_match){ .s = s, .box = box, .mailbox = name, .now_ms = clock_wall_ms(), .told_ms = clock_mono_ms() };
+	m->arena = arena_new(s->arena);
+	m->ahead_arena = arena_new(s->arena);
 	buf_init(&m->header, LIMIT_HEADER_BLOCK);
 	buf_init(&m->content, LIMIT_IMAP_SEARCH);
+	buf_init(&m->folded, 2 * LIMIT_IMAP_SEARCH);
+}
+
+void imap_match_init(struct imap_match *m, struct imap_session *s)
+{
+	imap_match_init_box(m, s, &s->box, STR_NONE);
 }
 
 void imap_match_done(struct imap_match *m)
 {
 	buf_done(&m->header);
 	buf_done(&m->content);
+	buf_done(&m->folded);
 	arena_free(&m->arena);
 	arena_free(&m->ahead_arena);
 }
@@ -37,6 +44,9 @@ static unsigned cost(const struct imap_key *k)
 	unsigned most = 0, n;
 
 	switch (k->kind) {
+	case IMAP_KEY_SAVEDBEFORE:
+	case IMAP_KEY_SAVEDON:
+	case IMAP_KEY_SAVEDSINCE:
 	case IMAP_KEY_SENTBEFORE:
 	case IMAP_KEY_SENTON:
 	case IMAP_KEY_SENTSINCE: return 1;
@@ -77,21 +87,56 @@ static void cheap_first(struct imap_key *k)
 	k->child = lists[0];
 }
 
-void imap_match_prepare(struct imap_match *m, struct imap_key *k)
+/* The facts that a header field is kept in. */
+static const struct fact {
+	struct str             field;
+	enum store_sort_column column;
+	size_t                 at, max;
+	bool                   words; /* encoded words are still in it */
+} facts[] = {
+	{ STR("Subject"), STORE_SORT_SUBJECT, offsetof(struct store_email, subject), STORE_SORT_MAX, false },
+	{ STR("From"), STORE_SORT_FROM, offsetof(struct store_email, from), STORE_SORT_MAX, true },
+	{ STR("To"), STORE_SORT_TO, offsetof(struct store_email, to), STORE_SORT_MAX, true },
+	{ STR("Cc"), STORE_SORT_CC, offsetof(struct store_email, cc), STORE_SORT_MAX, true },
+	{ STR("Message-ID"), STORE_SORT_MESSAGE_ID, offsetof(struct store_email, message_id), STORE_SORT_MAX, true },
+	{ STR("In-Reply-To"), STORE_SORT_IN_REPLY_TO, offsetof(struct store_email, in_reply_to), STORE_SORT_MAX, true },
+	{ STR("References"), STORE_SORT_REFERENCES, offsetof(struct store_email, references), STORE_REFERENCES_MAX, true },
+};
+
+static const struct fact *fact_of(struct str field)
 {
-	const struct imap_box *b = &m->s->box;
+	for (size_t i = 0; i < LEN(facts); i++)
+		if (str_ieq(facts[i].field, field))
+			return &facts[i];
+	return NULL;
+}
+
+static void set_resolve(struct imap_match *m, struct imap_key *k)
+{
+	const struct imap_box *b = m->box;
 	uint32_t               last_uid = b->exists ? b->view.rows[b->exists - 1].uid : 0;
 
-	if (k->kind == IMAP_KEY_SEQ || k->kind == IMAP_KEY_UID)
+	if (k->set.saved) {
+		k->kind = IMAP_KEY_UID;
+		k->set = m->s->box.saved;
+	} else {
 		k->set = imap_set_resolve(&k->set, k->kind == IMAP_KEY_UID ? last_uid : b->exists, m->s->arena);
-	if (k->kind == IMAP_KEY_HEADER || k->kind == IMAP_KEY_BODY || k->kind == IMAP_KEY_TEXT) {
-		struct buf folded;
-
-		buf_init(&folded, LIMIT_IMAP_ARGS * 2);
-		text_fold(k->text, &folded);
-		k->text = arena_dup(m->s->arena, buf_str(&folded));
-		buf_done(&folded);
 	}
+}
+
+void imap_match_prepare(struct imap_match *m, struct imap_key *k)
+{
+	const struct fact *fact = k->kind == IMAP_KEY_HEADER ? fact_of(k->field) : NULL;
+
+	if (k->kind == IMAP_KEY_SEQ || k->kind == IMAP_KEY_UID)
+		set_resolve(m, k);
+	if (k->kind == IMAP_KEY_HEADER || k->kind == IMAP_KEY_BODY || k->kind == IMAP_KEY_TEXT) {
+		buf_clear(&m->folded);
+		text_fold(k->text, &m->folded);
+		k->text = arena_dup(m->s->arena, buf_str(&m->folded));
+	}
+	if (fact)
+		m->columns |= fact->column;
 	for (struct imap_key *c = k->child; c; c = c->next)
 		imap_match_prepare(m, c);
 	cheap_first(k);
@@ -106,27 +151,86 @@ static bool ok(struct imap_match *m, enum status st)
 	return st == ST_OK;
 }
 
-/* Facts of the message at hand and, once that has been worth it, of those that follow it: twice as many each time. */
-static const struct store_email *email(struct imap_match *m)
+static enum status account(struct imap_match *m, struct store_account **ret)
+{
+	struct store_mailbox box;
+	enum status          st = ST_OK;
+
+	if (m->box == &m->s->box)
+		return imap_box_account(m->s, ret);
+	if (!m->account)
+		st = imap_mailbox_find(m->s, m->mailbox, IMAP_RIGHT_READ, &m->account, &box);
+	if (st == ST_OK)
+		*ret = m->account;
+	return st;
+}
+
+/* Those of `count` messages from m->first on that the store has in the mailbox; the others, expunged and not told yet, one by one. */
+static enum status facts_read(struct imap_match *m, struct store_account *a, uint32_t count)
+{
+	const struct store_row *rows = m->box->view.rows + m->first;
+	uint32_t                uids[IMAP_MATCH_AHEAD];
+	struct store_email      found[IMAP_MATCH_AHEAD];
+	size_t                  n = 0, at = 0;
+	enum status             st = ST_OK;
+
+	if (count > 1)
+		st = store_sort_facts(a, m->box->id, (struct store_range){ rows[0].uid, rows[count - 1].uid }, LEN(found), m->columns,
+				      m->ahead_arena, uids, found, &n);
+	for (uint32_t i = 0; i < count && st == ST_OK; i++) {
+		while (at < n && uids[at] < rows[i].uid)
+			at++;
+		if (at < n && uids[at] == rows[i].uid)
+			m->ahead[i] = found[at];
+		else
+			st = store_facts(a, &rows[i].email, 1, STORE_FACT_SORT, m->ahead_arena, &m->ahead[i]);
+	}
+	return st;
+}
+
+/* Facts of the message asked for and, once that has been worth it, of those that follow it: four times as many each time. */
+const struct store_email *imap_match_facts(struct imap_match *m, uint32_t place)
 {
 	static const struct store_email unknown = { .date_ms = INT64_MIN };
-	bool                            goes_on = m->ahead_count > 0 && m->place == m->first + m->ahead_count;
-	uint64_t                        ids[IMAP_MATCH_AHEAD];
-	struct store_account           *a;
+	bool                            goes_on = m->ahead_count > 0 && place >= m->first + m->ahead_count &&
+		       place < m->first + 2 * m->ahead_count;
+	uint32_t              count;
+	struct store_account *a;
 
-	if (m->place >= m->first && m->place - m->first < m->ahead_count)
-		return &m->ahead[m->place - m->first];
-	m->ahead_count = goes_on ? MIN(m->ahead_count * 2, IMAP_MATCH_AHEAD) : 1;
-	m->ahead_count = MIN(m->ahead_count, m->s->box.exists - m->place);
-	m->first = m->place;
-	for (uint32_t i = 0; i < m->ahead_count; i++)
-		ids[i] = m->s->box.view.rows[m->place + i].email;
-	arena_reset(m->ahead_arena);
-	if (ok(m, imap_box_account(m->s, &a)) &&
-	    ok(m, store_facts(a, ids, m->ahead_count, STORE_FACT_SORT, m->ahead_arena, m->ahead)))
-		return &m->ahead[0];
+	if (place >= m->first && place - m->first < m->ahead_count)
+		return &m->ahead[place - m->first];
+	count = goes_on ? MIN(m->ahead_count * 4, IMAP_MATCH_AHEAD) : 1;
+	count = MIN(count, m->box->exists - place);
+	m->first = place;
 	m->ahead_count = 0;
-	return &unknown;
+	arena_reset(m->ahead_arena);
+	if (!ok(m, account(m, &a)) || !ok(m, facts_read(m, a, count)))
+		return &unknown;
+	m->ahead_count = count;
+	return &m->ahead[0];
+}
+
+static const struct store_email *email(struct imap_match *m)
+{
+	return imap_match_facts(m, m->place);
+}
+
+/* When the message at hand came into the mailbox; 0: not known. */
+static int64_t saved_ms(struct imap_match *m)
+{
+	uint32_t              uids[IMAP_MATCH_AHEAD];
+	struct store_account *a;
+
+	if (m->place >= m->saved_first && m->place - m->saved_first < m->saved_count)
+		return m->saved[m->place - m->saved_first];
+	m->saved_first = m->place;
+	m->saved_count = MIN(IMAP_MATCH_AHEAD, m->box->exists - m->place);
+	for (uint32_t i = 0; i < m->saved_count; i++)
+		uids[i] = m->box->view.rows[m->place + i].uid;
+	if (ok(m, account(m, &a)) && ok(m, store_save_dates(a, m->box->id, uids, m->saved_count, m->saved)))
+		return m->saved[0];
+	m->saved_count = 0;
+	return 0;
 }
 
 /* A message whose content is gone matches nothing in it. */
@@ -136,15 +240,15 @@ static struct str read_part(struct imap_match *m, bool *has, struct buf *out, ui
 	enum status           st;
 
 	if (!*has) {
-		*has = true;
+		*has = m->slow = true;
 		buf_clear(out);
 		n = MIN(n, (uint64_t)out->max);
 		/* Beside it there will be its text decoded, in UTF-8, and folded. */
-		if (!imap_work_take(m->s, 4 * (size_t)n)) {
+		if (!imap_work_take(m->s, m->held + 4 * (size_t)n)) {
 			m->full = true;
 			return STR_NONE;
 		}
-		st = imap_box_account(m->s, &a);
+		st = account(m, &a);
 		if (st == ST_OK && n > 0)
 			st = store_read(a, m->row->email, 0, (size_t)n, out);
 		if (st != ST_NOT_FOUND)
@@ -160,54 +264,47 @@ static struct str header(struct imap_match *m)
 
 /* ---- matching text ---- */
 
-static bool contains(struct str utf8, struct str folded)
+static bool contains(struct imap_match *m, struct str utf8, struct str folded)
 {
-	struct buf b;
-	bool       found;
-
 	if (folded.n == 0)
 		return true;
-	buf_init(&b, 2 * LIMIT_IMAP_SEARCH);
-	text_fold(utf8, &b);
-	found = str_search(buf_str(&b), folded) >= 0;
-	buf_done(&b);
-	return found;
+	buf_clear(&m->folded);
+	text_fold(utf8, &m->folded);
+	return str_search(buf_str(&m->folded), folded) >= 0;
+}
+
+static struct str decoded(struct imap_match *m, struct str value)
+{
+	return str_is_ascii(value) && str_search(value, STR("=?")) < 0 ? value : mime_decode_words(m->arena, value);
 }
 
 static bool field_has(struct imap_match *m, const struct mime_field *f, struct str folded)
 {
-	return contains(mime_decode_words(m->arena, mime_unfold(m->arena, f->value)), folded);
+	return contains(m, decoded(m, mime_unfold(m->arena, f->value)), folded);
 }
 
-/* The field from the facts, where they have all of it: then the header need not be read. */
-static bool fact_find(struct imap_match *m, struct str field, struct str *ret)
+/* Can it be told from the facts alone? They have the first field of a name only, and not all of a long one; and an empty value may be no
+ * field, which matters to "". */
+static bool fact_known(const struct store_email *e, const struct fact *f, const struct imap_key *k, struct str *ret)
 {
-	const struct store_email *e = email(m);
-	const struct {
-		struct str name, value;
-	} facts[] = {
-		{ STR("Subject"), e->subject },
-		{ STR("From"), e->from },
-		{ STR("To"), e->to },
-		{ STR("Cc"), e->cc },
-	};
+	const struct str *value = f ? (const struct str *)(const void *)((const char *)e + f->at) : NULL;
 
-	for (size_t i = 0; i < LEN(facts) && !(e->mime_flags & (MIME_FLAG_DUP_FROM | MIME_FLAG_LIMIT)); i++) {
-		if (!str_ieq(facts[i].name, field) || facts[i].value.n == 0 || facts[i].value.n >= STORE_SORT_MAX)
-			continue;
-		*ret = i == 0 ? facts[i].value : mime_decode_words(m->arena, facts[i].value);
-		return true;
-	}
-	return false;
+	if (!value || (e->mime_flags & (MIME_FLAG_DUP_FROM | MIME_FLAG_LIMIT)) || value->n >= f->max ||
+	    (value->n == 0 && k->text.n == 0))
+		return false;
+	*ret = *value;
+	return true;
 }
 
 static bool header_match(struct imap_match *m, const struct imap_key *k)
 {
-	struct mime_field f;
-	struct str        rest;
+	const struct fact        *fact = fact_of(k->field);
+	const struct store_email *e = email(m);
+	struct mime_field         f;
+	struct str                rest;
 
-	if (fact_find(m, k->field, &rest))
-		return contains(rest, k->text);
+	if (e->id != 0 && fact_known(e, fact, k, &rest))
+		return contains(m, fact->words ? decoded(m, rest) : rest, k->text);
 	rest = header(m);
 	while (mime_field_next(&rest, &f))
 		if (str_ieq(f.name, k->field) && field_has(m, &f, k->text))
@@ -220,7 +317,7 @@ static bool fields_match(struct imap_match *m, struct str block, struct str fold
 	struct mime_field f;
 
 	while (mime_field_next(&block, &f)) {
-		if (field_has(m, &f, folded) || contains(f.name, folded))
+		if (field_has(m, &f, folded) || contains(m, f.name, folded))
 			return true;
 	}
 	return false;
@@ -229,20 +326,19 @@ static bool fields_match(struct imap_match *m, struct str block, struct str fold
 static bool body_part_match(struct imap_match *m, struct str message, const struct mime_part *p, struct str folded)
 {
 	struct str charset = STR("US-ASCII");
-	struct buf decoded, utf8;
+	struct buf plain, utf8;
 	bool       found;
 
 	for (size_t i = 0; i < p->param_count; i++)
 		if (str_ieq(p->params[i].name, STR("charset")))
 			charset = p->params[i].value;
-	buf_init(&decoded, LIMIT_IMAP_SEARCH);
+	buf_init(&plain, LIMIT_IMAP_SEARCH);
 	buf_init(&utf8, 2 * LIMIT_IMAP_SEARCH);
-	(void)mime_decode_body(str_sub(message, p->body_at, p->body_n), p->encoding, &decoded);
-	(void)text_to_utf8(charset, buf_str(&decoded), &utf8);
-	found = contains(buf_str(&utf8), folded);
-	buf_done(&decoded);
+	(void)mime_decode_body(str_sub(message, p->body_at, p->body_n), p->encoding, &plain);
+	(void)text_to_utf8(charset, buf_str(&plain), &utf8);
+	found = contains(m, buf_str(&utf8), folded);
+	buf_done(&plain);
 	buf_done(&utf8);
-	(void)m;
 	return found;
 }
 
@@ -277,7 +373,7 @@ static bool body_match(struct imap_match *m, const struct imap_key *k)
 
 static bool keyword_match(const struct imap_match *m, const struct imap_key *k)
 {
-	const struct imap_box *b = &m->s->box;
+	const struct imap_box *b = m->box;
 
 	for (size_t i = 0; i < b->name_count && i < LIMIT_KEYWORDS; i++)
 		if (str_ieq(b->names[i], k->text))
@@ -287,9 +383,30 @@ static bool keyword_match(const struct imap_match *m, const struct imap_key *k)
 
 static bool day_match(const struct imap_key *k, int32_t day)
 {
-	return k->kind == IMAP_KEY_SENTBEFORE ? day < k->day
-	       : k->kind == IMAP_KEY_SENTON   ? day == k->day
-					      : day >= k->day;
+	switch (k->kind) {
+	case IMAP_KEY_BEFORE:
+	case IMAP_KEY_SAVEDBEFORE:
+	case IMAP_KEY_SENTBEFORE: return day < k->day;
+	case IMAP_KEY_ON:
+	case IMAP_KEY_SAVEDON:
+	case IMAP_KEY_SENTON: return day == k->day;
+	default: return day >= k->day;
+	}
+}
+
+static bool saved_match(struct imap_match *m, const struct imap_key *k)
+{
+	int64_t ms = saved_ms(m);
+
+	return ms != 0 && day_match(k, imap_day_of(ms, 0));
+}
+
+/* RFC 8474 §5.1: an id of ours is exactly as FETCH prints it. */
+static bool email_id_match(const struct imap_match *m, struct str id)
+{
+	uint64_t email;
+
+	return str_skip(&id, STR("E")) && str_to_u64(id, &email) && email == m->row->email;
 }
 
 /* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored
@@ -314,8 +431,7 @@ static bool sent_match(struct imap_match *m, const struct imap_key *k)
 static bool key_match(struct imap_match *m, const struct imap_key *k)
 {
 	const struct store_row *row = m->row;
-	unsigned flags = (row->flags & IMAP_FLAGS_ALL) | (imap_is_recent(&m->s->box, row->uid) ? IMAP_RECENT : 0);
-	int32_t  day = imap_day_of(row->internal_ms, row->internal_zone);
+	unsigned flags = (row->flags & IMAP_FLAGS_ALL) | (imap_is_recent(m->box, row->uid) ? IMAP_RECENT : 0);
 	uint64_t age_s = m->now_ms > row->internal_ms ? (uint64_t)(m->now_ms - row->internal_ms) / 1000 : 0;
 
 	switch (k->kind) {
@@ -325,9 +441,15 @@ static bool key_match(struct imap_match *m, const struct imap_key *k)
 	case IMAP_KEY_UNKEYWORD: return !keyword_match(m, k);
 	case IMAP_KEY_SEQ: return imap_set_has(&k->set, m->place + 1);
 	case IMAP_KEY_UID: return imap_set_has(&k->set, row->uid);
-	case IMAP_KEY_BEFORE: return day < k->day;
-	case IMAP_KEY_ON: return day == k->day;
-	case IMAP_KEY_SINCE: return day >= k->day;
+	case IMAP_KEY_BEFORE:
+	case IMAP_KEY_ON:
+	case IMAP_KEY_SINCE: return day_match(k, imap_day_of(row->internal_ms, row->internal_zone));
+	case IMAP_KEY_MODSEQ: return row->modseq >= k->number;
+	case IMAP_KEY_EMAILID: return email_id_match(m, k->text);
+	case IMAP_KEY_THREADID: return false; /* no message has one (RFC 8474 §5.2: NIL) */
+	case IMAP_KEY_SAVEDBEFORE:
+	case IMAP_KEY_SAVEDON:
+	case IMAP_KEY_SAVEDSINCE: return saved_match(m, k);
 	case IMAP_KEY_SENTBEFORE:
 	case IMAP_KEY_SENTON:
 	case IMAP_KEY_SENTSINCE: return sent_match(m, k);
@@ -354,9 +476,59 @@ bool imap_match(struct imap_match *m, const struct imap_key *root, uint32_t plac
 	bool match;
 
 	m->place = place;
-	m->row = &m->s->box.view.rows[place];
+	m->row = &m->box->view.rows[place];
 	match = key_match(m, root);
 	m->has_header = m->has_content = false;
 	arena_reset(m->arena);
 	return match;
+}
+
+/* ---- going on ---- */
+
+/* "* OK [INPROGRESS ("A001" 454 1000)] Still searching" (RFC 9585 §4). Whole lines only wait in the output here. */
+static void progress_tell(struct imap_match *m, uint32_t place)
+{
+	struct imap_session *s = m->s;
+
+	imap_put(s, STR("* OK [INPROGRESS ("));
+	if (s->tag.n > 0)
+		imap_putf(s, "\"%.*s\" ", STR_FMT(s->tag));
+	else
+		imap_put(s, STR("NIL "));
+	imap_putf(s, "%u %u)] Still searching\r\n", place, m->box->exists);
+	m->account = NULL; /* it is given back */
+	imap_flush(s);
+	m->gone = net_flush(s->conn) != ST_OK;
+}
+
+bool imap_match_goes_on(struct imap_match *m, uint32_t place)
+{
+	int64_t now;
+
+	if (m->status != ST_OK || m->full || m->gone || m->s->broken)
+		return false;
+	if (place == 0 || (!m->slow && place % 256 != 0))
+		return true;
+	m->slow = false;
+	now = clock_mono_ms();
+	if (now - m->told_ms < (int64_t)m->s->set->progress_ms)
+		return true;
+	m->told_ms = now;
+	progress_tell(m, place);
+	return !m->gone;
+}
+
+bool imap_match_answer(struct imap_match *m)
+{
+	if (m->gone || m->s->broken) {
+		m->s->end = m->s->end ? m->s->end : "write failed";
+		m->s->broken = true;
+		imap_no(m->s, "Nobody listens");
+		return false;
+	}
+	if (m->full)
+		imap_full(m->s);
+	else if (m->status != ST_OK)
+		imap_failed(m->s, m->status);
+	return !m->full && m->status == ST_OK;
 }

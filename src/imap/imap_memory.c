@@ -4,6 +4,7 @@
  *          else what there is of it, but a few KiB are free
  *   work   what the command at hand reads, as it needs it
  *   view   the list of messages
+ *   saved  results of searches that are kept
  *
  * Where the process is full, a command is refused before it begins, or stops between two messages: NO [LIMIT]. Only what cannot
  * be taken back (news of the mailbox, an announced literal) ends the session: BYE behind the last whole line, or nothing.
@@ -61,6 +62,21 @@ bool imap_view_take(struct imap_session *s, size_t octets)
 void imap_view_give(struct imap_session *s)
 {
 	give(s, &s->memory.view);
+}
+
+bool imap_saved_take(struct imap_session *s, size_t octets)
+{
+	if (!net_memory_take(net_of(s->conn), octets))
+		return false;
+	s->memory.saved += octets;
+	return true;
+}
+
+void imap_saved_give(struct imap_session *s, size_t octets)
+{
+	CHECK(octets <= s->memory.saved);
+	net_memory_give(net_of(s->conn), octets);
+	s->memory.saved -= octets;
 }
 
 enum imap_next imap_full(struct imap_session *s)

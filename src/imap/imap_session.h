@@ -77,6 +77,8 @@ struct imap_box {
 	struct arena     *names_arena;
 	struct str       *names; /* if loaded: keywords by number */
 	size_t            name_count;
+	struct imap_set   saved; /* "$" (RFC 5182): UIDs, on the heap; imap_saved.c */
+	struct imap_context *contexts; /* searches whose result is kept up to date (RFC 5267); imap_context.c */
 };
 /* In view.rows[].flags, beside enum store_flag: the client has seen the row as it is, though its modseq is above
  * box.modseq. */
@@ -84,11 +86,13 @@ struct imap_box {
 
 /* Octets counted by net_memory_take, see imap_memory.c. */
 struct imap_memory {
-	size_t out, work, view;
+	size_t out, work, view, saved;
 };
 #define IMAP_NOT_WHOLE SIZE_MAX /* the beginning of a response was written already */
 
 struct imap_upload; /* imap_upload.h */
+struct imap_query;  /* imap_found.h */
+struct imap_found;
 
 struct imap_session {
 	struct net_conn            *conn;
@@ -189,6 +193,10 @@ enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_search(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_sort(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_thread(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_cancelupdate(struct imap_session *s, struct imap_command *c);
 
 /* ---- answers (imap_reply.c) ---- */
 
@@ -221,6 +229,9 @@ MUST_CHECK bool imap_work_take(struct imap_session *s, size_t octets);
 void            imap_work_give(struct imap_session *s);
 MUST_CHECK bool imap_view_take(struct imap_session *s, size_t octets);
 void            imap_view_give(struct imap_session *s);
+/* For "$" and contexts: so much more; all of it is given back, or so much. */
+MUST_CHECK bool imap_saved_take(struct imap_session *s, size_t octets);
+void            imap_saved_give(struct imap_session *s, size_t octets);
 /* The answer where it is a command that cannot be carried out. */
 enum imap_next imap_full(struct imap_session *s);
 /* There is no room for what must be put: say BYE if that is possible, and nothing more. */
@@ -299,6 +310,18 @@ MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
 /* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the
  * session must end. */
 MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
+
+/* ---- searches that go on (imap_context.c) ---- */
+
+/* Keep the result of a search with UPDATE up to date; where that is too much, the client is told so (NOUPDATE). */
+void imap_context_add(struct imap_session *s, const struct imap_query *q, const struct imap_found *f);
+/* Behind imap_sync: tell what came into the results and left them. Not ST_OK: the session must end. */
+MUST_CHECK enum status imap_contexts_tell(struct imap_session *s);
+/* These places of the view are about to be told as expunged. */
+void imap_contexts_gone(struct imap_session *s, const uint32_t *places, size_t count);
+void imap_contexts_done(struct imap_session *s);
+/* Forget "$" (imap_saved.c). */
+void imap_saved_clear(struct imap_session *s);
 
 /* ---- content (imap_content.c) ---- */
 

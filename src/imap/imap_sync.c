@@ -66,6 +66,7 @@ static void expunges_tell(struct imap_session *s, struct sync *y)
 	struct store_view *v = &s->box.view;
 	size_t             to, next = 0;
 
+	imap_contexts_gone(s, y->gone, y->gone_count);
 	for (size_t i = y->gone_count; i-- > 0;) {
 		imap_putf(s, "* %u EXPUNGE\r\n", y->gone[i] + 1);
 		(void)imap_spill(s);

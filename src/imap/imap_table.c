@@ -43,6 +43,10 @@ static const struct imap_row rows[] = {
 	{ STR("REPLACE"), imap_cmd_replace, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 8508" },
 	{ STR("COPY"), imap_cmd_copy, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID, "RFC 9051 §6.4.7" },
 	{ STR("MOVE"), imap_cmd_move, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_WRITES, "RFC 9051 §6.4.8" },
+	{ STR("SORT"), imap_cmd_sort, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 5256 §3" },
+	{ STR("THREAD"), imap_cmd_thread, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 5256 §3" },
+	{ STR("CANCELUPDATE"), imap_cmd_cancelupdate, IMAP_IN_BOX, IMAP_ARGS_SOME, 0, "RFC 5267 §4.5" },
+	{ STR("ESEARCH"), imap_cmd_esearch, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 7377 §2" },
 };
 
 const struct imap_row *imap_row_find(struct str name)
@@ -94,7 +98,8 @@ static void tagged(struct imap_session *s)
 
 void imap_finish(struct imap_session *s, bool expunge)
 {
-	if (s->state == IMAP_SELECTED && s->reply.kind != IMAP_REPLY_BAD && imap_sync(s, expunge) != ST_OK) {
+	if (s->state == IMAP_SELECTED && s->reply.kind != IMAP_REPLY_BAD &&
+	    (imap_sync(s, expunge) != ST_OK || imap_contexts_tell(s) != ST_OK)) {
 		imap_put(s, STR("* BYE [UNAVAILABLE] The mailbox cannot be read any more, connect again\r\n"));
 		s->end = "mailbox lost";
 		s->broken = true;

@@ -238,6 +238,19 @@ MUST_CHECK enum status store_facts(struct store_account *a, const uint64_t *emai
 /* The headers of emails of which the facts are there, in one go: those of up to STORE_HEADER_MAX octets, for lists of messages. */
 #define STORE_HEADER_MAX ((size_t)16 * KIB)
 MUST_CHECK enum status store_headers(struct store_account *a, struct store_email *emails, size_t count, struct arena *arena);
+/* SORT facts of the messages of a mailbox with uids of `range`, ascending, at most `max`: one statement for all. Strings are copied for
+ * the columns asked for only. */
+enum store_sort_column { /* bit mask */
+	STORE_SORT_SUBJECT = 1u << 0,
+	STORE_SORT_FROM = 1u << 1,
+	STORE_SORT_TO = 1u << 2,
+	STORE_SORT_CC = 1u << 3,
+	STORE_SORT_MESSAGE_ID = 1u << 4,
+	STORE_SORT_IN_REPLY_TO = 1u << 5,
+	STORE_SORT_REFERENCES = 1u << 6,
+};
+MUST_CHECK enum status store_sort_facts(struct store_account *a, uint64_t mailbox, struct store_range range, size_t max, unsigned columns,
+					struct arena *arena, uint32_t *ret_uids, struct store_email *ret, size_t *ret_count);
 /* The part of a section number such as "1.2.3" (RFC 9051 §6.4.5.1), "" is the root; NULL if there is none. */
 const struct store_part *store_part_find(const struct store_email *e, struct str section);
 

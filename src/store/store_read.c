@@ -84,6 +84,49 @@ enum status store_facts(struct store_account *a, const uint64_t *emails, size_t 
 	return st;
 }
 
+/* ---- of a range of a mailbox ---- */
+
+static void sort_row(struct db_stmt *s, unsigned columns, struct arena *arena, struct store_email *e)
+{
+	struct str *sort[] = { &e->subject, &e->from, &e->to, &e->cc, &e->message_id, &e->in_reply_to, &e->references };
+
+	*e = (struct store_email){
+		.id = db_u64(s, 1),
+		.size = db_u64(s, 2),
+		.header_n = db_u64(s, 3),
+		.mime_flags = (unsigned)db_u64(s, 4),
+		.date_ms = db_null(s, 5) ? INT64_MIN : db_i64(s, 5),
+	};
+	for (size_t i = 0; i < LEN(sort); i++)
+		if (columns >> i & 1)
+			*sort[i] = arena_dup(arena, db_str(s, 6 + (int)i));
+}
+
+enum status store_sort_facts(struct store_account *a, uint64_t mailbox, struct store_range range, size_t max, unsigned columns,
+			     struct arena *arena, uint32_t *ret_uids, struct store_email *ret, size_t *ret_count)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT m.uid, e.id, e.size, e.header_n, e.mime_flags, e.date_ms, e.subject, e.from_text, e.to_text,"
+					  " e.cc_text, e.message_id, e.in_reply_to, e.reference_ids FROM message m"
+					  " JOIN email e ON e.id = m.email AND e.account = m.account"
+					  " WHERE m.account = ?1 AND m.mailbox = ?2 AND m.uid BETWEEN ?3 AND ?4 ORDER BY m.uid");
+	size_t          n = 0;
+	enum status     st = ST_OK;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, range.first);
+	db_bind_u64(s, 4, range.last);
+	while (n < max && (st = db_step(s)) == ST_OK) {
+		ret_uids[n] = (uint32_t)db_u64(s, 0);
+		sort_row(s, columns, arena, &ret[n++]);
+	}
+	db_done(s);
+	st = st == ST_NOT_FOUND ? ST_OK : st;
+	if (st == ST_OK)
+		*ret_count = n;
+	return st;
+}
+
 /* ---- content ---- */
 
 enum status store_headers(struct store_account *a, struct store_email *emails, size_t count, struct arena *arena)

@@ -1,7 +1,10 @@
 /* All of wire/imap's command parsers on one input. */
 #include "wire/imap/imap_command.h"
 #include "wire/imap/imap_fetch.h"
+#include "wire/imap/imap_return.h"
 #include "wire/imap/imap_search.h"
+#include "wire/imap/imap_sort.h"
+#include "wire/imap/imap_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -11,7 +14,11 @@ static void arguments(struct imap_lex x)
 	struct imap_set    set;
 	struct imap_fetch  fetch;
 	struct imap_store  store;
-	struct imap_key   *key;
+	struct imap_search search;
+	struct imap_return ret;
+	struct imap_sort   sort;
+	struct imap_sources sources;
+	enum imap_thread_kind kind;
 	unsigned           items;
 
 	if (imap_lex_set(&y, &set)) {
@@ -32,7 +39,19 @@ static void arguments(struct imap_lex x)
 		}
 	}
 	y = x;
-	(void)imap_lex_search(&y, &key);
+	if (imap_lex_sources(&y, &sources) && imap_lex_sp(&y) && imap_lex_return(&y, &ret)) {
+		uint64_t first, n;
+
+		imap_partial_cut(&ret.partial, 100, &first, &n);
+		CHECK(!(ret.what & IMAP_RETURN_PARTIAL) || first + n <= 100);
+	}
+	y = x;
+	(void)imap_lex_search(&y, &search);
+	y = x;
+	if (imap_lex_sort(&y, &sort))
+		CHECK(sort.count > 0 && sort.count <= IMAP_SORT_MAX);
+	y = x;
+	(void)imap_lex_thread(&y, &kind);
 	y = x;
 	(void)imap_lex_status(&y, &items);
 }

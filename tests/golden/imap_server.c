@@ -109,6 +109,7 @@ int main(int argc, char **argv)
 	settings.message_octets = 2 * MIB;
 	settings.view_ms = getenv("VIEW_MS") ? (unsigned)atoi(getenv("VIEW_MS")) : settings.view_ms;
 	settings.session_ms = getenv("SESSION_MS") ? atoi(getenv("SESSION_MS")) : settings.session_ms;
+	settings.progress_ms = getenv("PROGRESS_MS") ? (unsigned)atoi(getenv("PROGRESS_MS")) : settings.progress_ms;
 	settings.signin_ms = getenv("SIGNIN_MS") ? (unsigned)atoi(getenv("SIGNIN_MS")) : settings.signin_ms;
 	pop3_settings_init(&pop3_settings);
 	pop3_settings.allow_plain = settings.allow_plain;

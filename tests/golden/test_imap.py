@@ -83,6 +83,36 @@ def test_transcripts_without_views(tmp_path):
     s.stop()
 
 
+@pytest.mark.skipif(bool(OUTSIDE), reason="a clock of our own")
+def test_search_progress(tmp_path):
+    """RFC 9585: a search that takes long says how it goes; here any time is long. A client that is gone ends it."""
+    s = Server(tmp_path, LAB="1", PROGRESS_MS="0")
+    c = Connection("127.0.0.1", s.port)
+    c.line()
+    c.send(b"a LOGIN user1 secret\r\nb CREATE many\r\n")
+    for n in range(5):
+        c.send(b"c APPEND many {%d+}\r\nSubject: %d\r\n\r\nneedle\r\n" % (20, n))
+    c.send(b"d SELECT many\r\n")
+    while not c.line().startswith(b"d OK"):
+        pass
+    c.send(b"e SEARCH BODY needle\r\n")
+    for n in range(1, 5):
+        assert c.line() == b'* OK [INPROGRESS ("e" %d 5)] Still searching' % n
+    assert c.line() == b"* SEARCH 1 2 3 4 5"
+    assert c.line().startswith(b"e OK")
+    c.send(b"f ESEARCH IN (mailboxes many) RETURN (COUNT) BODY needle\r\n")
+    for n in range(1, 5):
+        assert c.line() == b'* OK [INPROGRESS ("f" %d 5)] Still searching' % n
+    assert c.line().endswith(b"UID COUNT 5")
+    assert c.line().startswith(b"f OK")
+    # What is cheap tells nothing
+    c.send(b"g SEARCH ALL\r\n")
+    assert c.line() == b"* SEARCH 1 2 3 4 5"
+    c.send(b"h SEARCH BODY needle\r\n")
+    c.close()
+    s.stop()
+
+
 # STARTTLS, "papers" case B: nothing of what came before the handshake may be answered or kept after it.
 TAILS = [b"b NOOP\r\n", b"b NOO", b"b LOGIN user1 secret\r\n", b"b APPEND INBOX {5}\r\n", b"\r\n"]
 

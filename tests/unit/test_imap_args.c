@@ -88,7 +88,8 @@ static void key_print(struct buf *out, const struct imap_key *k)
 {
 	static const char *const names[] = { "all",  "flags",   "keyword", "unkeyword", "seq",   "uid",     "before", "on",
 		                             "since", "sentbefore", "senton", "sentsince", "larger", "smaller", "older", "younger",
-		                             "header", "body",    "text",    "not",       "or",    "and" };
+		                             "header", "body",    "text",    "modseq",    "emailid", "threadid", "savedbefore", "savedon",
+		                             "savedsince", "not", "or",    "and" };
 
 	buf_addf(out, "%s", names[k->kind]);
 	if (k->kind == IMAP_KEY_FLAGS)
@@ -129,6 +130,17 @@ static const struct {
 	{ STR("CHARSET US-ASCII TEXT {2}\r\n\xc3\xbc"), IMAP_SEARCH_TEXT, "" },
 	{ STR("CHARSET X-UNKNOWN TEXT a"), IMAP_SEARCH_CHARSET, "" },
 	{ STR("KEYWORD $Label1 UNKEYWORD x"), IMAP_SEARCH_OK, "and(keyword=$Label1 unkeyword=x)" },
+	{ STR("$ UID $ NOT $"), IMAP_SEARCH_OK, "and(seq uid not(seq))" },
+	{ STR("$,1"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("MODSEQ 620162338"), IMAP_SEARCH_OK, "and(modseq=620162338)" },
+	{ STR("MODSEQ \"/flags/\\\\draft\" all 5 OLDER 7"), IMAP_SEARCH_OK, "and(modseq=5 older=7)" },
+	{ STR("MODSEQ \"/flags/\\\\draft\" none 5"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("MODSEQ \"/x\" all 5"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("MODSEQ 9223372036854775808"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("EMAILID M_6d99ac3275bb4e THREADID T64b478a75b7ea9"), IMAP_SEARCH_OK, "and(emailid=M_6d99ac3275bb4e threadid=T64b478a75b7ea9)" },
+	{ STR("EMAILID a.b"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("SAVEDBEFORE 2-Jan-1970 SAVEDON 3-Jan-1970 SAVEDSINCE 4-Jan-1970 SAVEDATESUPPORTED"), IMAP_SEARCH_OK,
+	  "and(savedbefore=1 savedon=2 savedsince=3 all)" },
 	{ STR("()"), IMAP_SEARCH_SYNTAX, "" },
 	{ STR("(ALL"), IMAP_SEARCH_SYNTAX, "" },
 	{ STR("NOT"), IMAP_SEARCH_SYNTAX, "" },
@@ -150,15 +162,15 @@ static void test_search(void **state)
 		for (size_t n = searches[i].in.n + 1; n-- > 0;) {
 			struct str       in = unit_exact(str_first(searches[i].in, n));
 			struct imap_lex  x = { .in = in, .arena = arena_new(NULL) };
-			struct imap_key *k = NULL;
+			struct imap_search p = { 0 };
 
-			enum imap_search_err err = imap_lex_search(&x, &k);
+			enum imap_search_err err = imap_lex_search(&x, &p);
 
 			if (n == searches[i].in.n) {
 				assert_int_equal(err, searches[i].err);
 				buf_clear(&out);
 				if (err == IMAP_SEARCH_OK)
-					key_print(&out, k);
+					key_print(&out, p.root);
 				assert_str(buf_str(&out), str_of(searches[i].tree));
 			}
 			arena_free(&x.arena);
@@ -177,7 +189,7 @@ static void test_search_depth(void **state)
 	for (size_t kind = 0; kind < LEN(levels); kind++) {
 		for (size_t depth = LIMIT_IMAP_DEPTH - 1; depth < 20000; depth += 19000) {
 			struct buf       b;
-			struct imap_key *k;
+			struct imap_search p;
 
 			buf_init(&b, MIB);
 			for (size_t i = 0; i < depth; i++)
@@ -188,7 +200,7 @@ static void test_search_depth(void **state)
 
 			struct imap_lex x = { .in = buf_str(&b), .arena = arena_new(NULL) };
 
-			assert_int_equal(imap_lex_search(&x, &k),
+			assert_int_equal(imap_lex_search(&x, &p),
 					 depth < LIMIT_IMAP_DEPTH ? IMAP_SEARCH_OK : IMAP_SEARCH_SYNTAX);
 			arena_free(&x.arena);
 			buf_done(&b);

@@ -4,7 +4,7 @@
 #include "wire/imap/imap_date.h"
 #include "wire/imap/imap_flag.h"
 
-enum key_arg { ARG_NONE, ARG_KEYWORD, ARG_TEXT, ARG_HEADER, ARG_DATE, ARG_NUMBER, ARG_SET };
+enum key_arg { ARG_NONE, ARG_KEYWORD, ARG_TEXT, ARG_HEADER, ARG_DATE, ARG_NUMBER, ARG_SET, ARG_MODSEQ, ARG_ID };
 
 static const struct key_row {
 	struct str         word;
@@ -48,12 +48,20 @@ static const struct key_row {
 	{ STR("OLDER"), IMAP_KEY_OLDER, ARG_NUMBER },
 	{ STR("YOUNGER"), IMAP_KEY_YOUNGER, ARG_NUMBER },
 	{ STR("UID"), IMAP_KEY_UID, ARG_SET },
+	{ STR("MODSEQ"), IMAP_KEY_MODSEQ, ARG_MODSEQ },
+	{ STR("EMAILID"), IMAP_KEY_EMAILID, ARG_ID },
+	{ STR("THREADID"), IMAP_KEY_THREADID, ARG_ID },
+	{ STR("SAVEDBEFORE"), IMAP_KEY_SAVEDBEFORE, ARG_DATE },
+	{ STR("SAVEDON"), IMAP_KEY_SAVEDON, ARG_DATE },
+	{ STR("SAVEDSINCE"), IMAP_KEY_SAVEDSINCE, ARG_DATE },
+	{ STR("SAVEDATESUPPORTED"), IMAP_KEY_ALL, ARG_NONE }, /* RFC 8514 §4.3: every mailbox keeps it */
 };
 
 struct search {
-	struct imap_lex *x;
-	bool             ascii; /* the charset given is US-ASCII */
-	bool             wrong_text;
+	struct imap_lex    *x;
+	struct imap_search *out;
+	bool                wrong_text;
+	size_t              keys;
 };
 
 static bool key_take(struct search *s, struct imap_key **ret);
@@ -62,8 +70,39 @@ static bool text_take(struct search *s, struct str *ret)
 {
 	if (!imap_lex_astring(s->x, ret))
 		return false;
-	if (s->ascii ? !str_is_ascii(*ret) : !str_is_utf8(*ret))
+	if (s->out->ascii ? !str_is_ascii(*ret) : !str_is_utf8(*ret))
 		s->wrong_text = true;
+	return true;
+}
+
+/* entry-name = DQUOTE "/flags/" ... DQUOTE; there is one modseq for a message, whatever of it changed (RFC 7162 §3.1.5) */
+static bool modseq_take(struct search *s, uint64_t *ret)
+{
+	struct str entry;
+
+	s->out->modseq = true;
+	if (imap_lex_peek(s->x) == '"') {
+		if (!imap_lex_string(s->x, &entry) || !str_istarts(entry, STR("/flags/")) || !imap_lex_sp(s->x))
+			return false;
+		if (!imap_lex_word(s->x, STR("priv")) && !imap_lex_word(s->x, STR("shared")) && !imap_lex_word(s->x, STR("all")))
+			return false;
+		if (!imap_lex_sp(s->x))
+			return false;
+	}
+	return imap_lex_number64(s->x, ret);
+}
+
+/* objectid = 1*255(ALPHA / DIGIT / "_" / "-") */
+static bool id_take(struct imap_lex *x, struct str *ret)
+{
+	struct str id;
+
+	if (!imap_lex_atom(x, &id) || id.n > 255)
+		return false;
+	for (size_t i = 0; i < id.n; i++)
+		if (!ascii_is_alnum(id.p[i]) && id.p[i] != '_' && id.p[i] != '-')
+			return false;
+	*ret = id;
 	return true;
 }
 
@@ -76,7 +115,13 @@ static bool arg_take(struct search *s, enum key_arg arg, struct imap_key *k)
 	case ARG_HEADER: return imap_lex_astring(s->x, &k->field) && imap_lex_sp(s->x) && text_take(s, &k->text);
 	case ARG_DATE: return imap_lex_date(s->x, &k->day);
 	case ARG_NUMBER: return imap_lex_number64(s->x, &k->number);
-	case ARG_SET: return imap_lex_set(s->x, &k->set);
+	case ARG_SET:
+		if (!imap_lex_set(s->x, &k->set))
+			return false;
+		s->out->saved |= k->set.saved;
+		return true;
+	case ARG_MODSEQ: return modseq_take(s, &k->number);
+	case ARG_ID: return id_take(s->x, &k->text);
 	}
 	return false;
 }
@@ -118,13 +163,19 @@ static bool nested_take(struct search *s, struct imap_key *k)
 		return imap_lex_sp(s->x) && child_take(s, k) && imap_lex_sp(s->x) && child_take(s, k);
 	}
 	k->kind = IMAP_KEY_SEQ;
-	return imap_lex_set(s->x, &k->set);
+	if (!imap_lex_set(s->x, &k->set))
+		return false;
+	s->out->numbers |= !k->set.saved;
+	s->out->saved |= k->set.saved;
+	return true;
 }
 
 static bool key_take(struct search *s, struct imap_key **ret)
 {
 	struct imap_key *k = ARENA_NEW(s->x->arena, struct imap_key);
 
+	if (++s->keys > LIMIT_IMAP_KEYS)
+		return false;
 	for (size_t i = 0; i < LEN(rows); i++) {
 		if (!imap_lex_word(s->x, rows[i].word))
 			continue;
@@ -142,30 +193,40 @@ static bool key_take(struct search *s, struct imap_key **ret)
 	return true;
 }
 
-static enum imap_search_err charset_take(struct search *s)
+enum imap_search_err imap_lex_charset(struct imap_lex *x, struct imap_search *ret)
 {
 	struct str charset;
 
-	if (!imap_lex_word(s->x, STR("CHARSET")))
-		return IMAP_SEARCH_OK;
-	if (!imap_lex_sp(s->x) || !imap_lex_astring(s->x, &charset) || !imap_lex_sp(s->x))
+	if (!imap_lex_astring(x, &charset) || !imap_lex_sp(x))
 		return IMAP_SEARCH_SYNTAX;
-	s->ascii = str_ieq(charset, STR("US-ASCII"));
-	return s->ascii || str_ieq(charset, STR("UTF-8")) ? IMAP_SEARCH_OK : IMAP_SEARCH_CHARSET;
+	ret->charset = true;
+	ret->ascii = str_ieq(charset, STR("US-ASCII"));
+	return ret->ascii || str_ieq(charset, STR("UTF-8")) ? IMAP_SEARCH_OK : IMAP_SEARCH_CHARSET;
 }
 
-enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_key **ret)
+enum imap_search_err imap_lex_keys(struct imap_lex *x, struct imap_search *ret)
 {
-	struct search        s = { .x = x };
-	struct imap_key     *all = ARENA_NEW(x->arena, struct imap_key);
-	enum imap_search_err err = charset_take(&s);
+	struct search    s = { .x = x, .out = ret };
+	struct imap_key *all = ARENA_NEW(x->arena, struct imap_key);
 
-	if (err != IMAP_SEARCH_OK)
-		return err;
 	if (!keys_take(&s, all) || !imap_lex_end(x))
 		return IMAP_SEARCH_SYNTAX;
 	if (s.wrong_text)
 		return IMAP_SEARCH_TEXT;
-	*ret = all;
+	ret->root = all;
 	return IMAP_SEARCH_OK;
+}
+
+enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_search *ret)
+{
+	struct imap_search   p = { 0 };
+	enum imap_search_err err = IMAP_SEARCH_OK;
+
+	if (imap_lex_word(x, STR("CHARSET")))
+		err = imap_lex_sp(x) ? imap_lex_charset(x, &p) : IMAP_SEARCH_SYNTAX;
+	if (err == IMAP_SEARCH_OK)
+		err = imap_lex_keys(x, &p);
+	if (err == IMAP_SEARCH_OK)
+		*ret = p;
+	return err;
 }

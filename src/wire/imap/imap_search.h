@@ -1,14 +1,17 @@
 /* wire/imap/imap_search.h - what SEARCH looks for: a tree of keys.
  *
- * Grammar, RFC 9051 §9 (and RFC 3501 §9 for NEW, OLD, RECENT), RFC 5032 for OLDER and YOUNGER:
- *   search         = "SEARCH" [SP "CHARSET" SP charset] 1*(SP search-key)
+ * Grammar, RFC 9051 §9 and RFC 3501 §9 (NEW, OLD, RECENT), RFC 5032 (OLDER, YOUNGER), RFC 7162 §7 (MODSEQ), RFC 8474 §7
+ * (EMAILID, THREADID), RFC 8514 §5 (SAVEDBEFORE and the like), RFC 5182 §5 ("$" as a set):
+ *   search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
  *   search-key     = "ALL" / flag names / "KEYWORD" SP atom / "FROM" SP astring / "HEADER" SP astring SP astring /
- * "SINCE" SP date / "LARGER" SP number / "UID" SP sequence-set / "NOT" SP search-key / "OR" SP search-key SP search-key
- * / sequence-set / "(" search-key *(SP search-key) ")" / ...
+ *                    "SINCE" SP date / "LARGER" SP number / "UID" SP sequence-set / "NOT" SP search-key /
+ *                    "OR" SP search-key SP search-key / sequence-set / "(" search-key *(SP search-key) ")" /
+ *                    "MODSEQ" [SP entry-name SP entry-type-req] SP number64 / "EMAILID" SP objectid / ...
  *
+ * SORT and THREAD have their charset always, and without the word: imap_lex_charset, then imap_lex_keys.
  * Keys that stand side by side must all hold. At most LIMIT_IMAP_DEPTH parentheses, NOTs and ORs within each other.
  *
- * Pure. Tests: tests/unit/test_imap_args.c, tests/fuzz/fuzz_imap_command.c.
+ * Pure. Tests: tests/unit/test_imap_args.c, tests/unit/test_imap_search.c, tests/fuzz/fuzz_imap_command.c.
  */
 #ifndef WIRE_IMAP_IMAP_SEARCH_H
 #define WIRE_IMAP_IMAP_SEARCH_H
@@ -35,6 +38,12 @@ enum imap_key_kind {
 	IMAP_KEY_HEADER, /* field name, text; empty text: the field is there */
 	IMAP_KEY_BODY,   /* text */
 	IMAP_KEY_TEXT,
+	IMAP_KEY_MODSEQ, /* number: modseq of the message at least that */
+	IMAP_KEY_EMAILID, /* text */
+	IMAP_KEY_THREADID,
+	IMAP_KEY_SAVEDBEFORE, /* day: when it came into the mailbox, UTC */
+	IMAP_KEY_SAVEDON,
+	IMAP_KEY_SAVEDSINCE,
 	IMAP_KEY_NOT, /* child */
 	IMAP_KEY_OR,  /* child, child->next */
 	IMAP_KEY_AND, /* all children */
@@ -57,7 +66,19 @@ enum imap_search_err {
 	IMAP_SEARCH_TEXT,    /* a text that is not of its charset */
 };
 
-/* From behind "SEARCH " to the end. *ret is an IMAP_KEY_AND. */
-MUST_CHECK enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_key **ret);
+struct imap_search {
+	struct imap_key *root;    /* an IMAP_KEY_AND */
+	bool             charset; /* CHARSET was given: not once UTF-8 is enabled (RFC 6855 §3, RFC 9051 §6.4.4) */
+	bool             ascii;   /* and was US-ASCII */
+	bool             modseq;  /* a MODSEQ key is there: the highest modseq is told with the result (RFC 7162 §3.1.5) */
+	bool             numbers; /* message numbers stand in it */
+	bool             saved;   /* "$" does */
+};
+
+/* search-program, to the end. */
+MUST_CHECK enum imap_search_err imap_lex_search(struct imap_lex *x, struct imap_search *ret);
+/* The two parts of it. `ret` is zeroed before the first. */
+MUST_CHECK enum imap_search_err imap_lex_charset(struct imap_lex *x, struct imap_search *ret);
+MUST_CHECK enum imap_search_err imap_lex_keys(struct imap_lex *x, struct imap_search *ret);
 
 #endif

@@ -36,6 +36,11 @@ bool imap_lex_set(struct imap_lex *x, struct imap_set *ret)
 	size_t          most = ranges_at_most(x->in);
 	struct imap_set set = { 0 };
 
+	if (imap_lex_char(x, '$')) {
+		set.saved = true;
+		*ret = set;
+		return true;
+	}
 	if (most > LIMIT_IMAP_SET)
 		return false;
 	set.ranges = ARENA_ARRAY(x->arena, struct imap_range, most);

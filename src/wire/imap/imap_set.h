@@ -4,6 +4,7 @@
  *   sequence-set = (seq-number / seq-range) ["," sequence-set]
  *   seq-range    = seq-number ":" seq-number              either order, RFC 9051: 4:2 is 2:4
  *   seq-number   = nz-number / "*"
+ *   sequence-set =/ "$"                                   RFC 5182 §5: the result of the last SEARCH with SAVE
  *
  * A parsed set still holds "*"; imap_set_resolve() makes it a list of ascending ranges that do not touch, so that
  * 1:4294967295 costs what the mailbox holds and no more. At most LIMIT_IMAP_SET ranges.
@@ -25,6 +26,7 @@ struct imap_range {
 struct imap_set {
 	struct imap_range *ranges;
 	size_t             count;
+	bool               saved; /* "$", and no ranges: the session has them */
 };
 
 MUST_CHECK bool imap_lex_set(struct imap_lex *x, struct imap_set *ret);

@@ -2,80 +2,113 @@
 #include "wire/text/text_fold.h"
 
 #include "wire/text/text_charset.h"
+#include "wire/text/text_casemap_table.h"
 
-static uint32_t decode(struct str c)
+#define HANGUL_FIRST 0xac00u /* The Unicode Standard §3.12: syllables are decomposed by arithmetic */
+#define HANGUL_COUNT 11172u
+#define JAMO_V       21u
+#define JAMO_T       28u
+
+static uint32_t decode(const unsigned char *p, size_t n)
 {
-	uint32_t v = (unsigned char)c.p[0] & (0xffu >> (c.n + 1));
+	uint32_t v = p[0] & (0xffu >> (n + 1));
 
-	for (size_t i = 1; i < c.n; i++)
-		v = v << 6 | ((unsigned char)c.p[i] & 0x3f);
+	for (size_t i = 1; i < n; i++)
+		v = v << 6 | (p[i] & 0x3f);
 	return v;
 }
 
-/* All that is folded lies below U+0800, and so do the results: two octets. */
-static uint32_t fold(uint32_t v)
+/* 0x1100 to 0x11ff: three octets. */
+static char *jamo_put(char *to, uint32_t v)
 {
-	if (v >= 0xc0 && v <= 0xde && v != 0xd7)
-		return v + 0x20;
-	if (v >= 0x100 && v <= 0x17f) {
-		if (v == 0x130 || v == 0x131 || v == 0x138 || v == 0x149 || v == 0x17f)
-			return v == 0x17f ? 's' : v;
-		if (v == 0x178)
-			return 0xff;
-		/* Pairs, upper first: even numbers, but odd ones in two stretches. */
-		if ((v >= 0x139 && v <= 0x148) || v >= 0x179)
-			return v + (v & 1);
-		return v | 1;
+	*to++ = (char)(0xe0 | v >> 12);
+	*to++ = (char)(0x80 | (v >> 6 & 0x3f));
+	*to++ = (char)(0x80 | (v & 0x3f));
+	return to;
+}
+
+static char *hangul_put(char *to, uint32_t v)
+{
+	v -= HANGUL_FIRST;
+	to = jamo_put(to, 0x1100 + v / (JAMO_V * JAMO_T));
+	to = jamo_put(to, 0x1161 + v % (JAMO_V * JAMO_T) / JAMO_T);
+	return v % JAMO_T ? jamo_put(to, 0x11a7 + v % JAMO_T) : to;
+}
+
+static char *wide_put(char *to, const char *from, size_t n)
+{
+	uint32_t v = decode((const unsigned char *)from, n);
+	size_t   lo = 0, hi = LEN(entries);
+
+	if (v >= HANGUL_FIRST && v < HANGUL_FIRST + HANGUL_COUNT)
+		return hangul_put(to, v);
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (entries[mid].from < v)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	if (v >= 0x391 && v <= 0x3a9)
-		return v + 0x20;
-	if (v == 0x3c2) /* final sigma */
-		return 0x3c3;
-	if (v == 0x386)
-		return 0x3ac;
-	if (v >= 0x388 && v <= 0x38a)
-		return v + 0x25;
-	if (v == 0x38c)
-		return 0x3cc;
-	if (v == 0x38e || v == 0x38f)
-		return v + 0x3f;
-	if (v >= 0x410 && v <= 0x42f)
-		return v + 0x20;
-	if (v >= 0x400 && v <= 0x40f)
-		return v + 0x50;
-	if ((v >= 0x460 && v <= 0x481) || (v >= 0x48a && v <= 0x4bf) || (v >= 0x4d0 && v <= 0x52f))
-		return v | 1;
-	if (v >= 0x531 && v <= 0x556)
-		return v + 0x30;
-	return v;
+	if (lo < LEN(entries) && entries[lo].from == v) {
+		for (size_t i = 0; i < entries[lo].n; i++)
+			*to++ = (char)pool[entries[lo].at + i];
+		return to;
+	}
+	for (size_t i = 0; i < n; i++)
+		*to++ = from[i];
+	return to;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* ASCII at the start of s, which is most of all text; returns how much of it there was. */
+static size_t ascii_put(struct str s, bool *blank, struct buf *out)
+{
+	size_t n = 0;
+	char  *room, *to;
+
+	while (n < s.n && (unsigned char)s.p[n] < 0x80)
+		n++;
+	to = room = n > 0 ? buf_room(out, n) : NULL;
+	for (size_t i = 0; room && i < n; i++) {
+		char c = s.p[i];
+
+		if (!is_blank(c))
+			*to++ = ascii_upper(c);
+		else if (!*blank)
+			*to++ = ' ';
+		*blank = is_blank(c);
+	}
+	if (room)
+		buf_commit(out, (size_t)(to - room));
+	return n;
 }
 
 void text_fold(struct str s, struct buf *out)
 {
-	bool blank = false;
+	bool   blank = false;
+	char   wide[MAX(LONGEST, 9u)];
+	size_t n;
 
-	while (s.n > 0) {
-		size_t n = text_utf8_char(s);
-		char   c = s.p[0];
+	while (s.n > 0 && !out->over) {
+		s = str_from(s, ascii_put(s, &blank, out));
+		if (s.n == 0)
+			return;
+		n = text_utf8_char(s);
+		if (n > 1) {
+			struct str to = str_n(wide, (size_t)(wide_put(wide, s.p, n) - wide));
+			bool       space = to.n == 1 && to.p[0] == ' '; /* U+00A0 and the like */
 
-		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-			if (!blank)
-				buf_add_char(out, ' ');
-			blank = true;
-			s = str_from(s, 1);
-			continue;
-		}
-		blank = false;
-		if (n == 2) {
-			uint32_t v = fold(decode(str_first(s, 2)));
-
-			if (v >= 0x80)
-				buf_add_char(out, (char)(0xc0 | v >> 6));
-			buf_add_char(out, (char)(v >= 0x80 ? 0x80 | (v & 0x3f) : v));
-		} else if (n > 2) {
-			buf_add(out, str_first(s, n));
+			if (!space || !blank)
+				buf_add(out, to);
+			blank = space;
 		} else {
-			buf_add_char(out, ascii_lower(c));
+			buf_add_char(out, s.p[0]);
+			blank = false;
 		}
 		s = str_from(s, MAX(n, (size_t)1));
 	}
