@@ -201,7 +201,7 @@ enum imap_content imap_put_binary(struct imap_session *s, const struct imap_sect
 	}
 	/* No stored message holds a NUL (imap_cmd_append.c), so what is not encoded goes as it is. */
 	if (is_identity(encoding))
-		return imap_run_put(s, section, e, imap_partial_cut(section, r));
+		return imap_run_put(s, section, e, imap_run_cut(section, r));
 	return decoded_put(s, section, e, r, encoding);
 }
 

@@ -77,7 +77,7 @@ void imap_section_head_put(struct imap_session *s, const struct imap_section *se
 }
 
 /* What of a run of n octets a partial fetch takes. */
-struct imap_run imap_partial_cut(const struct imap_section *section, struct imap_run r)
+struct imap_run imap_run_cut(const struct imap_section *section, struct imap_run r)
 {
 	if (!section->partial)
 		return r;
@@ -211,7 +211,7 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
 	if (st == ST_OK) {
 		fields_pick(section, buf_str(&header), &picked);
-		r = imap_partial_cut(section, (struct imap_run){ .n = picked.n });
+		r = imap_run_cut(section, (struct imap_run){ .n = picked.n });
 		imap_section_head_put(s, section);
 		imap_putf(s, " {%llu}\r\n", (unsigned long long)r.n);
 		imap_put(s, str_sub(buf_str(&picked), (size_t)r.at, (size_t)r.n));
@@ -236,7 +236,7 @@ enum imap_content imap_put_section(struct imap_session *s, const struct imap_sec
 		imap_put(s, STR(" NIL"));
 		return IMAP_CONTENT_OK;
 	}
-	return imap_run_put(s, section, e, imap_partial_cut(section, r));
+	return imap_run_put(s, section, e, imap_run_cut(section, r));
 }
 
 /* ---- for others than the client ---- */
@@ -254,7 +254,7 @@ static enum status fields_read(struct store_account *a, const struct imap_sectio
 		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
 	if (st == ST_OK) {
 		fields_pick(section, buf_str(&header), &picked);
-		r = imap_partial_cut(section, (struct imap_run){ .n = picked.n });
+		r = imap_run_cut(section, (struct imap_run){ .n = picked.n });
 		st = to->take(to->ctx, str_sub(buf_str(&picked), (size_t)r.at, (size_t)r.n));
 	}
 	buf_done(&header);
@@ -273,7 +273,7 @@ enum status imap_section_read(struct store_account *a, const struct imap_section
 		return st;
 	if (section->kind == IMAP_SECTION_FIELDS || section->kind == IMAP_SECTION_FIELDS_NOT)
 		return fields_read(a, section, e, r, to);
-	r = imap_partial_cut(section, r);
+	r = imap_run_cut(section, r);
 	buf_init(&piece, PIECE);
 	for (uint64_t done = 0; done < r.n && st == ST_OK; done += PIECE) {
 		size_t n = (size_t)MIN(r.n - done, (uint64_t)PIECE);

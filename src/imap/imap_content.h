@@ -15,7 +15,7 @@ struct imap_run {
 /* Where the octets of a section stand in the message; of HEADER.FIELDS, the header that they are picked from. */
 struct imap_run imap_section_run(const struct imap_section *section, const struct store_email *e);
 /* What of a run a partial fetch takes. */
-struct imap_run imap_partial_cut(const struct imap_section *section, struct imap_run r);
+struct imap_run imap_run_cut(const struct imap_section *section, struct imap_run r);
 /* "BODY[1]<0>" */
 void imap_section_head_put(struct imap_session *s, const struct imap_section *section);
 /* n octets of the message to the end of the output; what comes is checked. */
