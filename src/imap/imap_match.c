@@ -331,6 +331,7 @@ static bool key_match(struct imap_match *m, const struct imap_key *k)
 	case IMAP_KEY_SENTBEFORE:
 	case IMAP_KEY_SENTON:
 	case IMAP_KEY_SENTSINCE: return sent_match(m, k);
+	case IMAP_KEY_MODSEQ: return row->modseq >= k->number;
 	case IMAP_KEY_LARGER: return row->size > k->number;
 	case IMAP_KEY_SMALLER: return row->size < k->number;
 	case IMAP_KEY_OLDER: return age_s >= k->number;

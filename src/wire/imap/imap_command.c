@@ -2,6 +2,7 @@
 #include "wire/imap/imap_command.h"
 
 #include "wire/imap/imap_date.h"
+#include "wire/imap/imap_modifier.h"
 
 static bool tag_take(struct imap_lex *x, struct str *ret)
 {
@@ -70,6 +71,11 @@ bool imap_lex_store(struct imap_lex *x, struct imap_store *ret)
 {
 	struct imap_store s = { .op = IMAP_STORE_REPLACE };
 
+	if (imap_lex_peek(x) == '(') {
+		s.conditional = true;
+		if (!imap_lex_store_modifiers(x, &s.unchanged_since) || !imap_lex_sp(x))
+			return false;
+	}
 	if (imap_lex_char(x, '+'))
 		s.op = IMAP_STORE_ADD;
 	else if (imap_lex_char(x, '-'))
@@ -93,6 +99,7 @@ bool imap_lex_status(struct imap_lex *x, unsigned *ret_items)
 		{ STR("UIDNEXT"), IMAP_STATUS_UIDNEXT },   { STR("UIDVALIDITY"), IMAP_STATUS_UIDVALIDITY },
 		{ STR("UNSEEN"), IMAP_STATUS_UNSEEN },     { STR("DELETED"), IMAP_STATUS_DELETED },
 		{ STR("SIZE"), IMAP_STATUS_SIZE },
+		{ STR("HIGHESTMODSEQ"), IMAP_STATUS_HIGHESTMODSEQ },
 	};
 	unsigned items = 0;
 

@@ -43,11 +43,14 @@ enum imap_append_err {
 /* `x` stands behind "APPEND " and its text ends in the literal's head "{n}". */
 MUST_CHECK enum imap_append_err imap_lex_append(struct imap_lex *x, struct imap_append *ret);
 
-/* STORE sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP flags: from behind the set's space to the end. */
+/* STORE sequence-set SP ["(UNCHANGEDSINCE" SP n ")" SP] ["+" / "-"] "FLAGS" [".SILENT"] SP flags (RFC 7162 §3.1.3): from
+ * behind the set's space to the end. */
 enum imap_store_op { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
 struct imap_store {
 	enum imap_store_op op;
 	bool               silent;
+	bool               conditional; /* with `unchanged_since` */
+	uint64_t           unchanged_since;
 	struct imap_flags  flags;
 };
 MUST_CHECK bool imap_lex_store(struct imap_lex *x, struct imap_store *ret);
@@ -61,6 +64,7 @@ enum imap_status_item { /* bit mask */
 			IMAP_STATUS_UNSEEN = 1u << 4,
 			IMAP_STATUS_DELETED = 1u << 5,
 			IMAP_STATUS_SIZE = 1u << 6,
+			IMAP_STATUS_HIGHESTMODSEQ = 1u << 20, /* RFC 7162 §3.1.7 */
 };
 MUST_CHECK bool imap_lex_status(struct imap_lex *x, unsigned *ret_items);
 

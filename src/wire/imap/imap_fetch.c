@@ -20,6 +20,7 @@ static const struct named plain[] = {
 	{ STR("RFC822.SIZE"), IMAP_FETCH_RFC822_SIZE },
 	{ STR("ENVELOPE"), IMAP_FETCH_ENVELOPE },
 	{ STR("BODYSTRUCTURE"), IMAP_FETCH_BODYSTRUCTURE },
+	{ STR("MODSEQ"), IMAP_FETCH_MODSEQ },
 };
 static const struct {
 	struct str             name, answer;

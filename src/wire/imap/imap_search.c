@@ -4,7 +4,7 @@
 #include "wire/imap/imap_date.h"
 #include "wire/imap/imap_flag.h"
 
-enum key_arg { ARG_NONE, ARG_KEYWORD, ARG_TEXT, ARG_HEADER, ARG_DATE, ARG_NUMBER, ARG_SET };
+enum key_arg { ARG_NONE, ARG_KEYWORD, ARG_TEXT, ARG_HEADER, ARG_DATE, ARG_NUMBER, ARG_SET, ARG_MODSEQ };
 
 static const struct key_row {
 	struct str         word;
@@ -48,6 +48,7 @@ static const struct key_row {
 	{ STR("OLDER"), IMAP_KEY_OLDER, ARG_NUMBER },
 	{ STR("YOUNGER"), IMAP_KEY_YOUNGER, ARG_NUMBER },
 	{ STR("UID"), IMAP_KEY_UID, ARG_SET },
+	{ STR("MODSEQ"), IMAP_KEY_MODSEQ, ARG_MODSEQ },
 };
 
 struct search {
@@ -67,6 +68,20 @@ static bool text_take(struct search *s, struct str *ret)
 	return true;
 }
 
+/* [entry-name SP entry-type-req SP] mod-sequence-valzer (RFC 7162 §3.1.5): a message has one mod-sequence, so the entry selects
+ * nothing. */
+static bool modseq_take(struct imap_lex *x, uint64_t *ret)
+{
+	struct str entry;
+
+	if (imap_lex_peek(x) == '"' &&
+	    (!imap_lex_string(x, &entry) || !str_istarts(entry, STR("/flags/")) || !imap_lex_sp(x) ||
+	     !(imap_lex_word(x, STR("all")) || imap_lex_word(x, STR("priv")) || imap_lex_word(x, STR("shared"))) ||
+	     !imap_lex_sp(x)))
+		return false;
+	return imap_lex_number64(x, ret);
+}
+
 static bool arg_take(struct search *s, enum key_arg arg, struct imap_key *k)
 {
 	switch (arg) {
@@ -76,6 +91,7 @@ static bool arg_take(struct search *s, enum key_arg arg, struct imap_key *k)
 	case ARG_HEADER: return imap_lex_astring(s->x, &k->field) && imap_lex_sp(s->x) && text_take(s, &k->text);
 	case ARG_DATE: return imap_lex_date(s->x, &k->day);
 	case ARG_NUMBER: return imap_lex_number64(s->x, &k->number);
+	case ARG_MODSEQ: return modseq_take(s->x, &k->number);
 	case ARG_SET: return imap_lex_set(s->x, &k->set);
 	}
 	return false;

@@ -35,6 +35,7 @@ enum imap_key_kind {
 	IMAP_KEY_HEADER, /* field name, text; empty text: the field is there */
 	IMAP_KEY_BODY,   /* text */
 	IMAP_KEY_TEXT,
+	IMAP_KEY_MODSEQ, /* number (RFC 7162 §3.1.5) */
 	IMAP_KEY_NOT, /* child */
 	IMAP_KEY_OR,  /* child, child->next */
 	IMAP_KEY_AND, /* all children */
