@@ -321,7 +321,7 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 
 	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_fetch(&c->x, &what) ||
 	    (imap_lex_sp(&c->x) && !imap_lex_fetch_modifiers(&c->x, &mod)) || !imap_lex_end(&c->x))
-		return imap_bad(s, "Syntax: FETCH set (item ...) [(CHANGEDSINCE n [VANISHED])]");
+		return imap_bad(s, "Syntax: FETCH set (item ...)");
 	if (mod.vanished && (!c->uid || !mod.changed_since || !(s->enabled & IMAP_ENABLED_QRESYNC))) /* RFC 7162 §3.2.6 */
 		return imap_bad(s, "VANISHED goes with UID FETCH and CHANGEDSINCE, once QRESYNC is enabled");
 	if (mod.changed_since)
