@@ -88,7 +88,7 @@ static void key_print(struct buf *out, const struct imap_key *k)
 {
 	static const char *const names[] = { "all",  "flags",   "keyword", "unkeyword", "seq",   "uid",     "before", "on",
 		                             "since", "sentbefore", "senton", "sentsince", "larger", "smaller", "older", "younger",
-		                             "header", "body",    "text",    "not",       "or",    "and" };
+		                             "header", "body",    "text",    "modseq",    "not",   "or",      "and" };
 
 	buf_addf(out, "%s", names[k->kind]);
 	if (k->kind == IMAP_KEY_FLAGS)
