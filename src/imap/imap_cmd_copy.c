@@ -107,7 +107,7 @@ enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c)
 		imap_put(s, STR("* OK "));
 		imap_put(s, copyuid(s, &copied));
 		imap_put(s, STR("Moved\r\n"));
-		s->reply.highest = (s->enabled & IMAP_ENABLED_CONDSTORE) != 0; /* RFC 7162 §3.2.9 */
+		s->reply.highest = (s->enabled & IMAP_ENABLED_CONDSTORE) != 0; /* RFC 6851 §4.4 */
 	}
 	return next;
 }

@@ -67,7 +67,7 @@ enum imap_enabled { /* bit mask */
 struct imap_box {
 	uint64_t id, modseq;
 	uint64_t highest; /* HIGHESTMODSEQ, as told: everything up to there is */
-	uint64_t seen;    /* the HIGHESTMODSEQ that the client has made of what it was sent (RFC 7162 §3.2.10) */
+	uint64_t seen;    /* the HIGHESTMODSEQ that the client has made of what it was sent (RFC 7162 §6) */
 	uint32_t uidvalidity;
 	uint32_t uidnext; /* every message told is below it */
 	uint32_t exists;

@@ -1,5 +1,5 @@
-/* imap/imap_sync.c - telling the client what changed: EXPUNGE, EXISTS, RECENT, FETCH FLAGS (RFC 9051 §5.2, §7.4), VANISHED and
- * HIGHESTMODSEQ (RFC 7162 §3.2.10).
+/* imap/imap_sync.c - telling the client what changed: EXPUNGE, EXISTS, RECENT, FETCH FLAGS (RFC 9051 §5.2, §7.4), VANISHED (RFC 7162 §3.2.10) and
+ * HIGHESTMODSEQ (RFC 7162 §6).
  *
  * Invariants:
  *   1. After imap_sync the client knows the mailbox exactly as it was at box.modseq: whole prefixes of the account's
@@ -258,7 +258,7 @@ enum status imap_sync(struct imap_session *s, bool expunge)
 {
 	enum status st = sync_box(s, expunge);
 
-	/* The client goes by the largest MODSEQ that it was sent, unless it is told a number (RFC 7162 §3.2.10): where an expunge had to be
+	/* The client goes by the largest MODSEQ that it was sent, unless it is told a number (RFC 7162 §6): where an expunge had to be
 	 * held back that would be too much, and after new messages or expunges alone it would be too little. */
 	if (st == ST_OK && (s->enabled & IMAP_ENABLED_CONDSTORE) && s->box.seen != s->box.highest && !s->reply.highest)
 		imap_put_highest(s);

@@ -1,6 +1,6 @@
 """Clients that go away and come back: what they kept, and what QRESYNC then tells them, must add up to what the mailbox holds.
 
-Each client keeps a mailbox as UID -> flags and one number, HIGHESTMODSEQ, made by the rule of RFC 7162 §3.2.10 (the code if one came, else
+Each client keeps a mailbox as UID -> flags and one number, HIGHESTMODSEQ, made by the rule of RFC 7162 §6 (the code if one came, else
 the largest MODSEQ since the last tagged answer). Several of them change one mailbox, by number and by UID, some with UIDONLY; any is cut
 off between two commands, comes back with SELECT (QRESYNC ...) or UID FETCH (CHANGEDSINCE n VANISHED), and is compared with a fresh look.
 """

@@ -23,7 +23,7 @@ enum imap_fetch_item { /* bit mask */
 		       IMAP_FETCH_ENVELOPE = 1u << 4,
 		       IMAP_FETCH_BODY = 1u << 5,
 		       IMAP_FETCH_BODYSTRUCTURE = 1u << 6,
-		       IMAP_FETCH_MODSEQ = 1u << 20, /* RFC 7162 §3.1.5 */
+		       IMAP_FETCH_MODSEQ = 1u << 20, /* RFC 7162 §3.1.4.2 */
 };
 
 enum imap_section_kind {
