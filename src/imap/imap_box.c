@@ -205,6 +205,12 @@ static unsigned wire_flags(unsigned store_flags)
 	return store_flags & IMAP_FLAGS_ALL;
 }
 
+/* RFC 9051 has no \Recent. */
+static bool shows_recent(const struct imap_session *s, uint32_t uid)
+{
+	return !(s->enabled & IMAP_ENABLED_REV2) && imap_is_recent(&s->box, uid);
+}
+
 void imap_put_row_flags(struct imap_session *s, const struct store_row *row)
 {
 	const struct imap_box *b = &s->box;
@@ -215,16 +221,47 @@ void imap_put_row_flags(struct imap_session *s, const struct store_row *row)
 		if (row->keywords.bits[i / 64] >> (i % 64) & 1)
 			names[n++] = b->names[i];
 	imap_put(s, STR("FLAGS ("));
-	imap_print_flags(&s->out, wire_flags(row->flags) | (imap_is_recent(b, row->uid) ? IMAP_RECENT : 0), names, n);
+	imap_print_flags(&s->out, wire_flags(row->flags) | (shows_recent(s, row->uid) ? IMAP_RECENT : 0), names, n);
 	imap_put(s, STR(")"));
+}
+
+void imap_put_row_modseq(struct imap_session *s, const struct store_row *row)
+{
+	s->box.seen = MAX(s->box.seen, row->modseq);
+	imap_putf(s, "MODSEQ (%llu)", (unsigned long long)row->modseq);
+}
+
+void imap_put_fetch_head(struct imap_session *s, size_t place, const struct store_row *row)
+{
+	if (s->enabled & IMAP_ENABLED_UIDONLY)
+		imap_putf(s, "* %u UIDFETCH (", row->uid);
+	else
+		imap_putf(s, "* %zu FETCH (", place + 1);
+}
+
+/* RFC 7162 §3.2.4: with QRESYNC each has its UID; with UIDONLY it stands in front. */
+static void changed_head_put(struct imap_session *s, size_t place, const struct store_row *row, bool uid)
+{
+	imap_put_fetch_head(s, place, row);
+	if ((uid || (s->enabled & IMAP_ENABLED_QRESYNC)) && !(s->enabled & IMAP_ENABLED_UIDONLY))
+		imap_putf(s, "UID %u ", row->uid);
 }
 
 void imap_put_changed(struct imap_session *s, size_t place, const struct store_row *row, bool uid)
 {
-	imap_putf(s, "* %zu FETCH (", place + 1);
-	if (uid)
-		imap_putf(s, "UID %u ", row->uid);
+	changed_head_put(s, place, row, uid);
 	imap_put_row_flags(s, row);
+	if (s->enabled & IMAP_ENABLED_CONDSTORE) {
+		imap_put(s, STR(" "));
+		imap_put_row_modseq(s, row);
+	}
+	imap_put(s, STR(")\r\n"));
+}
+
+void imap_put_silent(struct imap_session *s, size_t place, const struct store_row *row, bool uid)
+{
+	changed_head_put(s, place, row, uid);
+	imap_put_row_modseq(s, row);
 	imap_put(s, STR(")\r\n"));
 }
 

@@ -51,6 +51,10 @@ static const struct {
 	{ "MULTISEARCH", AFTER, "RFC 7377" },
 	{ "I18NLEVEL=1", AFTER, "RFC 5255" },
 	{ "INPROGRESS", AFTER, "RFC 9585" },
+	{ "CONDSTORE", AFTER, "RFC 7162" },
+	{ "QRESYNC", AFTER, "RFC 7162" },
+	{ "UIDONLY", AFTER, "RFC 9586" },
+	{ "UNAUTHENTICATE", AFTER, "RFC 8437" },
 };
 
 void imap_capability_put(struct imap_session *s)
@@ -80,17 +84,56 @@ enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *
 	return imap_ok(s, "That is all");
 }
 
+/* What ENABLE knows. What is not announced yet has its effect all the same, for who asks. */
+static const struct {
+	struct str  name;
+	unsigned    bit, implies;
+	const char *rfc;
+} enables[] = {
+	{ STR("CONDSTORE"), IMAP_ENABLED_CONDSTORE, 0, "RFC 7162 §3.1" },
+	{ STR("QRESYNC"), IMAP_ENABLED_QRESYNC, IMAP_ENABLED_CONDSTORE, "RFC 7162 §3.2.3" },
+	{ STR("UTF8=ACCEPT"), IMAP_ENABLED_UTF8, 0, "RFC 9755 §3" },
+	{ STR("IMAP4rev2"), IMAP_ENABLED_REV2, IMAP_ENABLED_UTF8, "RFC 9051 §6.3.1" },
+	{ STR("UIDONLY"), IMAP_ENABLED_UIDONLY, 0, "RFC 9586 §3.1" },
+};
+
+void imap_enable(struct imap_session *s, unsigned bits)
+{
+	unsigned before = s->enabled;
+
+	for (size_t i = 0; i < LEN(enables); i++)
+		if (bits & enables[i].bit)
+			bits |= enables[i].implies;
+	s->enabled |= bits;
+	if ((bits & ~before & IMAP_ENABLED_CONDSTORE) && s->state == IMAP_SELECTED)
+		imap_put_highest(s);
+}
+
+static unsigned bit_of(struct str name)
+{
+	for (size_t i = 0; i < LEN(enables); i++)
+		if (str_ieq(enables[i].name, name))
+			return enables[i].bit;
+	return 0; /* RFC 5161 §3.1: unknown names are no error */
+}
+
 enum imap_next imap_cmd_enable(struct imap_session *s, struct imap_command *c)
 {
+	unsigned   bits = 0;
 	struct str name;
 
 	do {
 		if (!imap_lex_atom(&c->x, &name))
 			return imap_bad(s, "Syntax: ENABLE name ...");
+		bits |= bit_of(name);
 	} while (imap_lex_sp(&c->x));
 	if (!imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: ENABLE name ...");
-	/* RFC 5161 §3.1: what can be enabled and was not yet; there is nothing of that kind here. */
-	imap_put(s, STR("* ENABLED\r\n"));
+	imap_put(s, STR("* ENABLED"));
+	for (size_t i = 0; i < LEN(enables); i++)
+		if (bits & ~s->enabled & enables[i].bit)
+			imap_putf(s, " %.*s", STR_FMT(enables[i].name));
+	imap_put(s, STR("\r\n"));
+	imap_enable(s, bits);
 	return imap_ok(s, "Done");
 }

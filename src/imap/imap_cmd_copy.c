@@ -107,6 +107,7 @@ enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c)
 		imap_put(s, STR("* OK "));
 		imap_put(s, copyuid(s, &copied));
 		imap_put(s, STR("Moved\r\n"));
+		s->reply.highest = (s->enabled & IMAP_ENABLED_CONDSTORE) != 0; /* RFC 6851 §4.4 */
 	}
 	return next;
 }
@@ -135,5 +136,6 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 		return imap_failed(s, st);
 	if (gone.count > 0)
 		imap_changed(s, gone.modseq);
+	s->reply.highest = gone.count > 0 && (s->enabled & IMAP_ENABLED_CONDSTORE); /* RFC 7162 §3.2.7 */
 	return imap_ok(s, "Expunged");
 }

@@ -103,18 +103,36 @@ static void item_put(struct imap_session *s, const char **sep, const char *name)
 	*sep = " ";
 }
 
+static bool uid_shows(const struct fetch *f)
+{
+	if (f->what->items & IMAP_FETCH_UID)
+		return true;
+	return (f->uid || (f->s->enabled & IMAP_ENABLED_QRESYNC)) && !(f->s->enabled & IMAP_ENABLED_UIDONLY);
+}
+
+/* Once it is on, with all flags too (RFC 7162 §3.1). */
+static bool modseq_shows(const struct fetch *f)
+{
+	return (f->what->items & IMAP_FETCH_MODSEQ) ||
+	       ((f->s->enabled & IMAP_ENABLED_CONDSTORE) && ((f->what->items & IMAP_FETCH_FLAGS) || f->seen));
+}
+
 static void row_items_put(struct fetch *f, const struct store_row *row, const char **sep)
 {
 	struct imap_session *s = f->s;
 	unsigned             items = f->what->items;
 
-	if (f->uid || (items & IMAP_FETCH_UID)) {
+	if (uid_shows(f)) {
 		item_put(s, sep, "UID ");
 		imap_put_u64(s, row->uid);
 	}
 	if ((items & IMAP_FETCH_FLAGS) || f->seen) {
 		item_put(s, sep, "");
 		imap_put_row_flags(s, row);
+	}
+	if (modseq_shows(f)) {
+		item_put(s, sep, "");
+		imap_put_row_modseq(s, row);
 	}
 	if (items & IMAP_FETCH_INTERNALDATE) {
 		item_put(s, sep, "INTERNALDATE ");
@@ -210,9 +228,7 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	if (f->full)
 		return false;
 	imap_inside(s, true);
-	imap_put(s, STR("* "));
-	imap_put_u64(s, place + UINT64_C(1));
-	imap_put(s, STR(" FETCH ("));
+	imap_put_fetch_head(s, place, row);
 	row_items_put(f, row, &sep);
 	save_date_put(f, saved_ms, &sep);
 	fact_items_put(f, e, &sep);
@@ -325,30 +341,71 @@ static void facts_find(struct fetch *f)
 			(f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY));
 }
 
-/* fetch-modifiers: PARTIAL (RFC 9394 §3.3). */
-static bool modifiers_take(struct imap_lex *x, struct imap_partial *ret)
+/* CHANGEDSINCE: only what changed is left in *places. A message that is gone will be told as such. */
+static void places_narrow(struct imap_session *s, uint64_t since, bool known, struct imap_set *places)
 {
-	if (!imap_lex_sp(x))
-		return true;
-	return imap_lex_char(x, '(') && imap_lex_word(x, STR("PARTIAL")) && imap_lex_sp(x) && imap_lex_partial(x, ret) &&
-	       imap_lex_char(x, ')');
+	struct imap_set out = { .ranges = ARENA_ARRAY(s->arena, struct imap_range, imap_set_size(places)) };
+
+	for (size_t i = 0; i < places->count; i++) {
+		for (uint32_t p = places->ranges[i].first; p <= places->ranges[i].last; p++) {
+			const struct store_row *row = &s->box.view.rows[p];
+			struct imap_range      *last = out.count ? &out.ranges[out.count - 1] : NULL;
+
+			if ((row->flags & STORE_EXPUNGED) || (known && row->modseq <= since))
+				continue;
+			if (last && last->last + 1 == p)
+				last->last = p;
+			else
+				out.ranges[out.count++] = (struct imap_range){ p, p };
+		}
+	}
+	*places = out;
+}
+
+static enum status changed_since(struct imap_session *s, const struct imap_fetch_modifiers *mod, const struct imap_set *set,
+				 struct imap_set *places)
+{
+	struct imap_set wanted, gone;
+	bool            known;
+	enum status     st = imap_since_known(s, mod->since, &known);
+
+	if (st != ST_OK)
+		return st;
+	places_narrow(s, mod->since, known, places);
+	if (!mod->vanished)
+		return ST_OK;
+	wanted = imap_set_resolve(set, s->box.uidnext - 1, s->arena);
+	st = imap_gone_since(s, mod->since, &wanted, 0, &gone);
+	if (st == ST_OK)
+		imap_put_vanished(s, true, &gone);
+	return st;
 }
 
 enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 {
+	struct imap_fetch_modifiers mod = { 0 };
 	struct imap_fetch what;
 	struct fetch      f = { .s = s, .what = &what, .uid = c->uid };
 	struct imap_set   set, places;
-	struct imap_partial partial = { 0 };
 	enum status       st = ST_OK;
 
 	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_fetch(&c->x, &what) ||
-	    !modifiers_take(&c->x, &partial) || !imap_lex_end(&c->x) || (partial.from && !c->uid))
+	    (imap_lex_sp(&c->x) && !imap_lex_fetch_modifiers(&c->x, &mod)) || !imap_lex_end(&c->x) || (mod.partial.from && !c->uid))
 		return imap_bad(s, "Syntax: FETCH set (item ...)");
+	if (mod.vanished && (!c->uid || !mod.changed_since || !(s->enabled & IMAP_ENABLED_QRESYNC))) /* RFC 7162 §3.2.6 */
+		return imap_bad(s, "VANISHED goes with UID FETCH and CHANGEDSINCE, once QRESYNC is enabled");
+	if (mod.changed_since)
+		what.items |= IMAP_FETCH_MODSEQ;
+	if (what.items & IMAP_FETCH_MODSEQ)
+		imap_enable(s, IMAP_ENABLED_CONDSTORE);
 	if (!imap_places(s, c, &set, &places))
 		return IMAP_NEXT_REPLY;
-	if (partial.from)
-		places = imap_places_partial(&places, &partial, s->arena);
+	if (mod.changed_since)
+		st = changed_since(s, &mod, &set, &places);
+	if (st != ST_OK)
+		return imap_failed(s, st);
+	if (mod.partial.from) /* of those that the other modifiers leave (RFC 9394 §3.3) */
+		places = imap_places_partial(&places, &mod.partial, s->arena);
 	if (sets_seen(&what) && !s->box.read_only)
 		st = seen_set(s, &places, &f.seen);
 	if (st != ST_OK && st != ST_FULL && st != ST_SUSPECT) /* mail can be read even where nothing can be written */

@@ -215,6 +215,7 @@ static void status_line(struct imap_session *s, const struct store_mailbox *m, u
 		{ IMAP_STATUS_DELETED, "DELETED", m->deleted },
 		{ IMAP_STATUS_SIZE, "SIZE", m->size },
 		{ IMAP_STATUS_APPENDLIMIT, "APPENDLIMIT", s->set->message_octets }, /* RFC 7889 §3 */
+		{ IMAP_STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ", m->modseq },
 	};
 	const char *sep = "";
 
@@ -245,8 +246,12 @@ enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c)
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, &m);
 	if (st == ST_OK)
 		st = store_settle(a);
+	if (st == ST_OK)
+		st = store_highest(a, m.modseq, &m.modseq);
 	if (st != ST_OK)
 		return imap_failed(s, st);
+	if (items & IMAP_STATUS_HIGHESTMODSEQ)
+		imap_enable(s, IMAP_ENABLED_CONDSTORE);
 	status_line(s, &m, items);
 	return imap_ok(s, "That is all");
 }

@@ -17,6 +17,16 @@ static bool numbers_exist(const struct imap_session *s, const struct imap_key *k
 	return true;
 }
 
+static bool asks_numbers(const struct imap_key *k)
+{
+	if (k->kind == IMAP_KEY_SEQ && !k->set.saved)
+		return true;
+	for (const struct imap_key *c = k->child; c; c = c->next)
+		if (asks_numbers(c))
+			return true;
+	return false;
+}
+
 enum imap_next imap_search_refused(struct imap_session *s, enum imap_search_err err, const char *syntax)
 {
 	switch (err) {
@@ -28,13 +38,17 @@ enum imap_next imap_search_refused(struct imap_session *s, enum imap_search_err 
 
 bool imap_search_legal(struct imap_session *s, const struct imap_search *p)
 {
+	if ((s->enabled & IMAP_ENABLED_UIDONLY) && asks_numbers(p->root)) { /* RFC 9586 §3 */
+		imap_bad(s, "[UIDREQUIRED] Message numbers are not used any more");
+		return false;
+	}
 	if (s->state == IMAP_SELECTED && !numbers_exist(s, p->root)) {
 		imap_bad(s, "There is no message of that number");
 		return false;
 	}
 	/* RFC 7162 §3.1: a command that uses it enables it. */
 	if (p->modseq)
-		s->enabled |= IMAP_ENABLED_CONDSTORE;
+		imap_enable(s, IMAP_ENABLED_CONDSTORE);
 	return true;
 }
 

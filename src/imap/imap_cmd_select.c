@@ -1,4 +1,5 @@
-/* imap/imap_cmd_select.c - SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3.1, RFC 9051 §6.3.2, §6.4.1, §6.4.2).
+/* imap/imap_cmd_select.c - SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3.1, RFC 9051 §6.3.2, §6.4.1, §6.4.2; their parameters:
+ * RFC 7162 §3.1.8, §3.2.5).
  *
  *   AUTH, SELECTED --SELECT, EXAMINE--> SELECTED               refused: AUTH, whatever was selected is left
  *
@@ -6,8 +7,15 @@
  * cheap; without the code the client may assume nothing (RFC 3501 §6.3.1).
  */
 #include "imap/imap_session.h"
+#include "wire/imap/imap_print.h"
 
 #define UNSEEN_CHEAP 5000u /* messages */
+
+struct selected {
+	struct str                name, given; /* as it is called; as the client wrote it */
+	bool                      read_only;
+	struct imap_select_params params;
+};
 
 /* The mailbox and the moment at which it was like that. */
 static enum status look(struct imap_session *s, struct str name, struct store_mailbox *ret, uint64_t *ret_modseq)
@@ -61,23 +69,55 @@ static void unseen_tell(struct imap_session *s, const struct store_mailbox *m)
 	}
 }
 
-static enum status open_box(struct imap_session *s, struct str name, bool read_only)
+/* RFC 9051 §6.3.2: LIST has the name, and the one that was given if that is another. */
+static void list_tell(struct imap_session *s, const struct selected *sel)
+{
+	imap_put(s, STR("* LIST () \"/\" "));
+	imap_put_name(s, sel->name);
+	if (!str_eq(sel->given, sel->name)) {
+		imap_put(s, STR(" (\"OLDNAME\" ("));
+		imap_print_astring(&s->out, sel->given);
+		imap_put(s, STR("))"));
+	}
+	imap_put(s, STR("\r\n"));
+}
+
+static void numbers_tell(struct imap_session *s, const struct selected *sel, const struct store_mailbox *m)
+{
+	bool rev2 = (s->enabled & IMAP_ENABLED_REV2) != 0;
+
+	imap_putf(s, "* %u EXISTS\r\n", s->box.exists);
+	if (!rev2) {
+		imap_putf(s, "* %u RECENT\r\n", s->box.recents);
+		unseen_tell(s, m);
+	}
+	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m->uidvalidity,
+		  m->uidnext);
+	if (rev2)
+		list_tell(s, sel);
+	imap_put_highest(s);
+}
+
+static enum status open_box(struct imap_session *s, const struct selected *sel)
 {
 	struct store_mailbox m;
-	uint64_t             modseq;
-	enum status          st = look(s, name, &m, &modseq);
+	uint64_t             modseq, highest = 0;
+	enum status          st = look(s, sel->name, &m, &modseq);
 
 	if (st == ST_OK)
 		st = store_settle(s->account);
+	if (st == ST_OK)
+		st = store_highest(s->account, m.modseq, &highest);
 	if (st != ST_OK)
 		return st;
 	s->box = (struct imap_box){
 		.id = m.id,
 		.modseq = modseq,
+		.highest = highest,
 		.uidvalidity = m.uidvalidity,
 		.uidnext = m.uidnext,
 		.exists = (uint32_t)m.messages,
-		.read_only = read_only,
+		.read_only = sel->read_only,
 	};
 	imap_enter(s, IMAP_SELECTED);
 	st = recent_set(s, &m);
@@ -85,28 +125,57 @@ static enum status open_box(struct imap_session *s, struct str name, bool read_o
 		st = imap_put_flags_lines(s, true);
 	if (st != ST_OK)
 		return st;
-	imap_putf(s, "* %u EXISTS\r\n* %u RECENT\r\n", s->box.exists, s->box.recents);
-	unseen_tell(s, &m);
-	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m.uidvalidity,
-		  m.uidnext);
-	return ST_OK;
+	numbers_tell(s, sel, &m);
+	return sel->params.qresync ? imap_resync_tell(s, &sel->params.resync) : ST_OK;
+}
+
+/* Behind the name; false: the answer is set. */
+static bool params_take(struct imap_session *s, struct imap_lex *x, struct imap_select_params *ret)
+{
+	if (imap_lex_end(x))
+		return true;
+	if (!imap_lex_sp(x) || !imap_lex_select_params(x, ret) || !imap_lex_end(x)) {
+		imap_bad(s, "Syntax: SELECT mailbox [(CONDSTORE)|(QRESYNC (uidvalidity modseq [uids] [(numbers uids)]))]");
+		return false;
+	}
+	if (ret->qresync && !(s->enabled & IMAP_ENABLED_QRESYNC)) { /* RFC 7162 §3.2.5 */
+		imap_bad(s, "ENABLE QRESYNC first");
+		return false;
+	}
+	if (ret->resync.match_given && (s->enabled & IMAP_ENABLED_UIDONLY)) { /* RFC 9586 §3 */
+		imap_bad(s, "[UIDREQUIRED] Message numbers are not used any more");
+		return false;
+	}
+	return true;
+}
+
+/* Whatever was selected is left, and a client that has sent more commands already knows from where on they are for the new mailbox
+ * (RFC 7162 §3.2.11). */
+static void leave(struct imap_session *s)
+{
+	if (s->state == IMAP_SELECTED)
+		imap_put(s, STR("* OK [CLOSED] The mailbox is left\r\n"));
+	imap_enter(s, IMAP_AUTH);
 }
 
 static enum imap_next select_box(struct imap_session *s, struct imap_command *c, bool read_only)
 {
-	struct str  name;
-	enum status st;
+	struct selected sel = { .read_only = read_only };
+	struct imap_lex given = c->x;
+	enum status     st;
 
 	/* RFC 9051 §6.3.2: a SELECT that is answered NO leaves nothing selected either. BAD is no SELECT at all. */
-	if (!imap_name_take(s, &c->x, &name)) {
+	if (!imap_name_take(s, &c->x, &sel.name)) {
 		if (s->reply.kind == IMAP_REPLY_NO)
-			imap_enter(s, IMAP_AUTH);
+			leave(s);
 		return IMAP_NEXT_REPLY;
 	}
-	if (!imap_lex_end(&c->x))
-		return imap_bad(s, "Syntax: SELECT mailbox");
-	imap_enter(s, IMAP_AUTH);
-	st = open_box(s, name, read_only);
+	if (!imap_lex_astring(&given, &sel.given) || !params_take(s, &c->x, &sel.params))
+		return IMAP_NEXT_REPLY;
+	leave(s);
+	if (sel.params.condstore)
+		imap_enable(s, IMAP_ENABLED_CONDSTORE);
+	st = open_box(s, &sel);
 	if (st != ST_OK) {
 		imap_enter(s, IMAP_AUTH);
 		return imap_failed(s, st);

@@ -1,4 +1,4 @@
-/* imap/imap_cmd_session.c - NOOP, CHECK, LOGOUT, ID, NAMESPACE, STARTTLS. */
+/* imap/imap_cmd_session.c - NOOP, CHECK, LOGOUT, UNAUTHENTICATE, ID, NAMESPACE, STARTTLS. */
 #include "base/log.h"
 #include "imap/imap_session.h"
 
@@ -16,6 +16,16 @@ enum imap_next imap_cmd_logout(struct imap_session *s, struct imap_command *c)
 	imap_ok(s, "Good bye");
 	s->end = "logout";
 	return IMAP_NEXT_CLOSE;
+}
+
+/* RFC 8437: as behind the greeting, but what encrypts and compresses the connection stays. Failed sign-ins stay counted too: who holds
+ * one account must not get to try others for ever. */
+enum imap_next imap_cmd_unauthenticate(struct imap_session *s, struct imap_command *c)
+{
+	(void)c;
+	imap_account_back(s);
+	imap_enter(s, IMAP_NOT_AUTH);
+	return imap_ok(s, "Sign in again");
 }
 
 /* id-params = NIL / "(" [string SP nstring *(SP string SP nstring)] ")"; what the client says is kept for nothing. */

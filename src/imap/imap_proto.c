@@ -82,7 +82,7 @@ static void session_close(void *session)
 void imap_enter(struct imap_session *s, enum imap_state state)
 {
 	static const unsigned from[IMAP_STATE_COUNT] = {
-		[IMAP_NOT_AUTH] = IMAP_IN(IMAP_NOT_AUTH),
+		[IMAP_NOT_AUTH] = IMAP_IN_ANY, /* UNAUTHENTICATE */
 		[IMAP_AUTH] = IMAP_IN_ANY,
 		[IMAP_SELECTED] = IMAP_IN_LOGGED,
 	};
@@ -90,6 +90,12 @@ void imap_enter(struct imap_session *s, enum imap_state state)
 	CHECK(from[state] & IMAP_IN(s->state));
 	if (s->state == IMAP_SELECTED && state != IMAP_SELECTED)
 		imap_box_done(s);
+	if (s->state != IMAP_NOT_AUTH && state == IMAP_NOT_AUTH) {
+		s->account_id = 0;
+		s->enabled = 0;
+		s->signin_from = s->commands;
+		s->signin_until = clock_mono_ms() + s->set->signin_ms;
+	}
 	s->state = state;
 }
 
@@ -111,7 +117,7 @@ static unsigned signin_left_ms(const struct imap_session *s)
 static bool signin_over(const struct imap_session *s)
 {
 	return s->state == IMAP_NOT_AUTH &&
-	       (s->commands >= LIMIT_SIGNIN_COMMANDS || clock_mono_ms() >= s->signin_until);
+	       (s->commands - s->signin_from >= LIMIT_SIGNIN_COMMANDS || clock_mono_ms() >= s->signin_until);
 }
 
 static struct net_want want_line(struct imap_session *s)

@@ -1,6 +1,7 @@
 /* imap/imap_session.h - one session, as its handlers see it. Inside imap/ only.
  *
  *   NOT_AUTH --LOGIN, AUTHENTICATE--> AUTH --SELECT, EXAMINE--> SELECTED --CLOSE, UNSELECT, failed SELECT--> AUTH
+ *   AUTH, SELECTED --UNAUTHENTICATE--> NOT_AUTH, with nothing kept of what was (RFC 8437)
  *   any --LOGOUT, drain, time-out, too many errors--> closed                                (RFC 9051 §3)
  *
  * What may be trusted: `account_id` in AUTH and SELECTED; `box` in SELECTED only. imap_enter() is the one way from
@@ -21,6 +22,7 @@
 #include "imap/imap.h"
 #include "store/store_message.h"
 #include "wire/imap/imap_command.h"
+#include "wire/imap/imap_modifier.h"
 
 enum imap_state { IMAP_NOT_AUTH, IMAP_AUTH, IMAP_SELECTED, IMAP_STATE_COUNT };
 
@@ -47,6 +49,7 @@ enum imap_reply_kind { IMAP_REPLY_NONE, IMAP_REPLY_OK, IMAP_REPLY_NO, IMAP_REPLY
 struct imap_reply {
 	enum imap_reply_kind kind;
 	struct str           text; /* with its response code; borrowed or in s->arena */
+	bool                 highest; /* [HIGHESTMODSEQ n] goes before it, as of the moment it is sent (RFC 7162 §3.1.2.1) */
 };
 
 /* What the client has switched on with ENABLE, or by a command that implies it (RFC 5161). */
@@ -63,6 +66,8 @@ enum imap_enabled { /* bit mask */
 /* The selected mailbox, as far as the client was told. */
 struct imap_box {
 	uint64_t id, modseq;
+	uint64_t highest; /* HIGHESTMODSEQ, as told: everything up to there is */
+	uint64_t seen;    /* the HIGHESTMODSEQ that the client has made of what it was sent (RFC 7162 §6) */
 	uint32_t uidvalidity;
 	uint32_t uidnext; /* every message told is below it */
 	uint32_t exists;
@@ -123,6 +128,7 @@ struct imap_session {
 	struct imap_watch           watch;
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
+	uint64_t                    signin_from;  /* of them came before NOT_AUTH began */
 	int64_t                     signin_until; /* monotonic: NOT_AUTH does not last longer */
 	int64_t                     until;        /* monotonic: nor does the session itself, once signed in */
 	struct store_entry         *entry;        /* of the account, while account_id is set */
@@ -168,6 +174,7 @@ enum imap_next imap_cmd_logout(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_id(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_enable(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_namespace(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_unauthenticate(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_starttls(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_login(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_authenticate(struct imap_session *s, struct imap_command *c);
@@ -296,6 +303,27 @@ struct store_set imap_uids(struct imap_session *s, const struct imap_set *places
 bool     imap_is_recent(const struct imap_box *b, uint32_t uid);
 void     imap_recent_add(struct imap_box *b, uint32_t first, uint32_t last);
 uint32_t imap_recent_count(const struct imap_box *b); /* of the view, which is loaded */
+
+/* Switch on (IMAP_ENABLED_...), with what it implies. A first CONDSTORE says where the selected mailbox stands (RFC 7162 §3.1). */
+void imap_enable(struct imap_session *s, unsigned bits);
+/* "* VANISHED [(EARLIER) ]set": ranges ascending; lines of bounded length. */
+void imap_put_vanished(struct imap_session *s, bool earlier, const struct imap_set *uids);
+/* "* OK [HIGHESTMODSEQ n]" */
+void imap_put_highest(struct imap_session *s);
+/* "* 3 FETCH (", or "* 7 UIDFETCH (" when numbers are no longer used (RFC 9586 §3.3). */
+void imap_put_fetch_head(struct imap_session *s, size_t place, const struct store_row *row);
+/* "MODSEQ (n)" */
+void imap_put_row_modseq(struct imap_session *s, const struct store_row *row);
+/* The line of a .SILENT change: no flags, but its MODSEQ (RFC 7162 §3.1.3). CONDSTORE is on. */
+void imap_put_silent(struct imap_session *s, size_t place, const struct store_row *row, bool uid);
+/* Those of `wanted` (UIDs, resolved below uidnext) that are gone since `since`; if that can no longer be known, all that are not there and
+ * above `certain`. What went and was not told yet is left to the sync. The view must be loaded. */
+MUST_CHECK enum status imap_gone_since(struct imap_session *s, uint64_t since, const struct imap_set *wanted, uint32_t certain,
+				       struct imap_set *ret);
+/* The answer to SELECT (QRESYNC ...) behind the usual lines. */
+MUST_CHECK enum status imap_resync_tell(struct imap_session *s, const struct imap_resync *r);
+/* Is `since` a moment of which all is known, or must everything count as changed (docs/formats/durability.md). */
+MUST_CHECK enum status imap_since_known(struct imap_session *s, uint64_t since, bool *ret);
 
 /* "* 3 FETCH (UID 7 FLAGS (...))" for a message that changed, in the form that the session has enabled: a whole line. */
 void imap_put_changed(struct imap_session *s, size_t place, const struct store_row *row, bool uid);

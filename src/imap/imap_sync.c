@@ -1,4 +1,5 @@
-/* imap/imap_sync.c - telling the client what changed: EXPUNGE, EXISTS, RECENT, FETCH FLAGS (RFC 9051 §5.2, §7.4).
+/* imap/imap_sync.c - telling the client what changed: EXPUNGE, EXISTS, RECENT, FETCH FLAGS (RFC 9051 §5.2, §7.4), VANISHED (RFC 7162 §3.2.10) and
+ * HIGHESTMODSEQ (RFC 7162 §6).
  *
  * Invariants:
  *   1. After imap_sync the client knows the mailbox exactly as it was at box.modseq: whole prefixes of the account's
@@ -12,6 +13,7 @@
 struct sync {
 	struct store_changes changes;
 	uint64_t             since;
+	uint64_t             highest; /* HIGHESTMODSEQ of the mailbox at changes.modseq */
 	uint32_t             told;  /* uids from here on are not known to the client */
 	bool                 fresh; /* the view was loaded just now: its flags are of today, not as told */
 	uint32_t            *gone;  /* places of told messages that are gone, ascending */
@@ -60,6 +62,16 @@ static void gone_find(struct imap_session *s, struct sync *y)
 	}
 }
 
+/* By UID: no number moves, so the order is as it comes (RFC 7162 §3.2.10, RFC 9586 §3.4). */
+static void vanished_tell(struct imap_session *s, const struct sync *y)
+{
+	struct imap_set uids = { .ranges = ARENA_ARRAY(s->arena, struct imap_range, y->gone_count), .count = y->gone_count };
+
+	for (size_t i = 0; i < y->gone_count; i++)
+		uids.ranges[i].first = uids.ranges[i].last = s->box.view.rows[y->gone[i]].uid;
+	imap_put_vanished(s, false, &uids);
+}
+
 /* From the last to the first, so that no number moves before it is told. */
 static void expunges_tell(struct imap_session *s, struct sync *y)
 {
@@ -67,7 +79,9 @@ static void expunges_tell(struct imap_session *s, struct sync *y)
 	size_t             to, next = 0;
 
 	imap_contexts_gone(s, y->gone, y->gone_count);
-	for (size_t i = y->gone_count; i-- > 0;) {
+	if (s->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY))
+		vanished_tell(s, y);
+	for (size_t i = y->gone_count; i-- > 0 && !(s->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY));) {
 		imap_putf(s, "* %u EXPUNGE\r\n", y->gone[i] + 1);
 		(void)imap_spill(s);
 	}
@@ -123,11 +137,14 @@ static void exists_tell(struct imap_session *s, const struct sync *y)
 	else
 		for (size_t i = first; i < y->changes.row_count; i++)
 			s->box.recents += imap_is_recent(&s->box, y->changes.rows[i].uid);
-	if (y->added > 0)
-		imap_putf(s, "* %u EXISTS\r\n* %u RECENT\r\n", s->box.exists, s->box.recents);
+	if (y->added == 0)
+		return;
+	imap_putf(s, "* %u EXISTS\r\n", s->box.exists);
+	if (!(s->enabled & IMAP_ENABLED_REV2))
+		imap_putf(s, "* %u RECENT\r\n", s->box.recents);
 }
 
-static bool must_tell(const struct sync *y, const struct store_row *now, const struct store_row *told)
+static bool must_tell(const struct imap_session *s, const struct sync *y, const struct store_row *now, const struct store_row *told)
 {
 	if (now->modseq <= y->since && !y->changes.everything)
 		return false;
@@ -135,6 +152,8 @@ static bool must_tell(const struct sync *y, const struct store_row *now, const s
 		return now->modseq > y->since;
 	if ((told->flags & IMAP_ROW_TOLD) && told->modseq == now->modseq)
 		return false;
+	if (s->enabled & IMAP_ENABLED_CONDSTORE) /* its MODSEQ did change */
+		return true;
 	/* Changed there and back: nothing to see, unless what we hold is newer than what was told. */
 	return told->modseq > y->since || ((told->flags ^ now->flags) & STORE_FLAGS) != 0 ||
 	       told->keywords.bits[0] != now->keywords.bits[0] || told->keywords.bits[1] != now->keywords.bits[1];
@@ -149,7 +168,7 @@ static void flags_tell(struct imap_session *s, const struct sync *y)
 
 		if (at == s->box.view.count || s->box.view.rows[at].uid != now->uid)
 			continue;
-		tell = must_tell(y, now, &s->box.view.rows[at]);
+		tell = must_tell(s, y, now, &s->box.view.rows[at]);
 		s->box.view.rows[at] = *now;
 		if (!tell)
 			continue;
@@ -181,13 +200,41 @@ static enum status look(struct imap_session *s, struct sync *y, bool *ret_any)
 	if (st != ST_OK || info.modseq == y->since)
 		return st;
 	st = store_changes(a, s->box.id, y->since, s->arena, &y->changes);
+	if (st == ST_OK)
+		st = store_highest(a, y->changes.mailbox.modseq, &y->highest);
 	if (st != ST_OK)
 		return st;
 	*ret_any = true;
 	return is_only_flags(y) ? ST_OK : store_settle(a);
 }
 
-enum status imap_sync(struct imap_session *s, bool expunge)
+/* All up to changes.modseq: the prefix is told whole. */
+static enum status tell(struct imap_session *s, struct sync *y)
+{
+	enum status st;
+
+	expunges_tell(s, y);
+	rows_add(s, y);
+	if (y->added > 0) {
+		st = recent_claim(s, y);
+		if (st != ST_OK && st != ST_TEMP)
+			return st;
+	}
+	s->box.uidnext = MAX(s->box.uidnext, y->changes.mailbox.uidnext);
+	s->box.modseq = y->changes.modseq;
+	s->box.highest = MAX(s->box.highest, y->highest);
+	if (y->changes.row_count > 0) {
+		st = imap_keywords_tell(s);
+		if (st != ST_OK)
+			return st;
+	}
+	exists_tell(s, y);
+	if (s->box.loaded)
+		flags_tell(s, y);
+	return ST_OK;
+}
+
+static enum status sync_box(struct imap_session *s, bool expunge)
 {
 	struct sync y = { .since = s->box.modseq, .told = s->box.uidnext, .fresh = !s->box.loaded };
 	bool        any;
@@ -205,22 +252,16 @@ enum status imap_sync(struct imap_session *s, bool expunge)
 		if (y.gone_count > 0 && !expunge)
 			return ST_OK;
 	}
-	expunges_tell(s, &y);
-	rows_add(s, &y);
-	if (y.added > 0) {
-		st = recent_claim(s, &y);
-		if (st != ST_OK && st != ST_TEMP)
-			return st;
-	}
-	s->box.uidnext = MAX(s->box.uidnext, y.changes.mailbox.uidnext);
-	s->box.modseq = y.changes.modseq;
-	if (y.changes.row_count > 0) {
-		st = imap_keywords_tell(s);
-		if (st != ST_OK)
-			return st;
-	}
-	exists_tell(s, &y);
-	if (s->box.loaded)
-		flags_tell(s, &y);
-	return ST_OK;
+	return tell(s, &y);
+}
+
+enum status imap_sync(struct imap_session *s, bool expunge)
+{
+	enum status st = sync_box(s, expunge);
+
+	/* The client goes by the largest MODSEQ that it was sent, unless it is told a number (RFC 7162 §6): where an expunge had to be
+	 * held back that would be too much, and after new messages or expunges alone it would be too little. */
+	if (st == ST_OK && (s->enabled & IMAP_ENABLED_CONDSTORE) && s->box.seen != s->box.highest && !s->reply.highest)
+		imap_put_highest(s);
+	return st;
 }

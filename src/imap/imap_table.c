@@ -13,6 +13,7 @@ static const struct imap_row rows[] = {
 	{ STR("AUTHENTICATE"), imap_cmd_authenticate, IMAP_IN(IMAP_NOT_AUTH), IMAP_ARGS_SOME, 0, "RFC 9051 §6.2.2" },
 	{ STR("LOGIN"), imap_cmd_login, IMAP_IN(IMAP_NOT_AUTH), IMAP_ARGS_SOME, 0, "RFC 9051 §6.2.3" },
 	/* signed in */
+	{ STR("UNAUTHENTICATE"), imap_cmd_unauthenticate, IMAP_IN_LOGGED, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 8437" },
 	{ STR("ENABLE"), imap_cmd_enable, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.1" },
 	{ STR("SELECT"), imap_cmd_select, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_QUIET, "RFC 9051 §6.3.2" },
 	{ STR("EXAMINE"), imap_cmd_examine, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_QUIET, "RFC 9051 §6.3.3" },
@@ -73,6 +74,8 @@ static enum imap_next run(struct imap_session *s, const struct imap_row *row, st
 		return wrong_state(s, row);
 	if (row->args != IMAP_ARGS_MAYBE && c->args != (row->args == IMAP_ARGS_SOME))
 		return c->args ? imap_bad(s, "The command takes no arguments") : imap_bad(s, "Arguments are missing");
+	if ((s->enabled & IMAP_ENABLED_UIDONLY) && (row->flags & IMAP_CMD_UID) && row->args == IMAP_ARGS_SOME && !c->uid)
+		return imap_bad(s, "[UIDREQUIRED] Message numbers are not used any more"); /* RFC 9586 §3 */
 	if ((row->flags & IMAP_CMD_WRITES) && s->box.read_only)
 		return imap_no(s, "[READ-ONLY] The mailbox was opened by EXAMINE");
 	if ((row->flags & IMAP_CMD_BULK) && !imap_out_room(s, LIMIT_IMAP_WORK / 2))
@@ -91,6 +94,10 @@ static void tagged(struct imap_session *s)
 	else
 		imap_put(s, STR("*"));
 	imap_putf(s, " %.*s ", STR_FMT(words[s->reply.kind]));
+	if (s->reply.highest && s->reply.kind == IMAP_REPLY_OK && s->state == IMAP_SELECTED) {
+		s->box.seen = s->box.highest;
+		imap_putf(s, "[HIGHESTMODSEQ %llu] ", (unsigned long long)s->box.highest);
+	}
 	imap_put(s, s->reply.text);
 	imap_put(s, STR("\r\n"));
 	s->errors = s->reply.kind == IMAP_REPLY_BAD ? s->errors + 1 : 0;

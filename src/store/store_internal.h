@@ -107,8 +107,6 @@ uint64_t store_txn_modseq(struct store_account *a);
 uint64_t store_txn_id(struct store_account *a);
 MUST_CHECK enum status store_txn_change(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
 					const uint32_t *uids, size_t uid_count);
-/* Is `modseq` one that was given out and is surely part of today's history. Any open transaction, or none. */
-MUST_CHECK enum status store_modseq_known(struct store_account *a, uint64_t modseq, bool *ret_known);
 MUST_CHECK enum status store_state_read(struct store_account *a, struct account_state *ret);
 
 /* Uids as ranges: varints of (first - last before), (count - 1). */

@@ -190,6 +190,12 @@ struct store_changes {
 MUST_CHECK enum status store_changes(struct store_account *a, uint64_t mailbox, uint64_t since, struct arena *arena,
 				     struct store_changes *ret);
 
+/* Is `modseq` one that was given out and is surely part of today's history. Any open transaction, or none. */
+MUST_CHECK enum status store_modseq_known(struct store_account *a, uint64_t modseq, bool *ret_known);
+/* HIGHESTMODSEQ (RFC 7162) of a mailbox whose row says `modseq`: past what may have been lost, so that it never goes backwards, and past
+ * the floor, so that who comes with it finds its changes listed. */
+MUST_CHECK enum status store_highest(struct store_account *a, uint64_t modseq, uint64_t *ret);
+
 /* Rows of a set as they are now (no STORE_EXPUNGED ones), ascending uid, at most `max`. */
 MUST_CHECK enum status store_rows(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max, struct arena *arena,
 				  struct store_row **ret, size_t *ret_count);

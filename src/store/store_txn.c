@@ -240,3 +240,27 @@ enum status store_modseq_known(struct store_account *a, uint64_t modseq, bool *r
 	*ret_known = st == ST_NOT_FOUND && modseq >= t.floor && modseq <= t.modseq;
 	return ST_OK;
 }
+
+enum status store_highest(struct store_account *a, uint64_t modseq, uint64_t *ret)
+{
+	struct account_state t;
+	struct boot_id       boot = store_epoch(a);
+	struct db_stmt      *s;
+	enum status          st = store_state_read(a, &t);
+
+	if (st != ST_OK)
+		return st;
+	*ret = MAX(modseq, t.floor);
+	if (t.boot.hi != boot.hi || t.boot.lo != boot.lo) { /* the gap is noted by the next to write */
+		*ret = MAX(*ret, t.ceiling + 1);
+		return ST_OK;
+	}
+	s = db_sql(a->db, "SELECT coalesce(max(high), 0) FROM gap WHERE account = ?1 AND high >= ?2 AND high > low");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, *ret);
+	st = db_step(s);
+	if (st == ST_OK && db_u64(s, 0) > 0)
+		*ret = db_u64(s, 0) + 1;
+	db_done(s);
+	return st;
+}

@@ -17,7 +17,8 @@ A transcript is text:
     @compress [2]           both directions are raw DEFLATE from here on; @closed then wants the stream's end marker
 
 In lines, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
-mailbox name of this run's own.
+mailbox name of this run's own. What a named group of an expected line matched, {{(?P<M>\\d+)}}, is $(M) in lines behind it, and $(M+1),
+$(M-1) are the numbers beside it.
 """
 import re
 import socket
@@ -28,7 +29,7 @@ TIMEOUT = 20
 
 
 # A session whose view was dropped may tell flags again that it told as the echo of its own STORE.
-FLAGS_TOLD = re.compile(rb"\* \d+ FETCH \(UID \d+ FLAGS \([^)]*\)\)$")
+FLAGS_TOLD = re.compile(rb"\* \d+ (UID)?FETCH \((UID \d+ )?FLAGS \([^)]*\)( MODSEQ \(\d+\))?\)$")
 
 
 class Mismatch(AssertionError):
@@ -110,8 +111,18 @@ class Player:
         def size(m):
             octets = self.messages.get(m.group(1)) or self.variables[m.group(1)]
             return "{%d%s}" % (len(octets), m.group(2))
+        def kept(m):
+            value = self.variables[m.group(1)]
+            return str(int(value) + int(m.group(2))) if m.group(2) else value
         text = re.sub(r"\{\$(\w+)(\+?)\}", size, text)
+        text = re.sub(r"\$\((\w+)([+-]\d+)?\)", kept, text)
         return re.sub(r"\$(USER|PASS|BOX)\b", lambda m: self.variables[m.group(1)], text)
+
+    def expect(self, text, got):
+        m = pattern(self.fill(text)).match(got)
+        if m:
+            self.variables.update({k: v.decode() for k, v in m.groupdict().items() if v is not None})
+        return m
 
     def connect(self, number):
         self.connections[number] = Connection(*self.where)
@@ -146,13 +157,15 @@ class Player:
         elif m["who"] == "C":
             self.connections[m["number"]].send(unescape(self.fill(m["text"])) + (b"" if m["how"] else b"\r\n"))
         elif m["how"]:
-            while not re.search(self.fill(m["text"]).encode(), self.connections[m["number"]].line()):
-                pass
+            found = None
+            while not found:
+                found = re.search(self.fill(m["text"]).encode(), self.connections[m["number"]].line())
+            self.variables.update({k: v.decode() for k, v in found.groupdict().items() if v is not None})
         else:
             got = self.connections[m["number"]].line()
-            while self.repeats and FLAGS_TOLD.match(got) and not pattern(self.fill(m["text"])).match(got):
+            while self.repeats and FLAGS_TOLD.match(got) and not self.expect(m["text"], got):
                 got = self.connections[m["number"]].line()
-            if not pattern(self.fill(m["text"])).match(got):
+            if not self.expect(m["text"], got):
                 raise Mismatch("got %r" % got)
 
     def play(self, path):

@@ -3,7 +3,7 @@
  * usage: imap_server DIR [CERT KEY]       prints "port N" (IMAP) and "pop3 N", serves until its standard input ends
  *
  * Users are "user1", "user2", ...: accounts 1, 2, ...; the password is "secret". LAB in the environment allows sign-in
- * without TLS.
+ * without TLS; BOOT=n says that the system was started for the n-th time.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "imap/imap.h"
 #include "net/net_tls.h"
 #include "pop3/pop3.h"
+#include "sys/boot.h"
 
 static struct imap_notify *notify;
 
@@ -101,6 +102,8 @@ int main(int argc, char **argv)
 	if (argc == 4)
 		CHECK(net_tls_server(file_read(a, argv[2]), file_read(a, argv[3]), &tls, &why) == ST_OK);
 	db_init();
+	if (getenv("BOOT"))
+		boot_id_set((struct boot_id){ 1, (uint64_t)atoi(getenv("BOOT")) });
 	dir = open(argv[1], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	CHECK(dir >= 0 && store_new(dir, &options, &store) == ST_OK);
 	limits.memory = getenv("MEMORY") ? (size_t)atoi(getenv("MEMORY")) : limits.memory;

@@ -140,7 +140,8 @@ static void test_boot_gap(void **state)
 	struct store_view     v;
 	struct store_info     before, after;
 	struct boot_id        was = boot_id();
-	uint64_t              inbox;
+	uint64_t              inbox, highest;
+	bool                  known;
 
 	(void)state;
 	store_unit_open(&u, NULL);
@@ -165,6 +166,15 @@ static void test_boot_gap(void **state)
 	assert_false(c.everything);
 	assert_ok(store_changes(a, inbox, after.modseq + 1, u.arena, &c));
 	assert_true(c.everything);
+	/* HIGHESTMODSEQ is past what may have been shown, and is itself a moment of which all is known. */
+	assert_ok(store_highest(a, before.modseq, &highest));
+	assert_true(highest >= before.modseq + 900 && highest <= after.modseq);
+	assert_ok(store_modseq_known(a, highest, &known));
+	assert_true(known);
+	assert_ok(store_modseq_known(a, highest - 1, &known));
+	assert_false(known);
+	assert_ok(store_highest(a, after.modseq, &highest));
+	assert_int_equal(highest, after.modseq);
 	assert_st(store_view_load(a, inbox, before.modseq + 1, &v), ST_LIMIT);
 	assert_ok(store_view_load(a, inbox, before.modseq, &v));
 	assert_int_equal(v.count, 1);

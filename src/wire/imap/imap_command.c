@@ -1,6 +1,8 @@
 /* wire/imap/imap_command.c - grammar and contract are in imap_command.h. */
 #include "wire/imap/imap_command.h"
 
+#include "wire/imap/imap_modifier.h"
+
 static bool tag_take(struct imap_lex *x, struct str *ret)
 {
 	size_t n = 0;
@@ -39,6 +41,11 @@ bool imap_lex_store(struct imap_lex *x, struct imap_store *ret)
 {
 	struct imap_store s = { .op = IMAP_STORE_REPLACE };
 
+	if (imap_lex_peek(x) == '(') {
+		s.conditional = true;
+		if (!imap_lex_store_modifiers(x, &s.unchanged_since) || !imap_lex_sp(x))
+			return false;
+	}
 	if (imap_lex_char(x, '+'))
 		s.op = IMAP_STORE_ADD;
 	else if (imap_lex_char(x, '-'))
@@ -62,6 +69,7 @@ bool imap_lex_status(struct imap_lex *x, unsigned *ret_items)
 		{ STR("UIDNEXT"), IMAP_STATUS_UIDNEXT },   { STR("UIDVALIDITY"), IMAP_STATUS_UIDVALIDITY },
 		{ STR("UNSEEN"), IMAP_STATUS_UNSEEN },     { STR("DELETED"), IMAP_STATUS_DELETED },
 		{ STR("SIZE"), IMAP_STATUS_SIZE },         { STR("APPENDLIMIT"), IMAP_STATUS_APPENDLIMIT },
+		{ STR("HIGHESTMODSEQ"), IMAP_STATUS_HIGHESTMODSEQ },
 	};
 	unsigned items = 0;
 

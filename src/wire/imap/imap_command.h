@@ -27,11 +27,14 @@ struct imap_command {
  * be read, so that a refusal carries the tag. */
 bool imap_command_parse(struct str text, struct arena *a, struct imap_command *ret);
 
-/* STORE sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP flags: from behind the set's space to the end. */
+/* STORE sequence-set SP ["(UNCHANGEDSINCE" SP n ")" SP] ["+" / "-"] "FLAGS" [".SILENT"] SP flags (RFC 7162 §3.1.3): from
+ * behind the set's space to the end. */
 enum imap_store_op { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
 struct imap_store {
 	enum imap_store_op op;
 	bool               silent;
+	bool               conditional; /* with `unchanged_since` */
+	uint64_t           unchanged_since;
 	struct imap_flags  flags;
 };
 MUST_CHECK bool imap_lex_store(struct imap_lex *x, struct imap_store *ret);
@@ -46,6 +49,7 @@ enum imap_status_item { /* bit mask */
 			IMAP_STATUS_DELETED = 1u << 5,
 			IMAP_STATUS_SIZE = 1u << 6,
 			IMAP_STATUS_APPENDLIMIT = 1u << 12, /* RFC 7889 */
+			IMAP_STATUS_HIGHESTMODSEQ = 1u << 20, /* RFC 7162 §3.1.7 */
 };
 MUST_CHECK bool imap_lex_status(struct imap_lex *x, unsigned *ret_items);
 

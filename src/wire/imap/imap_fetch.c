@@ -21,6 +21,7 @@ static const struct named plain[] = {
 	{ STR("ENVELOPE"), IMAP_FETCH_ENVELOPE },
 	{ STR("BODYSTRUCTURE"), IMAP_FETCH_BODYSTRUCTURE },
 	{ STR("SAVEDATE"), IMAP_FETCH_SAVEDATE },
+	{ STR("MODSEQ"), IMAP_FETCH_MODSEQ },
 };
 /* "[" is an atom character, so these are compared by hand. */
 static const struct {

@@ -148,14 +148,20 @@ static void range_write(struct imap_set_writer *w)
 	w->some = true;
 }
 
-void imap_set_writer_add(struct imap_set_writer *w, uint32_t n)
+void imap_set_writer_range(struct imap_set_writer *w, uint32_t first, uint32_t last)
 {
-	if (w->first != 0 && n == (uint64_t)w->last + 1) {
-		w->last = n;
+	if (w->first != 0 && first == (uint64_t)w->last + 1) {
+		w->last = last;
 		return;
 	}
 	range_write(w);
-	w->first = w->last = n;
+	w->first = first;
+	w->last = last;
+}
+
+void imap_set_writer_add(struct imap_set_writer *w, uint32_t n)
+{
+	imap_set_writer_range(w, n, n);
 }
 
 void imap_set_writer_done(struct imap_set_writer *w)

@@ -53,6 +53,8 @@ struct imap_set_writer {
 };
 void imap_set_writer_init(struct imap_set_writer *w, struct buf *out);
 void imap_set_writer_add(struct imap_set_writer *w, uint32_t n);
+/* A whole range, above the last number if order matters. */
+void imap_set_writer_range(struct imap_set_writer *w, uint32_t first, uint32_t last);
 void imap_set_writer_done(struct imap_set_writer *w);
 
 #endif
