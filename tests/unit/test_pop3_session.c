@@ -106,10 +106,14 @@ static void test_full(void **state)
 	struct pop3_rig            r;
 
 	(void)state;
-	start(&r, 3);
+	pop3_rig_open(&r);
+	for (unsigned i = 0; i < 3; i++)
+		pop3_rig_add(&r, STR("Subject: x\r\n\r\ntext\r\n"));
 	store_free(&r.store);
 	assert_ok(store_new(r.fd, &full, &r.store));
 	r.env.store = r.store;
+	pop3_rig_begin(&r);
+	pop3_rig_say(&r, POP3_SIGN_IN);
 	assert_true(str_starts(pop3_rig_say(&r, "RETR 2\r\n"), STR("+OK 20 octets")));
 	pop3_rig_say(&r, "DELE 1\r\n");
 	assert_str(pop3_rig_say(&r, "QUIT\r\n"), STR("+OK Good bye\r\n"));
