@@ -41,19 +41,19 @@ static void test_gone(void **state)
 	struct pop3_rig       r;
 	struct store_options  options = { .watermark_octets = 1, .watermark_percent = 1, .retention_ms = 1 };
 	struct store_account *a = NULL;
+	struct store         *other; /* which keeps what was expunged for a millisecond only */
 
 	(void)state;
 	start(&r, 2);
 	expunge(&r, 1);
 	assert_str(pop3_rig_say(&r, "RETR 1\r\n"), STR("+OK 20 octets\r\nSubject: x\r\n\r\ntext\r\n.\r\n"));
 	assert_int_equal(r.changes, 0); /* it cannot be \Seen any more */
-	store_free(&r.store);
-	assert_ok(store_new(r.fd, &options, &r.store));
-	r.env.store = r.store;
+	assert_ok(store_new(r.fd, &options, &other));
 	usleep(5000);
-	assert_ok(store_open(r.store, 1, &a));
+	assert_ok(store_open(other, 1, &a));
 	assert_ok(store_clean(a));
 	store_close(&a);
+	store_free(&other);
 	assert_str(pop3_rig_say(&r, "RETR 1\r\n"), STR("-ERR The message is gone: somebody else removed it\r\n"));
 	assert_str(pop3_rig_say(&r, "TOP 1 0\r\n"), STR("-ERR The message is gone: somebody else removed it\r\n"));
 	assert_str(pop3_rig_say(&r, "LIST 1\r\n"), STR("+OK 1 20\r\n"));
@@ -106,10 +106,14 @@ static void test_full(void **state)
 	struct pop3_rig            r;
 
 	(void)state;
-	start(&r, 3);
+	pop3_rig_open(&r);
+	for (unsigned i = 0; i < 3; i++)
+		pop3_rig_add(&r, STR("Subject: x\r\n\r\ntext\r\n"));
 	store_free(&r.store);
 	assert_ok(store_new(r.fd, &full, &r.store));
 	r.env.store = r.store;
+	pop3_rig_begin(&r);
+	pop3_rig_say(&r, POP3_SIGN_IN);
 	assert_true(str_starts(pop3_rig_say(&r, "RETR 2\r\n"), STR("+OK 20 octets")));
 	pop3_rig_say(&r, "DELE 1\r\n");
 	assert_str(pop3_rig_say(&r, "QUIT\r\n"), STR("+OK Good bye\r\n"));
