@@ -175,6 +175,8 @@ enum imap_next imap_cmd_subscribe(struct imap_session *s, struct imap_command *c
 enum imap_next imap_cmd_unsubscribe(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getmetadata(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_setmetadata(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c);
@@ -231,6 +233,8 @@ void imap_changed(struct imap_session *s, uint64_t modseq);
 MUST_CHECK bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret);
 /* A name of ours as a mailbox argument of a response: quoted, in the form that the session has enabled. */
 void imap_put_name(struct imap_session *s, struct str name);
+/* "* STATUS name (...)"; items: enum imap_status_item. */
+void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsigned items);
 
 /* ---- from a name, or the selected mailbox, to its account (imap_place.c) ---- */
 

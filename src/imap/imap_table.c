@@ -27,6 +27,8 @@ static const struct imap_row rows[] = {
 	{ STR("STATUS"), imap_cmd_status, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.11" },
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
 	{ STR("IDLE"), imap_cmd_idle, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.13" },
+	{ STR("GETMETADATA"), imap_cmd_getmetadata, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 5464" },
+	{ STR("SETMETADATA"), imap_cmd_setmetadata, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 5464" },
 	/* a mailbox is selected */
 	{ STR("CLOSE"), imap_cmd_close, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.1" },
 	{ STR("UNSELECT"), imap_cmd_unselect, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.2" },

@@ -50,7 +50,8 @@ struct account_state {
 	uint64_t       messages, size;
 };
 
-enum change_kind { CHANGE_MAILBOX = 1, CHANGE_MESSAGE = 2, CHANGE_SUBSCRIPTION = 3, CHANGE_KEYWORD = 4 }; /* stored */
+enum change_kind { CHANGE_MAILBOX = 1, CHANGE_MESSAGE = 2, CHANGE_SUBSCRIPTION = 3, CHANGE_KEYWORD = 4,
+		   CHANGE_METADATA = 5 }; /* stored */
 enum change_op { CHANGE_CREATED = 1, CHANGE_UPDATED = 2, CHANGE_REMOVED = 3 };                          /* stored */
 
 struct store_account {
@@ -88,6 +89,10 @@ uint64_t store_txn_modseq(struct store_account *a);
 uint64_t store_txn_id(struct store_account *a);
 MUST_CHECK enum status store_txn_change(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
 					const uint32_t *uids, size_t uid_count);
+/* The same of what is no message; `text` in the place of uids: of a mailbox its name, or "old LF new"; of a subscription the name;
+ * of metadata the entries' names with spaces between them. */
+MUST_CHECK enum status store_txn_change_text(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
+					     struct str text);
 /* Is `modseq` one that was given out and is surely part of today's history. Any open transaction, or none. */
 MUST_CHECK enum status store_modseq_known(struct store_account *a, uint64_t modseq, bool *ret_known);
 MUST_CHECK enum status store_state_read(struct store_account *a, struct account_state *ret);
@@ -114,6 +119,7 @@ MUST_CHECK enum status store_mailbox_row_write(struct store_account *a, const st
 MUST_CHECK enum status store_mailbox_row_find(struct store_account *a, struct str name, uint64_t *ret_id);
 MUST_CHECK enum status store_mailbox_row_make(struct store_account *a, struct str name, enum store_special special,
 					      uint64_t *ret_id); /* with parents */
+MUST_CHECK enum status store_mailbox_special_set(struct store_account *a, uint64_t id, enum store_special special); /* ST_BUSY: taken */
 MUST_CHECK enum status store_mailbox_parents_make(struct store_account *a, struct str name);
 MUST_CHECK enum status store_defaults_make(struct store_account *a);
 /* A normalised name: INBOX in capitals as the first level, without a final "/". ST_INVALID. Lives in `arena` or in name. */
@@ -157,6 +163,13 @@ MUST_CHECK enum status store_email_insert(struct store_account *a, const struct 
 /* row: all but uid, modseq, created; the mailbox's counters change in *m. recent_from comes from the mailbox row */
 MUST_CHECK enum status store_message_insert(struct store_account *a, struct store_mailbox *m, struct store_row *row, int64_t now_ms);
 MUST_CHECK enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by); /* drops it at 0 */
+
+/* ---- store_metadata.c: inside a transaction ---- */
+MUST_CHECK enum status store_metadata_drop(struct store_account *a, uint64_t mailbox); /* which is deleted */
+
+/* ---- store_thread.c: inside a transaction ---- */
+MUST_CHECK enum status store_thread_add(struct store_account *a, uint64_t email, const struct store_email *e);
+MUST_CHECK enum status store_thread_drop(struct store_account *a, uint64_t email); /* whose row still is there */
 
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"
