@@ -29,6 +29,7 @@ static const struct {
 	{ "LIST-STATUS", AFTER, "RFC 5819" },
 	{ "METADATA", AFTER, "RFC 5464" },
 	{ "LIST-METADATA", AFTER, "RFC 9590" },
+	{ "OBJECTID", AFTER, "RFC 8474" },
 	{ "UNSELECT", AFTER, "RFC 3691" },
 	{ "UIDPLUS", AFTER, "RFC 4315" },
 	{ "MOVE", AFTER, "RFC 6851" },

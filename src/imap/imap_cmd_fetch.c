@@ -7,6 +7,7 @@
  * content as long as the store still has it. If it has not, the answer is NO [EXPUNGEISSUED] (RFC 5530 §3).
  */
 #include "imap/imap_session.h"
+#include "store/store_thread.h"
 #include "wire/imap/imap_date.h"
 #include "wire/imap/imap_fetch.h"
 
@@ -24,6 +25,7 @@ struct fetch {
 	bool                     need_email;
 	struct arena            *arena; /* of the batch */
 	size_t                   batch_octets; /* of its facts, at most */
+	uint64_t                 thread; /* THREADID of the message at hand; 0: none */
 	bool                     gone;  /* something could not be read */
 	bool                     full;  /* the process has no memory for the next message */
 };
@@ -32,6 +34,7 @@ struct batch {
 	uint32_t           place[BATCH];
 	uint64_t           email[BATCH];
 	struct store_email facts[BATCH];
+	uint64_t           threads[BATCH];
 	size_t             count;
 	uint64_t           octets;
 };
@@ -122,6 +125,22 @@ static void row_items_put(struct fetch *f, const struct store_row *row, const ch
 	}
 }
 
+/* RFC 8474 §5.1, §5.2 */
+static void ids_put(struct fetch *f, const struct store_row *row, const char **sep)
+{
+	if (f->what->items & IMAP_FETCH_EMAILID) {
+		item_put(f->s, sep, "EMAILID ");
+		imap_putf(f->s, "(M%llu)", (unsigned long long)row->email);
+	}
+	if (!(f->what->items & IMAP_FETCH_THREADID))
+		return;
+	item_put(f->s, sep, "THREADID ");
+	if (f->thread > 0)
+		imap_putf(f->s, "(T%llu)", (unsigned long long)f->thread);
+	else
+		imap_put(f->s, STR("NIL"));
+}
+
 static void fact_items_put(struct fetch *f, const struct store_email *e, const char **sep)
 {
 	const struct {
@@ -170,6 +189,7 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	imap_inside(s, true);
 	imap_putf(s, "* %u FETCH (", place + 1);
 	row_items_put(f, row, &sep);
+	ids_put(f, row, &sep);
 	fact_items_put(f, e, &sep);
 	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
 		item_put(s, &sep, "");
@@ -189,6 +209,17 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	if ((f->what->items & IMAP_FETCH_FLAGS) || f->seen)
 		row->flags |= IMAP_ROW_TOLD;
 	return imap_spill(s);
+}
+
+static enum status threads_find(struct fetch *f, struct batch *b)
+{
+	struct store_account *a;
+	enum status           st;
+
+	if (!(f->what->items & IMAP_FETCH_THREADID))
+		return ST_OK;
+	st = imap_box_account(f->s, &a);
+	return st == ST_OK ? store_threads(a, b->email, b->count, b->threads) : st;
 }
 
 static enum status batch_put(struct fetch *f, struct batch *b)
@@ -217,9 +248,14 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 		if (f->full)
 			return ST_CLOSED;
 	}
-	for (size_t i = 0; i < b->count; i++)
+	st = threads_find(f, b);
+	if (st != ST_OK)
+		return st;
+	for (size_t i = 0; i < b->count; i++) {
+		f->thread = b->threads[i];
 		if (!message_put(f, b->place[i], &b->facts[i]))
 			return ST_CLOSED;
+	}
 	arena_reset(f->arena);
 	b->count = 0;
 	b->octets = 0;

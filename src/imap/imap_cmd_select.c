@@ -89,6 +89,7 @@ static enum status open_box(struct imap_session *s, struct str name, bool read_o
 	unseen_tell(s, &m);
 	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m.uidvalidity,
 		  m.uidnext);
+	imap_putf(s, "* OK [MAILBOXID (F%llu)] Its id\r\n", (unsigned long long)m.id); /* RFC 8474 §4.2 */
 	return ST_OK;
 }
 

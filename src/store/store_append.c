@@ -116,7 +116,8 @@ enum status store_email_insert(struct store_account *a, const struct store_bytes
 		db_bind_i64(s, 8, e->date_ms);
 	for (size_t i = 0; i < LEN(blobs); i++)
 		db_bind_blob(s, 9 + (int)i, blobs[i]);
-	return db_run(s);
+	st = db_run(s);
+	return st == ST_OK ? store_thread_add(a, *ret_id, e) : st;
 }
 
 static enum status content_drop(struct store_account *a, uint64_t content)
@@ -162,6 +163,9 @@ enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by
 	db_done(s);
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
+	st = refs > 0 ? ST_OK : store_thread_drop(a, email);
+	if (st != ST_OK)
+		return st;
 	s = refs > 0 ? db_sql(a->db, "UPDATE email SET refs = ?3 WHERE id = ?2 AND account = ?1") :
 		       db_sql(a->db, "DELETE FROM email WHERE id = ?2 AND account = ?1");
 	db_bind_u64(s, 1, a->id);

@@ -20,6 +20,8 @@ static const struct named plain[] = {
 	{ STR("RFC822.SIZE"), IMAP_FETCH_RFC822_SIZE },
 	{ STR("ENVELOPE"), IMAP_FETCH_ENVELOPE },
 	{ STR("BODYSTRUCTURE"), IMAP_FETCH_BODYSTRUCTURE },
+	{ STR("EMAILID"), IMAP_FETCH_EMAILID },
+	{ STR("THREADID"), IMAP_FETCH_THREADID },
 };
 static const struct {
 	struct str             name, answer;

@@ -23,6 +23,8 @@ enum imap_fetch_item { /* bit mask */
 		       IMAP_FETCH_ENVELOPE = 1u << 4,
 		       IMAP_FETCH_BODY = 1u << 5,
 		       IMAP_FETCH_BODYSTRUCTURE = 1u << 6,
+		       IMAP_FETCH_EMAILID = 1u << 20,  /* RFC 8474 */
+		       IMAP_FETCH_THREADID = 1u << 21,
 };
 
 enum imap_section_kind {
