@@ -30,6 +30,7 @@ static const struct {
 	{ "METADATA", AFTER, "RFC 5464" },
 	{ "LIST-METADATA", AFTER, "RFC 9590" },
 	{ "OBJECTID", AFTER, "RFC 8474" },
+	{ "NOTIFY", AFTER, "RFC 5465" },
 	{ "UNSELECT", AFTER, "RFC 3691" },
 	{ "UIDPLUS", AFTER, "RFC 4315" },
 	{ "MOVE", AFTER, "RFC 6851" },

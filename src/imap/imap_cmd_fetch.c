@@ -300,7 +300,7 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 		return imap_bad(s, "Syntax: FETCH set (item ...)");
 	if (!imap_places(s, c, &set, &places))
 		return IMAP_NEXT_REPLY;
-	if (sets_seen(&what) && !s->box.read_only)
+	if (sets_seen(&what) && !s->box.read_only && !s->noticing)
 		st = seen_set(s, &places, &f.seen);
 	if (st != ST_OK && st != ST_FULL && st != ST_SUSPECT) /* mail can be read even where nothing can be written */
 		return imap_failed(s, st);

@@ -89,6 +89,7 @@ struct imap_memory {
 #define IMAP_NOT_WHOLE SIZE_MAX /* the beginning of a response was written already */
 
 struct imap_upload; /* imap_cmd_append.c */
+struct imap_noted;  /* imap_cmd_notify.c */
 
 struct imap_session {
 	struct net_conn            *conn;
@@ -116,6 +117,8 @@ struct imap_session {
 	struct imap_box             box;
 	struct imap_upload         *upload;
 	struct imap_watch           watch;
+	struct imap_noted          *noted;    /* what NOTIFY asked for; NULL: it was never used */
+	bool                        noticing; /* FETCH runs for NOTIFY: it sets no \Seen */
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
 	int64_t                     signin_until; /* monotonic: NOT_AUTH does not last longer */
@@ -177,6 +180,7 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_getmetadata(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_setmetadata(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_notify(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c);

@@ -7,7 +7,7 @@
  *   3. Message numbers in one answer are those after all EXPUNGE lines before it.
  *   4. New messages alone are told without loading the view: a delivery costs an idle session no walk over its mailbox.
  */
-#include "imap/imap_session.h"
+#include "imap/imap_notice.h"
 
 struct sync {
 	struct store_changes changes;
@@ -139,7 +139,7 @@ static bool must_tell(const struct sync *y, const struct store_row *now, const s
 	       told->keywords.bits[0] != now->keywords.bits[0] || told->keywords.bits[1] != now->keywords.bits[1];
 }
 
-static void flags_tell(struct imap_session *s, const struct sync *y)
+static void flags_tell(struct imap_session *s, const struct sync *y, bool wanted)
 {
 	for (size_t i = 0; i < y->changes.row_count && is_old(y, &y->changes.rows[i]); i++) {
 		const struct store_row *now = &y->changes.rows[i];
@@ -150,7 +150,7 @@ static void flags_tell(struct imap_session *s, const struct sync *y)
 			continue;
 		tell = must_tell(y, now, &s->box.view.rows[at]);
 		s->box.view.rows[at] = *now;
-		if (!tell)
+		if (!tell || !wanted)
 			continue;
 		imap_put_changed(s, at, now, true);
 		if (!imap_spill(s))
@@ -190,7 +190,7 @@ enum status imap_sync(struct imap_session *s, bool expunge)
 {
 	struct sync y = { .since = s->box.modseq, .told = s->box.uidnext, .fresh = !s->box.loaded };
 	bool        any;
-	enum status st = look(s, &y, &any);
+	enum status st = imap_notice_silent(s) ? ST_TEMP : look(s, &y, &any);
 
 	if (st == ST_TEMP || st == ST_BUSY || st == ST_SUSPECT)
 		return ST_OK; /* later: the client knows no less than before */
@@ -220,6 +220,6 @@ enum status imap_sync(struct imap_session *s, bool expunge)
 	}
 	exists_tell(s, &y);
 	if (s->box.loaded)
-		flags_tell(s, &y);
+		flags_tell(s, &y, imap_notice_flags(s));
 	return ST_OK;
 }

@@ -1,6 +1,6 @@
 /* imap/imap_table.c - the commands, and the one place where order and privilege are checked. */
 #include "base/log.h"
-#include "imap/imap_session.h"
+#include "imap/imap_notice.h"
 
 static const struct imap_row rows[] = {
 	/* any state */
@@ -27,6 +27,7 @@ static const struct imap_row rows[] = {
 	{ STR("STATUS"), imap_cmd_status, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.11" },
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
 	{ STR("IDLE"), imap_cmd_idle, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.13" },
+	{ STR("NOTIFY"), imap_cmd_notify, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 5465" },
 	{ STR("GETMETADATA"), imap_cmd_getmetadata, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 5464" },
 	{ STR("SETMETADATA"), imap_cmd_setmetadata, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 5464" },
 	/* a mailbox is selected */
@@ -94,12 +95,13 @@ static void tagged(struct imap_session *s)
 
 void imap_finish(struct imap_session *s, bool expunge)
 {
-	if (s->state == IMAP_SELECTED && s->reply.kind != IMAP_REPLY_BAD && imap_sync(s, expunge) != ST_OK) {
+	if (s->state == IMAP_SELECTED && s->reply.kind != IMAP_REPLY_BAD && imap_notice_sync(s, expunge) != ST_OK) {
 		imap_put(s, STR("* BYE [UNAVAILABLE] The mailbox cannot be read any more, connect again\r\n"));
 		s->end = "mailbox lost";
 		s->broken = true;
 		return;
 	}
+	imap_notice_tell(s);
 	tagged(s);
 }
 
