@@ -31,6 +31,7 @@ static const struct {
 	{ "LIST-METADATA", AFTER, "RFC 9590" },
 	{ "OBJECTID", AFTER, "RFC 8474" },
 	{ "NOTIFY", AFTER, "RFC 5465" },
+	{ "UTF8=ACCEPT", AFTER, "RFC 6855" },
 	{ "UNSELECT", AFTER, "RFC 3691" },
 	{ "UIDPLUS", AFTER, "RFC 4315" },
 	{ "MOVE", AFTER, "RFC 6851" },
@@ -62,17 +63,33 @@ enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *
 	return imap_ok(s, "That is all");
 }
 
+static const struct {
+	struct str  name;
+	unsigned    bit;
+	const char *rfc;
+} enables[] = {
+	{ STR("UTF8=ACCEPT"), IMAP_ENABLED_UTF8, "RFC 6855" },
+};
+
 enum imap_next imap_cmd_enable(struct imap_session *s, struct imap_command *c)
 {
 	struct str name;
+	unsigned   bits = 0;
 
 	do {
 		if (!imap_lex_atom(&c->x, &name))
 			return imap_bad(s, "Syntax: ENABLE name ...");
+		for (size_t i = 0; i < LEN(enables); i++)
+			bits |= str_ieq(enables[i].name, name) ? enables[i].bit : 0; /* §3.1: unknown names are no error */
 	} while (imap_lex_sp(&c->x));
 	if (!imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: ENABLE name ...");
-	/* RFC 5161 §3.1: what can be enabled and was not yet; there is nothing of that kind here. */
-	imap_put(s, STR("* ENABLED\r\n"));
+	/* RFC 5161 §3.2: what was not enabled yet. */
+	imap_put(s, STR("* ENABLED"));
+	for (size_t i = 0; i < LEN(enables); i++)
+		if (bits & ~s->enabled & enables[i].bit)
+			imap_putf(s, " %.*s", STR_FMT(enables[i].name));
+	imap_put(s, STR("\r\n"));
+	s->enabled |= bits;
 	return imap_ok(s, "Done");
 }
