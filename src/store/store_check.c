@@ -59,7 +59,7 @@ static const struct {
 	{ "A11", "SELECT 'INBOX' WHERE (SELECT count(*) FROM mailbox WHERE account = ?1 AND special = 1 AND name = 'INBOX') <> 1" },
 	{ "A20", "SELECT 'metadata ' || mailbox || ' ' || name FROM metadata WHERE account = ?1 AND mailbox <> 0 AND mailbox NOT IN"
 		 " (SELECT id FROM mailbox)" },
-	{ "A21", "SELECT 'thread of email ' || email FROM thread WHERE account = ?1 AND (email NOT IN (SELECT id FROM email)" },
+	{ "A21", "SELECT 'thread of email ' || email FROM thread WHERE account = ?1 AND email NOT IN (SELECT id FROM email)" },
 	{ "A21", "SELECT 'thread key of email ' || email FROM thread_key WHERE account = ?1 AND email NOT IN (SELECT email FROM thread)" },
 	{ "A12", "SELECT 'keyword ' || number FROM keyword k WHERE account = ?1 AND number >= (SELECT count(*) FROM keyword)" },
 };

@@ -3,7 +3,7 @@
  * What happened to messages is summed up for each mailbox (store_changes lists it); the rest is told one by one, at most
  * STORE_EVENTS_MAX. Nothing is remembered for a reader but `since`: names that are gone stand in the change rows.
  *
- * Durability and statuses: store.h. Tests: tests/unit/test_store_events.c.
+ * Durability and statuses: store.h. Tests: tests/unit/test_store_notes.c.
  */
 #ifndef STORE_STORE_EVENTS_H
 #define STORE_STORE_EVENTS_H

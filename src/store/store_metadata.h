@@ -4,7 +4,7 @@
  * caller's to check (wire/imap/imap_metadata.h). "/private/specialuse" of a mailbox is no row, but its special use (RFC 6154 §5.4).
  * Bounds: LIMIT_METADATA_VALUE, LIMIT_METADATA_ENTRIES per mailbox, LIMIT_METADATA_ACCOUNT in all.
  *
- * Durability and statuses: store.h. Tests: tests/unit/test_store_metadata.c.
+ * Durability and statuses: store.h. Tests: tests/unit/test_store_notes.c.
  */
 #ifndef STORE_STORE_METADATA_H
 #define STORE_STORE_METADATA_H

@@ -1,6 +1,6 @@
 /* store/store_thread.h - which emails are one conversation (RFC 8474 §5.2, RFC 8621 §3). How they are found: store_thread.c.
  *
- * Durability and statuses: store.h. Tests: tests/unit/test_store_thread.c.
+ * Durability and statuses: store.h. Tests: tests/unit/test_store_notes.c.
  */
 #ifndef STORE_STORE_THREAD_H
 #define STORE_STORE_THREAD_H
