@@ -9,6 +9,8 @@
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_print.h"
 
+#define ANSWER (64 * KIB) /* octets of one METADATA response, about */
+
 struct target {
 	struct store_account *a;
 	uint64_t              id; /* 0: the server */
@@ -94,6 +96,19 @@ static void answer_end(struct answer *r)
 		return;
 	imap_put(r->s, STR(")\r\n"));
 	imap_inside(r->s, false);
+	r->begun = false;
+}
+
+/* Write out what there is, and go on with the account as it is then. */
+static enum status again(struct imap_session *s, struct target *t)
+{
+	struct store_mailbox m;
+
+	if (!imap_spill(s))
+		return ST_CLOSED;
+	if (t->id == 0)
+		return imap_account(s, &t->a);
+	return imap_mailbox_find(s, t->name, IMAP_RIGHT_READ, &t->a, &m);
 }
 
 static bool too_long(struct answer *r, const struct imap_getmetadata *g, struct str value)
@@ -110,7 +125,7 @@ static enum status entry_answer(struct answer *r, const struct target *t, struct
 	struct store_metadata *list;
 	size_t                 count;
 	bool                   found = false;
-	enum status            st = store_metadata_list(t->a, t->id, r->s->account_id, entry, arena, &list, &count);
+	enum status            st = store_metadata_list(t->a, t->id, r->s->account_id, entry, g->depth > 0, arena, &list, &count);
 
 	if (st != ST_OK)
 		return st;
@@ -138,8 +153,14 @@ static enum status entries_answer(struct answer *r, struct target *t, const stru
 {
 	enum status st = ST_OK;
 
-	for (size_t i = 0; i < g->entries.count && st == ST_OK; i++)
+	for (size_t i = 0; i < g->entries.count && st == ST_OK; i++) {
 		st = entry_answer(r, t, g->entries.names[i], g);
+		/* Several answers are as good as one (RFC 5464 §4.4.1), and only between them can the account be given back. */
+		if (r->s->out.n > ANSWER || i + 1 == g->entries.count)
+			answer_end(r);
+		if (st == ST_OK && !r->begun)
+			st = again(r->s, t);
+	}
 	answer_end(r);
 	return st;
 }
@@ -148,9 +169,12 @@ enum status imap_put_metadata(struct imap_session *s, uint64_t mailbox, struct s
 {
 	struct imap_getmetadata g = { .entries = *entries };
 	struct answer           r = { .s = s, .name = name };
-	struct target           t = { .id = mailbox };
+	struct target           t = { .id = mailbox, .name = name };
 	struct store_mailbox    m;
-	enum status             st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &t.a, &m);
+	enum status             st = imap_work_take(s, LIMIT_METADATA_ACCOUNT) ? ST_OK : ST_LIMIT;
+
+	if (st == ST_OK)
+		st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &t.a, &m);
 
 	if (st == ST_NOT_FOUND || st == ST_DENIED) /* gone meanwhile, or not to be read: it has no line */
 		return ST_OK;
@@ -176,7 +200,7 @@ enum imap_next imap_cmd_getmetadata(struct imap_session *s, struct imap_command 
 		return imap_full(s);
 	r.name = t.name;
 	st = entries_answer(&r, &t, &g);
-	if (st != ST_OK)
+	if (st != ST_OK && !s->broken)
 		return imap_failed(s, st);
 	if (r.longest > 0) /* RFC 5464 §4.2.1 */
 		return imap_ok(s, "[METADATA LONGENTRIES %llu] Longer values were left out", (unsigned long long)r.longest);

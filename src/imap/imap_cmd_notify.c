@@ -341,7 +341,7 @@ enum imap_next imap_cmd_notify(struct imap_session *s, struct imap_command *c)
 {
 	struct arena      *arena = arena_new(NULL);
 	struct imap_noted *n = ARENA_NEW(arena, struct imap_noted);
-	size_t             held = 4 * c->x.in.n + 16 * KIB;
+	size_t             held = 20 * c->x.in.n + 16 * KIB; /* what is made of a text, at most; names as below */
 
 	n->arena = arena;
 	c->x.in = arena_dup(arena, c->x.in);
@@ -353,8 +353,10 @@ enum imap_next imap_cmd_notify(struct imap_session *s, struct imap_command *c)
 		return unknown ? imap_no(s, "[BADEVENT (" IMAP_NOTICE_EVENTS ")] There is no such event")
 			       : imap_bad(s, "Syntax: NOTIFY NONE, or NOTIFY SET [STATUS] (filter (event ...)) ...");
 	}
-	for (size_t i = 0; i < n->want.count; i++)
+	for (size_t i = 0; i < n->want.count; i++) {
+		held += n->want.groups[i].names ? IMAP_NOTICE_NAMES * sizeof(struct str) : 0;
 		names_parse(s, &n->want.groups[i], arena);
+	}
 	if (!net_memory_take(net_of(s->conn), held)) {
 		arena_free(&arena);
 		return imap_full(s);

@@ -11,8 +11,8 @@ static uint64_t reader_of(struct str name, uint64_t reader)
 	return str_starts(name, SHARED) ? 0 : reader;
 }
 
-enum status store_metadata_list(struct store_account *a, uint64_t mailbox, uint64_t reader, struct str name, struct arena *arena,
-				struct store_metadata **ret, size_t *ret_count)
+enum status store_metadata_list(struct store_account *a, uint64_t mailbox, uint64_t reader, struct str name, bool below,
+				struct arena *arena, struct store_metadata **ret, size_t *ret_count)
 {
 	struct db_stmt *s = db_sql(a->db, "SELECT name, value FROM metadata WHERE account = ?1 AND mailbox = ?2 AND reader = ?3"
 					  " AND (name = ?4 OR (name > ?5 AND name < ?6)) ORDER BY name");
@@ -24,8 +24,8 @@ enum status store_metadata_list(struct store_account *a, uint64_t mailbox, uint6
 	db_bind_u64(s, 2, mailbox);
 	db_bind_u64(s, 3, reader_of(name, reader));
 	db_bind_str(s, 4, name);
-	db_bind_str(s, 5, arena_printf(arena, "%.*s/", STR_FMT(name)));
-	db_bind_str(s, 6, arena_printf(arena, "%.*s0", STR_FMT(name)));
+	db_bind_str(s, 5, below ? arena_printf(arena, "%.*s/", STR_FMT(name)) : name);
+	db_bind_str(s, 6, below ? arena_printf(arena, "%.*s0", STR_FMT(name)) : name);
 	while (n < LIMIT_METADATA_ENTRIES && (st = db_step(s)) == ST_OK) {
 		list[n].name = arena_dup(arena, db_str(s, 0));
 		list[n++].value = arena_dup(arena, db_str(s, 1));

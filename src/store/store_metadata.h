@@ -19,10 +19,10 @@ struct store_metadata {
 	enum store_special special; /* to set, where the name is STORE_METADATA_SPECIAL: instead of the value */
 };
 
-/* The entry `name` and those below it ("/shared/a" has "/shared/a/b"), as `reader` sees them, sorted by name; without special use.
+/* The entry `name` and, if `below`, those below it ("/shared/a" has "/shared/a/b"), as `reader` sees them, sorted by name; without special use.
  * mailbox 0: of the account. */
 MUST_CHECK enum status store_metadata_list(struct store_account *a, uint64_t mailbox, uint64_t reader, struct str name,
-					   struct arena *arena, struct store_metadata **ret, size_t *ret_count);
+					   bool below, struct arena *arena, struct store_metadata **ret, size_t *ret_count);
 /* All or nothing. ST_NOT_FOUND: mailbox; ST_LIMIT: too many or too large; ST_BUSY: another has this special use; ST_INVALID: INBOX
  * keeps its own, and the account has none. *ret_modseq is unchanged if nothing changed. */
 MUST_CHECK enum status store_metadata_set(struct store_account *a, uint64_t mailbox, uint64_t reader, const struct store_metadata *list,

@@ -20,7 +20,7 @@ static size_t count_of(struct store_account *a, struct arena *arena, uint64_t ma
 	struct store_metadata *list;
 	size_t                 n;
 
-	assert_ok(store_metadata_list(a, mailbox, reader, str_of(name), arena, &list, &n));
+	assert_ok(store_metadata_list(a, mailbox, reader, str_of(name), true, arena, &list, &n));
 	return n;
 }
 
