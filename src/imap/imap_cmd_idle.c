@@ -6,7 +6,7 @@
  * happened before. While idling the session holds no view, handle or output buffer. Nothing is sent to keep the
  * connection warm: it would wake telephones.
  */
-#include "imap/imap_notice.h"
+#include "imap/imap_cmd_notify.h"
 
 enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c)
 {

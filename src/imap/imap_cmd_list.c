@@ -4,7 +4,7 @@
  * The mailboxes are a sorted list of names (imap_tree.h) with parents that do not exist, so that "%" shows a whole tree: as \Noselect,
  * or \NonExistent to a client that speaks RFC 5258. Counters come with the list: STATUS of every mailbox costs no more than LIST.
  */
-#include "imap/imap_metadata.h"
+#include "imap/imap_cmd_metadata.h"
 #include "imap/imap_tree.h"
 #include "wire/imap/imap_list.h"
 #include "wire/imap/imap_name.h"

@@ -3,7 +3,7 @@
  * Entries of a mailbox, or of the server if the name is "": the account's, as nothing is told to all accounts. Values that are not
  * there are NIL in an answer that named them, and left out of one that asked for a tree. Special use is an entry too (RFC 6154 §5.4).
  */
-#include "imap/imap_metadata.h"
+#include "imap/imap_cmd_metadata.h"
 #include "imap/imap_tree.h"
 #include "store/store_metadata.h"
 #include "wire/imap/imap_name.h"

@@ -8,7 +8,7 @@
  * The selected mailbox is told of by imap_sync as ever; NOTIFY says whether, and whether expunges may be told outside of commands.
  * The first group that a mailbox meets decides about it (§3.1). What this session did itself is told like what others did.
  */
-#include "imap/imap_notice.h"
+#include "imap/imap_cmd_notify.h"
 #include "imap/imap_tree.h"
 #include "store/store_events.h"
 #include "wire/imap/imap_name.h"

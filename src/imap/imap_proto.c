@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "imap/imap_notice.h"
+#include "imap/imap_cmd_notify.h"
 #include "sys/clock.h"
 
 #define TEXT_MAX  (LIMIT_IMAP_LINE + LIMIT_IMAP_ARGS)

@@ -7,7 +7,7 @@
  *   3. Message numbers in one answer are those after all EXPUNGE lines before it.
  *   4. New messages alone are told without loading the view: a delivery costs an idle session no walk over its mailbox.
  */
-#include "imap/imap_notice.h"
+#include "imap/imap_cmd_notify.h"
 
 struct sync {
 	struct store_changes changes;

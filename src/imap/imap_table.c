@@ -1,6 +1,6 @@
 /* imap/imap_table.c - the commands, and the one place where order and privilege are checked. */
 #include "base/log.h"
-#include "imap/imap_notice.h"
+#include "imap/imap_cmd_notify.h"
 
 static const struct imap_row rows[] = {
 	/* any state */

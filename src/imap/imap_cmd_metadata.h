@@ -1,6 +1,6 @@
-/* imap/imap_metadata.h - METADATA responses, for GETMETADATA and LIST-METADATA. */
-#ifndef IMAP_IMAP_METADATA_H
-#define IMAP_IMAP_METADATA_H
+/* imap/imap_cmd_metadata.h - METADATA responses, for GETMETADATA and LIST-METADATA. */
+#ifndef IMAP_IMAP_CMD_METADATA_H
+#define IMAP_IMAP_CMD_METADATA_H
 
 #include "imap/imap_session.h"
 #include "wire/imap/imap_metadata.h"

@@ -1,6 +1,6 @@
-/* imap/imap_notice.h - NOTIFY, as other handlers see it (imap_cmd_notify.c). Inside imap/ only. */
-#ifndef IMAP_IMAP_NOTICE_H
-#define IMAP_IMAP_NOTICE_H
+/* imap/imap_cmd_notify.h - NOTIFY, as other handlers see it (imap_cmd_notify.c). Inside imap/ only. */
+#ifndef IMAP_IMAP_CMD_NOTIFY_H
+#define IMAP_IMAP_CMD_NOTIFY_H
 
 #include "imap/imap_session.h"
 
