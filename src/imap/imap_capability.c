@@ -25,6 +25,14 @@ static const struct {
 	{ "NAMESPACE", AFTER, "RFC 2342" },
 	{ "CHILDREN", AFTER, "RFC 3348" },
 	{ "SPECIAL-USE", AFTER, "RFC 6154" },
+	{ "CREATE-SPECIAL-USE", AFTER, "RFC 6154" },
+	{ "LIST-EXTENDED", AFTER, "RFC 5258" },
+	{ "LIST-STATUS", AFTER, "RFC 5819" },
+	{ "METADATA", AFTER, "RFC 5464" },
+	{ "LIST-METADATA", AFTER, "RFC 9590" },
+	{ "OBJECTID", AFTER, "RFC 8474" },
+	{ "NOTIFY", AFTER, "RFC 5465" },
+	{ "UTF8=ACCEPT", AFTER, "RFC 6855" },
 	{ "UNSELECT", AFTER, "RFC 3691" },
 	{ "UIDPLUS", AFTER, "RFC 4315" },
 	{ "MOVE", AFTER, "RFC 6851" },
@@ -119,8 +127,8 @@ static unsigned bit_of(struct str name)
 
 enum imap_next imap_cmd_enable(struct imap_session *s, struct imap_command *c)
 {
-	unsigned   bits = 0;
 	struct str name;
+	unsigned   bits = 0;
 
 	do {
 		if (!imap_lex_atom(&c->x, &name))

@@ -8,6 +8,7 @@
  */
 #include "imap/imap_content.h"
 #include "imap/imap_found.h"
+#include "store/store_thread.h"
 #include "wire/imap/imap_date.h"
 
 #define BATCH        100u
@@ -25,6 +26,7 @@ struct fetch {
 	struct arena            *arena; /* of the batch */
 	bool                     headers; /* the header is asked for, or fields of it: read with the facts */
 	size_t                   batch_octets; /* of its facts, at most */
+	uint64_t                 thread; /* THREADID of the message at hand; 0: none */
 	bool                     gone;  /* something could not be read */
 	bool                     full;  /* the process has no memory for the next message */
 	bool                     unknown; /* a part to be decoded has an encoding that is not known */
@@ -35,6 +37,7 @@ struct batch {
 	uint64_t           email[BATCH];
 	struct store_email facts[BATCH];
 	int64_t            saved_ms[BATCH]; /* SAVEDATE; 0: not known */
+	uint64_t           threads[BATCH];
 	size_t             count;
 	uint64_t           octets;
 };
@@ -144,6 +147,22 @@ static void row_items_put(struct fetch *f, const struct store_row *row, const ch
 	}
 }
 
+/* RFC 8474 §5.1, §5.2 */
+static void ids_put(struct fetch *f, const struct store_row *row, const char **sep)
+{
+	if (f->what->items & IMAP_FETCH_EMAILID) {
+		item_put(f->s, sep, "EMAILID ");
+		imap_putf(f->s, "(M%llu)", (unsigned long long)row->email);
+	}
+	if (!(f->what->items & IMAP_FETCH_THREADID))
+		return;
+	item_put(f->s, sep, "THREADID ");
+	if (f->thread > 0)
+		imap_putf(f->s, "(T%llu)", (unsigned long long)f->thread);
+	else
+		imap_put(f->s, STR("NIL"));
+}
+
 static void fact_items_put(struct fetch *f, const struct store_email *e, const char **sep)
 {
 	const struct {
@@ -231,6 +250,7 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	imap_put_fetch_head(s, place, row);
 	row_items_put(f, row, &sep);
 	save_date_put(f, saved_ms, &sep);
+	ids_put(f, row, &sep);
 	fact_items_put(f, e, &sep);
 	preview_put(f, e, &sep);
 	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
@@ -261,6 +281,17 @@ static enum status save_dates(struct fetch *f, struct batch *b)
 	for (size_t i = 0; i < b->count; i++)
 		uids[i] = f->s->box.view.rows[b->place[i]].uid;
 	return st == ST_OK ? store_save_dates(a, f->s->box.id, uids, b->count, b->saved_ms) : st;
+}
+
+static enum status threads_find(struct fetch *f, struct batch *b)
+{
+	struct store_account *a;
+	enum status           st;
+
+	if (!(f->what->items & IMAP_FETCH_THREADID))
+		return ST_OK;
+	st = imap_box_account(f->s, &a);
+	return st == ST_OK ? store_threads(a, b->email, b->count, b->threads) : st;
 }
 
 static enum status batch_put(struct fetch *f, struct batch *b)
@@ -301,9 +332,14 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 		if (st != ST_OK)
 			return st;
 	}
-	for (size_t i = 0; i < b->count; i++)
+	st = threads_find(f, b);
+	if (st != ST_OK)
+		return st;
+	for (size_t i = 0; i < b->count; i++) {
+		f->thread = b->threads[i];
 		if (!message_put(f, b->place[i], &b->facts[i], b->saved_ms[i]))
 			return ST_CLOSED;
+	}
 	arena_reset(f->arena);
 	b->count = 0;
 	b->octets = 0;
@@ -406,7 +442,7 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 		return imap_failed(s, st);
 	if (mod.partial.from) /* of those that the other modifiers leave (RFC 9394 §3.3) */
 		places = imap_places_partial(&places, &mod.partial, s->arena);
-	if (sets_seen(&what) && !s->box.read_only)
+	if (sets_seen(&what) && !s->box.read_only && !s->noticing)
 		st = seen_set(s, &places, &f.seen);
 	if (st != ST_OK && st != ST_FULL && st != ST_SUSPECT) /* mail can be read even where nothing can be written */
 		return imap_failed(s, st);

@@ -1,173 +1,165 @@
-/* imap/imap_cmd_list.c - LIST, LSUB, STATUS (RFC 3501 §6.3.8 to §6.3.10; CHILDREN RFC 3348, SPECIAL-USE RFC 6154,
- * STATUS=SIZE RFC 8438).
+/* imap/imap_cmd_list.c - LIST, LSUB, STATUS (RFC 9051 §6.3.9, RFC 3501 §6.3.9, §6.3.10; LIST-EXTENDED RFC 5258, LIST-STATUS RFC 5819,
+ * SPECIAL-USE RFC 6154, STATUS=SIZE RFC 8438, LIST-METADATA RFC 9590).
  *
- * The mailboxes are a sorted list of names; parents that do not exist are put in as \Noselect, so that "%" shows a
- * whole tree.
+ * The mailboxes are a sorted list of names (imap_tree.h) with parents that do not exist, so that "%" shows a whole tree: as \Noselect,
+ * or \NonExistent to a client that speaks RFC 5258. Counters come with the list: STATUS of every mailbox costs no more than LIST.
  */
-#include <stdlib.h>
-
-#include "imap/imap_session.h"
+#include "imap/imap_cmd_metadata.h"
+#include "imap/imap_tree.h"
+#include "wire/imap/imap_list.h"
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_print.h"
 
-struct node {
-	struct str         name;
-	enum store_special special;
-	bool               exists, children;
+struct list {
+	struct imap_session *s;
+	struct imap_list     args;
+	struct imap_pattern *patterns;
+	size_t               pattern_count;
+	struct imap_tree     tree;
+	bool                *matched; /* of each node: by a pattern */
 };
 
-struct tree {
-	struct node *nodes;
-	size_t       count, cap;
-};
-
-static const char *const special_names[STORE_SPECIAL_LAST + 1] = {
-	[STORE_SPECIAL_NONE] = "",
-	[STORE_SPECIAL_INBOX] = "",
-	[STORE_SPECIAL_DRAFTS] = "\\Drafts",
-	[STORE_SPECIAL_SENT] = "\\Sent",
-	[STORE_SPECIAL_TRASH] = "\\Trash",
-	[STORE_SPECIAL_JUNK] = "\\Junk",
-	[STORE_SPECIAL_ALL] = "\\All",
-	[STORE_SPECIAL_ARCHIVE] = "\\Archive",
-	[STORE_SPECIAL_FLAGGED] = "\\Flagged",
-	[STORE_SPECIAL_IMPORTANT] = "\\Important",
-};
-
-/* INBOX first, then by octets, but with "/" before all others, so that children follow their parent at once. */
-static int by_name(const void *va, const void *vb)
+static bool utf8_on(const struct imap_session *s)
 {
-	const struct node *a = va, *b = vb;
-	bool               ia = imap_name_is_inbox(a->name), ib = imap_name_is_inbox(b->name);
-	size_t             n = MIN(a->name.n, b->name.n), i = 0;
-
-	if (ia != ib)
-		return ia ? -1 : 1;
-	while (i < n && a->name.p[i] == b->name.p[i])
-		i++;
-	if (i == n)
-		return (a->name.n > b->name.n) - (a->name.n < b->name.n);
-	if (a->name.p[i] == IMAP_DELIMITER || b->name.p[i] == IMAP_DELIMITER)
-		return a->name.p[i] == IMAP_DELIMITER ? -1 : 1;
-	return (unsigned char)a->name.p[i] < (unsigned char)b->name.p[i] ? -1 : 1;
-}
-
-static void node_add(struct tree *t, struct arena *a, struct node n)
-{
-	if (t->count == t->cap) {
-		struct node *more = ARENA_ARRAY(a, struct node, t->cap ? t->cap * 2 : 32);
-
-		for (size_t i = 0; i < t->count; i++)
-			more[i] = t->nodes[i];
-		t->nodes = more;
-		t->cap = t->cap ? t->cap * 2 : 32;
-	}
-	t->nodes[t->count++] = n;
-}
-
-/* Sorted; two nodes of one name become one. */
-static void tree_sort(struct tree *t)
-{
-	size_t n = 0;
-
-	if (t->count > 1)
-		qsort(t->nodes, t->count, sizeof(t->nodes[0]), by_name);
-	for (size_t i = 0; i < t->count; i++) {
-		if (n > 0 && str_eq(t->nodes[n - 1].name, t->nodes[i].name)) {
-			if (t->nodes[i].exists)
-				t->nodes[n - 1] = t->nodes[i];
-		} else {
-			t->nodes[n++] = t->nodes[i];
-		}
-	}
-	t->count = n;
-	for (size_t i = 0; i + 1 < t->count; i++)
-		t->nodes[i].children = imap_name_below(t->nodes[i + 1].name, t->nodes[i].name);
-	/* INBOX was put first; its children stand where their name sorts. */
-	for (size_t i = 1; i < t->count && imap_name_is_inbox(t->nodes[0].name); i++)
-		t->nodes[0].children |= imap_name_below(t->nodes[i].name, t->nodes[0].name);
-}
-
-static void parents_add(struct tree *t, struct arena *a)
-{
-	size_t real = t->count;
-
-	for (size_t i = 0; i < real; i++)
-		for (struct str p = imap_name_parent(t->nodes[i].name); p.n > 0; p = imap_name_parent(p))
-			node_add(t, a, (struct node){ .name = p });
-	tree_sort(t);
-}
-
-static enum status tree_load(struct imap_session *s, struct tree *t)
-{
-	struct store_account *a;
-	struct store_mailbox *boxes;
-	size_t                count;
-	enum status           st = imap_account(s, &a);
-
-	if (st == ST_OK)
-		st = store_mailbox_list(a, s->arena, &boxes, &count);
-	if (st == ST_OK)
-		st = store_settle(a);
-	if (st != ST_OK)
-		return st;
-	for (size_t i = 0; i < count; i++)
-		node_add(t, s->arena,
-			 (struct node){ .name = boxes[i].name, .special = boxes[i].special, .exists = true });
-	parents_add(t, s->arena);
-	return ST_OK;
+	return (s->enabled & IMAP_ENABLED_UTF8) != 0;
 }
 
 static void line(struct imap_session *s, const char *word, struct str attributes, struct str name)
 {
-	imap_putf(s, "* %s ", word);
-	imap_print_list(&s->out, attributes, imap_name_wire(name, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena));
-	imap_put(s, STR("\r\n"));
+	imap_putf(s, "* %s (", word);
+	imap_put(s, attributes);
+	imap_putf(s, ") \"%c\" ", IMAP_DELIMITER);
+	imap_put_name(s, name);
 }
 
-static void list_line(struct imap_session *s, const struct node *n)
+/* Once for each name: it is asked for again by every name above. */
+static void nodes_match(struct list *l)
 {
-	const char *special = n->exists ? special_names[n->special] : "";
+	l->matched = ARENA_ARRAY(l->s->arena, bool, l->tree.count);
+	for (size_t at = 0; at < l->tree.count; at++)
+		for (size_t i = 0; i < l->pattern_count && !l->matched[at]; i++)
+			l->matched[at] = imap_pattern_match(&l->patterns[i], l->tree.nodes[at].name);
+}
 
-	line(s, "LIST",
-	     arena_printf(s->arena, "%s%s%s%s", n->exists ? "" : "\\Noselect ",
-			  n->children ? "\\HasChildren" : "\\HasNoChildren", special[0] ? " " : "", special),
+static const char *special_of(const struct imap_node *n)
+{
+	return n->box ? imap_special_name(n->box->special) : "";
+}
+
+/* Those of the selections that the name meets. */
+static unsigned meets(const struct imap_node *n)
+{
+	return (n->subscribed ? IMAP_LIST_SUBSCRIBED : 0u) | (special_of(n)[0] ? IMAP_LIST_SPECIAL : 0u);
+}
+
+static bool selected(const struct list *l, const struct imap_node *n)
+{
+	unsigned needed = l->args.select & (IMAP_LIST_SUBSCRIBED | IMAP_LIST_SPECIAL);
+
+	return (meets(n) & needed) == needed;
+}
+
+/* RFC 5258 §3.5: is anything below it selected; *ret_hidden: and not shown itself, as no pattern matches it. */
+static bool selected_below(const struct list *l, size_t at, bool *ret_hidden)
+{
+	const struct imap_node *top = &l->tree.nodes[at];
+	bool                    any = false, below = imap_name_is_inbox(top->name);
+
+	*ret_hidden = false;
+	for (size_t i = at + 1; i < l->tree.count; i++) {
+		const struct imap_node *n = &l->tree.nodes[i];
+
+		if (!imap_name_below(n->name, top->name)) {
+			if (below)
+				continue;
+			break;
+		}
+		if (!selected(l, n))
+			continue;
+		any = true;
+		*ret_hidden = *ret_hidden || !l->matched[i];
+	}
+	return any;
+}
+
+static void attributes_put(struct list *l, const struct imap_node *n)
+{
+	const char *special = special_of(n);
+	bool        subscribed = n->subscribed && ((l->args.select | l->args.want) & IMAP_LIST_SUBSCRIBED);
+
+	line(l->s, "LIST",
+	     arena_printf(l->s->arena, "%s%s%s%s%s", n->box ? "" : l->args.extended ? "\\NonExistent " : "\\Noselect ",
+			  subscribed ? "\\Subscribed " : "", n->children ? "\\HasChildren" : "\\HasNoChildren",
+			  special[0] ? " " : "", special),
 	     n->name);
 }
 
-/* reference SP list-mailbox, to the end */
-static bool arguments(struct imap_session *s, struct imap_command *c, struct str *ret_reference,
-		      struct str *ret_pattern)
+static void list_line(struct list *l, const struct imap_node *n, bool childinfo)
 {
-	if (imap_lex_astring(&c->x, ret_reference) && imap_lex_sp(&c->x) && imap_lex_pattern(&c->x, ret_pattern) &&
-	    imap_lex_end(&c->x))
-		return true;
-	imap_bad(s, "Syntax: reference pattern");
-	return false;
+	struct imap_session *s = l->s;
+
+	imap_inside(s, true);
+	attributes_put(l, n);
+	if (childinfo) /* the selections that a child meets: all there are but RECURSIVEMATCH */
+		imap_putf(s, " (\"CHILDINFO\" (%s%s%s))", l->args.select & IMAP_LIST_SUBSCRIBED ? "\"SUBSCRIBED\"" : "",
+			  (l->args.select & (IMAP_LIST_SUBSCRIBED | IMAP_LIST_SPECIAL)) == (IMAP_LIST_SUBSCRIBED | IMAP_LIST_SPECIAL)
+				  ? " "
+				  : "",
+			  l->args.select & IMAP_LIST_SPECIAL ? "\"SPECIAL-USE\"" : "");
+	imap_put(s, STR("\r\n"));
+	imap_inside(s, false);
+}
+
+static enum status node_put(struct list *l, size_t at)
+{
+	const struct imap_node *n = &l->tree.nodes[at];
+	bool                    childinfo = false, hidden = false;
+	enum status             st = ST_OK;
+
+	if (!l->matched[at])
+		return ST_OK;
+	if (l->args.select & IMAP_LIST_RECURSIVE)
+		childinfo = selected_below(l, at, &hidden);
+	if (!selected(l, n) && !hidden)
+		return ST_OK;
+	list_line(l, n, childinfo);
+	/* RFC 5819 §2: behind its LIST, and for mailboxes that can be selected only. */
+	if (n->box && (l->args.want & IMAP_LIST_STATUS))
+		imap_put_status(l->s, n->box, l->args.status);
+	if (n->box && (l->args.want & IMAP_LIST_METADATA))
+		st = imap_put_metadata(l->s, n->box->id, n->name, &l->args.entries);
+	return st == ST_OK && !imap_spill(l->s) ? ST_CLOSED : st;
+}
+
+/* Those that are no names match nothing. */
+static void patterns_parse(struct list *l)
+{
+	l->patterns = ARENA_ARRAY(l->s->arena, struct imap_pattern, l->args.pattern_count);
+	for (size_t i = 0; i < l->args.pattern_count; i++)
+		if (imap_pattern_parse(l->args.reference, l->args.patterns[i], utf8_on(l->s), l->s->arena,
+				       &l->patterns[l->pattern_count]))
+			l->pattern_count++;
 }
 
 enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
 {
-	struct imap_pattern p;
-	struct str          reference, pattern;
-	struct tree         t = { 0 };
-	enum status         st;
+	struct list l = { .s = s };
+	bool        names;
+	enum status st;
 
-	if (!arguments(s, c, &reference, &pattern))
-		return IMAP_NEXT_REPLY;
-	if (pattern.n == 0) { /* RFC 3501 §6.3.8: only the delimiter is asked for */
-		line(s, "LIST", STR("\\Noselect"), STR(""));
+	if (!imap_lex_list(&c->x, &l.args))
+		return imap_bad(s, "Syntax: LIST [(selection ...)] reference pattern [RETURN (option ...)]");
+	if (!l.args.extended && l.args.patterns[0].n == 0) { /* RFC 3501 §6.3.8: only the delimiter is asked for */
+		imap_put(s, STR("* LIST (\\Noselect) \"/\" \"\"\r\n"));
 		return imap_ok(s, "That is all");
 	}
-	if (!imap_pattern_parse(reference, pattern, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &p))
-		return imap_ok(s, "That is all");
-	st = tree_load(s, &t);
-	if (st != ST_OK)
-		return imap_failed(s, st);
-	for (size_t i = 0; i < t.count; i++)
-		if (imap_pattern_match(&p, t.nodes[i].name) && imap_spill(s))
-			list_line(s, &t.nodes[i]);
-	return imap_ok(s, "That is all");
+	patterns_parse(&l);
+	names = (l.args.select & IMAP_LIST_SUBSCRIBED) != 0;
+	st = l.pattern_count > 0 ? imap_tree_load(s, names, &l.tree) : ST_OK;
+	nodes_match(&l);
+	for (size_t i = 0; i < l.tree.count && st == ST_OK; i++)
+		st = node_put(&l, i);
+	return st == ST_OK || s->broken ? imap_ok(s, "That is all") : imap_failed(s, st);
 }
 
 /* RFC 3501 §6.3.9: "%" also gives unsubscribed parents of what is subscribed, as \Noselect. */
@@ -176,14 +168,15 @@ enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c)
 	struct store_account *a;
 	struct imap_pattern   p;
 	struct str            reference, pattern, *names;
-	struct tree           t = { 0 };
+	struct imap_tree      t = { 0 };
 	size_t                count;
 	bool                  parents;
 	enum status           st;
 
-	if (!arguments(s, c, &reference, &pattern))
-		return IMAP_NEXT_REPLY;
-	if (!imap_pattern_parse(reference, pattern, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &p))
+	if (!imap_lex_astring(&c->x, &reference) || !imap_lex_sp(&c->x) || !imap_lex_pattern(&c->x, &pattern) ||
+	    !imap_lex_end(&c->x))
+		return imap_bad(s, "Syntax: LSUB reference pattern");
+	if (!imap_pattern_parse(reference, pattern, utf8_on(s), s->arena, &p))
 		return imap_ok(s, "That is all");
 	st = imap_account(s, &a);
 	if (st == ST_OK)
@@ -191,16 +184,19 @@ enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c)
 	if (st != ST_OK)
 		return imap_failed(s, st);
 	for (size_t i = 0; i < count; i++)
-		node_add(&t, s->arena, (struct node){ .name = names[i], .exists = true });
-	parents_add(&t, s->arena);
+		imap_tree_add(&t, s->arena, (struct imap_node){ .name = names[i], .subscribed = true });
+	imap_tree_finish(&t, s->arena);
 	parents = pattern.n > 0 && pattern.p[pattern.n - 1] == '%';
-	for (size_t i = 0; i < t.count; i++)
-		if ((t.nodes[i].exists || parents) && imap_pattern_match(&p, t.nodes[i].name) && imap_spill(s))
-			line(s, "LSUB", t.nodes[i].exists ? STR("") : STR("\\Noselect"), t.nodes[i].name);
+	for (size_t i = 0; i < t.count; i++) {
+		if ((!t.nodes[i].subscribed && !parents) || !imap_pattern_match(&p, t.nodes[i].name) || !imap_spill(s))
+			continue;
+		line(s, "LSUB", t.nodes[i].subscribed ? STR("") : STR("\\Noselect"), t.nodes[i].name);
+		imap_put(s, STR("\r\n"));
+	}
 	return imap_ok(s, "That is all");
 }
 
-static void status_line(struct imap_session *s, const struct store_mailbox *m, unsigned items)
+void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsigned items)
 {
 	const struct {
 		unsigned    item;
@@ -228,6 +224,8 @@ static void status_line(struct imap_session *s, const struct store_mailbox *m, u
 		imap_putf(s, "%s%s %llu", sep, values[i].name, (unsigned long long)values[i].value);
 		sep = " ";
 	}
+	if (items & IMAP_STATUS_MAILBOXID) /* RFC 8474 §4.3 */
+		imap_putf(s, "%sMAILBOXID (F%llu)", sep, (unsigned long long)m->id);
 	imap_put(s, STR(")\r\n"));
 }
 
@@ -252,6 +250,6 @@ enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c)
 		return imap_failed(s, st);
 	if (items & IMAP_STATUS_HIGHESTMODSEQ)
 		imap_enable(s, IMAP_ENABLED_CONDSTORE);
-	status_line(s, &m, items);
+	imap_put_status(s, &m, items);
 	return imap_ok(s, "That is all");
 }

@@ -1,5 +1,5 @@
 /* imap/imap_cmd_mailbox.c - CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 §6.3.4 to §6.3.8). */
-#include "imap/imap_session.h"
+#include "imap/imap_tree.h"
 #include "wire/imap/imap_name.h"
 
 /* The account changed in a way that has no message in it: others look for themselves. */
@@ -24,15 +24,57 @@ static bool one_name(struct imap_session *s, struct imap_command *c, struct str 
 	return false;
 }
 
+enum use { USE_OK, USE_UNKNOWN, USE_BAD };
+
+/* [SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"], RFC 6154 §6 with RFC 4466 §2.1. A mailbox has one use here. */
+static enum use use_take(struct imap_lex *x, enum store_special *ret)
+{
+	struct str attribute;
+	unsigned   count = 0;
+
+	*ret = STORE_SPECIAL_NONE;
+	if (imap_lex_end(x))
+		return USE_OK;
+	if (!imap_lex_sp(x) || !imap_lex_char(x, '(') || !imap_lex_word(x, STR("USE")) || !imap_lex_sp(x) || !imap_lex_char(x, '('))
+		return USE_BAD;
+	if (imap_lex_peek(x) != ')') {
+		do {
+			if (!imap_lex_char(x, '\\') || !imap_lex_atom(x, &attribute))
+				return USE_BAD;
+			attribute = str_n(attribute.p - 1, attribute.n + 1); /* with its backslash */
+			*ret = imap_special_find(attribute);
+			count++;
+		} while (imap_lex_sp(x));
+	}
+	if (!imap_lex_char(x, ')') || !imap_lex_char(x, ')') || !imap_lex_end(x))
+		return USE_BAD;
+	return count > 1 || (count == 1 && *ret == STORE_SPECIAL_NONE) ? USE_UNKNOWN : USE_OK;
+}
+
+static enum imap_next created(struct imap_session *s, struct store_account *a, uint64_t id)
+{
+	enum imap_next next = done(s, a, ST_OK, "Created");
+
+	s->reply.text = arena_printf(s->arena, "[MAILBOXID (F%llu)] Created", (unsigned long long)id); /* RFC 8474 §4.1 */
+	return next;
+}
+
 enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 {
 	struct store_account *a = NULL;
 	struct str            wire, name;
+	enum store_special    special;
 	enum imap_name_err    err;
+	uint64_t              id;
 	enum status           st;
 
-	if (!imap_lex_astring(&c->x, &wire) || !imap_lex_end(&c->x))
-		return imap_bad(s, "Syntax: CREATE mailbox");
+	if (!imap_lex_astring(&c->x, &wire))
+		return imap_bad(s, "Syntax: CREATE mailbox [(USE (attribute))]");
+	switch (use_take(&c->x, &special)) {
+	case USE_BAD: return imap_bad(s, "Syntax: CREATE mailbox [(USE (attribute))]");
+	case USE_UNKNOWN: return imap_no(s, "[USEATTR] No such special use, or more than one");
+	case USE_OK: break;
+	}
 	/* A delimiter at the end says that names will be made below it; it is made all the same, and can hold messages
 	 * too. */
 	(void)imap_name_container(&wire);
@@ -41,8 +83,10 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
 	st = imap_account(s, &a);
 	if (st == ST_OK)
-		st = store_mailbox_create(a, name, STORE_SPECIAL_NONE, NULL);
-	return done(s, a, st, "Created");
+		st = store_mailbox_create(a, name, special, &id);
+	if (st == ST_BUSY)
+		return imap_no(s, "[USEATTR] Another mailbox has that special use");
+	return st == ST_OK ? created(s, a, id) : imap_failed(s, st);
 }
 
 enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)

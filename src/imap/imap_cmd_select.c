@@ -93,6 +93,7 @@ static void numbers_tell(struct imap_session *s, const struct selected *sel, con
 	}
 	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m->uidvalidity,
 		  m->uidnext);
+	imap_putf(s, "* OK [MAILBOXID (F%llu)] Its id\r\n", (unsigned long long)m->id); /* RFC 8474 §4.2 */
 	if (rev2)
 		list_tell(s, sel);
 	imap_put_highest(s);

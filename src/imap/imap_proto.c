@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "imap/imap_session.h"
+#include "imap/imap_cmd_notify.h"
 #include "sasl/sasl_door.h"
 #include "sys/clock.h"
 
@@ -63,7 +63,8 @@ static void session_close(void *session)
 	log_info("imap session ended", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 		 LOG_U64("account", s->account_id), LOG_U64("commands", s->commands),
 		 LOG_C("why", s->end ? s->end : "closed"));
-	imap_idle_done(s);
+	imap_notify_remove(s->env->notify, &s->watch);
+	imap_notice_done(s);
 	imap_append_done(s);
 	imap_secret_done(s);
 	imap_account_back(s);
@@ -427,7 +428,8 @@ static struct net_want session_handle(void *session, const struct net_ev *ev)
 	case NET_EV_DATA: return on_data(s, ev);
 	case NET_EV_WAKE:
 		imap_idle_wake(s);
-		return s->mode == IMAP_MODE_IDLE ? wait_next(s, IMAP_NEXT_WAIT) : want_line(s);
+		imap_notice_wake(s);
+		return wait_next(s, IMAP_NEXT_WAIT);
 	case NET_EV_TIMEOUT: return on_timeout(s);
 	case NET_EV_DRAIN:
 		s->end = "drain";

@@ -176,7 +176,12 @@ void imap_changed(struct imap_session *s, uint64_t modseq)
 
 void imap_put_name(struct imap_session *s, struct str name)
 {
-	imap_print_astring(&s->out, imap_name_wire(name, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena));
+	bool utf8 = (s->enabled & IMAP_ENABLED_UTF8) != 0;
+
+	if (utf8 && !str_is_ascii(name))
+		imap_print_utf8(&s->out, name);
+	else
+		imap_print_astring(&s->out, imap_name_wire(name, utf8, s->arena));
 }
 
 bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret)

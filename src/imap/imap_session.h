@@ -98,6 +98,7 @@ struct imap_memory {
 struct imap_upload; /* imap_upload.h */
 struct imap_query;  /* imap_found.h */
 struct imap_found;
+struct imap_noted;  /* imap_cmd_notify.c */
 
 struct imap_session {
 	struct net_conn            *conn;
@@ -126,6 +127,8 @@ struct imap_session {
 	struct imap_box             box;
 	struct imap_upload         *upload;
 	struct imap_watch           watch;
+	struct imap_noted          *noted;    /* what NOTIFY asked for; NULL: it was never used */
+	bool                        noticing; /* FETCH runs for NOTIFY: it sets no \Seen */
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
 	uint64_t                    signin_from;  /* of them came before NOT_AUTH began */
@@ -189,6 +192,9 @@ enum imap_next imap_cmd_subscribe(struct imap_session *s, struct imap_command *c
 enum imap_next imap_cmd_unsubscribe(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getmetadata(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_setmetadata(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_notify(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_compress(struct imap_session *s, struct imap_command *c);
@@ -258,6 +264,8 @@ void imap_changed(struct imap_session *s, uint64_t modseq);
 MUST_CHECK bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret);
 /* A name of ours as a mailbox argument of a response: quoted, in the form that the session has enabled. */
 void imap_put_name(struct imap_session *s, struct str name);
+/* "* STATUS name (...)"; items: enum imap_status_item. */
+void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsigned items);
 
 /* ---- from a name, or the selected mailbox, to its account (imap_place.c) ---- */
 

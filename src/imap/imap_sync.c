@@ -8,7 +8,7 @@
  *   3. Message numbers in one answer are those after all EXPUNGE lines before it.
  *   4. New messages alone are told without loading the view: a delivery costs an idle session no walk over its mailbox.
  */
-#include "imap/imap_session.h"
+#include "imap/imap_cmd_notify.h"
 
 struct sync {
 	struct store_changes changes;
@@ -159,7 +159,7 @@ static bool must_tell(const struct imap_session *s, const struct sync *y, const 
 	       told->keywords.bits[0] != now->keywords.bits[0] || told->keywords.bits[1] != now->keywords.bits[1];
 }
 
-static void flags_tell(struct imap_session *s, const struct sync *y)
+static void flags_tell(struct imap_session *s, const struct sync *y, bool wanted)
 {
 	for (size_t i = 0; i < y->changes.row_count && is_old(y, &y->changes.rows[i]); i++) {
 		const struct store_row *now = &y->changes.rows[i];
@@ -170,7 +170,7 @@ static void flags_tell(struct imap_session *s, const struct sync *y)
 			continue;
 		tell = must_tell(s, y, now, &s->box.view.rows[at]);
 		s->box.view.rows[at] = *now;
-		if (!tell)
+		if (!tell || !wanted)
 			continue;
 		imap_put_changed(s, at, now, true);
 		if (!imap_spill(s))
@@ -230,7 +230,7 @@ static enum status tell(struct imap_session *s, struct sync *y)
 	}
 	exists_tell(s, y);
 	if (s->box.loaded)
-		flags_tell(s, y);
+		flags_tell(s, y, imap_notice_flags(s));
 	return ST_OK;
 }
 
@@ -238,7 +238,7 @@ static enum status sync_box(struct imap_session *s, bool expunge)
 {
 	struct sync y = { .since = s->box.modseq, .told = s->box.uidnext, .fresh = !s->box.loaded };
 	bool        any;
-	enum status st = look(s, &y, &any);
+	enum status st = imap_notice_silent(s) ? ST_TEMP : look(s, &y, &any);
 
 	if (st == ST_TEMP || st == ST_BUSY || st == ST_SUSPECT)
 		return ST_OK; /* later: the client knows no less than before */

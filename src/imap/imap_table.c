@@ -1,6 +1,6 @@
 /* imap/imap_table.c - the commands, and the one place where order and privilege are checked. */
 #include "base/log.h"
-#include "imap/imap_session.h"
+#include "imap/imap_cmd_notify.h"
 
 static const struct imap_row rows[] = {
 	/* any state */
@@ -29,6 +29,9 @@ static const struct imap_row rows[] = {
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
 	{ STR("COMPRESS"), imap_cmd_compress, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4978" },
 	{ STR("IDLE"), imap_cmd_idle, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.13" },
+	{ STR("NOTIFY"), imap_cmd_notify, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 5465" },
+	{ STR("GETMETADATA"), imap_cmd_getmetadata, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 5464" },
+	{ STR("SETMETADATA"), imap_cmd_setmetadata, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 5464" },
 	/* a mailbox is selected */
 	{ STR("CLOSE"), imap_cmd_close, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.1" },
 	{ STR("UNSELECT"), imap_cmd_unselect, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.2" },
@@ -106,12 +109,13 @@ static void tagged(struct imap_session *s)
 void imap_finish(struct imap_session *s, bool expunge)
 {
 	if (s->state == IMAP_SELECTED && s->reply.kind != IMAP_REPLY_BAD &&
-	    (imap_sync(s, expunge) != ST_OK || imap_contexts_tell(s) != ST_OK)) {
+	    (imap_notice_sync(s, expunge) != ST_OK || imap_contexts_tell(s) != ST_OK)) {
 		imap_put(s, STR("* BYE [UNAVAILABLE] The mailbox cannot be read any more, connect again\r\n"));
 		s->end = "mailbox lost";
 		s->broken = true;
 		return;
 	}
+	imap_notice_tell(s);
 	tagged(s);
 }
 

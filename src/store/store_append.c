@@ -123,7 +123,8 @@ enum status store_email_insert(struct store_account *a, const struct store_bytes
 	facts_bind(s, a, *ret_id, f);
 	db_bind_u64(s, 3, content);
 	db_bind_u64(s, 4, refs);
-	return db_run(s);
+	st = db_run(s);
+	return st == ST_OK ? store_thread_add(a, *ret_id, &f->e) : st;
 }
 
 enum status store_email_rewrite(struct store_account *a, uint64_t id, const struct store_facts_row *f)
@@ -210,7 +211,10 @@ enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by
 	db_done(s);
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
-	return refs > 0 ? email_more(a, email, by) : email_delete(a, email, content);
+	if (refs > 0)
+		return email_more(a, email, by);
+	st = store_thread_drop(a, email);
+	return st == ST_OK ? email_delete(a, email, content) : st;
 }
 
 /* ---- message ---- */

@@ -77,6 +77,10 @@ static const struct {
 	{ "A14", "SELECT 'message ' || mailbox || '/' || uid FROM message, (SELECT count(*) AS n FROM keyword WHERE account = ?1)"
 		" WHERE account = ?1 AND ((n < 64 AND kw0 & (-1 << n) <> 0) OR (n <= 64 AND kw1 <> 0) OR"
 		" (n > 64 AND n < 128 AND kw1 & (-1 << (n - 64)) <> 0) OR flags & ~31 <> 0)" },
+	{ "A20", "SELECT 'metadata ' || mailbox || ' ' || name FROM metadata WHERE account = ?1 AND mailbox <> 0 AND mailbox NOT IN"
+		 " (SELECT id FROM mailbox)" },
+	{ "A21", "SELECT 'thread of email ' || email FROM thread WHERE account = ?1 AND email NOT IN (SELECT id FROM email)" },
+	{ "A21", "SELECT 'thread key of email ' || email FROM thread_key WHERE account = ?1 AND email NOT IN (SELECT email FROM thread)" },
 };
 
 static enum status run_query(struct check *c, const char *invariant, const char *sql)

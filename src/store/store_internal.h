@@ -54,7 +54,8 @@ struct account_state {
 	uint64_t       messages, size;
 };
 
-enum change_kind { CHANGE_MAILBOX = 1, CHANGE_MESSAGE = 2, CHANGE_SUBSCRIPTION = 3, CHANGE_KEYWORD = 4 }; /* stored */
+enum change_kind { CHANGE_MAILBOX = 1, CHANGE_MESSAGE = 2, CHANGE_SUBSCRIPTION = 3, CHANGE_KEYWORD = 4,
+		   CHANGE_METADATA = 5 }; /* stored */
 enum store_fate { STORE_FATE_EXPUNGED, STORE_FATE_MOVED, STORE_FATE_RESTORED }; /* stored */
 enum change_op { CHANGE_CREATED = 1, CHANGE_UPDATED = 2, CHANGE_REMOVED = 3 };                          /* stored */
 
@@ -107,6 +108,10 @@ uint64_t store_txn_modseq(struct store_account *a);
 uint64_t store_txn_id(struct store_account *a);
 MUST_CHECK enum status store_txn_change(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
 					const uint32_t *uids, size_t uid_count);
+/* The same of what is no message; `text` in the place of uids: of a mailbox its name, or "old LF new"; of a subscription the name;
+ * of metadata the entries' names with spaces between them. */
+MUST_CHECK enum status store_txn_change_text(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
+					     struct str text);
 MUST_CHECK enum status store_state_read(struct store_account *a, struct account_state *ret);
 
 /* Uids as ranges: varints of (first - last before), (count - 1). */
@@ -133,6 +138,7 @@ MUST_CHECK enum status store_mailbox_row_write(struct store_account *a, const st
 MUST_CHECK enum status store_mailbox_row_find(struct store_account *a, struct str name, uint64_t *ret_id);
 MUST_CHECK enum status store_mailbox_row_make(struct store_account *a, struct str name, enum store_special special,
 					      uint64_t *ret_id); /* with parents */
+MUST_CHECK enum status store_mailbox_special_set(struct store_account *a, uint64_t id, enum store_special special); /* ST_BUSY: taken */
 MUST_CHECK enum status store_mailbox_parents_make(struct store_account *a, struct str name);
 MUST_CHECK enum status store_defaults_make(struct store_account *a);
 /* A normalised name: INBOX in capitals as the first level, without a final "/". ST_INVALID. Lives in `arena` or in name. */
@@ -180,6 +186,13 @@ MUST_CHECK enum status store_message_insert(struct store_account *a, struct stor
 /* Facts again, of an email that is there. */
 MUST_CHECK enum status store_email_rewrite(struct store_account *a, uint64_t id, const struct store_facts_row *f);
 MUST_CHECK enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by); /* drops it at 0 */
+
+/* ---- store_metadata.c: inside a transaction ---- */
+MUST_CHECK enum status store_metadata_drop(struct store_account *a, uint64_t mailbox); /* which is deleted */
+
+/* ---- store_thread.c: inside a transaction ---- */
+MUST_CHECK enum status store_thread_add(struct store_account *a, uint64_t email, const struct store_email *e);
+MUST_CHECK enum status store_thread_drop(struct store_account *a, uint64_t email); /* whose row still is there */
 
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"

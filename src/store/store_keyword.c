@@ -117,7 +117,7 @@ static enum status subscribe(struct store_account *a, struct str name, bool on)
 	db_bind_str(s, 2, name);
 	st = db_run(s);
 	if (st == ST_OK && db_changed(a->db) > 0)
-		st = store_txn_change(a, CHANGE_SUBSCRIPTION, 0, CHANGE_UPDATED, NULL, 0);
+		st = store_txn_change_text(a, CHANGE_SUBSCRIPTION, 0, on ? CHANGE_CREATED : CHANGE_REMOVED, name);
 	return st;
 }
 

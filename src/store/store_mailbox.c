@@ -164,6 +164,28 @@ static enum status special_check(struct store_account *a, enum store_special spe
 	return st == ST_OK ? ST_BUSY : st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+enum status store_mailbox_special_set(struct store_account *a, uint64_t id, enum store_special special)
+{
+	struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
+	struct store_mailbox m;
+	struct db_stmt      *s;
+	enum status          st = store_mailbox_get(a, id, arena, &m);
+
+	if (st != ST_OK || m.special == special)
+		return st;
+	if (m.special == STORE_SPECIAL_INBOX || special == STORE_SPECIAL_INBOX)
+		return ST_INVALID;
+	st = special_check(a, special);
+	if (st != ST_OK)
+		return st;
+	s = db_sql(a->db, "UPDATE mailbox SET special = ?3 WHERE account = ?1 AND id = ?2");
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, id);
+	db_bind_u64(s, 3, special);
+	st = db_run(s);
+	return st == ST_OK ? store_txn_change_text(a, CHANGE_MAILBOX, id, CHANGE_UPDATED, m.name) : st;
+}
+
 /* Greater than any in this account so far, and than the time, so that it grows even if the account was made anew. */
 static uint32_t uidvalidity_next(struct store_account *a)
 {
@@ -192,7 +214,7 @@ static enum status make_one(struct store_account *a, struct str name, enum store
 	db_bind_u64(s, 6, store_txn_modseq(a));
 	st = db_run(s);
 	if (st == ST_OK)
-		st = store_txn_change(a, CHANGE_MAILBOX, id, CHANGE_CREATED, NULL, 0);
+		st = store_txn_change_text(a, CHANGE_MAILBOX, id, CHANGE_CREATED, name);
 	if (st == ST_OK)
 		*ret_id = id;
 	return st;

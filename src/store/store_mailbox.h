@@ -1,7 +1,7 @@
 /* store/store_mailbox.h - mailboxes of an account, subscriptions, keywords.
  *
  * Names are UTF-8, "/" between levels, no level empty, at most LIMIT_MAILBOX_NAME octets and LIMIT_MAILBOX_DEPTH levels, no
- * control characters; unique as octets. INBOX is one in any letter case as the whole name or the first level (RFC 9051 §5.1).
+ * control characters; unique as octets, and kept in normalization form C. INBOX is one in any letter case as the whole name or the first level (RFC 9051 §5.1).
  * A parent need not exist: deleting "a" leaves "a/b" (the session shows "a" as \NonExistent).
  *
  * Durability and statuses: store.h. Strings of results live in the given arena.

@@ -50,7 +50,9 @@ static enum status delete_one(struct store_account *a, struct str name)
 	db_bind_u64(s, 2, id);
 	st = db_run(s);
 	if (st == ST_OK)
-		st = store_txn_change(a, CHANGE_MAILBOX, id, CHANGE_REMOVED, NULL, 0);
+		st = store_txn_change_text(a, CHANGE_MAILBOX, id, CHANGE_REMOVED, name);
+	if (st == ST_OK)
+		st = store_metadata_drop(a, id);
 	return st == ST_OK ? store_release(a) : st;
 }
 
@@ -67,7 +69,7 @@ enum status store_mailbox_delete(struct store_account *a, struct str name)
 
 /* ---- rename ---- */
 
-static enum status name_write(struct store_account *a, uint64_t id, struct str name)
+static enum status name_write(struct store_account *a, uint64_t id, struct str old, struct str name, struct arena *arena)
 {
 	struct db_stmt *s = db_sql(a->db, "UPDATE mailbox SET name = ?3 WHERE account = ?1 AND id = ?2");
 	enum status     st;
@@ -76,7 +78,9 @@ static enum status name_write(struct store_account *a, uint64_t id, struct str n
 	db_bind_u64(s, 2, id);
 	db_bind_str(s, 3, name);
 	st = db_run(s);
-	return st == ST_OK ? store_txn_change(a, CHANGE_MAILBOX, id, CHANGE_UPDATED, NULL, 0) : st;
+	return st == ST_OK ? store_txn_change_text(a, CHANGE_MAILBOX, id, CHANGE_UPDATED,
+						   arena_printf(arena, "%.*s\n%.*s", STR_FMT(old), STR_FMT(name))) :
+			     st;
 }
 
 struct child {
@@ -116,11 +120,12 @@ static enum status rename_tree(struct store_account *a, uint64_t id, struct str 
 	if (st == ST_OK)
 		st = store_mailbox_parents_make(a, to);
 	if (st == ST_OK && id > 0)
-		st = name_write(a, id, to);
+		st = name_write(a, id, from, to, arena);
 	for (size_t i = 0; i < n && st == ST_OK; i++) {
 		struct str name = arena_printf(arena, "%.*s%.*s", STR_FMT(to), STR_FMT(children[i].rest));
+		struct str old = arena_printf(arena, "%.*s%.*s", STR_FMT(from), STR_FMT(children[i].rest));
 
-		st = store_name_valid(name) ? name_write(a, children[i].id, name) : ST_LIMIT;
+		st = store_name_valid(name) ? name_write(a, children[i].id, old, name, arena) : ST_LIMIT;
 	}
 	return st;
 }

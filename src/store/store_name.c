@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/store_internal.h"
+#include "wire/text/text_nfc.h"
 
 static bool level_valid(struct str level)
 {
@@ -32,6 +33,9 @@ enum status store_name_normal(struct str name, struct arena *arena, struct str *
 	if (name.n > 0 && name.p[name.n - 1] == '/')
 		name.n--;
 	if (!store_name_valid(name))
+		return ST_INVALID;
+	name = text_nfc(name, arena);
+	if (name.n > LIMIT_MAILBOX_NAME)
 		return ST_INVALID;
 	str_cut(name, '/', &level, &rest);
 	if (str_ieq(level, STR("INBOX")) && !str_eq(level, STR("INBOX"))) {

@@ -64,6 +64,16 @@ static const char step_undelete[] =
 	" account INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL, special INTEGER NOT NULL, gone_ms INTEGER NOT NULL,"
 	" PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1, step_email_more, step_undelete };
+/* Annotations of mailboxes (mailbox 0: of the account), and which emails are one conversation (store_thread.c). */
+static const char step_metadata[] =
+	"CREATE TABLE metadata ("
+	" account INTEGER NOT NULL, mailbox INTEGER NOT NULL, reader INTEGER NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,"
+	" PRIMARY KEY (account, mailbox, reader, name)) WITHOUT ROWID;"
+	"CREATE TABLE thread ("
+	" account INTEGER NOT NULL, email INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (account, email)) WITHOUT ROWID;"
+	"CREATE TABLE thread_key ("
+	" account INTEGER NOT NULL, hash INTEGER NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (account, hash, email)) WITHOUT ROWID;";
+
+static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata };
 
 const struct db_schema store_schema = { steps, LEN(steps) };

@@ -148,6 +148,21 @@ uint64_t store_txn_id(struct store_account *a)
 	return a->state.next_id++;
 }
 
+enum status store_txn_change_text(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op, struct str text)
+{
+	struct db_stmt *s = db_sql(a->db, "INSERT INTO change VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (account, modseq, kind,"
+					  " object, op) DO UPDATE SET uids = excluded.uids");
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, store_txn_modseq(a));
+	db_bind_u64(s, 3, kind);
+	db_bind_u64(s, 4, object);
+	db_bind_u64(s, 5, op);
+	db_bind_blob(s, 6, text);
+	a->state.changes++;
+	return db_run(s);
+}
+
 enum status store_txn_change(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
 			     const uint32_t *uids, size_t uid_count)
 {

@@ -1,12 +1,46 @@
 /* All of wire/imap's command parsers on one input. */
 #include "wire/imap/imap_command.h"
 #include "wire/imap/imap_fetch.h"
+#include "wire/imap/imap_list.h"
+#include "wire/imap/imap_notice.h"
 #include "wire/imap/imap_return.h"
 #include "wire/imap/imap_search.h"
 #include "wire/imap/imap_sort.h"
 #include "wire/imap/imap_source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void names_check(const struct imap_entries *e)
+{
+	CHECK(e->count > 0 && e->count <= LIMIT_METADATA_ASKED);
+	for (size_t i = 0; i < e->count; i++)
+		CHECK(e->names[i].n <= LIMIT_METADATA_NAME &&
+		      (str_starts(e->names[i], STR("/private")) || str_starts(e->names[i], STR("/shared"))));
+}
+
+static void lists(struct imap_lex x)
+{
+	struct imap_lex         y = x;
+	struct imap_list        list;
+	struct imap_getmetadata get;
+	struct imap_setmetadata set;
+	struct imap_notice      notice;
+
+	if (imap_lex_list(&y, &list)) {
+		CHECK(list.pattern_count > 0 && list.pattern_count <= LIMIT_IMAP_PATTERNS && y.in.n == 0);
+		if (list.want & IMAP_LIST_METADATA)
+			names_check(&list.entries);
+	}
+	y = x;
+	if (imap_lex_getmetadata(&y, &get))
+		names_check(&get.entries);
+	y = x;
+	if (imap_lex_setmetadata(&y, &set))
+		CHECK(set.count > 0 && set.count <= LIMIT_METADATA_ASKED);
+	y = x;
+	if (imap_lex_notice(&y, &notice))
+		CHECK(notice.count <= IMAP_NOTICE_GROUPS && notice.set == (notice.count > 0));
+}
 
 static void arguments(struct imap_lex x)
 {
@@ -54,6 +88,7 @@ static void arguments(struct imap_lex x)
 	(void)imap_lex_thread(&y, &kind);
 	y = x;
 	(void)imap_lex_status(&y, &items);
+	lists(x);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -99,6 +99,8 @@ static void test_name(void **state)
 		{ STR("Entw&APw-rfe"), true, IMAP_NAME_OK, STR("Entw&APw-rfe") },
 		{ STR("Entw\xc3\xbcrfe"), true, IMAP_NAME_OK, STR("Entw\xc3\xbcrfe") },
 		{ STR("Entw\xc3\xbcrfe"), false, IMAP_NAME_BAD, STR("") },
+		{ STR("Entwu\xcc\x88rfe"), true, IMAP_NAME_OK, STR("Entw\xc3\xbcrfe") }, /* form C */
+		{ STR("Entwu&Awg-rfe"), false, IMAP_NAME_OK, STR("Entw\xc3\xbcrfe") },
 		{ STR("&AIU-"), false, IMAP_NAME_BAD, STR("") }, /* C1 control */
 		{ STR(""), false, IMAP_NAME_BAD, STR("") },
 		{ STR("/"), false, IMAP_NAME_BAD, STR("") },

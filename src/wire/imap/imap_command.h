@@ -50,6 +50,7 @@ enum imap_status_item { /* bit mask */
 			IMAP_STATUS_SIZE = 1u << 6,
 			IMAP_STATUS_APPENDLIMIT = 1u << 12, /* RFC 7889 */
 			IMAP_STATUS_HIGHESTMODSEQ = 1u << 20, /* RFC 7162 §3.1.7 */
+			IMAP_STATUS_MAILBOXID = 1u << 21, /* RFC 8474 */
 };
 MUST_CHECK bool imap_lex_status(struct imap_lex *x, unsigned *ret_items);
 

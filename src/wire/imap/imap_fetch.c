@@ -22,6 +22,8 @@ static const struct named plain[] = {
 	{ STR("BODYSTRUCTURE"), IMAP_FETCH_BODYSTRUCTURE },
 	{ STR("SAVEDATE"), IMAP_FETCH_SAVEDATE },
 	{ STR("MODSEQ"), IMAP_FETCH_MODSEQ },
+	{ STR("EMAILID"), IMAP_FETCH_EMAILID },
+	{ STR("THREADID"), IMAP_FETCH_THREADID },
 };
 /* "[" is an atom character, so these are compared by hand. */
 static const struct {

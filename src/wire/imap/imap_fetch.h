@@ -28,6 +28,8 @@ enum imap_fetch_item { /* bit mask */
 		       IMAP_FETCH_PREVIEW_LAZY = 1u << 13, /* the same, if it costs nothing */
 		       IMAP_FETCH_SAVEDATE = 1u << 14,     /* RFC 8514 */
 		       IMAP_FETCH_MODSEQ = 1u << 20, /* RFC 7162 §3.1.4.2 */
+		       IMAP_FETCH_EMAILID = 1u << 21,  /* RFC 8474 */
+		       IMAP_FETCH_THREADID = 1u << 22,
 };
 
 enum imap_section_kind {

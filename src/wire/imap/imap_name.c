@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "wire/imap/imap_mutf7.h"
+#include "wire/text/text_nfc.h"
 
 #define INBOX STR("INBOX")
 
@@ -18,6 +19,15 @@ static bool is_clean(struct str utf8)
 	return true;
 }
 
+/* Names that look alike are one: form C is what is kept (RFC 9051 §5.1, RFC 5198 §3). */
+static enum imap_name_err clean(struct str *name, struct arena *a)
+{
+	if (!is_clean(*name))
+		return IMAP_NAME_BAD;
+	*name = text_nfc(*name, a);
+	return IMAP_NAME_OK;
+}
+
 /* Wire to UTF-8 in the arena. Names are at most LIMIT_MAILBOX_NAME, and no spelling of one is over five times longer.
  */
 static enum imap_name_err decode(struct str wire, bool utf8, struct arena *a, struct str *ret)
@@ -28,7 +38,7 @@ static enum imap_name_err decode(struct str wire, bool utf8, struct arena *a, st
 		return IMAP_NAME_LONG;
 	if (utf8) {
 		*ret = arena_dup(a, wire);
-		return is_clean(*ret) ? IMAP_NAME_OK : IMAP_NAME_BAD;
+		return clean(ret, a);
 	}
 	buf_init(&out, 5 * LIMIT_MAILBOX_NAME);
 
@@ -36,7 +46,7 @@ static enum imap_name_err decode(struct str wire, bool utf8, struct arena *a, st
 
 	*ret = arena_dup(a, buf_str(&out));
 	buf_done(&out);
-	return ok && is_clean(*ret) ? IMAP_NAME_OK : IMAP_NAME_BAD;
+	return ok ? clean(ret, a) : IMAP_NAME_BAD;
 }
 
 static bool first_level_is_inbox(struct str name)

@@ -35,6 +35,11 @@ void imap_print_string(struct buf *out, struct str s)
 		buf_add(out, s);
 		return;
 	}
+	imap_print_utf8(out, s);
+}
+
+void imap_print_utf8(struct buf *out, struct str s)
+{
 	buf_add_char(out, '"');
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '"' || s.p[i] == '\\')

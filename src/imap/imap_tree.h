@@ -1,0 +1,32 @@
+/* imap/imap_tree.h - the names of an account, as LIST, LSUB and NOTIFY go over them.
+ *
+ * Invariants, once it is finished: sorted, INBOX first, children behind their parent at once (those of INBOX where their name
+ * sorts); each name once; every parent of a name is there, though it may be no mailbox.
+ */
+#ifndef IMAP_IMAP_TREE_H
+#define IMAP_IMAP_TREE_H
+
+#include "imap/imap_session.h"
+
+struct imap_node {
+	struct str                  name;
+	const struct store_mailbox *box; /* NULL: there is none of that name */
+	bool                        subscribed, children;
+};
+
+struct imap_tree { /* zeroed: empty */
+	struct imap_node *nodes;
+	size_t            count, cap;
+};
+
+void imap_tree_add(struct imap_tree *t, struct arena *a, struct imap_node n);
+void imap_tree_finish(struct imap_tree *t, struct arena *a);
+/* Mailboxes, and names that are subscribed to if `subscribed`, in s->arena. */
+MUST_CHECK enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_tree *ret);
+
+/* "\Sent"; "" if there is none. */
+const char *imap_special_name(enum store_special special);
+/* STORE_SPECIAL_NONE: it is not known. */
+enum store_special imap_special_find(struct str name);
+
+#endif
