@@ -1,4 +1,6 @@
 /* imap/imap_cmd_session.c - NOOP, CHECK, LOGOUT, UNAUTHENTICATE, ID, NAMESPACE, STARTTLS. */
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "imap/imap_session.h"
 
@@ -25,6 +27,9 @@ enum imap_next imap_cmd_unauthenticate(struct imap_session *s, struct imap_comma
 	(void)c;
 	imap_account_back(s);
 	imap_enter(s, IMAP_NOT_AUTH);
+	imap_account_leave(s);
+	free((void *)(uintptr_t)s->user.p);
+	s->user = STR_NONE;
 	return imap_ok(s, "Sign in again");
 }
 
