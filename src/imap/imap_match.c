@@ -5,6 +5,7 @@
  * at.
  */
 #include "imap/imap_match.h"
+#include "store/store_thread.h"
 
 #include "sys/clock.h"
 #include "wire/imap/imap_date.h"
@@ -233,6 +234,24 @@ static int64_t saved_ms(struct imap_match *m)
 	return 0;
 }
 
+/* The thread of the message at hand; 0: not known. */
+static uint64_t thread_of(struct imap_match *m)
+{
+	uint64_t              emails[IMAP_MATCH_AHEAD];
+	struct store_account *a;
+
+	if (m->place >= m->threads_first && m->place - m->threads_first < m->threads_count)
+		return m->threads[m->place - m->threads_first];
+	m->threads_first = m->place;
+	m->threads_count = MIN(IMAP_MATCH_AHEAD, m->box->exists - m->place);
+	for (uint32_t i = 0; i < m->threads_count; i++)
+		emails[i] = m->box->view.rows[m->place + i].email;
+	if (ok(m, account(m, &a)) && ok(m, store_threads(a, emails, m->threads_count, m->threads)))
+		return m->threads[0];
+	m->threads_count = 0;
+	return 0;
+}
+
 /* A message whose content is gone matches nothing in it. */
 static struct str read_part(struct imap_match *m, bool *has, struct buf *out, uint64_t n)
 {
@@ -401,12 +420,19 @@ static bool saved_match(struct imap_match *m, const struct imap_key *k)
 	return ms != 0 && day_match(k, imap_day_of(ms, 0));
 }
 
-/* RFC 8474 §5.1: an id of ours is exactly as FETCH prints it. */
+/* RFC 8474 §5.1, §5.2: ids of ours are exactly as FETCH prints them. */
 static bool email_id_match(const struct imap_match *m, struct str id)
 {
 	uint64_t email;
 
-	return str_skip(&id, STR("E")) && str_to_u64(id, &email) && email == m->row->email;
+	return str_skip(&id, STR("M")) && str_to_u64(id, &email) && email == m->row->email;
+}
+
+static bool thread_id_match(struct imap_match *m, struct str id)
+{
+	uint64_t thread;
+
+	return str_skip(&id, STR("T")) && str_to_u64(id, &thread) && thread > 0 && thread == thread_of(m);
 }
 
 /* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored
@@ -446,7 +472,7 @@ static bool key_match(struct imap_match *m, const struct imap_key *k)
 	case IMAP_KEY_SINCE: return day_match(k, imap_day_of(row->internal_ms, row->internal_zone));
 	case IMAP_KEY_MODSEQ: return row->modseq >= k->number;
 	case IMAP_KEY_EMAILID: return email_id_match(m, k->text);
-	case IMAP_KEY_THREADID: return false; /* no message has one (RFC 8474 §5.2: NIL) */
+	case IMAP_KEY_THREADID: return thread_id_match(m, k->text);
 	case IMAP_KEY_SAVEDBEFORE:
 	case IMAP_KEY_SAVEDON:
 	case IMAP_KEY_SAVEDSINCE: return saved_match(m, k);

@@ -26,6 +26,8 @@ struct imap_match {
 	uint32_t               first, ahead_count;
 	int64_t                saved[IMAP_MATCH_AHEAD]; /* when those from `saved_first` on came into the mailbox */
 	uint32_t               saved_first, saved_count;
+	uint64_t               threads[IMAP_MATCH_AHEAD]; /* of those from `threads_first` on */
+	uint32_t               threads_first, threads_count;
 	struct arena          *ahead_arena;
 	struct buf             header; /* as stored, read when first needed */
 	struct buf             content;
