@@ -85,9 +85,9 @@ bool store_change_sound(uint64_t kind, uint64_t op, struct str uids)
 	struct store_range r;
 	uint32_t           last = 0;
 
-	if (kind < CHANGE_MAILBOX || kind > CHANGE_KEYWORD || op < CHANGE_CREATED || op > CHANGE_REMOVED)
+	if (kind < CHANGE_MAILBOX || kind > CHANGE_METADATA || op < CHANGE_CREATED || op > CHANGE_REMOVED)
 		return false;
-	while (uids.n > 0)
+	while (kind == CHANGE_MESSAGE && uids.n > 0) /* of others it is a text */
 		if (!store_ranges_next(&uids, &last, &r))
 			return false;
 	return true;
