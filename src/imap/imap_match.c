@@ -404,9 +404,7 @@ static bool saved_match(struct imap_match *m, const struct imap_key *k)
 /* RFC 8474 §5.1: an id of ours is exactly as FETCH prints it. */
 static bool email_id_match(const struct imap_match *m, struct str id)
 {
-	uint64_t email;
-
-	return str_skip(&id, STR("E")) && str_to_u64(id, &email) && email == m->row->email;
+	return str_eq(id, arena_printf(m->arena, "M%llu", (unsigned long long)m->row->email));
 }
 
 /* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored
