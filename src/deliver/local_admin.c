@@ -6,12 +6,10 @@
 #include "store/store_mend.h"
 #include "store/store_undelete.h"
 
-#define BUS_KIND_MAIL 1u
-
 static void announce(const struct local_admin *l, uint64_t account, uint64_t modseq)
 {
 	if (l->ipc)
-		ipc_bus_send(l->ipc, account, BUS_KIND_MAIL, modseq);
+		ipc_bus_send(l->ipc, account, IPC_BUS_MAIL, modseq);
 }
 
 /* ---- undelete ---- */

@@ -63,7 +63,7 @@ static bool named_add(struct targets *t, enum imap_source_kind kind, struct str 
 	struct store_mailbox  m;
 	struct str            name;
 
-	switch (imap_name_parse(wire, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &name)) {
+	switch (imap_name_parse(wire, imap_utf8(s), s->arena, &name)) {
 	case IMAP_NAME_OK: break;
 	case IMAP_NAME_BAD: imap_bad_name(s, false); return false;
 	case IMAP_NAME_LONG: imap_bad_name(s, true); return false;

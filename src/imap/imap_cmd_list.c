@@ -121,7 +121,7 @@ static enum status tree_load(struct imap_session *s, struct tree *t)
 static void line(struct imap_session *s, const char *word, struct str attributes, struct str name)
 {
 	imap_putf(s, "* %s ", word);
-	imap_print_list(&s->out, attributes, imap_name_wire(name, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena));
+	imap_print_list(&s->out, attributes, imap_name_wire(name, imap_utf8(s), s->arena));
 	imap_put(s, STR("\r\n"));
 }
 
@@ -159,7 +159,7 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
 		line(s, "LIST", STR("\\Noselect"), STR(""));
 		return imap_ok(s, "That is all");
 	}
-	if (!imap_pattern_parse(reference, pattern, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &p))
+	if (!imap_pattern_parse(reference, pattern, imap_utf8(s), s->arena, &p))
 		return imap_ok(s, "That is all");
 	st = tree_load(s, &t);
 	if (st != ST_OK)
@@ -183,7 +183,7 @@ enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c)
 
 	if (!arguments(s, c, &reference, &pattern))
 		return IMAP_NEXT_REPLY;
-	if (!imap_pattern_parse(reference, pattern, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &p))
+	if (!imap_pattern_parse(reference, pattern, imap_utf8(s), s->arena, &p))
 		return imap_ok(s, "That is all");
 	st = imap_account(s, &a);
 	if (st == ST_OK)
@@ -246,7 +246,7 @@ enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c)
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, &m);
 	if (st == ST_OK)
 		st = store_settle(a);
-	if (st == ST_OK)
+	if (st == ST_OK && (items & IMAP_STATUS_HIGHESTMODSEQ))
 		st = store_highest(a, m.modseq, &m.modseq);
 	if (st != ST_OK)
 		return imap_failed(s, st);

@@ -14,7 +14,7 @@ A transcript is text:
     @connect [2]            connect only
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
-    @enable NAME            ENABLE it (first connection); where the server does not know it the rest of the file is not played
+    @enable NAME [2]        ENABLE it; where the server does not know it the rest of the file is not played
     @compress [2]           both directions are raw DEFLATE from here on; @closed then wants the stream's end marker
 
 In lines, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
@@ -136,7 +136,7 @@ class Player:
     def directive(self, words):
         number = words[1] if len(words) > 1 else ""
         if words[0] == "enable":
-            c = self.connections[""]
+            c = self.connections[words[2] if len(words) > 2 else ""]
             c.send(b"enable ENABLE %s\r\n" % words[1].encode())
             enabled = c.line()
             if not c.line().startswith(b"enable OK") or words[1].encode() not in enabled.split():
