@@ -14,6 +14,7 @@
 
 #define SETTLE_MS     75   /* longest wait for others */
 #define SETTLE_MANY   400u /* committed deliveries that are settled without waiting */
+
 static bool settle_now(const struct deliver_local *d, int64_t now)
 {
 	return d->committed && d->repairs == 0 && (d->waiting == 0 || d->committed_count >= SETTLE_MANY || now >= d->committed_since + SETTLE_MS ||
