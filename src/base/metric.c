@@ -82,6 +82,11 @@ void metric_add(enum metric m, uint64_t n)
 	atomic_fetch_add_explicit(&values[m], n, memory_order_relaxed);
 }
 
+void metric_less(enum metric m)
+{
+	atomic_fetch_sub_explicit(&values[m], 1, memory_order_relaxed);
+}
+
 void metric_set(enum metric m, uint64_t value)
 {
 	atomic_store_explicit(&values[m], value, memory_order_relaxed);

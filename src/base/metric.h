@@ -92,6 +92,7 @@ struct metric_def {
 extern const struct metric_def metric_defs[METRIC_COUNT];
 
 void     metric_add(enum metric m, uint64_t n);
+void     metric_less(enum metric m); /* a gauge of this process that metric_add moves: one less */
 void     metric_set(enum metric m, uint64_t value);
 uint64_t metric_get(enum metric m);
 

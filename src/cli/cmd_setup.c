@@ -31,6 +31,7 @@ static void config_fill(struct cli *c, const char *domain, const char *dir)
 	for (uint32_t k = 0; k < LISTEN_KINDS; k++)
 		if (listen_standard[k]) /* others only where they are wanted */
 			c->config.listen[c->config.listen_count++] = (struct config_address){ str_of(listen_standard[k]), k };
+	c->config.trash_s = c->config.junk_s = 30 * 86400; /* said in the file, for everybody to see: it expunges mail */
 	c->config.tls_certificate = arena_printf(c->arena, "%s/tls.crt", dir);
 	c->config.tls_key = arena_printf(c->arena, "%s/tls.key", dir);
 	c->config_loaded = true;

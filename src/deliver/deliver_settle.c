@@ -14,7 +14,6 @@
 
 #define SETTLE_MS     75   /* longest wait for others */
 #define SETTLE_MANY   400u /* committed deliveries that are settled without waiting */
-#define BUS_KIND_MAIL 1u   /* messages came */
 
 static bool settle_now(const struct deliver_local *d, int64_t now)
 {
@@ -82,7 +81,7 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 	(void)store_full(d->store); /* looks at the space, and takes the reserve back */
 	for (size_t i = 0; i < count; i++) {
 		if (settled[i].status == ST_OK)
-			ipc_bus_send(d->ipc, settled[i].account, BUS_KIND_MAIL, settled[i].modseq);
+			ipc_bus_send(d->ipc, settled[i].account, IPC_BUS_MAIL, settled[i].modseq);
 		else
 			failure_note(d, settled[i].account, settled[i].status, number);
 	}

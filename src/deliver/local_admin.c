@@ -6,12 +6,10 @@
 #include "store/store_mend.h"
 #include "store/store_undelete.h"
 
-#define BUS_KIND_MAIL 1u
-
 static void announce(const struct local_admin *l, uint64_t account, uint64_t modseq)
 {
 	if (l->ipc)
-		ipc_bus_send(l->ipc, account, BUS_KIND_MAIL, modseq);
+		ipc_bus_send(l->ipc, account, IPC_BUS_MAIL, modseq);
 }
 
 /* ---- undelete ---- */
@@ -102,7 +100,8 @@ static enum status fsck(const struct local_admin *l, const struct local_fsck_req
 	st = store_check(a, on_found, p, &breaks);
 	if (st == ST_OK && q->repair && breaks > 0)
 		st = store_mend(a, on_told, p, &changes);
-	if (st == ST_OK && q->repair)
+	/* Where something was broken, rows may be lost, and a file that no row names may be their message. */
+	if (st == ST_OK && q->repair && breaks == 0)
 		st = store_clean(a);
 	if (st == ST_CORRUPT && q->repair) {
 		on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be repaired where it is"));

@@ -92,17 +92,18 @@ enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *
 	return imap_ok(s, "That is all");
 }
 
-/* What ENABLE knows. What is not announced yet has its effect all the same, for who asks. */
+/* What ENABLE knows; to a client only what is whole, and announced. */
 static const struct {
 	struct str  name;
 	unsigned    bit, implies;
+	bool        whole;
 	const char *rfc;
 } enables[] = {
-	{ STR("CONDSTORE"), IMAP_ENABLED_CONDSTORE, 0, "RFC 7162 §3.1" },
-	{ STR("QRESYNC"), IMAP_ENABLED_QRESYNC, IMAP_ENABLED_CONDSTORE, "RFC 7162 §3.2.3" },
-	{ STR("UTF8=ACCEPT"), IMAP_ENABLED_UTF8, 0, "RFC 9755 §3" },
-	{ STR("IMAP4rev2"), IMAP_ENABLED_REV2, IMAP_ENABLED_UTF8, "RFC 9051 §6.3.1" },
-	{ STR("UIDONLY"), IMAP_ENABLED_UIDONLY, 0, "RFC 9586 §3.1" },
+	{ STR("CONDSTORE"), IMAP_ENABLED_CONDSTORE, 0, true, "RFC 7162 §3.1" },
+	{ STR("QRESYNC"), IMAP_ENABLED_QRESYNC, IMAP_ENABLED_CONDSTORE, true, "RFC 7162 §3.2.3" },
+	{ STR("UTF8=ACCEPT"), IMAP_ENABLED_UTF8, 0, false, "RFC 9755 §3" },
+	{ STR("IMAP4rev2"), IMAP_ENABLED_REV2, IMAP_ENABLED_UTF8, false, "RFC 9051 §6.3.1" },
+	{ STR("UIDONLY"), IMAP_ENABLED_UIDONLY, 0, true, "RFC 9586 §3.1" },
 };
 
 void imap_enable(struct imap_session *s, unsigned bits)
@@ -117,11 +118,11 @@ void imap_enable(struct imap_session *s, unsigned bits)
 		imap_put_highest(s);
 }
 
-static unsigned bit_of(struct str name)
+static unsigned bit_of(const struct imap_session *s, struct str name)
 {
 	for (size_t i = 0; i < LEN(enables); i++)
 		if (str_ieq(enables[i].name, name))
-			return enables[i].bit;
+			return enables[i].whole || s->set->unannounced ? enables[i].bit : 0;
 	return 0; /* RFC 5161 §3.1: unknown names are no error */
 }
 
@@ -133,7 +134,7 @@ enum imap_next imap_cmd_enable(struct imap_session *s, struct imap_command *c)
 	do {
 		if (!imap_lex_atom(&c->x, &name))
 			return imap_bad(s, "Syntax: ENABLE name ...");
-		bits |= bit_of(name);
+		bits |= bit_of(s, name);
 	} while (imap_lex_sp(&c->x));
 	if (!imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: ENABLE name ...");

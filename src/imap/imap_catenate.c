@@ -32,7 +32,7 @@ static bool is_ours(const struct imap_session *s, const struct imap_url *u)
 
 	if (!u->server)
 		return true;
-	return host.n > 0 && str_ieq(u->host, host) && u->user.p && str_ieq(u->user, s->user);
+	return host.n > 0 && str_ieq(u->host, host) && u->user.p && str_ieq(u->user, str_of(s->user));
 }
 
 static enum status box_find(struct imap_session *s, const struct imap_url *u, struct store_account **ret, uint64_t *ret_box)
@@ -84,8 +84,6 @@ static enum status copy_take(void *ctx, struct str octets)
 {
 	struct copy *c = ctx;
 
-	/* Every piece of it is one more as far as limits go. */
-	c->s->upload->parts -= c->s->upload->parts > 1;
 	c->refused = imap_upload_more(c->s, octets.n);
 	return c->refused == IMAP_NEXT_WAIT ? imap_upload_write(c->s->upload, octets) : ST_LIMIT;
 }
@@ -97,7 +95,7 @@ enum imap_next imap_catenate_url(struct imap_session *s, struct str text)
 	struct store_account *a;
 	struct store_email    e;
 	struct copy           c = { .s = s, .refused = IMAP_NEXT_WAIT };
-	enum imap_next        next = imap_upload_more(s, 0);
+	enum imap_next        next = imap_upload_part(s);
 	enum status           st;
 
 	if (next != IMAP_NEXT_WAIT)

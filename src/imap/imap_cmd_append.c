@@ -51,7 +51,7 @@ static enum imap_next mailbox_find(struct imap_session *s)
 	enum imap_name_err    err;
 	enum status           st;
 
-	err = imap_name_parse(arena_dup(s->arena, u->reader.mailbox), (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &u->name);
+	err = imap_name_parse(arena_dup(s->arena, u->reader.mailbox), imap_utf8(s), s->arena, &u->name);
 	if (err != IMAP_NAME_OK)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
 	if (store_full(s->env->store))
@@ -100,14 +100,19 @@ static enum imap_next message_begin(struct imap_session *s)
 	return st == ST_OK ? IMAP_NEXT_WAIT : imap_failed(s, st);
 }
 
+enum imap_next imap_upload_part(struct imap_session *s)
+{
+	if (++s->upload->parts > LIMIT_IMAP_PARTS)
+		return imap_no(s, "[LIMIT] At most %zu pieces in a message", LIMIT_IMAP_PARTS);
+	return IMAP_NEXT_WAIT;
+}
+
 enum imap_next imap_upload_more(struct imap_session *s, uint64_t n)
 {
 	struct imap_upload  *u = s->upload;
 	struct imap_message *m = u->last;
 	size_t               held;
 
-	if (++u->parts > LIMIT_IMAP_PARTS)
-		return imap_no(s, "[LIMIT] At most %zu pieces in a message", LIMIT_IMAP_PARTS);
 	if (n > s->set->message_octets - m->size)
 		return imap_no(s, "[TOOBIG] Messages of up to %llu octets are taken", (unsigned long long)s->set->message_octets);
 	if (n > LIMIT_IMAP_APPEND - u->octets)
@@ -126,13 +131,15 @@ enum imap_next imap_upload_more(struct imap_session *s, uint64_t n)
 static enum imap_next octets_begin(struct imap_session *s, const struct imap_literal *l)
 {
 	struct imap_upload *u = s->upload;
+	enum imap_next      next;
 
-	if (u->reader.utf8 && !(s->enabled & IMAP_ENABLED_UTF8))
+	if (u->reader.utf8 && !imap_utf8(s))
 		return imap_bad(s, "Enable UTF8=ACCEPT first");
 	if (l->n == 0 && !u->reader.catenate)
 		return imap_no(s, "[CANNOT] The message is empty");
 	u->binary = u->reader.binary;
-	return imap_upload_more(s, l->n);
+	next = imap_upload_part(s);
+	return next == IMAP_NEXT_WAIT ? imap_upload_more(s, l->n) : next;
 }
 
 /* ---- NULs ---- */
@@ -284,22 +291,24 @@ enum imap_next imap_cmd_replace(struct imap_session *s, struct imap_command *c)
 
 /* ---- literals ---- */
 
-/* The command in s->text is one of ours: it has begun. */
+/* The command in s->text is one of ours: it has begun, before all of it is there for the dispatcher. */
 static bool begin(struct imap_session *s, enum imap_next *ret)
 {
-	struct imap_command c;
-	bool                replace;
+	const struct imap_row *row;
+	struct imap_command    c;
 
 	*ret = IMAP_NEXT_WAIT;
 	if (s->state == IMAP_NOT_AUTH || !imap_command_parse(buf_str(&s->text), s->arena, &c) || !c.args)
 		return false;
-	replace = str_ieq(c.name, STR("REPLACE"));
-	if (!replace && (c.uid || !str_ieq(c.name, STR("APPEND"))))
+	row = imap_row_find(c.name);
+	if (!row || (row->handler != imap_cmd_replace && (row->handler != imap_cmd_append || c.uid)))
 		return false;
 	s->tag = arena_dup(s->arena, c.tag);
 	s->commands++;
 	imap_upload_new(s);
-	if (replace)
+	if (!imap_command_legal(s, row, &c))
+		*ret = IMAP_NEXT_REPLY;
+	else if (row->handler == imap_cmd_replace)
 		*ret = imap_replace_begin(s, &c, s->upload);
 	s->upload->at = s->text.n - c.x.in.n;
 	return true;

@@ -63,7 +63,7 @@ static bool named_add(struct targets *t, enum imap_source_kind kind, struct str 
 	struct store_mailbox  m;
 	struct str            name;
 
-	switch (imap_name_parse(wire, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &name)) {
+	switch (imap_name_parse(wire, imap_utf8(s), s->arena, &name)) {
 	case IMAP_NAME_OK: break;
 	case IMAP_NAME_BAD: imap_bad_name(s, false); return false;
 	case IMAP_NAME_LONG: imap_bad_name(s, true); return false;
@@ -232,7 +232,7 @@ enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c)
 	err = imap_query_lex(&c->x, false, &q);
 	if (err != IMAP_SEARCH_OK)
 		return imap_search_refused(s, err, syntax);
-	if (q.search.charset && (s->enabled & IMAP_ENABLED_UTF8))
+	if (q.search.charset && imap_utf8(s))
 		return imap_bad(s, "No CHARSET once UTF-8 is enabled");
 	if (!q.ret.given)
 		q.ret = (struct imap_return){ .given = true, .what = IMAP_RETURN_ALL };

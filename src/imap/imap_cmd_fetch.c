@@ -313,7 +313,7 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 			st = store_facts(a, b->email, b->count, f->facts, f->arena, b->facts);
 		if (st != ST_OK)
 			return st;
-		if (f->s->enabled & IMAP_ENABLED_UTF8)
+		if (imap_utf8(f->s))
 			for (size_t i = 0; i < b->count; i++)
 				imap_utf8_facts(f->s, f->facts, &b->facts[i], f->arena);
 		if (f->headers)

@@ -19,11 +19,6 @@ struct list {
 	bool                *matched; /* of each node: by a pattern */
 };
 
-static bool utf8_on(const struct imap_session *s)
-{
-	return (s->enabled & IMAP_ENABLED_UTF8) != 0;
-}
-
 static void line(struct imap_session *s, const char *word, struct str attributes, struct str name)
 {
 	imap_putf(s, "* %s (", word);
@@ -136,7 +131,7 @@ static void patterns_parse(struct list *l)
 {
 	l->patterns = ARENA_ARRAY(l->s->arena, struct imap_pattern, l->args.pattern_count);
 	for (size_t i = 0; i < l->args.pattern_count; i++)
-		if (imap_pattern_parse(l->args.reference, l->args.patterns[i], utf8_on(l->s), l->s->arena,
+		if (imap_pattern_parse(l->args.reference, l->args.patterns[i], imap_utf8(l->s), l->s->arena,
 				       &l->patterns[l->pattern_count]))
 			l->pattern_count++;
 }
@@ -176,7 +171,7 @@ enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c)
 	if (!imap_lex_astring(&c->x, &reference) || !imap_lex_sp(&c->x) || !imap_lex_pattern(&c->x, &pattern) ||
 	    !imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: LSUB reference pattern");
-	if (!imap_pattern_parse(reference, pattern, utf8_on(s), s->arena, &p))
+	if (!imap_pattern_parse(reference, pattern, imap_utf8(s), s->arena, &p))
 		return imap_ok(s, "That is all");
 	st = imap_account(s, &a);
 	if (st == ST_OK)
@@ -244,7 +239,7 @@ enum imap_next imap_cmd_status(struct imap_session *s, struct imap_command *c)
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, &m);
 	if (st == ST_OK)
 		st = store_settle(a);
-	if (st == ST_OK)
+	if (st == ST_OK && (items & IMAP_STATUS_HIGHESTMODSEQ))
 		st = store_highest(a, m.modseq, &m.modseq);
 	if (st != ST_OK)
 		return imap_failed(s, st);

@@ -6,7 +6,6 @@
  *
  * What is wrong is never told apart: user, password and authorization identity all give AUTHENTICATIONFAILED.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "imap/imap_session.h"
@@ -109,9 +108,6 @@ static enum imap_next answer(struct imap_session *s, const struct sasl_result *r
 	case SASL_SUCCESS: break;
 	}
 	imap_account_enter(s, &r->login);
-	free((void *)(uintptr_t)s->user.p);
-	s->user = str_of(strndup(r->login.address.p ? r->login.address.p : "", r->login.address.n));
-	CHECK(s->user.p);
 	imap_enter(s, IMAP_AUTH);
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);

@@ -78,7 +78,7 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 	/* A delimiter at the end says that names will be made below it; it is made all the same, and can hold messages
 	 * too. */
 	(void)imap_name_container(&wire);
-	err = imap_name_parse(wire, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &name);
+	err = imap_name_parse(wire, imap_utf8(s), s->arena, &name);
 	if (err != IMAP_NAME_OK)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
 	st = imap_account(s, &a);

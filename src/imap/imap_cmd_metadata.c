@@ -29,7 +29,7 @@ static bool target_find(struct imap_session *s, struct str wire, unsigned need, 
 	if (wire.n == 0) {
 		st = imap_account(s, &ret->a);
 	} else {
-		err = imap_name_parse(wire, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, &ret->name);
+		err = imap_name_parse(wire, imap_utf8(s), s->arena, &ret->name);
 		if (err != IMAP_NAME_OK) {
 			imap_bad_name(s, err == IMAP_NAME_LONG);
 			return false;

@@ -293,7 +293,7 @@ static void names_parse(struct imap_session *s, struct imap_notice_group *g, str
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->name_count; i++)
-		n += imap_name_parse(g->names[i], (s->enabled & IMAP_ENABLED_UTF8) != 0, arena, &g->names[n]) == IMAP_NAME_OK;
+		n += imap_name_parse(g->names[i], imap_utf8(s), arena, &g->names[n]) == IMAP_NAME_OK;
 	g->name_count = n;
 }
 

@@ -26,43 +26,23 @@ static bool number_take(struct imap_session *s, struct imap_command *c, uint32_t
 enum imap_next imap_replace_begin(struct imap_session *s, struct imap_command *c, struct imap_upload *u)
 {
 	u->replace = true;
-	if (s->state != IMAP_SELECTED)
-		return imap_bad(s, "Select a mailbox first");
-	if (s->box.read_only)
-		return imap_no(s, "[READ-ONLY] The mailbox was opened by EXAMINE");
 	return number_take(s, c, &u->uid) ? IMAP_NEXT_WAIT : IMAP_NEXT_REPLY;
-}
-
-/* Two accounts have no transaction in common: the new one is there before the old one goes. */
-static enum status across(struct imap_session *s, struct store_account *to, struct store_account *from, const struct imap_upload *u,
-			  const struct store_new_message *message, struct store_added *ret)
-{
-	struct store_range    range = { u->uid, u->uid };
-	struct store_expunged gone;
-	enum status           st = store_append(to, u->mailbox, message, 1, ret);
-
-	if (st == ST_OK)
-		st = store_expunge(from, s->box.id, (struct store_set){ &range, 1 }, false, s->arena, &gone);
-	return st;
 }
 
 enum imap_next imap_replace_store(struct imap_session *s, struct imap_upload *u, const struct store_new_message *message)
 {
-	struct store_account *to, *from;
+	struct store_account *a;
 	struct store_mailbox  m;
 	struct store_added    added;
 	bool                  gone = false;
-	enum status           st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &to, &m);
+	enum status           st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &m);
 
 	if (st == ST_OK && m.id != u->mailbox)
 		st = ST_NOT_FOUND;
 	if (st == ST_NOT_FOUND)
 		return imap_no(s, "[TRYCREATE] No such mailbox");
 	if (st == ST_OK)
-		st = imap_box_account(s, &from);
-	if (st == ST_OK)
-		st = to == from ? store_replace(to, u->mailbox, message, s->box.id, u->uid, &added, &gone)
-				: across(s, to, from, u, message, &added);
+		st = store_replace(a, u->mailbox, message, s->box.id, u->uid, &added, &gone);
 	if (gone)
 		return imap_no(s, "[EXPUNGEISSUED] The message is gone already");
 	if (st != ST_OK)

@@ -177,7 +177,7 @@ enum imap_next imap_query_command(struct imap_session *s, struct imap_command *c
 			imap_saved_clear(s);
 		return imap_search_refused(s, err, syntax);
 	}
-	if (!sort && q.search.charset && (s->enabled & IMAP_ENABLED_UTF8))
+	if (!sort && q.search.charset && imap_utf8(s))
 		return imap_bad(s, "No CHARSET once UTF-8 is enabled");
 	if (!sort && !q.ret.given && (s->enabled & IMAP_ENABLED_REV2))
 		q.ret = (struct imap_return){ .given = true, .what = IMAP_RETURN_ALL };

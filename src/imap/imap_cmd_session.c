@@ -1,6 +1,4 @@
 /* imap/imap_cmd_session.c - NOOP, CHECK, LOGOUT, UNAUTHENTICATE, ID, NAMESPACE, STARTTLS. */
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "imap/imap_session.h"
 
@@ -28,8 +26,6 @@ enum imap_next imap_cmd_unauthenticate(struct imap_session *s, struct imap_comma
 	imap_account_back(s);
 	imap_enter(s, IMAP_NOT_AUTH);
 	imap_account_leave(s);
-	free((void *)(uintptr_t)s->user.p);
-	s->user = STR_NONE;
 	return imap_ok(s, "Sign in again");
 }
 

@@ -159,6 +159,25 @@ static void fields_pick(const struct imap_section *section, struct str header, s
 	buf_add(out, STR("\r\n"));
 }
 
+#define PICKED_OCTETS (LIMIT_HEADER_BLOCK + LIMIT_HEADER_FIELDS * 2)
+
+/* What is asked for of the header in a run, into *picked. */
+static enum status fields_load(struct store_account *a, const struct imap_section *section, const struct store_email *e, struct imap_run r,
+			       struct buf *picked)
+{
+	struct buf  header;
+	size_t      n = (size_t)MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK);
+	enum status st = ST_OK;
+
+	buf_init(&header, LIMIT_HEADER_BLOCK);
+	if (n > 0)
+		st = store_read(a, e->id, r.at, n, &header);
+	if (st == ST_OK)
+		fields_pick(section, buf_str(&header), picked);
+	buf_done(&header);
+	return st;
+}
+
 #define PICKED_MAX 128u
 
 /* From a header that is in memory, without copying it: as fields_pick. False: a case for that. */
@@ -191,8 +210,8 @@ static bool fields_put_fast(struct imap_session *s, const struct imap_section *s
 static enum imap_content fields_put(struct imap_session *s, const struct imap_section *section,
 				    const struct store_email *e)
 {
-	struct imap_run            r = imap_section_run(section, e);
-	struct buf            header, picked;
+	struct imap_run       r = imap_section_run(section, e);
+	struct buf            picked;
 	struct store_account *a;
 	enum status           st;
 
@@ -203,20 +222,16 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 	}
 	if (section->part.n == 0 && e->header.n > 0 && e->header.n == e->header_n && fields_put_fast(s, section, e->header))
 		return IMAP_CONTENT_OK;
-	buf_init(&header, LIMIT_HEADER_BLOCK);
-	buf_init(&picked, LIMIT_HEADER_BLOCK + LIMIT_HEADER_FIELDS * 2);
-	r.n = MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK);
+	buf_init(&picked, PICKED_OCTETS);
 	st = imap_box_account(s, &a);
-	if (st == ST_OK && r.n > 0)
-		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
+	if (st == ST_OK)
+		st = fields_load(a, section, e, r, &picked);
 	if (st == ST_OK) {
-		fields_pick(section, buf_str(&header), &picked);
 		r = imap_run_cut(section, (struct imap_run){ .n = picked.n });
 		imap_section_head_put(s, section);
 		imap_putf(s, " {%llu}\r\n", (unsigned long long)r.n);
 		imap_put(s, str_sub(buf_str(&picked), (size_t)r.at, (size_t)r.n));
 	}
-	buf_done(&header);
 	buf_done(&picked);
 	return st == ST_OK ? IMAP_CONTENT_OK : IMAP_CONTENT_GONE;
 }
@@ -244,20 +259,15 @@ enum imap_content imap_put_section(struct imap_session *s, const struct imap_sec
 static enum status fields_read(struct store_account *a, const struct imap_section *section, const struct store_email *e, struct imap_run r,
 			       const struct imap_reader *to)
 {
-	struct buf  header, picked;
-	enum status st = ST_OK;
+	struct buf  picked;
+	enum status st;
 
-	buf_init(&header, LIMIT_HEADER_BLOCK);
-	buf_init(&picked, LIMIT_HEADER_BLOCK + LIMIT_HEADER_FIELDS * 2);
-	r.n = MIN(r.n, (uint64_t)LIMIT_HEADER_BLOCK);
-	if (r.n > 0)
-		st = store_read(a, e->id, r.at, (size_t)r.n, &header);
+	buf_init(&picked, PICKED_OCTETS);
+	st = fields_load(a, section, e, r, &picked);
 	if (st == ST_OK) {
-		fields_pick(section, buf_str(&header), &picked);
 		r = imap_run_cut(section, (struct imap_run){ .n = picked.n });
 		st = to->take(to->ctx, str_sub(buf_str(&picked), (size_t)r.at, (size_t)r.n));
 	}
-	buf_done(&header);
 	buf_done(&picked);
 	return st;
 }

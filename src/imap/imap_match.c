@@ -423,16 +423,14 @@ static bool saved_match(struct imap_match *m, const struct imap_key *k)
 /* RFC 8474 §5.1, §5.2: ids of ours are exactly as FETCH prints them. */
 static bool email_id_match(const struct imap_match *m, struct str id)
 {
-	uint64_t email;
-
-	return str_skip(&id, STR("M")) && str_to_u64(id, &email) && email == m->row->email;
+	return str_eq(id, arena_printf(m->arena, "M%llu", (unsigned long long)m->row->email));
 }
 
 static bool thread_id_match(struct imap_match *m, struct str id)
 {
-	uint64_t thread;
+	uint64_t thread = thread_of(m);
 
-	return str_skip(&id, STR("T")) && str_to_u64(id, &thread) && thread > 0 && thread == thread_of(m);
+	return thread > 0 && str_eq(id, arena_printf(m->arena, "T%llu", (unsigned long long)thread));
 }
 
 /* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored

@@ -75,9 +75,8 @@ static void session_close(void *session)
 	imap_out_give(s);
 	imap_work_give(s);
 	arena_free(&s->arena);
-	free((void *)(uintptr_t)s->user.p);
 	free(s);
-	metric_add(METRIC_IMAP_SESSIONS, UINT64_MAX); /* one less */
+	metric_less(METRIC_IMAP_SESSIONS);
 }
 
 void imap_enter(struct imap_session *s, enum imap_state state)
@@ -92,7 +91,6 @@ void imap_enter(struct imap_session *s, enum imap_state state)
 	if (s->state == IMAP_SELECTED && state != IMAP_SELECTED)
 		imap_box_done(s);
 	if (s->state != IMAP_NOT_AUTH && state == IMAP_NOT_AUTH) {
-		s->account_id = 0;
 		s->enabled = 0;
 		s->signin_from = s->commands;
 		s->signin_until = clock_mono_ms() + s->set->signin_ms;

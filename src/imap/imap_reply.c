@@ -1,6 +1,8 @@
 /* imap/imap_reply.c - answers, output, and the account's handle: rule 1 of imap_session.h lives here. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "imap/imap_session.h"
 #include "sys/clock.h"
@@ -153,6 +155,8 @@ void imap_account_enter(struct imap_session *s, const struct auth_login_reply *l
 {
 	CHECK(s->account_id == 0);
 	s->account_id = login->account;
+	s->user = strndup(login->address.p ? login->address.p : "", login->address.n);
+	CHECK(s->user);
 	s->until = clock_mono_ms() + s->set->session_ms;
 	s->entry = store_enter(s->env->store, s->account_id, login->token);
 }
@@ -161,6 +165,8 @@ void imap_account_leave(struct imap_session *s)
 {
 	CHECK(!s->account);
 	store_leave(s->env->store, &s->entry);
+	free(s->user);
+	s->user = NULL;
 	s->account_id = 0;
 }
 
@@ -176,12 +182,10 @@ void imap_changed(struct imap_session *s, uint64_t modseq)
 
 void imap_put_name(struct imap_session *s, struct str name)
 {
-	bool utf8 = (s->enabled & IMAP_ENABLED_UTF8) != 0;
-
-	if (utf8 && !str_is_ascii(name))
+	if (imap_utf8(s) && !str_is_ascii(name))
 		imap_print_utf8(&s->out, name);
 	else
-		imap_print_astring(&s->out, imap_name_wire(name, utf8, s->arena));
+		imap_print_astring(&s->out, imap_name_wire(name, imap_utf8(s), s->arena));
 }
 
 bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret)
@@ -192,7 +196,7 @@ bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret)
 		imap_bad(s, "Expected a mailbox name");
 		return false;
 	}
-	switch (imap_name_parse(wire, (s->enabled & IMAP_ENABLED_UTF8) != 0, s->arena, ret)) {
+	switch (imap_name_parse(wire, imap_utf8(s), s->arena, ret)) {
 	case IMAP_NAME_OK: return true;
 	case IMAP_NAME_BAD: imap_bad_name(s, false); return false;
 	case IMAP_NAME_LONG: imap_bad_name(s, true); return false;

@@ -153,7 +153,7 @@ static void changes_put(struct imap_session *s, const struct imap_resync *r, con
 
 enum status imap_resync_tell(struct imap_session *s, const struct imap_resync *r)
 {
-	static struct imap_range all = { 1, UINT32_MAX };
+	struct imap_range        all = { 1, UINT32_MAX };
 	struct imap_set          given = r->known_given ? r->known : (struct imap_set){ &all, 1 }, wanted, gone;
 	bool                     known;
 	enum status              st;

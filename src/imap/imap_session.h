@@ -110,7 +110,7 @@ struct imap_session {
 	unsigned                    enabled; /* enum imap_enabled */
 	unsigned                    errors, auth_failures; /* BAD in a row; refused sign-ins */
 	uint64_t                    account_id;
-	struct str                  user; /* who signed in, an address; heap */
+	char                       *user; /* who signed in, an address; NULL: nobody */
 	struct store_account       *account; /* open inside a handler only */
 	struct arena               *arena;   /* of the command */
 	struct arena               *secret;  /* arguments of LOGIN: wiping */
@@ -137,6 +137,12 @@ struct imap_session {
 	struct store_entry         *entry;        /* of the account, while account_id is set */
 	const char                 *end; /* why it ended, for the log */
 };
+
+/* Are names, and header text, in UTF-8 for this client. */
+static inline bool imap_utf8(const struct imap_session *s)
+{
+	return (s->enabled & IMAP_ENABLED_UTF8) != 0;
+}
 
 void imap_enter(struct imap_session *s, enum imap_state state); /* leaves the mailbox unless to SELECTED */
 
@@ -165,6 +171,8 @@ struct imap_row {
 };
 const struct imap_row *imap_row_find(struct str name);
 
+/* May the session give this command now: state, arguments, rights, memory. False: the answer is set. */
+MUST_CHECK bool imap_command_legal(struct imap_session *s, const struct imap_row *row, const struct imap_command *c);
 /* One whole command in `text` (valid during the call): check, run, answer. */
 enum imap_next imap_dispatch(struct imap_session *s, struct str text);
 /* End the command at hand: tell changes, send the tagged answer, free what was the command's. */

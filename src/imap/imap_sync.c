@@ -200,8 +200,9 @@ static enum status look(struct imap_session *s, struct sync *y, bool *ret_any)
 	if (st != ST_OK || info.modseq == y->since)
 		return st;
 	st = store_changes(a, s->box.id, y->since, s->arena, &y->changes);
-	if (st == ST_OK)
-		st = store_highest(a, y->changes.mailbox.modseq, &y->highest);
+	y->highest = st == ST_OK ? y->changes.mailbox.modseq : 0;
+	if (st == ST_OK && (s->enabled & IMAP_ENABLED_CONDSTORE))
+		st = store_highest(a, y->highest, &y->highest);
 	if (st != ST_OK)
 		return st;
 	*ret_any = true;

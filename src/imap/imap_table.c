@@ -69,7 +69,7 @@ static enum imap_next wrong_state(struct imap_session *s, const struct imap_row 
 					  : imap_bad(s, "You have signed in already");
 }
 
-static enum imap_next run(struct imap_session *s, const struct imap_row *row, struct imap_command *c)
+static enum imap_next refusal(struct imap_session *s, const struct imap_row *row, const struct imap_command *c)
 {
 	if (!row || (c->uid && !(row->flags & IMAP_CMD_UID)))
 		return imap_bad(s, "Unknown command");
@@ -83,7 +83,12 @@ static enum imap_next run(struct imap_session *s, const struct imap_row *row, st
 		return imap_no(s, "[READ-ONLY] The mailbox was opened by EXAMINE");
 	if ((row->flags & IMAP_CMD_BULK) && !imap_out_room(s, LIMIT_IMAP_WORK / 2))
 		return imap_full(s);
-	return row->handler(s, c);
+	return IMAP_NEXT_WAIT;
+}
+
+bool imap_command_legal(struct imap_session *s, const struct imap_row *row, const struct imap_command *c)
+{
+	return refusal(s, row, c) == IMAP_NEXT_WAIT;
 }
 
 static const struct str words[] = { STR(""), STR("OK"), STR("NO"), STR("BAD") };
@@ -135,7 +140,7 @@ enum imap_next imap_dispatch(struct imap_session *s, struct str text)
 	}
 	s->tag = arena_dup(s->arena, c.tag); /* the text may be wiped, or the answer come later */
 	row = imap_row_find(c.name);
-	next = run(s, row, &c);
+	next = imap_command_legal(s, row, &c) ? row->handler(s, &c) : IMAP_NEXT_REPLY;
 	log_debug("imap command", LOG_C("session", s->info->id), LOG_STR("name", row ? row->name : STR("unknown")),
 		  LOG_U64("uid", c.uid), LOG_STR("answer", words[s->reply.kind]));
 	if (next == IMAP_NEXT_WAIT)

@@ -42,6 +42,8 @@ struct imap_upload {
 
 /* A command begins, at c->x behind its name. REPLACE takes its number first, APPEND goes on with the mailbox. */
 struct imap_upload *imap_upload_new(struct imap_session *s);
+/* The last message has one piece more, a literal or what a URL names: WAIT, or the answer. */
+enum imap_next imap_upload_part(struct imap_session *s);
 /* `n` more octets of content of the last message are to come: is there room? WAIT, or the answer. */
 enum imap_next imap_upload_more(struct imap_session *s, uint64_t n);
 /* Octets into the last message; the status to end with. */

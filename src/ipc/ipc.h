@@ -101,7 +101,8 @@ void ipc_detach(struct ipc *ipc, enum role_id peer, unsigned instance);
 
 /* ---- bus: an account changed ---- */
 
-#define IPC_BUS_ALL UINT64_MAX /* as account: anything may have changed */
+#define IPC_BUS_ALL  UINT64_MAX /* as account: anything may have changed */
+#define IPC_BUS_MAIL 1u         /* as kinds: messages came, went or changed */
 
 /* Tell all processes of the roles that listen. Never blocks: when a pair is full, its overrun bit makes it "all" later. */
 void ipc_bus_send(struct ipc *ipc, uint64_t account, uint32_t kinds, uint64_t modseq);

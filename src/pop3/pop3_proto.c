@@ -53,7 +53,7 @@ static void session_close(void *session)
 	buf_done(&s->out);
 	arena_free(&s->arena);
 	free(s);
-	metric_add(METRIC_POP3_SESSIONS, UINT64_MAX); /* one less */
+	metric_less(METRIC_POP3_SESSIONS);
 }
 
 /* ---- what to wait for ---- */

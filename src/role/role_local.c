@@ -13,8 +13,6 @@
 #define HANDLES        1000u
 #define RESERVE_OCTETS (64 * MIB) /* given up when the disk is full, so that what was accepted is delivered */
 
-#define BUS_KIND_MAIL 1u /* messages came or went */
-
 #define UPKEEP_S       86400 /* each account is cleaned once a day */
 #define UPKEEP_FIRST_S 600
 
@@ -63,7 +61,7 @@ static bool rest(struct local_role *l, int64_t seconds)
 /* Sessions that show the mailbox are told. */
 static void changed(void *arg, uint64_t account, uint64_t modseq)
 {
-	ipc_bus_send(((struct local_role *)arg)->ipc, account, BUS_KIND_MAIL, modseq);
+	ipc_bus_send(((struct local_role *)arg)->ipc, account, IPC_BUS_MAIL, modseq);
 }
 
 static void *upkeep_main(void *arg)

@@ -335,9 +335,13 @@ static const struct {
 	{ "A6", "emails of no message removed", "DELETE FROM email WHERE account <> ?1 OR id NOT IN (SELECT email FROM message UNION"
 		" SELECT email FROM expunged)" },
 	{ "A6", "counts of no email removed", "DELETE FROM email_more WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
+	{ "A21", "threads of no email removed", "DELETE FROM thread WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
+	{ "A21", "thread keys of no email removed", "DELETE FROM thread_key WHERE account <> ?1 OR email NOT IN (SELECT email FROM thread)" },
 	{ "A7", "references of contents counted again", "UPDATE content SET refs = r.n FROM (SELECT content, count(*) AS n FROM email WHERE"
 		" account = ?1 GROUP BY content) r WHERE r.content = content.id AND content.refs <> r.n" },
 	{ "A7", "contents of no email removed", "DELETE FROM content WHERE account <> ?1 OR id NOT IN (SELECT content FROM email)" },
+	{ "A20", "annotations of no mailbox removed", "DELETE FROM metadata WHERE account <> ?1 OR (mailbox <> 0 AND mailbox NOT IN"
+		" (SELECT id FROM mailbox))" },
 	{ "A4", "mailboxes whose next uid was raised", "UPDATE mailbox SET uidnext = max(1, coalesce((SELECT max(uid) + 1 FROM message m WHERE"
 		" m.account = ?1 AND m.mailbox = id), 1), coalesce((SELECT max(uid) + 1 FROM expunged x WHERE x.account = ?1 AND x.mailbox ="
 		" id), 1)) WHERE account = ?1 AND (uidnext NOT BETWEEN 1 AND 4294967295 OR uidnext <= coalesce((SELECT max(uid) FROM message m"

@@ -28,8 +28,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINES_MAX 4096
-#define BUFFER    (256 * 1024)
+#define LINES_MAX   4096
+#define BUFFER      (256 * 1024)
+#define COMMAND_MAX (64 * 1024)
 
 struct line {
 	char  *name, *text, *literal;
@@ -224,7 +225,7 @@ static bool has_many_lines(const char *command)
 
 static uint64_t command(struct client *c, const struct line *l)
 {
-	char     text[4096], head[4200], tag[32];
+	char     text[COMMAND_MAX], head[COMMAND_MAX + 100], tag[32];
 	uint64_t octets;
 
 	expand(c, l->text, text, sizeof(text));

@@ -16,7 +16,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import servers  # noqa: E402
 
-ACCOUNTS = 120
+ACCOUNTS = 200
 
 
 def pytest_configure(config):
@@ -52,18 +52,27 @@ def server(running, request):
     assert not unexpected, "in the server's log:\n" + "\n".join(unexpected)
 
 
+def accounts_take(server, count):
+    """Accounts, each (address, login, password), that no other test uses."""
+    first, server.next_account = server.next_account, server.next_account + count
+    assert server.next_account <= len(server.accounts), "ACCOUNTS is too small for all tests"
+    return server.accounts[first:server.next_account]
+
+
 @pytest.fixture
 def account(server):
-    """(address, login, password) that no other test uses."""
-    server.next_account += 1
-    return server.accounts[server.next_account - 1]
+    return accounts_take(server, 1)[0]
 
 
 @pytest.fixture
 def other(server):
     """Another one."""
-    server.next_account += 1
-    return server.accounts[server.next_account - 1]
+    return accounts_take(server, 1)[0]
+
+
+@pytest.fixture
+def fifty(server):
+    return accounts_take(server, 50)
 
 
 @pytest.fixture

@@ -102,12 +102,11 @@ def test_content_is_kept(server, account, other):
     assert wait_for(server, other, "Subject: kept").endswith(b"\r\n\r\nHello\r\n" + body.encode() + b"\r\n")
 
 
-def test_many_recipients(server, account):
-    to = server.accounts[60:110]
+def test_many_recipients(server, account, fifty):
     with smtp(server, account) as client:
-        refused = client.sendmail(account[0], [a[0] for a in to], message(account[0], to[0][0], "for many"))
+        refused = client.sendmail(account[0], [a[0] for a in fifty], message(account[0], fifty[0][0], "for many"))
     assert refused == {}
-    for one in to:
+    for one in fifty:
         wait_for(server, one, "Subject: for many")
 
 

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -73,6 +74,22 @@ static inline void store_unit_check_at(struct store_account *a, const char *file
 		print_error("store_check: %s, %llu breaks\n", status_name(st), (unsigned long long)breaks);
 		_fail(file, line);
 	}
+}
+
+/* The closed mail.db at path becomes one of schema version `version` (1 ...): what later steps made is taken away. */
+static inline void store_unit_back(const char *path, unsigned version)
+{
+	static const char *const undo[] = { NULL, "DROP TABLE email_more", "ALTER TABLE expunged DROP COLUMN fate; DROP TABLE former",
+					    "DROP TABLE metadata; DROP TABLE thread; DROP TABLE thread_key" };
+	char                     set[40];
+	sqlite3                 *sql;
+
+	assert_int_equal(sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	for (size_t i = LEN(undo); i > version; i--)
+		assert_int_equal(sqlite3_exec(sql, undo[i - 1], NULL, NULL, NULL), SQLITE_OK);
+	snprintf(set, sizeof(set), "PRAGMA user_version = %u", version);
+	assert_int_equal(sqlite3_exec(sql, set, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(sql);
 }
 
 static inline struct store_mailbox store_unit_box(struct store_account *a, struct arena *arena, const char *name)

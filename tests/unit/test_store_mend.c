@@ -128,6 +128,9 @@ static const struct {
 	{ "A15", "UPDATE email SET header_n = size + 1", 0, 0 },
 	{ "A16", "UPDATE mailbox SET name = 'a//b' WHERE name = 'Archive'", 0, 0 },
 	{ "A16", "INSERT INTO subscription VALUES (7, '../x')", 0, 0 },
+	{ "A20", "INSERT INTO metadata VALUES (7, 999, 0, '/shared/comment', x'41')", 0, 0 },
+	{ "A21", "INSERT INTO thread VALUES (7, 9999, 1)", 0, 0 },
+	{ "A21", "INSERT INTO thread_key VALUES (7, 5, 9999)", 0, 0 },
 	{ "A17", "UPDATE change SET uids = x'ff'", 0, 0 },
 	{ "A17", "UPDATE change SET op = 9 WHERE modseq = (SELECT max(modseq) FROM change)", 0, 0 },
 };

@@ -1,8 +1,6 @@
 /* tests/unit/test_store_undelete.c - store/store_undelete.h. */
 #include "store_unit.h"
 
-#include <sqlite3.h>
-
 #include "store/store_undelete.h"
 
 static struct store_undeleted undelete(struct store_account *a, struct arena *arena, const char *mailbox, const char *into, bool list)
@@ -168,7 +166,6 @@ static void test_migration(void **state)
 	struct store_mailbox  inbox, trash;
 	struct store_copied   copied;
 	struct store_range    one = { 1, 1 };
-	sqlite3              *sql;
 	struct store_undeleted got;
 
 	(void)state;
@@ -183,10 +180,7 @@ static void test_migration(void **state)
 	assert_ok(store_mailbox_delete(a, STR("Archive")));
 	store_close(&a);
 	store_free(&u.store);
-	assert_int_equal(sqlite3_open_v2("/accounts/07/7/mail.db", &sql, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK); /* as db_root knows it */
-	assert_int_equal(sqlite3_exec(sql, "ALTER TABLE expunged DROP COLUMN fate; DROP TABLE former; PRAGMA user_version = 2", NULL, NULL,
-				      NULL), SQLITE_OK);
-	sqlite3_close(sql);
+	store_unit_back("/accounts/07/7/mail.db", 2); /* as db_root knows it */
 	assert_ok(store_new(u.fd, NULL, &u.store));
 	assert_ok(store_open(u.store, 7, &a));
 	got = undelete(a, u.arena, "", "", false);

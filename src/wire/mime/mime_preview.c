@@ -2,6 +2,8 @@
 #include "wire/mime/mime_preview.h"
 
 #include "wire/mime/mime.h"
+#include "wire/mime/mime_param.h"
+#include "wire/text/text_base64.h"
 #include "wire/text/text_charset.h"
 
 #define BODY ((size_t)32 * 1024) /* of a body, encoded: styles and quoted text may stand before what is said */
@@ -26,10 +28,9 @@ static const struct mime_part *find(const struct mime_part *p, struct str subtyp
 
 static struct str charset_of(const struct mime_part *p)
 {
-	for (size_t i = 0; i < p->param_count; i++)
-		if (str_ieq(p->params[i].name, STR("charset")))
-			return p->params[i].value;
-	return STR("us-ascii");
+	const struct mime_param *charset = mime_param_find(p->params, p->param_count, STR("charset"));
+
+	return charset ? charset->value : STR("us-ascii");
 }
 
 /* ---- the writer: one space between words, so many characters ---- */
@@ -139,12 +140,6 @@ static void code_put(struct writer *w, uint64_t c)
 		char_put(w, str_n(p, n));
 }
 
-static int hex_digit(char c)
-{
-	c = ascii_lower(c);
-	return ascii_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool number(struct str digits, uint64_t *ret)
 {
 	uint64_t v = 0;
@@ -154,7 +149,7 @@ static bool number(struct str digits, uint64_t *ret)
 	if (digits.n == 0 || digits.n > 6)
 		return false;
 	for (size_t i = 0; i < digits.n; i++) {
-		int d = hex_digit(digits.p[i]);
+		int d = text_hex_digit(digits.p[i]);
 
 		if (d < 0)
 			return false;
