@@ -92,6 +92,7 @@
 #define LIMIT_KEYWORD        ((size_t)64)
 #define LIMIT_KEYWORDS       ((unsigned)128)      /* distinct, per account */
 #define LIMIT_IMAP_PATTERNS  ((size_t)32)         /* of one LIST */
+#define LIMIT_IMAP_PATTERN_OCTETS ((size_t)4000)  /* all patterns of one LIST: every name is held against all of them */
 #define LIMIT_METADATA_NAME  ((size_t)255)        /* of an entry */
 #define LIMIT_METADATA_ASKED ((size_t)64)         /* entries named by one command */
 #define LIMIT_METADATA_VALUE ((size_t)64 * KIB)

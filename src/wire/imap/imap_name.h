@@ -36,9 +36,10 @@ bool imap_name_below(struct str name, struct str parent);
 /* ---- patterns, RFC 9051 §6.3.9: "*" is anything, "%" anything without the delimiter ---- */
 
 struct imap_pattern {
-	struct str text; /* UTF-8; runs of wildcards made one */
+	struct str      text; /* UTF-8; runs of wildcards made one */
+	const uint64_t *rows; /* imap_name.c */
 };
-/* reference + pattern as one; false if either is no name with wildcards: such a pattern matches nothing. */
+/* reference + pattern as one; false if either is no name with wildcards, or is longer than any name: such a pattern matches nothing. */
 MUST_CHECK bool imap_pattern_parse(struct str reference, struct str pattern, bool utf8, struct arena *a,
 				   struct imap_pattern *ret);
 /* Time is the product of both lengths over 64, whatever the pattern. A first level INBOX matches in any case. */
