@@ -91,6 +91,8 @@ void imap_enter(struct imap_session *s, enum imap_state state)
 	if (s->state == IMAP_SELECTED && state != IMAP_SELECTED)
 		imap_box_done(s);
 	if (s->state != IMAP_NOT_AUTH && state == IMAP_NOT_AUTH) {
+		imap_notify_remove(s->env->notify, &s->watch);
+		imap_notice_done(s);
 		s->enabled = 0;
 		s->signin_from = s->commands;
 		s->signin_until = clock_mono_ms() + s->set->signin_ms;
