@@ -82,12 +82,15 @@ static void value_put(struct answer *r, struct str entry, struct str value)
 	r->begun = true;
 	imap_print_astring(&s->out, entry);
 	imap_put(s, STR(" "));
-	if (value.p && imap_out_room(s, value.n + 64))
-		imap_print_string(&s->out, value);
-	else if (value.p)
-		imap_out_over(s);
-	else
+	if (!value.p) {
 		imap_put(s, STR("NIL"));
+	} else if (!imap_out_room(s, value.n + 64)) {
+		imap_out_over(s);
+	} else {
+		if (str_find(value, 0) >= 0) /* RFC 5464 §5: value = nstring / literal8 */
+			imap_put(s, STR("~"));
+		imap_print_string(&s->out, value);
+	}
 }
 
 static void answer_end(struct answer *r)

@@ -37,6 +37,7 @@ char imap_lex_peek(const struct imap_lex *x);
 
 MUST_CHECK bool imap_lex_atom(struct imap_lex *x, struct str *ret);
 MUST_CHECK bool imap_lex_string(struct imap_lex *x, struct str *ret);
+MUST_CHECK bool imap_lex_literal8(struct imap_lex *x, struct str *ret); /* RFC 3516 §6: any octets */
 MUST_CHECK bool imap_lex_astring(struct imap_lex *x, struct str *ret);
 /* NIL gives a slice with p == NULL; "" does not. */
 MUST_CHECK bool imap_lex_nstring(struct imap_lex *x, struct str *ret);

@@ -99,10 +99,7 @@ bool imap_lex_setmetadata(struct imap_lex *x, struct imap_setmetadata *ret)
 
 		if (m.count++ == LIMIT_METADATA_ASKED || !entry_take(x, &e->name) || !name_valid(e->name) || !imap_lex_sp(x))
 			return false;
-		/* RFC 3516: the mark of a literal with any octets, which is not told apart here. */
-		if (imap_lex_char(x, '~') && imap_lex_peek(x) != '{')
-			return false;
-		if (!imap_lex_nstring(x, &e->value))
+		if (!(imap_lex_peek(x) == '~' ? imap_lex_literal8(x, &e->value) : imap_lex_nstring(x, &e->value)))
 			return false;
 	} while (imap_lex_sp(x));
 	if (!imap_lex_char(x, ')') || !imap_lex_end(x))
