@@ -170,8 +170,13 @@ static void metadata_tell(struct imap_session *s, struct str name, struct str en
 		imap_put_name(s, name);
 	else
 		imap_put(s, STR("\"\""));
-	imap_put(s, STR(" "));
-	imap_put(s, entries);
+	while (entries.n > 0) { /* an entry's name may hold all that is special in a response, but no space */
+		struct str entry;
+
+		str_cut(entries, ' ', &entry, &entries);
+		imap_put(s, STR(" "));
+		imap_print_astring(&s->out, entry);
+	}
 	imap_put(s, STR("\r\n"));
 	imap_inside(s, false);
 }
@@ -302,15 +307,23 @@ static enum status statuses_tell(struct imap_session *s)
 {
 	struct store_account *a;
 	struct store_mailbox *boxes;
+	struct arena         *kept = s->arena;
 	size_t                count;
 	enum status           st = imap_account(s, &a);
 
 	if (st == ST_OK)
 		st = store_mailbox_list(a, s->arena, &boxes, &count);
-	for (size_t i = 0; st == ST_OK && i < count; i++)
+	if (st == ST_OK && !imap_work_take(s, arena_size(kept)))
+		st = ST_LIMIT;
+	s->arena = arena_new(NULL); /* what is made for a line goes with it */
+	for (size_t i = 0; st == ST_OK && i < count && imap_spill(s); i++) {
 		if ((events_of(s, boxes[i].name, boxes[i].subscribed) & IMAP_NOTICE_MESSAGES) &&
-		    !(s->state == IMAP_SELECTED && boxes[i].id == s->box.id) && imap_spill(s))
+		    !(s->state == IMAP_SELECTED && boxes[i].id == s->box.id))
 			status_tell(s, &boxes[i]);
+		arena_reset(s->arena);
+	}
+	arena_free(&s->arena);
+	s->arena = kept;
 	return st;
 }
 

@@ -17,7 +17,7 @@ A transcript is text:
     @enable NAME [2]        ENABLE it; where the server does not know it the rest of the file is not played
     @compress [2]           both directions are raw DEFLATE from here on; @closed then wants the stream's end marker
 
-In lines, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
+In lines, {x:N} is N times the letter x, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
 mailbox name of this run's own. What a named group of an expected line matched, {{(?P<M>\\d+)}}, is $(M) in lines behind it, and $(M+1),
 $(M-1) are the numbers beside it.
 """
@@ -119,6 +119,7 @@ class Player:
         def kept(m):
             value = self.variables[m.group(1)]
             return str(int(value) + int(m.group(2))) if m.group(2) else value
+        text = re.sub(r"\{x:(\d+)\}", lambda m: "x" * int(m.group(1)), text)
         text = re.sub(r"\{\$(\w+)(\+?)\}", size, text)
         text = re.sub(r"\$\((\w+)([+-]\d+)?\)", kept, text)
         return re.sub(r"\$(USER|PASS|BOX)\b", lambda m: self.variables[m.group(1)], text)
