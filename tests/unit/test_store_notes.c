@@ -210,6 +210,34 @@ static struct store_events events(struct store_account *a, struct arena *arena, 
 	return e;
 }
 
+/* Few of them, but with all the names that one may have. */
+static void test_events_octets(void **state)
+{
+	struct store_unit     u;
+	struct store_account *a;
+	struct store_info     info;
+	struct store_metadata list[LIMIT_METADATA_ASKED];
+	uint64_t              modseq;
+	unsigned              rounds = STORE_EVENTS_OCTETS / (LIMIT_METADATA_ASKED * LIMIT_METADATA_NAME) + 2;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, OWNER, &a));
+	assert_ok(store_info(a, &info));
+	for (size_t i = 0; i < LEN(list); i++)
+		list[i].name = arena_printf(u.arena, "/shared/%0*zu", (int)LIMIT_METADATA_NAME - 8, i);
+	for (unsigned n = 0; n < rounds; n++) {
+		for (size_t i = 0; i < LEN(list); i++)
+			list[i].value = arena_printf(u.arena, "%u", n);
+		assert_ok(store_metadata_set(a, 0, OWNER, list, LEN(list), &modseq));
+		if (n == 1)
+			assert_int_equal(events(a, u.arena, info.modseq).count, 2);
+	}
+	assert_true(events(a, u.arena, info.modseq).everything);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
 static void test_events(void **state)
 {
 	struct store_unit     u;
@@ -267,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metadata),      cmocka_unit_test(test_metadata_limits), cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_thread_bounds), cmocka_unit_test(test_migration),       cmocka_unit_test(test_events),
+		cmocka_unit_test(test_events_octets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
