@@ -76,6 +76,22 @@ def test_transcript(path, request):
 
 
 @pytest.mark.skipif(bool(OUTSIDE), reason="restarts and odd settings need a server of our own")
+def test_extensions():
+    """docs/imap-cases.md has a row for each capability: three transcripts that are there, one of them hostile; or the test that shows it."""
+    root = os.path.dirname(os.path.dirname(HERE))
+    with open(os.path.join(root, "src", "imap", "imap_capability.c")) as f:
+        announced = set(re.findall(r'^\t\{ "([^"]+)", ', f.read(), re.M)) - {"IMAP4rev1", "IMAP4rev2"}
+    with open(os.path.join(root, "docs", "imap-cases.md")) as f:
+        rows = dict(re.findall(r"^\| ([A-Z0-9=+-]+) \| (.*) \|$", f.read().split("## Extensions")[1], re.M))
+    assert announced and announced <= set(rows), announced - set(rows)
+    there = {os.path.basename(path)[:-4] for path in TRANSCRIPTS}
+    for name, shown in rows.items():
+        played = {text for text in shown.split(", ") if not text.startswith("`")}
+        assert played <= there, (name, played - there)
+        assert len(shown.split(", ")) >= 3 or not played, name
+        assert not played or any("hostile" in text for text in played), name
+
+
 def test_transcripts_without_views(tmp_path):
     """The same answers when every view is dropped as soon as a session waits: it is a function of (mailbox, modseq)."""
     s = Server(tmp_path, LAB="1", VIEW_MS="1")

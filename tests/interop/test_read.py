@@ -178,7 +178,7 @@ def test_mbsync_both_ways(server, account, mbsync):
 def empty(server, account):
     """The demo has written to one of the accounts."""
     with imap(server, account, "INBOX") as c:
-        ok(c.store("1:*", "+FLAGS.SILENT", r"(\Deleted)"))
+        ok(c.uid("STORE", "1:*", "+FLAGS.SILENT", r"(\Deleted)"))
         ok(c.expunge())
 
 
