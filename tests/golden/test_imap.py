@@ -456,6 +456,27 @@ def test_output_counts(tmp_path):
     s.stop()
 
 
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+def test_names_count(tmp_path):
+    """Names that are subscribed to cost nothing to make, and each may bring 49 parents: what LIST and LSUB make of them counts too."""
+    s = Server(tmp_path, LAB="1", MEMORY=str(2 << 20))
+    c = signed_in(s, b"INBOX")
+    for start in range(0, 1000, 100):
+        c.send(b"".join(b"d SUBSCRIBE %d%s\r\n" % (n, b"/b" * 49) for n in range(start, start + 100)))
+        for _ in range(100):
+            assert c.line().startswith(b"d OK")
+    for command in (b'LSUB "" "x"', b'LIST (SUBSCRIBED) "" "x"'):
+        assert answer(c, command).startswith(b"x NO [LIMIT]"), command
+    assert answer(c, b'LIST "" "*"').startswith(b"x OK")
+    c.send(b"".join(b"d UNSUBSCRIBE %d%s\r\n" % (n, b"/b" * 49) for n in range(1000)))
+    for _ in range(1000):
+        assert c.line().startswith(b"d OK")
+    for command in (b'LSUB "" "x"', b'LIST (SUBSCRIBED) "" "x"'):
+        assert answer(c, command).startswith(b"x OK"), command
+    c.close()
+    s.stop()
+
+
 # ---- mod-sequences that may have been lost with the power ----
 
 @pytest.mark.skipif(bool(OUTSIDE), reason="restarts need a server of our own")
