@@ -10,7 +10,7 @@ A transcript is text:
     C<NAME                  send the message and CRLF
     S: * 1 EXISTS           expect exactly this line; {{regex}} inside it matches as a regular expression
     S-: ^a1 OK              skip lines up to the first that matches the regular expression
-    @login [2]              connect (greeting skipped) and sign in; variables $USER, $PASS
+    @login [2]              connect (greeting skipped) and sign in; variables $USER, $PASS, and $PLAIN for AUTHENTICATE
     @connect [2]            connect only
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
@@ -21,6 +21,7 @@ In lines, {x:N} is N times the letter x, {$NAME} stands for the size as a litera
 mailbox name of this run's own. What a named group of an expected line matched, {{(?P<M>\\d+)}}, is $(M) in lines behind it, and $(M+1),
 $(M-1) are the numbers beside it.
 """
+import base64
 import re
 import socket
 import ssl
@@ -108,7 +109,8 @@ class Player:
     def __init__(self, host, port, user, password, box, repeats=False):
         self.where = (host, port)
         self.repeats = repeats
-        self.variables = {"USER": user, "PASS": password, "BOX": box}
+        plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        self.variables = {"USER": user, "PASS": password, "BOX": box, "PLAIN": plain}
         self.messages = {}
         self.connections = {}
 
@@ -122,7 +124,7 @@ class Player:
         text = re.sub(r"\{x:(\d+)\}", lambda m: "x" * int(m.group(1)), text)
         text = re.sub(r"\{\$(\w+)(\+?)\}", size, text)
         text = re.sub(r"\$\((\w+)([+-]\d+)?\)", kept, text)
-        return re.sub(r"\$(USER|PASS|BOX)\b", lambda m: self.variables[m.group(1)], text)
+        return re.sub(r"\$(USER|PASS|BOX|PLAIN)\b", lambda m: self.variables[m.group(1)], text)
 
     def expect(self, text, got):
         m = pattern(self.fill(text)).match(got)

@@ -75,7 +75,6 @@ def test_transcript(path, request):
     Player(host, int(port), user, password, box).play(path)
 
 
-@pytest.mark.skipif(bool(OUTSIDE), reason="restarts and odd settings need a server of our own")
 def test_extensions():
     """docs/imap-cases.md has a row for each capability: three transcripts that are there, one of them hostile; or the test that shows it."""
     root = os.path.dirname(os.path.dirname(HERE))
@@ -92,6 +91,7 @@ def test_extensions():
         assert not played or any("hostile" in text for text in played), name
 
 
+@pytest.mark.skipif(bool(OUTSIDE), reason="restarts and odd settings need a server of our own")
 def test_transcripts_without_views(tmp_path):
     """The same answers when every view is dropped as soon as a session waits: it is a function of (mailbox, modseq)."""
     s = Server(tmp_path, LAB="1", VIEW_MS="1")
