@@ -7,12 +7,15 @@
  * name messages that are there.
  */
 #include <ctype.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "imap_rig.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 static struct imap_rig rig;
 static uint64_t        made; /* the clock when the account was as it is at the start of each run */
@@ -263,4 +266,43 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	imap_rig_end(&rig);
 	return 0;
+}
+
+/* ---- what to try ---- */
+
+/* Whole lines: octets alone would take days to become a FETCH. A mutation puts one in, or changes octets of what is there. */
+static const char *const lines[] = {
+	"x NOOP", "x CHECK", "DONE", "x IDLE", "x EXPUNGE", "x UID EXPUNGE 1:3", "x CLOSE", "x UNSELECT", "x LOGOUT", "x CAPABILITY", "x NAMESPACE",
+	"x SELECT INBOX", "x EXAMINE INBOX", "x SELECT INBOX (CONDSTORE)", "x SELECT INBOX (QRESYNC (1 1))", "x SELECT INBOX (QRESYNC (1 4 1:9 (1:2 1:2)))",
+	"x ENABLE QRESYNC", "x ENABLE UIDONLY", "x ENABLE CONDSTORE", "x ENABLE IMAP4rev2", "x UNAUTHENTICATE", "x ID NIL",
+	"x CREATE y", "x CREATE z (USE (\\Trash))", "x DELETE y", "x RENAME y z", "x RENAME INBOX y", "x SUBSCRIBE y", "x UNSUBSCRIBE y", "x LIST \"\" *",
+	"x LSUB \"\" *", "x LIST (SUBSCRIBED) \"\" (INBOX %) RETURN (STATUS (MESSAGES SIZE HIGHESTMODSEQ) CHILDREN SPECIAL-USE)",
+	"x STATUS INBOX (MESSAGES UIDNEXT UNSEEN DELETED SIZE HIGHESTMODSEQ)", "x GETMETADATA INBOX (/shared/comment)",
+	"x SETMETADATA INBOX (/private/comment \"c\")", "x FETCH 1:* (UID FLAGS MODSEQ)", "x UID FETCH 1:* (FLAGS) (CHANGEDSINCE 3 VANISHED)",
+	"x FETCH 1:* ALL", "x FETCH 1:3 FULL", "x FETCH 1,2 (BODY[] RFC822.SIZE SAVEDATE EMAILID THREADID PREVIEW)", "x FETCH 2 BODY.PEEK[2.HEADER.FIELDS (To)]<0.5>",
+	"x FETCH 2 (BINARY.PEEK[1] BINARY.SIZE[1])", "x FETCH * BODY.PEEK[TEXT]<3.9>", "x UID FETCH 1:* (UID) (PARTIAL -1:-2)", "x FETCH $ UID",
+	"x STORE 1:* +FLAGS (\\Deleted)", "x STORE 1 (UNCHANGEDSINCE 2) FLAGS.SILENT (\\Seen k)", "x UID STORE 1:9 -FLAGS.SILENT (\\Deleted)", "x STORE 1:2 FLAGS ()",
+	"x COPY 1:* INBOX", "x UID MOVE 1:2 INBOX", "x MOVE 2 Trash", "x COPY 1 Archive", "x SEARCH UNSEEN", "x UID SEARCH OR FROM a NOT SUBJECT b",
+	"x SEARCH RETURN (MIN MAX COUNT ALL) MODSEQ 2", "x SEARCH RETURN (SAVE) DELETED", "x SEARCH RETURN (PARTIAL 1:2) ALL", "x SEARCH RETURN (UPDATE CONTEXT) SEEN",
+	"x CANCELUPDATE \"x\"", "x SORT (REVERSE DATE SUBJECT SIZE) UTF-8 ALL", "x THREAD REFERENCES UTF-8 ALL", "x THREAD ORDEREDSUBJECT US-ASCII 1:3",
+	"x ESEARCH IN (mailboxes INBOX) RETURN (COUNT) ALL", "x APPEND INBOX (\\Seen) {4+}\r\nA:b\n", "x APPEND INBOX {1+}\r\n\n {2+}\r\n\r\n",
+	"x APPEND INBOX CATENATE (URL \"/INBOX/;UID=1\" TEXT {2+}\r\nx\n)", "x REPLACE 1 INBOX {3+}\r\nA:c", "x APPEND INBOX {3}", "x SEARCH TEXT {3}", "abc",
+	"x NOTIFY SET (selected (MessageNew (FLAGS) MessageExpunge))", "x NOTIFY NONE", "x LOGIN alice@demo.test password", "x AUTHENTICATE PLAIN =",
+	"x AUTHENTICATE LOGIN", "*", "x COMPRESS DEFLATE", "", "x", "{9+}",
+};
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	const char *line = lines[seed / 8 % LEN(lines)];
+	size_t      n = strlen(line), at;
+
+	if (seed % 4 == 0 || size < 3 || size + n + 2 > max)
+		return LLVMFuzzerMutate(data, size, max);
+	at = 3 + seed / 1024 % (size - 2);
+	while (at < size && data[at - 1] != '\n' && at > 3) /* between two lines */
+		at++;
+	memmove(data + at + n + 2, data + at, size - at);
+	memcpy(data + at, line, n);
+	memcpy(data + at + n, "\r\n", 2);
+	return size + n + 2;
 }
