@@ -48,13 +48,9 @@ static void rows_changed(struct imap_session *s, const struct store_flagged *f, 
 			continue;
 		told = &s->box.view.rows[at];
 		known = tell || is_believed(&s->box, told, now, p, &k);
-		if (!known) {
-			told->flags &= (uint16_t)~IMAP_ROW_TOLD;
-			told->modseq = UINT64_MAX; /* what the client believes is no row of ours: the sync tells it in
-						      any case */
-			continue;
-		}
 		*told = *now;
+		if (!known) /* what the client believes is no row of ours: without the mark the sync tells it in any case */
+			continue;
 		told->flags |= IMAP_ROW_TOLD;
 		if (tell)
 			imap_put_changed(s, at, now, uid);

@@ -80,6 +80,7 @@ class Session:
 
     def gone(self, uid):
         self.forget(uid)
+        self.left.add(uid)
         known = [e for e in self.entries if e[0] == uid]
         if known:
             self.entries.remove(known[0])
@@ -92,6 +93,7 @@ class Session:
 
     def numbered(self, n, what, text, quiet):
         if what == "EXISTS":
+            self.exists = self.exists or n
             if n < len(self.entries):
                 raise Finding("%s: %d EXISTS, and there were %d" % (self.name, n, len(self.entries)))
             self.entries += [[None] for _ in range(n - len(self.entries))]
@@ -164,6 +166,7 @@ class Session:
         self.c.count += 1
         tag = "h%d" % self.c.count
         self.command, self.earlier, self.copyuid, self.search, self.sent, self.shown = command, [], "", "", [], set()
+        self.left, self.exists = set(), None
         self.c.send(("%s %s\r\n" % (tag, command)).encode())
         return tag
 
@@ -242,25 +245,21 @@ class Session:
 
     def resynced(self, kept, known_given):
         """The list that it had, without what vanished and with what it was shown, is the list that there is."""
-        there = (set(kept[1]) - set(self.earlier)) | set(self.sent)
+        listed = sorted(((set(kept[1]) - set(self.earlier)) | set(self.sent)) - self.left)
         if set(self.earlier) & set(self.sent):
             raise Finding("%s: gone and shown: %s %s" % (self.name, self.earlier, self.sent))
         if known_given and set(self.sent) - set(kept[1]):
             raise Finding("%s: asked about %s, and was shown %s" % (self.name, sorted(kept[1]), self.sent))
-        for uid in self.earlier:
-            self.flags.pop(uid, None)
-        if known_given:  # new ones are not shown then
-            there |= {None}
-        listed = sorted(u for u in there if u)
-        if len(listed) > len(self.entries) or (None not in there and len(listed) != len(self.entries)):
-            raise Finding("%s: %d EXISTS, and QRESYNC since %d leads from %s to %s (gone %s, shown %s)" % (
-                self.name, len(self.entries), kept[0], sorted(kept[1]), listed, self.earlier, self.sent))
+        there = (self.exists or 0) - len(self.left)  # those that came meanwhile stand behind them; it asks for them later
+        if len(listed) > there or (not known_given and len(listed) != there):
+            raise Finding("%s: %s EXISTS, and QRESYNC since %d leads from %s to %s (gone %s, shown %s, then gone %s)" % (
+                self.name, self.exists, kept[0], sorted(kept[1]), listed, self.earlier, self.sent, sorted(self.left)))
         for entry, uid in zip(self.entries, listed):
             if entry[0] not in (None, uid):
                 raise Finding("%s: QRESYNC gives %s for %s" % (self.name, listed, [e[0] for e in self.entries]))
             entry[0] = uid
-        for entry in self.entries[len(listed):]:
-            entry[0] = None
+        for uid in self.earlier:
+            self.flags.pop(uid, None)
         self.counts["resync"] = self.counts.get("resync", 0) + 1
 
     # ---- commands ----
