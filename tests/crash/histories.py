@@ -82,7 +82,7 @@ class Histories:
     # ---- a round ----
 
     def one_round(self):
-        victim = self.r.choices(list(VICTIMS), list(VICTIMS.values()))[0]
+        victim = self.victim = self.r.choices(list(VICTIMS), list(VICTIMS.values()))[0]
         end = threading.Event()
         for s in self.sessions:
             s.start(end)
@@ -127,7 +127,7 @@ class Histories:
                 check_nothing_done(op, self.model, times)
         self.compare(disk)
         for looks, told in ((l, t) for _, l, t in taken):
-            check_views(looks, self.model, base, times)
+            check_views(looks, self.model, base, times, self.victim != "keeper")
             self.check_told(told)
         for s in self.sessions:
             self.check_session(s, disk)

@@ -80,11 +80,11 @@ class Disk:
             db.close()
 
     def read(self, db, names):
-        boxes = {i: name for i, name in db.execute("SELECT id, name FROM mailbox") if name in names}
+        boxes = {i: name for i, name in db.execute("SELECT id, CAST(name AS TEXT) FROM mailbox") if name in names}
         self.modseq, self.floor = db.execute("SELECT modseq, floor FROM account").fetchone()
-        words = dict(db.execute("SELECT number, name FROM keyword"))
+        words = dict(db.execute("SELECT number, CAST(name AS TEXT) FROM keyword"))
         self.uidnext = {boxes[i]: n for i, n in db.execute("SELECT id, uidnext FROM mailbox") if i in boxes}
-        idents = dict(db.execute("SELECT id, subject FROM email"))
+        idents = dict(db.execute("SELECT id, CAST(subject AS TEXT) FROM email"))
         self.rows, self.there = {}, {name: {} for name in names}  # (box, uid): [ident, flags, modseq, created, gone]
         for table, gone in (("message", "0"), ("expunged", "gone")):
             for box, uid, flags, kw0, modseq, created, email, end in db.execute(
@@ -114,10 +114,11 @@ class Model:
         return {name: {u: (m.flags, m.modseq) for u, m in box.items()} for name, box in self.boxes.items()}
 
     def copy(self):
+        """To come back to. What is only ever added to is shared; messages are replaced, never changed."""
         m = Model(())
-        m.boxes = {name: {u: Message(x.ident, x.flags, x.modseq) for u, x in box.items()} for name, box in self.boxes.items()}
+        m.boxes = {name: dict(box) for name, box in self.boxes.items()}
         m.top, m.modseq = dict(self.top), self.modseq
-        m.flags_at, m.states = dict(self.flags_at), list(self.states)
+        m.flags_at, m.states, m.length = self.flags_at, self.states, len(self.states)
         return m
 
     # Each gives what the operation changes now: (the entries of the log, a function that does it), or None if it is not this one.
@@ -200,8 +201,8 @@ class Model:
                 self.top[box] = uid
             self.boxes[box][uid] = message
             self.flags_at[box, uid, modseq] = message.flags
-        for box, uid in gone:
-            del self.boxes[box][uid]
+        for box, uid in gone:  # who is not told yet may still read it, with the mod-sequence at which it went
+            self.flags_at[box, uid, modseq] = self.boxes[box].pop(uid).flags
         self.modseq = modseq
         self.states.append((modseq, self.picture()))
         return True
@@ -222,10 +223,13 @@ class Replay:
         mine = [op for op in self.pool if op not in used and (op.end is None or op.end > begun)]
         return [op for op in mine if op.hint == modseq] + [op for op in mine if op.hint is None]
 
-    def why(self, modseq, entries):
+    def why(self, modseq, entries, used):
         about = {u for _, _, uids in entries for u in uids}
-        near = [op for op in self.pool if op.box == entries[0][0] or getattr(op, "target", None) == entries[0][0]]
-        near = [op for op in near if not about or about & set(op.uids or about) or op.hint == modseq][-30:]
+        kinds = {CREATED: ("APPEND", "COPY", "MOVE"), UPDATED: ("STORE",), REMOVED: ("EXPUNGE", "MOVE")}
+        near = [op for op in self.pool for box, how, _ in entries if op.kind in kinds[how] and box in (op.box, getattr(op, "target", None))
+                and (op.hint == modseq or op.uids is None or about & set(op.uids))]
+        around = sorted(op.end for op, m in used.items() if op.end and m < modseq)[-30:-29] or [0]
+        near = [op for op in near if op.end is None or op.end >= around[0]][:30]
         state = {u: (sorted(self.model.boxes[entries[0][0]][u].flags), self.model.boxes[entries[0][0]][u].modseq)
                  for u in about if u in self.model.boxes[entries[0][0]]}
         rows = {(entries[0][0], u): self.disk.rows.get((entries[0][0], u)) for u in about}
@@ -250,15 +254,16 @@ class Replay:
                 used[found[0][0]] = modseq
                 at += 1
                 continue
-            why = why or self.why(modseq, entries)
+            why = why or self.why(modseq, entries, used)
             at, used = self.back(choices, why)
         for op, modseq in used.items():
             op.modseq = modseq
         return self.model
 
     def back(self, choices, why):
-        while choices and self.tries < 200000:
+        while choices and self.tries < len(self.steps) + 3000:
             at, model, used, rest = choices.pop()
+            del model.states[model.length:]
             self.model = model.copy()
             if len(rest) > 1:
                 choices.append((at, model, used, rest[1:]))
@@ -337,8 +342,9 @@ class Look:
         self.session, self.box, self.tick, self.entries, self.begins, self.fresh = session, box, tick, entries, begins, fresh
 
 
-def check_views(looks, model, base, times):
-    """`looks` of one session in their order. Each must be the mailbox at some moment, not before the last one's."""
+def check_views(looks, model, base, times, fresh):
+    """`looks` of one session in their order. Each must be the mailbox at some moment, not before the last one's; and, if `fresh`, behind NOOP
+    not before what was answered earlier. (A session that cannot reach its files for a moment says that nothing is new.)"""
     pictures = {name: [] for name in model.boxes}
     for modseq, boxes in model.states:
         for name, box in boxes.items():
@@ -347,15 +353,17 @@ def check_views(looks, model, base, times):
                 pictures[name].append((modseq, uids))
     at = base
     for look in looks:
-        low = times.before(look.tick) if look.fresh or look.begins else 0
+        low = times.before(look.tick) if (fresh and look.fresh) or look.begins else 0
         at = low if look.begins else max(at, low)
         states = pictures[look.box]
         i = max(bisect.bisect_right(states, at, key=lambda s: s[0]) - 1, 0)
         while i < len(states) and not fits(look.entries, states[i][1]):
             i += 1
         if i == len(states):
-            raise Finding("%s counts what %s never was from %d on (at %d): %s\n  states: %s" % (
-                look.session, look.box, at, look.tick, [e[0] for e in look.entries], states[max(i - 6, 0):]))
+            mine = [e[0] for e in look.entries]
+            near = min(states, key=lambda s: len(set(mine) ^ set(s[1])) + abs(len(mine) - len(s[1])))
+            raise Finding("%s counts what %s never was from %d on (at %d): %s\n  most like it, at %d: %s" % (
+                look.session, look.box, at, look.tick, mine, near[0], near[1]))
         at = max(at, states[i][0])
 
 
