@@ -119,12 +119,23 @@ class Histories:
             for told in op.told.values():
                 if told[1] and told[1] > disk.modseq:
                     raise Finding("mod-sequence %d was told, and the clock is at %d: %r" % (told[1], disk.modseq, op))
-        self.model = Replay(self.model, ops, disk).run()
+        shown = {}
+        for box, uid, flags, modseq in (t for _, _, told in taken for t in told):
+            if modseq and shown.setdefault((box, uid, modseq), flags) != flags:
+                raise Finding("%s %d at %d: shown with %s and with %s" % (box, uid, modseq, sorted(flags), sorted(shown[box, uid, modseq])))
+
+        def verdict(model, used):
+            for op in ops:
+                op.modseq = None
+            for op, modseq in used:
+                op.modseq = modseq
+            times = Times(base, ops)
+            check_times(ops, times)
+            for op in ops:
+                if op.done == "OK" and not op.modseq:
+                    check_nothing_done(op, model, times)
+        self.model = Replay(self.model, ops, disk, shown, verdict).run()
         times = Times(base, ops)
-        check_times(ops, times)
-        for op in ops:
-            if op.done == "OK" and not op.modseq:
-                check_nothing_done(op, self.model, times)
         self.compare(disk)
         for looks, told in ((l, t) for _, l, t in taken):
             check_views(looks, self.model, base, times, self.victim != "keeper")

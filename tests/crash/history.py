@@ -184,7 +184,7 @@ class Model:
 
     explain = {"APPEND": append, "COPY": copied, "MOVE": copied, "STORE": store, "EXPUNGE": expunge}
 
-    def apply(self, modseq, effect, disk):
+    def apply(self, modseq, effect, disk, told):
         """False: what is on disk is not what this gives."""
         new, gone = effect
         for box, uid in gone:
@@ -193,7 +193,7 @@ class Model:
         for box, uid, message in new:
             message.modseq = modseq
             at_last = disk.rows[box, uid]
-            if at_last[2] == modseq and at_last[1] != message.flags:
+            if (at_last[2] == modseq and at_last[1] != message.flags) or told.get((box, uid, modseq), message.flags) != message.flags:
                 return False
             if uid not in self.boxes[box]:
                 if uid <= self.top[box]:
@@ -209,26 +209,30 @@ class Model:
 
 
 class Replay:
-    """All that happened since the last one. `model` is what was then; run() gives what is now."""
+    """All that happened since the last one. `model` is what was then; `told` what sessions were shown: {(box, uid, modseq): flags}.
 
-    def __init__(self, model, ops, disk):
-        self.model, self.disk = model, disk
-        self.pool = [op for op in ops if op.done != "NO"]
+    Depth first: where several operations explain an entry, the first that leads to an end, those first that had ended first. `verdict`, which is
+    given (operation, modseq) for each entry, may raise a Finding; then others are tried.
+    """
+
+    def __init__(self, model, ops, disk, told, verdict):
+        self.model, self.disk, self.told, self.verdict = model, disk, told, verdict
+        self.pool = sorted((op for op in ops if op.done != "NO"), key=lambda op: op.end or float("inf"))
         self.steps = sorted((m, e) for m, e in disk.log.items() if m > model.modseq)
-        self.tries = 0
+        self.used, self.begun = [], [0]
 
-    def candidates(self, modseq, used):
+    def candidates(self, modseq):
         """None that had ended before one began whose mod-sequence is lower."""
-        begun = max((op.start for op in used), default=0)
-        mine = [op for op in self.pool if op not in used and (op.end is None or op.end > begun)]
-        return [op for op in mine if op.hint == modseq] + [op for op in mine if op.hint is None]
+        used = {op for op, _ in self.used}
+        mine = [op for op in self.pool if op.hint in (None, modseq) and (op.end is None or op.end > self.begun[-1]) and op not in used]
+        return [op for op in mine if op.hint] + [op for op in mine if not op.hint]
 
-    def why(self, modseq, entries, used):
+    def why(self, modseq, entries):
         about = {u for _, _, uids in entries for u in uids}
         kinds = {CREATED: ("APPEND", "COPY", "MOVE"), UPDATED: ("STORE",), REMOVED: ("EXPUNGE", "MOVE")}
         near = [op for op in self.pool for box, how, _ in entries if op.kind in kinds[how] and box in (op.box, getattr(op, "target", None))
                 and (op.hint == modseq or op.uids is None or about & set(op.uids))]
-        around = sorted(op.end for op, m in used.items() if op.end and m < modseq)[-30:-29] or [0]
+        around = sorted(op.end for op, m in self.used if op.end and m < modseq)[-30:-29] or [0]
         near = [op for op in near if op.end is None or op.end >= around[0]][:30]
         state = {u: (sorted(self.model.boxes[entries[0][0]][u].flags), self.model.boxes[entries[0][0]][u].modseq)
                  for u in about if u in self.model.boxes[entries[0][0]]}
@@ -236,45 +240,50 @@ class Replay:
         return "no operation explains mod-sequence %d %s\n  the model has %s\n  on disk at last %s\n  %s" % (
             modseq, entries, state, rows, "\n  ".join(map(repr, near)))
 
-    def run(self):
-        """Depth first; where several operations explain an entry, the first that leads to an end."""
-        choices, at, used, why = [], 0, {}, None
-        while at < len(self.steps):
-            modseq, entries = self.steps[at]
-            found = []
+    def take(self, options, saved):
+        """The first of the options that is right, from `saved` on."""
+        modseq, entries = self.steps[len(self.used)]
+        while options:
+            op = options.pop(0)
+            self.model = saved.copy()
             self.model.modseq_now = modseq
-            for op in self.candidates(modseq, used):
-                effect = Model.explain[op.kind](self.model, op, entries, self.disk)
-                if effect:
-                    found.append((op, effect))
-            if len(found) > 1:
-                choices.append((at, self.model.copy(), dict(used), found[1:]))
-            self.tries += 1
-            if found and self.model.apply(modseq, found[0][1], self.disk):
-                used[found[0][0]] = modseq
-                at += 1
-                continue
-            why = why or self.why(modseq, entries, used)
-            at, used = self.back(choices, why)
-        for op, modseq in used.items():
-            op.modseq = modseq
-        return self.model
+            effect = Model.explain[op.kind](self.model, op, entries, self.disk)
+            if effect and self.model.apply(modseq, effect, self.disk, self.told):
+                self.used.append((op, modseq))
+                self.begun.append(max(self.begun[-1], op.start))
+                return True
+        return False
 
-    def back(self, choices, why):
-        while choices and self.tries < len(self.steps) + 3000:
-            at, model, used, rest = choices.pop()
-            del model.states[model.length:]
-            self.model = model.copy()
-            if len(rest) > 1:
-                choices.append((at, model, used, rest[1:]))
-            op, _ = rest[0]
-            self.model.modseq_now = self.steps[at][0]
-            effect = Model.explain[op.kind](self.model, op, self.steps[at][1], self.disk)
-            if self.model.apply(self.steps[at][0], effect, self.disk):
-                used = dict(used)
-                used[op] = self.steps[at][0]
-                return at + 1, used
-        raise Finding(why)
+    def ended(self):
+        try:
+            self.verdict(self.model, self.used)
+        except Finding as e:
+            return e
+        return None
+
+    def run(self):
+        frames, why, tries = [], None, len(self.steps) + 3000
+        while True:
+            at = len(self.used)
+            if at == len(self.steps):
+                fault = self.ended()
+                if not fault:
+                    return self.model
+                tries -= 100
+                why = why or str(fault)
+            else:
+                if len(frames) == at:
+                    frames.append((self.model.copy(), self.candidates(self.steps[at][0])))
+                if self.take(frames[at][1], frames[at][0]):
+                    continue
+                self.model = frames.pop()[0]
+                why = why or self.why(*self.steps[at])
+            tries -= 1
+            if not self.used or tries < 0:
+                raise Finding(why)
+            self.used.pop()
+            self.begun.pop()
+            del self.model.states[frames[-1][0].length:]
 
 
 # ---- time ----
