@@ -133,7 +133,7 @@ class Histories:
             check_times(ops, times)
             for op in ops:
                 if op.done == "OK" and not op.modseq:
-                    check_nothing_done(op, model, times)
+                    check_nothing_done(op, model, times.before(op.start), times.after(op.end))
         self.model = Replay(self.model, ops, disk, shown, verdict).run()
         times = Times(base, ops)
         self.compare(disk)

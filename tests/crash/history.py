@@ -36,6 +36,11 @@ class Op:
         self.end, self.done, self.modseq, self.hint = None, None, None, None
         self.__dict__.update(what)
 
+    @property
+    def certain(self):
+        """Nothing else can have been this one's entry in the log."""
+        return self.hint == self.modseq or (self.done == "OK" and self.kind in ("APPEND", "COPY", "MOVE"))
+
     def __repr__(self):
         what = {k: v for k, v in self.__dict__.items() if k not in ("kind", "session", "start", "end", "done") and v is not None}
         return "%s..%s %s %s %s %s" % (self.start, self.end, self.session, self.kind, self.done, what)
@@ -219,7 +224,7 @@ class Replay:
         self.model, self.disk, self.told, self.verdict = model, disk, told, verdict
         self.pool = sorted((op for op in ops if op.done != "NO"), key=lambda op: op.end or float("inf"))
         self.steps = sorted((m, e) for m, e in disk.log.items() if m > model.modseq)
-        self.used, self.begun = [], [0]
+        self.used, self.begun, self.base, self.fault = [], [0], model.modseq, None
 
     def candidates(self, modseq):
         """None that had ended before one began whose mod-sequence is lower."""
@@ -237,8 +242,9 @@ class Replay:
         state = {u: (sorted(self.model.boxes[entries[0][0]][u].flags), self.model.boxes[entries[0][0]][u].modseq)
                  for u in about if u in self.model.boxes[entries[0][0]]}
         rows = {(entries[0][0], u): self.disk.rows.get((entries[0][0], u)) for u in about}
-        return "no operation explains mod-sequence %d %s\n  the model has %s\n  on disk at last %s\n  %s" % (
-            modseq, entries, state, rows, "\n  ".join(map(repr, near)))
+        return "no operation explains mod-sequence %d %s\n  the model has %s\n  on disk at last %s\n  %s\n  behind (one began at %d)\n  %s" % (
+            modseq, entries, state, rows, "\n  ".join(map(repr, near)), self.begun[-1],
+            "\n  ".join("%d %s %r" % (m, e, op) for (op, m), (_, e) in list(zip(self.used, self.steps))[-8:]))
 
     def take(self, options, saved):
         """The first of the options that is right, from `saved` on."""
@@ -251,8 +257,29 @@ class Replay:
             if effect and self.model.apply(modseq, effect, self.disk, self.told):
                 self.used.append((op, modseq))
                 self.begun.append(max(self.begun[-1], op.start))
-                return True
+                if self.passed():
+                    return True
+                self.undo(saved)
         return False
+
+    def undo(self, saved):
+        self.used.pop()
+        self.begun.pop()
+        del self.model.states[saved.length:]
+
+    def passed(self):
+        """Those that can have no entry any more had nothing to do."""
+        last, now = self.begun[-2:]
+        used = {op for op, _ in self.used} if last < now else ()
+        for op in self.pool if last < now else ():
+            if op.done == "OK" and last <= op.end < now and op not in used:
+                low = max((m for o, m in self.used if o.end and o.end < op.start), default=self.base)
+                try:
+                    check_nothing_done(op, self.model, low, self.used[-1][1])
+                except Finding as e:
+                    self.fault = self.fault or str(e)
+                    return False
+        return True
 
     def ended(self):
         try:
@@ -277,26 +304,25 @@ class Replay:
                 if self.take(frames[at][1], frames[at][0]):
                     continue
                 self.model = frames.pop()[0]
-                why = why or self.why(*self.steps[at])
+                why = why or "\n".join(filter(None, (self.fault, self.why(*self.steps[at]))))
             tries -= 1
             if not self.used or tries < 0:
                 raise Finding(why)
-            self.used.pop()
-            self.begun.pop()
-            del self.model.states[frames[-1][0].length:]
+            self.undo(frames[-1][0])
 
 
 # ---- time ----
 
 class Times:
-    """Which mod-sequences lie before a moment for certain."""
+    """Which mod-sequences lie before a moment for certain: by operations that were told what they had done."""
 
     def __init__(self, base, ops):
-        done = sorted((op.end, op.modseq) for op in ops if op.modseq and op.end is not None)
+        ops = [op for op in ops if op.modseq and op.certain]
+        done = sorted((op.end, op.modseq) for op in ops if op.end is not None)
         self.ends, self.highest = [e for e, _ in done], []
         for _, m in done:
             self.highest.append(max(m, self.highest[-1] if self.highest else base))
-        begun = sorted(((op.start, op.modseq) for op in ops if op.modseq), reverse=True)
+        begun = sorted(((op.start, op.modseq) for op in ops), reverse=True)
         self.starts, self.lowest = [-s for s, _ in begun], []
         for _, m in begun:
             self.lowest.append(min(m, self.lowest[-1] if self.lowest else m))
@@ -318,9 +344,9 @@ def check_times(ops, times):
             raise Finding("mod-sequence %d was given out behind %d: %r" % (op.modseq, times.before(op.start), op))
 
 
-def check_nothing_done(op, model, times):
-    """It was answered OK and has no entry in the log: is there a moment at which it had nothing to do, and the answer was right?"""
-    low, high = times.before(op.start), times.after(op.end)
+def check_nothing_done(op, model, low, high):
+    """It was answered OK and has no entry in the log: is there a moment from low on and before high at which it had nothing to do, and the answer
+    was right?"""
     at = max(bisect.bisect_right(model.states, low, key=lambda s: s[0]) - 1, 0)
     seen = []
     for modseq, boxes in model.states[at:]:
@@ -347,8 +373,9 @@ def check_nothing_done(op, model, times):
 class Look:
     """What a session counts after an answer: the messages in order, each [uid] or [None] while it is not known."""
 
-    def __init__(self, session, box, tick, entries, begins=False, fresh=False):
-        self.session, self.box, self.tick, self.entries, self.begins, self.fresh = session, box, tick, entries, begins, fresh
+    def __init__(self, session, box, tick, entries, command, begins=False, fresh=False):
+        self.session, self.box, self.tick, self.entries, self.command = session, box, tick, entries, command
+        self.begins, self.fresh = begins, fresh
 
 
 def check_views(looks, model, base, times, fresh):
@@ -360,7 +387,7 @@ def check_views(looks, model, base, times, fresh):
             uids = list(box)
             if not pictures[name] or pictures[name][-1][1] != uids:
                 pictures[name].append((modseq, uids))
-    at = base
+    at, way = base, []
     for look in looks:
         low = times.before(look.tick) if (fresh and look.fresh) or look.begins else 0
         at = low if look.begins else max(at, low)
@@ -371,9 +398,10 @@ def check_views(looks, model, base, times, fresh):
         if i == len(states):
             mine = [e[0] for e in look.entries]
             near = min(states, key=lambda s: len(set(mine) ^ set(s[1])) + abs(len(mine) - len(s[1])))
-            raise Finding("%s counts what %s never was from %d on (at %d): %s\n  most like it, at %d: %s" % (
-                look.session, look.box, at, look.tick, mine, near[0], near[1]))
+            raise Finding("%s counts what %s never was from %d on (at %d, after %s): %s\n  most like it, at %d: %s\n  before it %s" % (
+                look.session, look.box, at, look.tick, look.command, mine, near[0], near[1], way[-4:]))
         at = max(at, states[i][0])
+        way.append((look.tick, look.command[:60], at, len(look.entries)))
 
 
 def fits(entries, uids):

@@ -184,7 +184,7 @@ class Session:
         return status
 
     def look(self, tick, **what):
-        self.looks.append(Look(self.name, self.box, tick, tuple(self.entries), **what))
+        self.looks.append(Look(self.name, self.box, tick, tuple(self.entries), self.command, **what))
         if self.kind == "qresync" and all(e[0] and self.flags.get(e[0], (None, 0))[0] is not None for e in self.entries):
             self.kept[self.box] = (self.highest, {u: self.flags[u] for u in self.uids()})
 
