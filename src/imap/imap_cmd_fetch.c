@@ -87,6 +87,9 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 		return st;
 	if (f.changed > 0)
 		imap_changed(s, f.modseq);
+	st = imap_keywords_meet(s, f.rows, f.row_count);
+	if (st != ST_OK)
+		return st;
 	for (size_t i = 0; i < f.row_count; i++) {
 		size_t at = imap_row_from(&s->box, f.rows[i].uid);
 

@@ -127,7 +127,12 @@ static enum status open_box(struct imap_session *s, const struct selected *sel)
 	if (st != ST_OK)
 		return st;
 	numbers_tell(s, sel, &m);
-	return sel->params.qresync ? imap_resync_tell(s, &sel->params.resync) : ST_OK;
+	if (!sel->params.qresync)
+		return ST_OK;
+	st = imap_resync_tell(s, &sel->params.resync);
+	/* Messages that went since EXISTS are not shown any more: the client must learn so at once, or its list would have fewer than
+	 * it was told there are. */
+	return st == ST_OK ? imap_sync(s, true) : st;
 }
 
 /* Behind the name; false: the answer is set. */

@@ -63,8 +63,6 @@ static void session_close(void *session)
 	log_info("imap session ended", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 		 LOG_U64("account", s->account_id), LOG_U64("commands", s->commands),
 		 LOG_C("why", s->end ? s->end : "closed"));
-	imap_notify_remove(s->env->notify, &s->watch);
-	imap_notice_done(s);
 	imap_append_done(s);
 	imap_secret_done(s);
 	imap_account_back(s);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imap/imap_session.h"
+#include "imap/imap_cmd_notify.h"
 #include "sys/clock.h"
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_print.h"
@@ -164,6 +164,8 @@ void imap_account_enter(struct imap_session *s, const struct auth_login_reply *l
 void imap_account_leave(struct imap_session *s)
 {
 	CHECK(!s->account);
+	imap_notify_remove(s->env->notify, &s->watch);
+	imap_notice_done(s);
 	store_leave(s->env->store, &s->entry);
 	free(s->user);
 	s->user = NULL;

@@ -350,6 +350,8 @@ MUST_CHECK enum status imap_put_flags_lines(struct imap_session *s, bool permane
 
 /* The same, if the account has keywords that the client was not told of. */
 MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
+/* The same, if these rows have such: before they are shown by anything but the sync, which tells the keywords itself. */
+MUST_CHECK enum status imap_keywords_meet(struct imap_session *s, const struct store_row *rows, size_t count);
 
 /* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the
  * session must end. */
