@@ -28,7 +28,6 @@ struct imap_settings {
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
 	char     hostname[LIMIT_DOMAIN + 1]; /* ours: absolute URLs (RFC 4469) have it */
 	unsigned progress_ms;  /* a search that takes longer says how it goes, each time (RFC 9585) */
-	bool     unannounced;  /* ENABLE takes what is not whole yet too: for its tests */
 	bool     scram;        /* offer it */
 	bool     client_certificates; /* ask for one in the TLS handshake */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */

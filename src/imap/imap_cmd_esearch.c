@@ -232,8 +232,8 @@ enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c)
 	err = imap_query_lex(&c->x, false, &q);
 	if (err != IMAP_SEARCH_OK)
 		return imap_search_refused(s, err, syntax);
-	if (q.search.charset && imap_utf8(s))
-		return imap_bad(s, "No CHARSET once UTF-8 is enabled");
+	if (!imap_charset_legal(s, &q.search, false))
+		return IMAP_NEXT_REPLY;
 	if (!q.ret.given)
 		q.ret = (struct imap_return){ .given = true, .what = IMAP_RETURN_ALL };
 	if (!legal(s, &sources, &q) || !targets_find(&t, &sources))

@@ -36,6 +36,14 @@ enum imap_next imap_search_refused(struct imap_session *s, enum imap_search_err 
 	}
 }
 
+bool imap_charset_legal(struct imap_session *s, const struct imap_search *p, bool mandatory)
+{
+	if (!(s->enabled & IMAP_ENABLED_UTF8) || !p->charset || (mandatory && !p->ascii))
+		return true;
+	imap_bad(s, mandatory ? "Only UTF-8 once it is enabled" : "No CHARSET once UTF-8 is enabled");
+	return false;
+}
+
 bool imap_search_legal(struct imap_session *s, const struct imap_search *p)
 {
 	if ((s->enabled & IMAP_ENABLED_UIDONLY) && asks_numbers(p->root)) { /* RFC 9586 §3 */
@@ -177,8 +185,8 @@ enum imap_next imap_query_command(struct imap_session *s, struct imap_command *c
 			imap_saved_clear(s);
 		return imap_search_refused(s, err, syntax);
 	}
-	if (!sort && q.search.charset && imap_utf8(s))
-		return imap_bad(s, "No CHARSET once UTF-8 is enabled");
+	if (!imap_charset_legal(s, &q.search, sort))
+		return IMAP_NEXT_REPLY;
 	if (!sort && !q.ret.given && (s->enabled & IMAP_ENABLED_REV2))
 		q.ret = (struct imap_return){ .given = true, .what = IMAP_RETURN_ALL };
 	return imap_query_run(s, &q);

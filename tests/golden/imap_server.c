@@ -110,7 +110,6 @@ int main(int argc, char **argv)
 	imap_settings_init(&settings);
 	settings.allow_plain = getenv("LAB") != NULL;
 	settings.message_octets = 2 * MIB;
-	settings.unannounced = true;
 	settings.view_ms = getenv("VIEW_MS") ? (unsigned)atoi(getenv("VIEW_MS")) : settings.view_ms;
 	settings.session_ms = getenv("SESSION_MS") ? atoi(getenv("SESSION_MS")) : settings.session_ms;
 	settings.progress_ms = getenv("PROGRESS_MS") ? (unsigned)atoi(getenv("PROGRESS_MS")) : settings.progress_ms;
