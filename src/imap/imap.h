@@ -27,6 +27,8 @@ struct imap_settings {
 	int64_t  session_ms;     /* from the sign-in to the end, at most LIMIT_SESSION_MS */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
 	char     hostname[LIMIT_DOMAIN + 1]; /* ours: absolute URLs (RFC 4469) have it */
+	uint32_t message_limit; /* messages in one command (RFC 9738); 0: as many as there are */
+	uint32_t save_limit;    /* the same of COPY and APPEND alone, where message_limit is 0 */
 	unsigned progress_ms;  /* a search that takes longer says how it goes, each time (RFC 9585) */
 	bool     scram;        /* offer it */
 	bool     client_certificates; /* ask for one in the TLS handshake */

@@ -63,6 +63,7 @@ static const struct {
 	{ "CONDSTORE", AFTER, "RFC 7162" },
 	{ "QRESYNC", AFTER, "RFC 7162" },
 	{ "UIDONLY", AFTER, "RFC 9586" },
+	{ "UIDBATCHES", AFTER, "RFC 10022" },
 	{ "UNAUTHENTICATE", AFTER, "RFC 8437" },
 };
 
@@ -78,10 +79,12 @@ void imap_capability_put(struct imap_session *s)
 	for (size_t i = 0; i < LEN(capabilities); i++)
 		if ((capabilities[i].when & now) == capabilities[i].when)
 			imap_putf(s, " %s", capabilities[i].name);
-	if (s->state == IMAP_NOT_AUTH)
+	if (s->state == IMAP_NOT_AUTH) {
 		imap_mechanisms_put(s);
-	else /* RFC 7889 §2: one limit for all mailboxes */
-		imap_putf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set->message_octets);
+		return;
+	}
+	imap_putf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set->message_octets); /* RFC 7889 §2: one limit for all mailboxes */
+	imap_limit_announce(s);
 }
 
 enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *c)

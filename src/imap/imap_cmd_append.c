@@ -86,6 +86,8 @@ static enum imap_next message_begin(struct imap_session *s)
 		return imap_bad(s, "One message takes the place of one");
 	if (++u->count > LIMIT_IMAP_APPENDS)
 		return imap_no(s, "[LIMIT] At most %zu messages at once", LIMIT_IMAP_APPENDS);
+	if (!imap_limit_count(s, u->count, true))
+		return IMAP_NEXT_REPLY;
 	m = ARENA_NEW(s->arena, struct imap_message);
 	m->flags = flags_dup(s->arena, &u->reader.flags);
 	m->dated = u->reader.dated;

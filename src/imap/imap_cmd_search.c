@@ -83,14 +83,14 @@ static bool room(struct imap_match *m, struct imap_found *f)
 
 static void search_forward(struct imap_match *m, const struct imap_key *root, struct imap_found *f, size_t most)
 {
-	for (uint32_t i = 0; i < m->box->exists && f->count < most && imap_match_goes_on(m, i); i++)
+	for (uint32_t i = m->from; i < m->box->exists && f->count < most && imap_match_goes_on(m, i); i++)
 		if (imap_match(m, root, i) && room(m, f))
 			f->places[f->count++] = i;
 }
 
 static void search_last(struct imap_match *m, const struct imap_key *root, struct imap_found *f)
 {
-	for (uint32_t i = m->box->exists; i-- > 0 && f->count == 0 && imap_match_goes_on(m, m->box->exists - 1 - i);)
+	for (uint32_t i = m->box->exists; i-- > m->from && f->count == 0 && imap_match_goes_on(m, m->box->exists - 1 - i);)
 		if (imap_match(m, root, i) && room(m, f))
 			f->places[f->count++] = i;
 }
@@ -140,6 +140,8 @@ enum imap_next imap_query_run(struct imap_session *s, struct imap_query *q)
 		return IMAP_NEXT_REPLY;
 	imap_match_init(&m, s);
 	imap_match_prepare(&m, q->search.root);
+	if (q->sort.count == 0)
+		imap_limit_search(&m, q->search.root);
 	if (imap_found_search(&m, q, &f) && (q->sort.count == 0 || imap_found_sort(&m, &q->sort, &f))) {
 		imap_account_back(s);
 		(void)told(s, q, &f);

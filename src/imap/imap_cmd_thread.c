@@ -117,7 +117,7 @@ enum imap_next imap_cmd_thread(struct imap_session *s, struct imap_command *c)
 	st = imap_view(s);
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	if (!imap_search_legal(s, &q.search))
+	if (!imap_search_legal(s, &q.search) || !imap_limit_count(s, s->box.exists, false)) /* RFC 9738 §3.3 */
 		return IMAP_NEXT_REPLY;
 	imap_match_init(&m, s);
 	imap_match_prepare(&m, q.search.root);

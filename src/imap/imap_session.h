@@ -128,6 +128,7 @@ struct imap_session {
 	struct imap_upload         *upload;
 	struct imap_watch           watch;
 	struct imap_noted          *noted;    /* what NOTIFY asked for; NULL: it was never used */
+	uint32_t                    limited;  /* the UID down to which the command at hand went, and no further (RFC 9738); 0: it did all */
 	bool                        noticing; /* FETCH runs for NOTIFY: it sets no \Seen */
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
@@ -217,6 +218,7 @@ enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_sort(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_thread(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_uidbatches(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_cancelupdate(struct imap_session *s, struct imap_command *c);
 
 /* ---- answers (imap_reply.c) ---- */
@@ -363,6 +365,18 @@ MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
 /* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the
  * session must end. */
 MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
+
+/* ---- how many messages one command may take (imap_limit.c, RFC 9738) ---- */
+
+void imap_limit_announce(struct imap_session *s); /* " MESSAGELIMIT=1000" */
+/* Leave the highest of them, as many as one command may take; of UID EXPUNGE those that are \Deleted count. */
+void imap_limit_cut(struct imap_session *s, struct imap_set *places);
+void imap_limit_cut_deleted(struct imap_session *s, struct imap_set *places);
+/* Are they few enough for a command that is all or nothing? False: the answer is set. */
+MUST_CHECK bool imap_limit_copy(struct imap_session *s, const struct imap_set *places);
+MUST_CHECK bool imap_limit_count(struct imap_session *s, uint64_t count, bool saves);
+/* Before the tagged answer: how far the command came. */
+void imap_limit_tell(struct imap_session *s);
 
 /* ---- searches that go on (imap_context.c) ---- */
 

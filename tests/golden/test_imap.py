@@ -18,6 +18,7 @@ from imap_driver import Connection, Player
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRANSCRIPTS = sorted(glob.glob(os.path.join(HERE, "imap", "*.txt")))
+LIMITED = sorted(glob.glob(os.path.join(HERE, "imap_limit", "*.txt")))
 OUTSIDE = os.environ.get("POSTRIDER_IMAP")
 
 
@@ -73,6 +74,15 @@ def test_transcript(path, request):
     else:
         host, port, user, password = "127.0.0.1", request.getfixturevalue("server").port, "user1", "secret"
     Player(host, int(port), user, password, box).play(path)
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="a limit of our own")
+@pytest.mark.parametrize("path", LIMITED, ids=lambda p: os.path.basename(p)[:-4])
+def test_limited(path, tmp_path):
+    """RFC 9738: message-* with MESSAGELIMIT=3, save-* with SAVELIMIT=3."""
+    s = Server(tmp_path, LAB="1", **{os.path.basename(path).split("-")[0].upper() + "_LIMIT": "3"})
+    Player("127.0.0.1", s.port, "user1", "secret", "box").play(path)
+    s.stop()
 
 
 @pytest.mark.skipif(bool(OUTSIDE), reason="restarts and odd settings need a server of our own")
