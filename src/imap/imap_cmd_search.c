@@ -6,11 +6,12 @@
 
 #include "imap/imap_found.h"
 
-/* A message number that does not exist is an error wherever it stands. */
+/* A message number that does not exist is an error wherever it stands; a range may lie beyond the end (RFC 7377 §2). */
 static bool numbers_exist(const struct imap_session *s, const struct imap_key *k)
 {
-	if (k->kind == IMAP_KEY_SEQ && !k->set.saved && imap_set_beyond(&k->set, s->box.exists))
-		return false;
+	for (size_t i = 0; k->kind == IMAP_KEY_SEQ && i < k->set.count; i++)
+		if (k->set.ranges[i].first == k->set.ranges[i].last && k->set.ranges[i].first > s->box.exists)
+			return false;
 	for (const struct imap_key *c = k->child; c; c = c->next)
 		if (!numbers_exist(s, c))
 			return false;
@@ -129,8 +130,11 @@ enum imap_next imap_query_run(struct imap_session *s, struct imap_query *q)
 {
 	struct imap_match m;
 	struct imap_found f = { 0 };
-	enum status       st = imap_view(s);
+	enum status       st;
 
+	if (!imap_context_legal(s, q))
+		return IMAP_NEXT_REPLY;
+	st = imap_view(s);
 	if (st != ST_OK) {
 		if (q->ret.what & IMAP_RETURN_SAVE)
 			imap_saved_clear(s);

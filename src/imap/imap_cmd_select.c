@@ -58,7 +58,8 @@ static enum status recent_set(struct imap_session *s, const struct store_mailbox
 
 static void unseen_tell(struct imap_session *s, const struct store_mailbox *m)
 {
-	if (m->unseen == 0 || m->messages > UNSEEN_CHEAP || imap_view(s) != ST_OK)
+	/* Where numbers are not used any more there is none to tell (RFC 9586 §3). */
+	if ((s->enabled & IMAP_ENABLED_UIDONLY) || m->unseen == 0 || m->messages > UNSEEN_CHEAP || imap_view(s) != ST_OK)
 		return;
 	for (size_t i = 0; i < s->box.view.count; i++) {
 		if (!(s->box.view.rows[i].flags & STORE_SEEN)) {

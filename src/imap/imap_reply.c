@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imap/imap_session.h"
+#include "imap/imap_cmd_notify.h"
 #include "sys/clock.h"
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_print.h"
@@ -177,6 +177,7 @@ void imap_account_back(struct imap_session *s)
 
 void imap_changed(struct imap_session *s, uint64_t modseq)
 {
+	imap_notice_own(s, modseq);
 	s->env->ask->changed(s->env->ask_ctx, s->account_id, modseq);
 }
 

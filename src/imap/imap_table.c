@@ -116,7 +116,7 @@ static void tagged(struct imap_session *s)
 void imap_finish(struct imap_session *s, bool expunge)
 {
 	if (s->state == IMAP_SELECTED && s->reply.kind != IMAP_REPLY_BAD &&
-	    (imap_notice_sync(s, expunge) != ST_OK || imap_contexts_tell(s) != ST_OK)) {
+	    imap_notice_sync(s, expunge) != ST_OK) {
 		imap_put(s, STR("* BYE [UNAVAILABLE] The mailbox cannot be read any more, connect again\r\n"));
 		s->end = "mailbox lost";
 		s->broken = true;
