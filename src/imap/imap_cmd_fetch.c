@@ -202,7 +202,7 @@ static void preview_put(struct fetch *f, const struct store_email *e, const char
 	item_put(f->s, sep, "PREVIEW ");
 	if (imap_put_preview(f->s, e) != ST_OK) {
 		f->gone = true;
-		imap_put(f->s, STR("NIL"));
+		imap_put(f->s, f->what->items & IMAP_FETCH_PREVIEW ? STR("\"\"") : STR("NIL")); /* NIL is for LAZY alone (RFC 8970 §3.2) */
 	}
 }
 
@@ -443,12 +443,12 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 	if (!imap_limit_count(s, mod.partial.from ? (uint64_t)mod.partial.to - mod.partial.from + 1 : 0, false) ||
 	    !imap_places(s, c, &set, &places))
 		return IMAP_NEXT_REPLY;
+	if (mod.partial.from) /* and of those what has changed (RFC 9394 §3.4) */
+		places = imap_places_partial(&places, &mod.partial, s->arena);
 	if (mod.changed_since)
 		st = changed_since(s, &mod, &set, &places);
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	if (mod.partial.from) /* of those that the other modifiers leave (RFC 9394 §3.3) */
-		places = imap_places_partial(&places, &mod.partial, s->arena);
 	imap_limit_cut(s, &places);
 	if (sets_seen(&what) && !s->box.read_only && !s->noticing)
 		st = seen_set(s, &places, &f.seen);

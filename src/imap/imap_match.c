@@ -517,7 +517,7 @@ static void progress_tell(struct imap_match *m, uint32_t place)
 	struct imap_session *s = m->s;
 
 	imap_put(s, STR("* OK [INPROGRESS ("));
-	if (s->tag.n > 0)
+	if (s->tag.n > 0 && str_find(s->tag, ']') < 0) /* or the code would end there */
 		imap_putf(s, "\"%.*s\" ", STR_FMT(s->tag));
 	else
 		imap_put(s, STR("NIL "));
