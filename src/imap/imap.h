@@ -1,6 +1,6 @@
 /* imap/imap.h - IMAP sessions: a thin view over net/ and store/.
  *
- * RFC 3501 (with \Recent), and what imap_capability.c lists. docs/rfc/deviations.md says where we differ.
+ * RFC 3501 (with \Recent), RFC 9051 for who enables it, and what else imap_capability.c lists. docs/rfc/deviations.md says where we differ.
  *
  * A listener is a `struct imap_env` given to net_listen() with imap_proto. The session reads and writes accounts
  * through `env->store`, and asks the rest of the world only through `struct imap_ask`: the role fills it with

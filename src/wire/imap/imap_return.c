@@ -36,8 +36,7 @@ static bool fetch_take(struct imap_lex *x, struct str *ret)
 	struct imap_lex   y = *x;
 	struct imap_fetch f;
 
-	(void)imap_lex_sp(&y);
-	if (imap_lex_peek(&y) != '(')
+	if (imap_lex_peek(&y) != '(' && (!imap_lex_sp(&y) || imap_lex_peek(&y) != '('))
 		return true;
 	*x = y;
 	if (!imap_lex_fetch(x, &f))
