@@ -145,6 +145,8 @@ class Player:
             self.connections[number].compress()
         elif words[0] == "tls":
             self.connections[number].tls()
+        elif words[0] != "connect":
+            raise Mismatch("no directive")
 
     def step(self, line):
         m = re.match(r"(?P<who>C|S)(?P<number>\d*)(?P<how>[-~]?): ?(?P<text>.*)|C(?P<from>\d*)<(?P<message>\w+)", line)

@@ -70,7 +70,7 @@ enum imap_search_err {
 
 struct imap_search {
 	struct imap_key *root;    /* an IMAP_KEY_AND */
-	bool             charset; /* CHARSET was given: not once UTF-8 is enabled (RFC 6855 §3, RFC 9051 §6.4.4) */
+	bool             charset; /* CHARSET was given: not once UTF-8 is enabled (RFC 9755 §3, RFC 9051 §6.4.4) */
 	bool             ascii;   /* and was US-ASCII */
 	bool             modseq;  /* a MODSEQ key is there: the highest modseq is told with the result (RFC 7162 §3.1.5) */
 	bool             numbers; /* message numbers stand in it */
