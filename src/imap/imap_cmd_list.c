@@ -2,7 +2,7 @@
  * SPECIAL-USE RFC 6154, STATUS=SIZE RFC 8438, LIST-METADATA RFC 9590).
  *
  * The mailboxes are a sorted list of names (imap_tree.h) with parents that do not exist, so that "%" shows a whole tree: as \Noselect,
- * or \NonExistent to a client that speaks RFC 5258. Counters come with the list: STATUS of every mailbox costs no more than LIST.
+ * or \NonExistent to a client that speaks RFC 5258 or IMAP4rev2. Counters come with the list: STATUS of every mailbox costs no more than LIST.
  */
 #include "imap/imap_cmd_metadata.h"
 #include "imap/imap_tree.h"
@@ -17,6 +17,7 @@ struct list {
 	size_t               pattern_count;
 	struct imap_tree     tree;
 	bool                *matched; /* of each node: by a pattern */
+	bool                 nonexistent; /* the client knows \NonExistent */
 };
 
 static void line(struct imap_session *s, const char *word, struct str attributes, struct str name)
@@ -83,7 +84,7 @@ static void attributes_put(struct list *l, const struct imap_node *n)
 	bool        subscribed = n->subscribed && ((l->args.select | l->args.want) & IMAP_LIST_SUBSCRIBED);
 
 	line(l->s, "LIST",
-	     arena_printf(l->s->arena, "%s%s%s%s%s", n->box ? "" : l->args.extended ? "\\NonExistent " : "\\Noselect ",
+	     arena_printf(l->s->arena, "%s%s%s%s%s", n->box ? "" : l->nonexistent ? "\\NonExistent " : "\\Noselect ",
 			  subscribed ? "\\Subscribed " : "", n->children ? "\\HasChildren" : "\\HasNoChildren",
 			  special[0] ? " " : "", special),
 	     n->name);
@@ -167,6 +168,7 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
 		imap_put(s, STR("* LIST (\\Noselect) \"/\" \"\"\r\n"));
 		return imap_ok(s, "That is all");
 	}
+	l.nonexistent = l.args.extended || (s->enabled & IMAP_ENABLED_REV2); /* RFC 9051 §6.3.9.6 */
 	if (!patterns_parse(&l))
 		return imap_no(s, "[LIMIT] The patterns are too long");
 	names = (l.args.select & IMAP_LIST_SUBSCRIBED) != 0;

@@ -241,6 +241,9 @@ enum imap_next imap_cmd_setmetadata(struct imap_session *s, struct imap_command 
 
 	if (!imap_lex_setmetadata(&c->x, &m))
 		return imap_bad(s, "Syntax: SETMETADATA mailbox (entry value ...)");
+	for (size_t i = 0; i < m.count && m.mailbox.n == 0; i++)
+		if (str_eq(m.entries[i].name, STR("/shared/admin"))) /* RFC 5464 §3.2.1.1: read-only, and there is none */
+			return imap_no(s, "[NOPERM] Whom to ask is not for clients to say");
 	list = ARENA_ARRAY(s->arena, struct store_metadata, m.count);
 	for (size_t i = 0; i < m.count; i++) {
 		if (!value_check(s, &m.entries[i], &list[i]))

@@ -24,7 +24,7 @@ void imap_settings_init(struct imap_settings *ret)
 		.idle_ms = 31 * 60 * 1000,
 		.session_ms = LIMIT_SESSION_MS,
 		.view_ms = 20 * 1000,
-		.progress_ms = 5 * 1000,
+		.progress_ms = 10 * 1000,
 		.scram = true,
 	};
 }

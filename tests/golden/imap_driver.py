@@ -14,7 +14,6 @@ A transcript is text:
     @connect [2]            connect only
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
-    @enable NAME [2]        ENABLE it; where the server does not know it the rest of the file is not played
     @compress [2]           both directions are raw DEFLATE from here on; @closed then wants the stream's end marker
 
 In lines, {x:N} is N times the letter x, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
@@ -35,10 +34,6 @@ FLAGS_TOLD = re.compile(rb"\* \d+ (UID)?FETCH \((UID \d+ )?FLAGS \([^)]*\)( MODS
 
 
 class Mismatch(AssertionError):
-    pass
-
-
-class NotEnabled(Exception):
     pass
 
 
@@ -138,13 +133,6 @@ class Player:
 
     def directive(self, words):
         number = words[1] if len(words) > 1 else ""
-        if words[0] == "enable":
-            c = self.connections[words[2] if len(words) > 2 else ""]
-            c.send(b"enable ENABLE %s\r\n" % words[1].encode())
-            enabled = c.line()
-            if not c.line().startswith(b"enable OK") or words[1].encode() not in enabled.split():
-                raise NotEnabled
-            return
         if words[0] in ("connect", "login"):
             c = self.connect(number)
         if words[0] == "login":
@@ -160,6 +148,8 @@ class Player:
             self.connections[number].compress()
         elif words[0] == "tls":
             self.connections[number].tls()
+        elif words[0] != "connect":
+            raise Mismatch("no directive")
 
     def step(self, line):
         m = re.match(r"(?P<who>C|S)(?P<number>\d*)(?P<how>[-~]?): ?(?P<text>.*)|C(?P<from>\d*)<(?P<message>\w+)", line)
@@ -199,8 +189,6 @@ class Player:
                 elif line and not line.startswith("#"):
                     try:
                         self.step(line)
-                    except NotEnabled:
-                        break
                     except (Mismatch, OSError) as e:
                         raise AssertionError("%s:%d: %s\n  %s" % (path, number, line, e)) from None
         for c in self.connections.values():

@@ -18,6 +18,7 @@ from imap_driver import Connection, Player
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRANSCRIPTS = sorted(glob.glob(os.path.join(HERE, "imap", "*.txt")))
+LIMITED = sorted(glob.glob(os.path.join(HERE, "imap_limit", "*.txt")))
 OUTSIDE = os.environ.get("POSTRIDER_IMAP")
 
 
@@ -89,6 +90,15 @@ def test_extensions():
         assert played <= there, (name, played - there)
         assert len(shown.split(", ")) >= 3 or not played, name
         assert not played or any("hostile" in text for text in played), name
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="a limit of our own")
+@pytest.mark.parametrize("path", LIMITED, ids=lambda p: os.path.basename(p)[:-4])
+def test_limited(path, tmp_path):
+    """RFC 9738: message-* with MESSAGELIMIT=3, save-* with SAVELIMIT=3."""
+    s = Server(tmp_path, LAB="1", **{os.path.basename(path).split("-")[0].upper() + "_LIMIT": "3"})
+    Player("127.0.0.1", s.port, "user1", "secret", "box").play(path)
+    s.stop()
 
 
 @pytest.mark.skipif(bool(OUTSIDE), reason="restarts and odd settings need a server of our own")
@@ -450,8 +460,11 @@ def test_output_counts(tmp_path):
         whole += got == 4
         one.close()
     assert 0 < whole < 12
-    for command in BULK:
-        assert answer(c, command).startswith(b"x OK"), command
+    # The server sees in its own time that they are gone.
+    end = time.monotonic() + 10
+    while not all(answer(c, command).startswith(b"x OK") for command in BULK):
+        assert time.monotonic() < end
+        time.sleep(0.05)
     c.close()
     s.stop()
 

@@ -1,7 +1,7 @@
 /* wire/imap/imap_name.h - mailbox names and the patterns of LIST.
  *
  * Inside, a name is UTF-8 with "/" between its levels, and the first level "INBOX" is in capitals whatever the client
- * wrote (RFC 9051 §5.1), in normalization form C. On the wire it is modified UTF-7, or UTF-8 after ENABLE UTF8=ACCEPT (RFC 6855 §3).
+ * wrote (RFC 9051 §5.1), in normalization form C. On the wire it is modified UTF-7, or UTF-8 after ENABLE UTF8=ACCEPT (RFC 9755 §3).
  *
  * Pure. Tests: tests/unit/test_imap_name.c, tests/fuzz/fuzz_imap_list.c.
  */
