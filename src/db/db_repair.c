@@ -213,6 +213,9 @@ enum status db_repair_finish(struct db_file *f)
 
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_OK : st;
+	/* keeper lets nobody rename the database: local will do that. */
+	if (m.ready && m.aside > 0 && f->dir == DISK_KEPT)
+		return ST_SUSPECT;
 	return m.ready ? replace(f, &m) : ST_OK;
 }
 
@@ -289,7 +292,7 @@ static enum status copy_sync(struct db_file *f, const char *copy)
 
 static void copies_remove(struct db_file *f, bool database)
 {
-	static const char *const suffixes[] = { ".repair", ".repair-wal", ".repair-shm", ".repair.lock" };
+	static const char *const suffixes[] = { ".repair", ".repair-wal", ".repair-shm", ".repair.lock", ".repair.suspect" };
 	char                     path[DB_PATH_MAX + 32];
 
 	for (size_t i = database ? 0 : 1; i < LEN(suffixes); i++) {
@@ -326,13 +329,13 @@ static enum status copy_make(struct db_file *f, const struct mark *m)
 static enum status repair_locked(struct db_file *f)
 {
 	struct mark m = { 0 };
-	enum status st = db_repair_finish(f);
+	enum status st = mark_read(f, &m);
 	bool        marked;
 
-	if (st == ST_OK)
-		st = mark_read(f, &m);
 	if (st != ST_OK && st != ST_NOT_FOUND)
 		return st;
+	if (st == ST_OK && m.ready)
+		return replace(f, &m);
 	marked = st == ST_OK;
 	st = copy_make(f, marked ? &m : NULL);
 	if (st == ST_OK) {
@@ -347,11 +350,13 @@ enum status db_repair(const char *path)
 	struct db_file *f;
 	int             dir;
 	const char     *below;
+	char            copy[DB_PATH_MAX + 32];
 	enum status     st;
 
 	if (!db_vfs_locate(path, &dir, &below))
 		return ST_DENIED;
-	if (!disk_exists(dir, below))
+	snprintf(copy, sizeof(copy), "%s.repair", below);
+	if (!disk_exists(dir, below) && !disk_exists(dir, copy)) /* between set_aside() and the end of a salvage there is only the copy */
 		return ST_NOT_FOUND;
 	st = db_file_get(path, &f);
 	if (st != ST_OK)
