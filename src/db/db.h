@@ -114,6 +114,8 @@ void       db_done(struct db_stmt *s); /* reset: always, also after the last row
 
 /* Step a statement that gives no row, and reset it: ST_OK. */
 MUST_CHECK enum status db_run(struct db_stmt *s);
+/* Outside of transactions: forget prepared statements, when many others follow that are seldom used. */
+void db_forget(struct db *db);
 /* Rows changed by the last statement; id of the last inserted row. */
 uint64_t db_changed(struct db *db);
 uint64_t db_last_id(struct db *db);

@@ -200,7 +200,9 @@ static enum status alone(struct walk *w, const uint8_t *page, uint32_t number)
 	enum status         st = ST_OK;
 
 	if (!db_page_head(page, number, &h))
-		return ST_OK;
+		return ST_OK; /* an overflow page, perhaps of one that comes later */
+	if (!w->p->alone)
+		db_page_set(w->p, number, DB_PAGE_TREE); /* no row of it leads back here */
 	w->sum->pages++;
 	for (unsigned i = 0; i < h.cells && st == ST_OK; i++) {
 		struct db_row row;
@@ -225,7 +227,6 @@ enum status db_pages_strays(struct db_pages *p, db_row_fn *fn, void *arg, struct
 	for (uint32_t i = 1; i <= p->count && st == ST_OK; i++) {
 		if (db_page_state(p, i) != DB_PAGE_UNSEEN || !db_page_read(p, i, page))
 			continue;
-		db_page_set(p, i, DB_PAGE_TREE); /* no row of it leads back here */
 		st = alone(&w, page, i);
 	}
 	return st;

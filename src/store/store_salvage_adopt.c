@@ -126,10 +126,12 @@ static enum status each(struct mend *m, const char *sql, unsigned columns, enum 
 	return st;
 }
 
+/* What was moved, or restored, and is in no other place now has lost its row there. */
 enum status salvage_orphans(struct mend *m, uint64_t *ret_moved)
 {
 	enum status st = each(m, "SELECT e.id, e.size, coalesce(e.date_ms, 0) FROM email e JOIN content c ON c.id = e.content WHERE e.account = ?1 AND"
-				 " e.id NOT IN (SELECT email FROM message WHERE account = ?1 UNION SELECT email FROM expunged WHERE account = ?1)", 3,
+				 " e.id NOT IN (SELECT email FROM message WHERE account = ?1 UNION SELECT email FROM expunged WHERE account = ?1 AND"
+				 " fate = 0)", 3,
 			      email_adopt, ret_moved);
 
 	return st == ST_OK ? each(m, "SELECT id FROM content WHERE account = ?1 AND id NOT IN (SELECT content FROM email)", 1, content_adopt,
