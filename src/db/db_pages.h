@@ -42,6 +42,7 @@ struct db_pages_source {
 	void    *ctx;
 	uint64_t size, log_size;
 	uint64_t frames, salt; /* of the log count no more than so many frames, if its header has that salt; frames UINT64_MAX: all */
+	uint64_t least, least_salt; /* it is known to have had so many, with that salt; 0: nothing is known */
 };
 
 struct db_pages;
@@ -49,7 +50,8 @@ struct db_pages;
 MUST_CHECK enum status db_pages_new(const struct db_pages_source *source, struct db_pages **ret);
 void db_pages_free(struct db_pages **p);
 
-/* Is the log whole: there, with a header, and nothing of this log behind the first bad checksum. Otherwise commits may be missing. */
+/* Is the log whole: there, with a header, as long as it was known to be, and nothing of this log behind the first bad checksum. Otherwise commits may
+ * be missing. */
 bool db_pages_log_whole(const struct db_pages *p);
 
 /* A row. ST_OK; ST_INVALID: it cannot be one of this table, which counts as bad; another status ends the walk. */

@@ -68,12 +68,12 @@ static void frame_add(struct db_frame **list, size_t *count, size_t *cap, uint32
 	(*list)[(*count)++] = (struct db_frame){ page, at };
 }
 
-/* Frames up to `max`; behind the first that does not fit, those that have the log's salt are kept apart. */
-static void frames_read(struct db_pages *p, const uint8_t salt[8], struct sums s, uint32_t max)
+/* Frames up to `max`, and how many of them the last commit ends; behind the first that does not fit, those that have the log's salt are kept apart. */
+static uint32_t frames_read(struct db_pages *p, const uint8_t salt[8], struct sums s, uint32_t max)
 {
 	uint8_t *f = malloc(FRAME);
 	size_t   cap = 0, behind_cap = 0, committed = 0;
-	uint32_t last = 0;
+	uint32_t last = 0, end = 0;
 	bool     good = true;
 
 	CHECK(f);
@@ -93,6 +93,7 @@ static void frames_read(struct db_pages *p, const uint8_t salt[8], struct sums s
 			frame_add(&p->behind, &p->behind_count, &behind_cap, db_be32(f), i);
 		if (good && db_be32(f + 4) > 0) {
 			committed = p->frame_count;
+			end = i + 1;
 			last = db_be32(f + 4);
 		}
 	}
@@ -100,6 +101,7 @@ static void frames_read(struct db_pages *p, const uint8_t salt[8], struct sums s
 	p->frame_count = committed; /* what was never committed is not there */
 	if (committed > 0)
 		p->count = MIN(last, (uint32_t)LIMIT_DB_PAGES);
+	return end;
 }
 
 enum status db_pages_log_load(struct db_pages *p)
@@ -116,8 +118,8 @@ enum status db_pages_log_load(struct db_pages *p)
 		max = had == p->source.salt ? MIN(max, p->source.frames) : 0;
 	if (max > LIMIT_DB_FRAMES)
 		return ST_LIMIT;
-	frames_read(p, salt, s, (uint32_t)max);
-	p->log_whole = p->behind_count == 0;
+	max = frames_read(p, salt, s, (uint32_t)max);
+	p->log_whole = p->behind_count == 0 && (p->source.least == 0 || (had == p->source.least_salt && max >= p->source.least));
 	if (p->frame_count > 1)
 		qsort(p->frames, p->frame_count, sizeof(*p->frames), by_page);
 	return ST_OK;

@@ -40,8 +40,13 @@ static enum status raw_open(struct db_salvage *s, const char *suffix, int *ret_f
 static enum status begin_locked(struct db_salvage *s)
 {
 	struct db_pages_source source = { .read = read_raw, .ctx = s };
+	struct db_header       h = { 0 };
 	enum status            st = db_repair_finish(s->file);
 
+	if (st == ST_OK)
+		st = db_header_read(s->file, &h);
+	source.least = h.done.frames;
+	source.least_salt = h.done.salt;
 	if (st == ST_OK)
 		st = db_suspect_begin(s->file, &source.frames, &source.salt);
 	if (st == ST_OK)

@@ -147,6 +147,13 @@ static enum status missing_count(struct salvage *s, uint64_t *ret)
 	return st;
 }
 
+/* Only what this salvage brings into it counts as moved. */
+static enum status recovered_count(struct salvage *s, uint64_t *ret)
+{
+	return number(s, "SELECT count(*) FROM message WHERE account = ?1 AND mailbox = (SELECT id FROM mailbox WHERE account = ?1 AND name ="
+			 " 'Recovered')", ret);
+}
+
 static enum status rows(struct salvage *s, uint64_t *ret_missing)
 {
 	enum status st = db_begin_write(s->a->db);
@@ -160,6 +167,8 @@ static enum status rows(struct salvage *s, uint64_t *ret_missing)
 		st = missing_count(s, ret_missing);
 	if (st == ST_OK)
 		st = mailboxes(s);
+	if (st == ST_OK)
+		st = recovered_count(s, &s->recovered_before);
 	if (st == ST_OK)
 		st = state_make(s);
 	if (st == ST_OK)
@@ -245,28 +254,30 @@ struct telling {
 	store_mend_fn         *tell;
 	void                  *arg;
 	struct store_salvaged *result;
-	uint64_t               moved;
 };
 
 static void on_told(void *arg, enum store_mend_kind kind, const char *invariant, struct str text)
 {
 	struct telling *t = arg;
 
-	t->moved += kind == STORE_MEND_MOVED;
 	t->result->lost += kind == STORE_MEND_LOST;
 	if (t->tell)
 		t->tell(t->arg, kind, invariant, text);
 }
 
-static enum status result_make(struct salvage *s, const struct telling *t)
+static enum status result_make(struct salvage *s)
 {
 	struct store_info info;
+	uint64_t          moved = 0;
 	enum status       st = store_info(s->a, &info);
 
+	if (st == ST_OK)
+		st = recovered_count(s, &moved);
 	if (st != ST_OK)
 		return st;
-	s->result->moved = t->moved;
-	s->result->kept = info.messages - MIN(info.messages, t->moved);
+	moved -= MIN(moved, s->recovered_before); /* one that was there before may be there again, under another uid */
+	s->result->moved = moved;
+	s->result->kept = info.messages - moved;
 	s->result->pages = s->sum.pages;
 	s->result->rows = s->sum.rows;
 	s->result->bad = s->sum.bad;
@@ -306,7 +317,7 @@ static enum status make(struct store *s, uint64_t account, const char *path, str
 	w.m = (struct mend){ .a = w.a, .tell = on_told, .arg = t, .arena = arena };
 	st = fill(&w);
 	if (st == ST_OK)
-		st = result_make(&w, t);
+		st = result_make(&w);
 	store_content_close(w.a);
 	db_close(&w.a->db);
 	free(w.a);
@@ -328,7 +339,7 @@ enum status store_salvage(struct store *s, uint64_t account, store_mend_fn *tell
 	char               path[STORE_PATH_MAX + 16];
 	struct db_salvage *d;
 	struct db_pages   *pages;
-	struct telling     t = { tell, arg, ret, 0 };
+	struct telling     t = { tell, arg, ret };
 	enum status        st = content_make(s, account);
 
 	*ret = (struct store_salvaged){ 0 };

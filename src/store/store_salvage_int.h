@@ -19,6 +19,7 @@ struct salvage {
 	uint64_t               rows_since;  /* rows and octets since the last commit */
 	uint64_t               octets_since;
 	struct db_pages_sum    sum;
+	uint64_t               recovered_before; /* messages that were in Recovered */
 	struct store_salvaged *result;
 };
 

@@ -83,9 +83,10 @@ static bool snap_one(void *arg, const char *name, int64_t mtime_ms)
 
 static void snap(struct rig *r)
 {
-	r->file_count = 2;
+	r->file_count = 3;
 	snprintf(r->files[0].path, sizeof(r->files[0].path), DIR "/mail.db");
 	snprintf(r->files[1].path, sizeof(r->files[1].path), DIR "/mail.db-wal");
+	snprintf(r->files[2].path, sizeof(r->files[2].path), DIR "/mail.db.lock");
 	assert_ok(disk_list(r->u.fd, DIR "/content", snap_one, r));
 	for (size_t i = 0; i < r->file_count; i++)
 		r->files[i].octets = file_read(r, r->files[i].path);
@@ -209,6 +210,7 @@ static void rig_open(struct rig *r, bool checkpoint)
 	snap(r);
 	if (checkpoint) { /* the log is there and says nothing that the database does not */
 		r->files[1].octets = str_first(r->files[1].octets, 32 + 24 + PAGE);
+		r->files[2].octets = STR_NONE;
 		owners_load(r);
 	}
 	assert_ok(store_new(r->u.fd, NULL, &r->u.store));
@@ -233,7 +235,7 @@ static struct store_salvaged salvage(struct rig *r)
 	memset(r->told, 0, sizeof(r->told));
 	assert_ok(store_salvage(r->u.store, ACCOUNT, on_told, r, &got));
 	assert_int_equal(r->told[STORE_MEND_BROKEN], 0);
-	assert_int_equal(got.moved, r->told[STORE_MEND_MOVED]);
+	assert_true(got.moved <= r->told[STORE_MEND_MOVED]); /* of what is moved twice */
 	assert_int_equal(got.lost, r->told[STORE_MEND_LOST]);
 	assert_false(store_is_suspect(r->u.store, ACCOUNT));
 	assert_ok(store_open(r->u.store, ACCOUNT, &a));
@@ -370,6 +372,7 @@ static void test_log(void **state)
 {
 	struct rig r;
 	struct str log;
+	unsigned   rounds = 0;
 
 	(void)state;
 	rig_open(&r, false);
@@ -377,7 +380,7 @@ static void test_log(void **state)
 	for (unsigned round = 0; round < 40; round++) {
 		struct store_salvaged got;
 		struct message       *now;
-		size_t                n, at = round < 2 ? 20 : (size_t)(next(&r) % log.n);
+		size_t                n, same, renewed, at = round < 2 ? 20 : (size_t)(next(&r) % log.n);
 		char                 *copy = arena_alloc(r.u.arena, log.n);
 
 		memcpy(copy, log.p, log.n);
@@ -387,11 +390,21 @@ static void test_log(void **state)
 		got = salvage(&r);
 		n = messages_load(&r, &now);
 		assert_int_equal(n, got.kept + got.moved);
+		renewed = same = 0;
 		for (size_t k = 0; k < n; k++)
 			for (size_t i = 0; i < r.message_count; i++)
-				if (strcmp(now[k].mailbox, r.messages[i].mailbox) == 0 && round % 5 != 4)
-					assert_int_not_equal(now[k].uidvalidity, r.messages[i].uidvalidity);
+				if (strcmp(now[k].mailbox, r.messages[i].mailbox) == 0 && now[k].uid == r.messages[i].uid) {
+					bool old = now[k].uidvalidity == r.messages[i].uidvalidity;
+
+					renewed += !old;
+					same += old && memcmp(now[k].hash, r.messages[i].hash, 32) == 0;
+				}
+		/* What the log has behind its end is of no matter: then nothing has changed at all. */
+		if (renewed > 0 ? same > 0 : same != r.message_count)
+			fail_msg("round %u at %zu of %zu: %zu of %zu, %zu renewed", round, at, log.n, same, n, renewed);
+		rounds += renewed > 0 || n == 0;
 	}
+	assert_true(rounds >= 20);
 	store_unit_done(&r.u);
 }
 
@@ -443,7 +456,7 @@ static void test_gone(void **state)
 		if (how == 0)
 			assert_ok(disk_remove(r.u.fd, DIR "/mail.db"));
 		else
-			file_write(&r, DIR "/mail.db", how == 1 ? STR("") : how == 2 ? STR("SQLite format 3") : str_first(r.files[2].octets, 60000));
+			file_write(&r, DIR "/mail.db", how == 1 ? STR("") : how == 2 ? STR("SQLite format 3") : str_first(r.files[3].octets, 60000));
 		assert_true(store_contents_there(r.u.store, ACCOUNT));
 		got = salvage(&r);
 		assert_int_equal(got.kept, 0);
@@ -500,7 +513,8 @@ static void test_failures(void **state)
 			if (st != ST_OK && store_is_suspect(r.u.store, ACCOUNT) && store_open(r.u.store, ACCOUNT, &a) == ST_OK) {
 				enum status write = store_append(a, 1, &m, 1, &added);
 
-				if (write == ST_OK)
+				/* What failed was behind the point from which the next to open it goes on. */
+				if (write == ST_OK && !exists(&r, "mail.db.damaged.1"))
 					fail_msg("%s: written to", what);
 				store_close(&a);
 			}
