@@ -52,6 +52,7 @@ static const char *const of_status[ST_COUNT] = {
 	[ST_INVALID] = "[CANNOT] Not a legal value",
 	[ST_CLOSED] = "[UNAVAILABLE] Try again later",
 	[ST_BUSY] = "[INUSE] Held by somebody else",
+	[ST_QUOTA] = "[OVERQUOTA] The quota would be exceeded",
 };
 
 enum imap_next imap_failed(struct imap_session *s, enum status st)

@@ -260,8 +260,13 @@ static enum status append_all(struct store_account *a, uint64_t mailbox, const s
 			      const struct incoming *in, size_t count, uint32_t *uids, struct store_added *ret)
 {
 	struct store_mailbox m;
+	uint64_t             octets = 0;
 	enum status          st = store_mailbox_row(a, mailbox, &m);
 
+	for (size_t i = 0; i < count; i++)
+		octets += in[i].bytes.content.n;
+	if (st == ST_OK && !store_quota_room(&a->quota, &a->state, count, octets))
+		st = ST_QUOTA;
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		st = append_one(a, &m, &messages[i], &in[i], &ret[i]);
 		uids[i] = ret[i].uid;
@@ -293,7 +298,9 @@ enum status store_append(struct store_account *a, uint64_t mailbox, const struct
 		store_bytes_done(&in[i].bytes);
 		store_upload_free(&in[i].own);
 	}
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		memcpy(ret, added, count * sizeof(*ret));
+		store_quota_look(a, &a->quota, a->owner, true);
+	}
 	return st;
 }

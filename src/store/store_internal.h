@@ -63,6 +63,8 @@ struct store_account {
 	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
 	struct account_state state;            /* valid while writing */
+	struct store_quota   quota;            /* until it is closed */
+	struct str           owner;            /* his address */
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
 	struct store_account *newer, *older;   /* idle: the LRU */
 	struct store_account *sibling;         /* idle: the next of the same account */
@@ -157,6 +159,12 @@ MUST_CHECK enum status store_email_insert(struct store_account *a, const struct 
 /* row: all but uid, modseq, created; the mailbox's counters change in *m. recent_from comes from the mailbox row */
 MUST_CHECK enum status store_message_insert(struct store_account *a, struct store_mailbox *m, struct store_row *row, int64_t now_ms);
 MUST_CHECK enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by); /* drops it at 0 */
+
+/* ---- store_quota.c ---- */
+/* Is there room for `count` messages of `octets` in all in an account that holds what `t` says. */
+bool store_quota_room(const struct store_quota *q, const struct account_state *t, uint64_t count, uint64_t octets);
+/* After a change was committed: warn the owner if a percent was passed, or forget that he was warned. Its failure is the next change's work. */
+void store_quota_look(struct store_account *a, const struct store_quota *q, struct str address, bool durable);
 
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"

@@ -49,6 +49,9 @@ static const char step1[] =
 	"CREATE TABLE delivery ("
 	" account INTEGER NOT NULL, id INTEGER NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1 };
+/* Quotas: the highest percent of which the owner was warned. */
+static const char step_quota[] = "CREATE TABLE warning (account INTEGER PRIMARY KEY, warned INTEGER NOT NULL);";
+
+static const char *const steps[] = { step1, step_quota };
 
 const struct db_schema store_schema = { steps, LEN(steps) };
