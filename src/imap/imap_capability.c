@@ -29,6 +29,9 @@ static const struct {
 	{ "MOVE", AFTER, "RFC 6851" },
 	{ "STATUS=SIZE", AFTER, "RFC 8438" },
 	{ "WITHIN", AFTER, "RFC 5032" },
+	{ "QUOTA", AFTER, "RFC 9208" },
+	{ "QUOTA=RES-STORAGE", AFTER, "RFC 9208" },
+	{ "QUOTA=RES-MESSAGE", AFTER, "RFC 9208" },
 };
 
 void imap_capability_put(struct imap_session *s)

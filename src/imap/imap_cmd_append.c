@@ -37,7 +37,7 @@ enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c)
 	return imap_bad(s, "Syntax: APPEND mailbox [(flag ...)] [\"date\"] {octets}");
 }
 
-static enum imap_next mailbox_find(struct imap_session *s, const struct imap_append *p, uint64_t *ret)
+static enum imap_next mailbox_find(struct imap_session *s, const struct imap_append *p, uint64_t octets, uint64_t *ret)
 {
 	struct store_account *a;
 	struct store_mailbox  m;
@@ -50,6 +50,8 @@ static enum imap_next mailbox_find(struct imap_session *s, const struct imap_app
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_INSERT, &a, &m);
 	if (st == ST_NOT_FOUND)
 		return imap_no(s, "[TRYCREATE] No such mailbox");
+	if (st == ST_OK)
+		st = store_quota_fits(a, 1, octets);
 	if (st != ST_OK)
 		return imap_failed(s, st);
 	*ret = m.id;
@@ -70,7 +72,8 @@ static enum imap_next begin(struct imap_session *s, const struct imap_literal *l
 			       (unsigned long long)s->set->message_octets);
 	if (store_full(s->env->store))
 		return imap_failed(s, ST_FULL);
-	next = mailbox_find(s, p, &mailbox);
+	imap_quota_know(s);
+	next = mailbox_find(s, p, l->n, &mailbox);
 	if (next != IMAP_NEXT_WAIT)
 		return next;
 	if (!net_memory_take(net_of(s->conn), held))
@@ -162,6 +165,7 @@ static enum imap_next store_it(struct imap_session *s)
 	if (st != ST_OK)
 		return imap_failed(s, st);
 	imap_changed(s, added.modseq);
+	imap_quota_changed(s, a, true);
 	return imap_ok(s, "[APPENDUID %u %u] Appended", added.uidvalidity, added.uid);
 }
 

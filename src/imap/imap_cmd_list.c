@@ -214,6 +214,7 @@ static void status_line(struct imap_session *s, const struct store_mailbox *m, u
 		{ IMAP_STATUS_UNSEEN, "UNSEEN", m->unseen },
 		{ IMAP_STATUS_DELETED, "DELETED", m->deleted },
 		{ IMAP_STATUS_SIZE, "SIZE", m->size },
+		{ IMAP_STATUS_DELETED_STORAGE, "DELETED-STORAGE", m->deleted_size },
 	};
 	const char *sep = "";
 

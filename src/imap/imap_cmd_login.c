@@ -6,6 +6,7 @@
  *
  * What is wrong is never told apart: user, password and authorization identity all give AUTHENTICATIONFAILED.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "imap/imap_session.h"
@@ -108,6 +109,9 @@ static enum imap_next answer(struct imap_session *s, const struct sasl_result *r
 	case SASL_SUCCESS: break;
 	}
 	s->account_id = r->login.account;
+	free(s->address);
+	s->address = strndup(r->login.address.p, r->login.address.n);
+	CHECK(s->address != NULL);
 	imap_enter(s, IMAP_AUTH);
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);

@@ -68,6 +68,7 @@ static void session_close(void *session)
 	imap_out_give(s);
 	imap_work_give(s);
 	arena_free(&s->arena);
+	free(s->address);
 	free(s);
 }
 

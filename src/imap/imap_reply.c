@@ -132,8 +132,10 @@ enum status imap_account(struct imap_session *s, struct store_account **ret)
 {
 	enum status st = s->account ? ST_OK : store_open(s->env->store, s->account_id, &s->account);
 
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		imap_quota_apply(s, s->account);
 		*ret = s->account;
+	}
 	return st;
 }
 

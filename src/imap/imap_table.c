@@ -26,6 +26,9 @@ static const struct imap_row rows[] = {
 	{ STR("NAMESPACE"), imap_cmd_namespace, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.10" },
 	{ STR("STATUS"), imap_cmd_status, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.11" },
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
+	{ STR("GETQUOTA"), imap_cmd_getquota, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.1" },
+	{ STR("GETQUOTAROOT"), imap_cmd_getquotaroot, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.2" },
+	{ STR("SETQUOTA"), imap_cmd_setquota, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.3" },
 	{ STR("IDLE"), imap_cmd_idle, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.13" },
 	/* a mailbox is selected */
 	{ STR("CLOSE"), imap_cmd_close, IMAP_IN_BOX, IMAP_ARGS_NONE, IMAP_CMD_QUIET, "RFC 9051 §6.4.1" },

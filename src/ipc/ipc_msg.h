@@ -128,6 +128,11 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_ROUTE_SET,
 	IPC_AUTH_ROUTE_REMOVE,
 	IPC_AUTH_ROUTE_LIST,
+	/* quotas */
+	IPC_AUTH_DOMAIN_QUOTA,
+	IPC_AUTH_USED,
+	IPC_QUEUE_USAGE,
+	IPC_LOCAL_USAGE,
 	IPC_MSG_COUNT,
 };
 

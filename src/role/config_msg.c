@@ -40,6 +40,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, delay_warning_s),
 	IPC_STR(struct config, tls_authorities, LIMIT_PATH),
 	IPC_U32(struct config, retention_s),
+	IPC_STR(struct config, quota_warn, 40),
+	IPC_U32(struct config, quota_full),
 	IPC_STR(struct config, milters, LIMIT_FILTER_SETTING),
 	IPC_U32(struct config, milter_default),
 	IPC_STR(struct config, policy, LIMIT_FILTER_SETTING),

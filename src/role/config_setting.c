@@ -8,6 +8,7 @@
 
 static const char *const level_words[] = { "debug", "info", "warn", "error", NULL };
 static const char *const filter_default_words[] = { "accept", "tempfail", "reject", "quarantine", NULL }; /* enum filter_default */
+static const char *const quota_full_words[] = { "later", "refuse", NULL };
 static const char *const format_words[] = { "logfmt", "json", NULL };
 
 const struct config_setting config_settings[] = {
@@ -46,6 +47,8 @@ const struct config_setting config_settings[] = {
 	{ "trace", "size", CONFIG_SIZE, AT(trace_octets), "512M", 0, 1ull << 40, NULL, "what happened to each message is kept in so much space; 0: not" },
 	{ "trace", "keep", CONFIG_SECONDS, AT(trace_keep_s), "30d", 60, 315360000, NULL, "and for so long" },
 	{ "accounts", "retention", CONFIG_SECONDS, AT(retention_s), "30d", 1, 315360000, NULL, "a removed account and its mail can be restored for" },
+	{ "quota", "warn", CONFIG_TEXT, AT(quota_warn), "80 95", 0, 40, NULL, "percents of its quota at which an account's owner is told, four at most; \"\": never" },
+	{ "quota", "full", CONFIG_WORD, AT(quota_full), "later", 0, 0, quota_full_words, "mail for a full mailbox: later (452, tried again) or refuse (552)" },
 	{ "limits", "connections", CONFIG_NUMBER, AT(connections), "20000", 1, 1000000, NULL, "per process" },
 	{ "limits", "per_address", CONFIG_NUMBER, AT(connections_per_address), "200", 1, 1000000, NULL, "connections of one address (IPv6: /64)" },
 	{ "limits", "per_network", CONFIG_NUMBER, AT(connections_per_network), "1000", 1, 1000000, NULL, "connections of one /24 or /48" },

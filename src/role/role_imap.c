@@ -38,7 +38,10 @@ static bool prepare(struct role *r, const char **ret_why)
 static bool start(struct role *r, const char **ret_why)
 {
 	struct imap_role    *s = r->self;
-	struct store_options options = { .watermark_octets = r->config->watermark_octets };
+	struct store_options options = { .watermark_octets = r->config->watermark_octets,
+					 .hostname = arena_cstr(r->arena, r->config->hostname) };
+
+	CHECK(config_warn_parse(r->config->quota_warn, options.warn)); /* config_check() has seen it */
 
 	if (store_new(role_root(r, "accounts"), &options, &s->store) != ST_OK) {
 		*ret_why = "the accounts directory cannot be used";

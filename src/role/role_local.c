@@ -93,7 +93,11 @@ static bool start(struct role *r, const char **ret_why)
 		.watermark_octets = r->config->watermark_octets, .memory = HANDLE_OCTETS, .handles = HANDLES,
 		.reserve_octets = r->instance == 0 ? RESERVE_OCTETS : 0,
 	};
-	struct local_role *l = r->self = ARENA_NEW(r->arena, struct local_role);
+	struct local_role *l;
+
+	CHECK(config_warn_parse(r->config->quota_warn, options.warn)); /* config_check() has seen it */
+	options.hostname = arena_cstr(r->arena, r->config->hostname);
+	l = r->self = ARENA_NEW(r->arena, struct local_role);
 
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->cond, NULL);
@@ -102,6 +106,7 @@ static bool start(struct role *r, const char **ret_why)
 		return false;
 	}
 	l->deliver = deliver_local_new(l->store, r->ipc);
+	ipc_pool(r->ipc, DELIVER_USAGE_POOL, 1, 1000);
 	ipc_serve(r->ipc, deliver_local_rows, deliver_local_row_count, l->deliver);
 	/* Several local processes would only repeat each other's work. */
 	l->repair_s = r->config->lab ? REPAIR_LAB_S : REPAIR_S;

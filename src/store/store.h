@@ -69,6 +69,7 @@ uint64_t store_account_id(const struct store_account *a);
 #define STORE_QUOTA_GRACE 10u
 struct store_quota { /* of an account; 0: none */
 	uint64_t octets, messages;
+	bool     strict; /* without grace */
 };
 /* What append and copy on this handle keep to (ST_QUOTA), until store_close. Moves inside the account, and what only makes smaller, are free.
  * `address`: the owner's, who is warned when a percent of store_options.warn is passed; it lives until store_close. "": nobody is. */

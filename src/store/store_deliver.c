@@ -255,7 +255,7 @@ static enum status parse(struct store_account *a, const struct store_delivery *d
 
 static struct store_quota quota_of(const struct store_delivery *d)
 {
-	return (struct store_quota){ d->quota_octets, d->quota_messages };
+	return (struct store_quota){ d->quota_octets, d->quota_messages, d->quota_strict };
 }
 
 static bool fits(const struct store_account *a, const struct store_delivery *d, const struct parsed *p)

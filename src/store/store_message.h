@@ -87,6 +87,7 @@ struct store_delivery {
 	struct str hash;    /* SHA-256 of content or file, checked; "" is not checked */
 	int64_t    received_ms;
 	uint64_t   quota_octets, quota_messages; /* of the account, 0: none */
+	bool       quota_strict; /* without grace */
 	struct str address; /* the owner's, to warn him; "": nobody is warned */
 };
 struct store_delivered {

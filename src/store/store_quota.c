@@ -21,7 +21,7 @@ bool store_quota_room(const struct store_quota *q, const struct account_state *t
 
 	if (q->messages > 0 && (count > q->messages || t->messages > q->messages - count))
 		return false;
-	if (__builtin_add_overflow(q->octets, q->octets / 100 * STORE_QUOTA_GRACE, &most))
+	if (__builtin_add_overflow(q->octets, q->strict ? 0 : q->octets / 100 * STORE_QUOTA_GRACE, &most))
 		most = UINT64_MAX;
 	return q->octets == 0 || (t->size < q->octets && octets <= most && t->size <= most - octets);
 }

@@ -93,6 +93,7 @@ bool imap_lex_status(struct imap_lex *x, unsigned *ret_items)
 		{ STR("UIDNEXT"), IMAP_STATUS_UIDNEXT },   { STR("UIDVALIDITY"), IMAP_STATUS_UIDVALIDITY },
 		{ STR("UNSEEN"), IMAP_STATUS_UNSEEN },     { STR("DELETED"), IMAP_STATUS_DELETED },
 		{ STR("SIZE"), IMAP_STATUS_SIZE },
+		{ STR("DELETED-STORAGE"), IMAP_STATUS_DELETED_STORAGE },
 	};
 	unsigned items = 0;
 

@@ -61,6 +61,7 @@ enum imap_status_item { /* bit mask */
 			IMAP_STATUS_UNSEEN = 1u << 4,
 			IMAP_STATUS_DELETED = 1u << 5,
 			IMAP_STATUS_SIZE = 1u << 6,
+			IMAP_STATUS_DELETED_STORAGE = 1u << 10, /* RFC 9208 §4.1.4 */
 };
 MUST_CHECK bool imap_lex_status(struct imap_lex *x, unsigned *ret_items);
 
