@@ -432,5 +432,6 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_ROUTE_LIST, on_route_list, DIRECTORY_POOL },
 	{ IPC_AUTH_DOMAIN_QUOTA, on_domain_quota, DIRECTORY_POOL },
 	{ IPC_AUTH_USED, on_used, DIRECTORY_POOL },
+	{ IPC_AUTH_USED_SET, on_used, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

@@ -1158,8 +1158,8 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_AUTH_ROUTE_REMOVE, "auth_route_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_change_request), EMPTY),
 	ADMIN(IPC_AUTH_ROUTE_LIST, "auth_route_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_list_request), SHAPE(auth_route_list_reply)),
 	ADMIN(IPC_AUTH_DOMAIN_QUOTA, "auth_domain_quota", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_quota_request), EMPTY),
-	/* control: what queue was told by local, for a domain that gets a total. */
-	[IPC_AUTH_USED] = { "auth_used", ROLE_AUTH, IPC_LANE_CONTROL, 10 * SECONDS, BY(QUEUE) | BY(IMAP) | BY(CONTROL), true, SHAPE(auth_used_request), EMPTY },
+	ASK(IPC_AUTH_USED, "auth_used", ROLE_AUTH, BY(QUEUE) | BY(IMAP), 10 * SECONDS, SHAPE(auth_used_request), EMPTY),
+	ADMIN(IPC_AUTH_USED_SET, "auth_used_set", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_used_request), EMPTY),
 	ADMIN(IPC_QUEUE_USAGE, "queue_usage", ROLE_QUEUE, 60 * SECONDS, SHAPE(local_usage_request), SHAPE(local_usage_reply)),
 	ASK(IPC_LOCAL_USAGE, "local_usage", ROLE_LOCAL, BY(QUEUE), 30 * SECONDS, SHAPE(local_usage_request), SHAPE(local_usage_reply)),
 };

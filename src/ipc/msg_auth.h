@@ -191,7 +191,7 @@ struct auth_quota_reply { /* in effect: its own, or its domain's default, and wh
 	uint64_t quota_octets, quota_messages; /* 0: none */
 	bool     quota_shared; /* the domain has a total: there is no grace, and IPC_AUTH_USED is to be told */
 };
-/* IPC_AUTH_USED: a note. What an account holds now. */
+/* IPC_AUTH_USED: a note. What an account holds now. IPC_AUTH_USED_SET: the same from an administrator, whose domain gets a total. */
 struct auth_used_request {
 	uint64_t account, octets, messages;
 };
