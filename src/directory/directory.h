@@ -84,6 +84,10 @@ MUST_CHECK enum status directory_rewrite(struct directory *d, const struct auth_
 MUST_CHECK enum status directory_probed(struct directory *d, const struct auth_probed_request *q, struct auth_rcpt_reply *ret);
 MUST_CHECK enum status directory_full(struct directory *d, const struct auth_full_request *q);
 MUST_CHECK enum status directory_quota(struct directory *d, const struct auth_quota_request *q, struct auth_quota_reply *ret);
+/* What an account holds; written, not synced: the next word of it is of all again. Waits for the disk if that is news. */
+MUST_CHECK enum status directory_used(struct directory *d, const struct auth_used_request *q);
+/* Of a domain, for administrators. */
+MUST_CHECK enum status directory_domain_quota(struct directory *d, const struct auth_domain_quota_request *q);
 /* The way to one foreign address; ST_NOT_FOUND: it is ours. How rules are chosen: directory_hop.h. */
 MUST_CHECK enum status directory_hop(struct directory *d, const struct auth_hop_request *q, struct arena *a, struct auth_hop_reply *ret);
 /* The dry run; the reply lives in `a`. */

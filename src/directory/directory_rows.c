@@ -75,6 +75,16 @@ static void on_quota(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
+static void on_used(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_used(ctx, r->body), NULL);
+}
+
+static void on_domain_quota(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_domain_quota(ctx, r->body), NULL);
+}
+
 static void on_hop(void *ctx, struct ipc_request *r)
 {
 	struct auth_hop_reply reply = { 0 };
@@ -438,5 +448,8 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_ROUTE_SET, on_route_set, DIRECTORY_POOL },
 	{ IPC_AUTH_ROUTE_REMOVE, on_route_remove, DIRECTORY_POOL },
 	{ IPC_AUTH_ROUTE_LIST, on_route_list, DIRECTORY_POOL },
+	{ IPC_AUTH_DOMAIN_QUOTA, on_domain_quota, DIRECTORY_POOL },
+	{ IPC_AUTH_USED, on_used, DIRECTORY_POOL },
+	{ IPC_AUTH_USED_SET, on_used, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

@@ -39,6 +39,10 @@ struct imap_ask { /* each may block; ctx is imap_env.ask_ctx */
 	/* IPC_GUARD_CONNECT; any status but ST_OK lets the peer in. NULL: whoever comes is let in. */
 	enum status (*connect)(void *ctx, const struct guard_connect_request *request, struct arena *a,
 			       struct guard_connect_reply *ret);
+	/* IPC_AUTH_QUOTA. NULL: nobody has a quota. */
+	enum status (*quota)(void *ctx, uint64_t account, struct auth_quota_reply *ret);
+	/* IPC_AUTH_USED: told; must not wait. NULL: nobody wants to know. */
+	void (*used)(void *ctx, const struct auth_used_request *note);
 	/* This session changed the account: tell the bus, and imap_notify_wake of this process. Must not wait. */
 	void (*changed)(void *ctx, uint64_t account, uint64_t modseq);
 };

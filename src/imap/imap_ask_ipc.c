@@ -17,4 +17,24 @@ static void ask_changed(void *ctx, uint64_t account, uint64_t modseq)
 	ipc_bus_send(q->ipc, account, 0, modseq);
 }
 
-const struct imap_ask imap_ask_ipc = { .connect = ask_connect, .changed = ask_changed };
+static enum status ask_quota(void *ctx, uint64_t account, struct auth_quota_reply *ret)
+{
+	struct imap_ask_ipc *q = ctx;
+	struct arena *a      CLEANUP(arena_free) = arena_new(NULL);
+
+	return ipc_call(q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_QUOTA, &(struct auth_quota_request){ account }, a, ret);
+}
+
+static void used_done(void *arg, enum status st, const void *reply)
+{
+	(void)arg, (void)st, (void)reply; /* the next one says it all again */
+}
+
+static void ask_used(void *ctx, const struct auth_used_request *note)
+{
+	struct imap_ask_ipc *q = ctx;
+
+	ipc_start(q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_USED, note, used_done, NULL);
+}
+
+const struct imap_ask imap_ask_ipc = { .connect = ask_connect, .quota = ask_quota, .used = ask_used, .changed = ask_changed };

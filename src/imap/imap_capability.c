@@ -63,6 +63,9 @@ static const struct {
 	{ "QRESYNC", AFTER, "RFC 7162" },
 	{ "UIDONLY", AFTER, "RFC 9586" },
 	{ "UNAUTHENTICATE", AFTER, "RFC 8437" },
+	{ "QUOTA", AFTER, "RFC 9208" },
+	{ "QUOTA=RES-STORAGE", AFTER, "RFC 9208" },
+	{ "QUOTA=RES-MESSAGE", AFTER, "RFC 9208" },
 };
 
 void imap_capability_put(struct imap_session *s)

@@ -56,6 +56,7 @@ static enum imap_next mailbox_find(struct imap_session *s)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
 	if (store_full(s->env->store))
 		return imap_failed(s, ST_FULL);
+	imap_quota_know(s);
 	st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &m);
 	if (st == ST_NOT_FOUND)
 		return imap_no(s, "[TRYCREATE] No such mailbox");
@@ -128,6 +129,21 @@ enum imap_next imap_upload_more(struct imap_session *s, uint64_t n)
 	return IMAP_NEXT_WAIT;
 }
 
+/* Over the quota is told before the octets come; the transaction looks again. What REPLACE frees is known only there. */
+static enum imap_next quota_fits(struct imap_session *s)
+{
+	struct imap_upload   *u = s->upload;
+	struct store_account *a;
+	struct store_mailbox  m;
+	enum status           st = u->replace ? ST_OK : imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &m);
+
+	if (!u->replace && st == ST_OK)
+		st = store_quota_fits(a, u->count, u->octets);
+	if (st == ST_NOT_FOUND)
+		return imap_no(s, "[TRYCREATE] No such mailbox");
+	return st == ST_OK ? IMAP_NEXT_WAIT : imap_failed(s, st);
+}
+
 static enum imap_next octets_begin(struct imap_session *s, const struct imap_literal *l)
 {
 	struct imap_upload *u = s->upload;
@@ -139,7 +155,9 @@ static enum imap_next octets_begin(struct imap_session *s, const struct imap_lit
 		return imap_no(s, "[CANNOT] The message is empty");
 	u->binary = u->reader.binary;
 	next = imap_upload_part(s);
-	return next == IMAP_NEXT_WAIT ? imap_upload_more(s, l->n) : next;
+	if (next == IMAP_NEXT_WAIT)
+		next = imap_upload_more(s, l->n);
+	return next == IMAP_NEXT_WAIT ? quota_fits(s) : next;
 }
 
 /* ---- NULs ---- */
@@ -204,9 +222,10 @@ static struct store_new_message new_message(const struct imap_message *m, int64_
 	};
 }
 
-static enum imap_next appended(struct imap_session *s, const struct store_added *added, size_t count)
+static enum imap_next appended(struct imap_session *s, struct store_account *a, const struct store_added *added, size_t count)
 {
 	imap_changed(s, added[0].modseq);
+	imap_quota_changed(s, a, true);
 	if (count == 1)
 		return imap_ok(s, "[APPENDUID %u %u] Appended", added[0].uidvalidity, added[0].uid);
 	/* RFC 4315 §3: a set; the uids of one transaction follow each other. */
@@ -235,7 +254,7 @@ static enum imap_next store_it(struct imap_session *s)
 		st = store_append(a, u->mailbox, list, n, added);
 	if (st == ST_NOT_FOUND) /* deleted meanwhile */
 		return imap_no(s, "[TRYCREATE] No such mailbox");
-	return st == ST_OK ? appended(s, added, n) : imap_failed(s, st);
+	return st == ST_OK ? appended(s, a, added, n) : imap_failed(s, st);
 }
 
 /* ---- reading on ---- */

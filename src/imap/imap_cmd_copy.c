@@ -63,8 +63,11 @@ static enum status copy(struct imap_session *s, copy_fn *fn, const struct imap_s
 	*ret_missing = st == ST_NOT_FOUND;
 	if (st == ST_OK)
 		st = fn(a, s->box.id, imap_uids(s, places), m.id, s->arena, ret);
-	if (st == ST_OK && ret->count > 0)
+	if (st == ST_OK && ret->count > 0) {
 		imap_changed(s, ret->modseq);
+		if (fn == store_copy)
+			imap_quota_changed(s, a, true);
+	}
 	return st;
 }
 
@@ -76,6 +79,7 @@ static enum imap_next transfer(struct imap_session *s, struct imap_command *c, c
 	enum status     st;
 
 	*ret = (struct store_copied){ 0 };
+	imap_quota_know(s);
 	if (!arguments(s, c, &places, &name))
 		return IMAP_NEXT_REPLY;
 	st = copy(s, fn, &places, name, ret, &missing);
@@ -134,8 +138,10 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 		st = store_expunge(a, s->box.id, uids, true, s->arena, &gone);
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	if (gone.count > 0)
+	if (gone.count > 0) {
 		imap_changed(s, gone.modseq);
-	s->reply.highest = gone.count > 0 && (s->enabled & IMAP_ENABLED_CONDSTORE); /* RFC 7162 §3.2.7 */
+		imap_quota_changed(s, a, false);
+		s->reply.highest = (s->enabled & IMAP_ENABLED_CONDSTORE) != 0; /* RFC 7162 §3.2.7 */
+	}
 	return imap_ok(s, "Expunged");
 }

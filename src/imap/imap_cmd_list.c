@@ -207,6 +207,7 @@ void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsi
 		{ IMAP_STATUS_SIZE, "SIZE", m->size },
 		{ IMAP_STATUS_APPENDLIMIT, "APPENDLIMIT", s->set->message_octets }, /* RFC 7889 §3 */
 		{ IMAP_STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ", m->modseq },
+		{ IMAP_STATUS_DELETED_STORAGE, "DELETED-STORAGE", m->deleted_size },
 	};
 	const char *sep = "";
 

@@ -48,6 +48,7 @@ enum imap_next imap_replace_store(struct imap_session *s, struct imap_upload *u,
 	if (st != ST_OK)
 		return imap_failed(s, st);
 	imap_changed(s, added.modseq);
+	imap_quota_changed(s, a, true);
 	imap_putf(s, "* OK [APPENDUID %u %u] The new message is there\r\n", added.uidvalidity, added.uid);
 	return imap_ok(s, "Replaced");
 }

@@ -206,8 +206,10 @@ enum imap_next imap_cmd_close(struct imap_session *s, struct imap_command *c)
 		st = imap_box_account(s, &a);
 		if (st == ST_OK)
 			st = store_expunge(a, s->box.id, STORE_SET_ALL, true, s->arena, &gone);
-		if (st == ST_OK && gone.count > 0)
+		if (st == ST_OK && gone.count > 0) {
 			imap_changed(s, gone.modseq);
+			imap_quota_changed(s, a, false);
+		}
 	}
 	imap_enter(s, IMAP_AUTH);
 	/* RFC 9051 §6.4.1 knows no NO; a mailbox that is gone has nothing left to expunge. */

@@ -55,6 +55,7 @@ static const char *const of_status[ST_COUNT] = {
 	[ST_INVALID] = "[CANNOT] Not a legal value",
 	[ST_CLOSED] = "[UNAVAILABLE] Try again later",
 	[ST_BUSY] = "[INUSE] Held by somebody else",
+	[ST_QUOTA] = "[OVERQUOTA] The quota would be exceeded",
 };
 
 enum imap_next imap_failed(struct imap_session *s, enum status st)
@@ -146,8 +147,10 @@ enum status imap_account(struct imap_session *s, struct store_account **ret)
 {
 	enum status st = s->account ? ST_OK : store_open(s->env->store, s->account_id, &s->account);
 
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		imap_quota_apply(s, s->account);
 		*ret = s->account;
+	}
 	return st;
 }
 
@@ -168,6 +171,8 @@ void imap_account_leave(struct imap_session *s)
 	free(s->user);
 	s->user = NULL;
 	s->account_id = 0;
+	s->quota = (struct auth_quota_reply){ 0 };
+	s->quota_ms = 0;
 }
 
 void imap_account_back(struct imap_session *s)

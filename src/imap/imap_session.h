@@ -112,6 +112,8 @@ struct imap_session {
 	uint64_t                    account_id;
 	char                       *user; /* who signed in, an address; NULL: nobody */
 	struct store_account       *account; /* open inside a handler only */
+	struct auth_quota_reply     quota;   /* of it, as auth said at quota_ms (monotonic; 0: never) */
+	int64_t                     quota_ms;
 	struct arena               *arena;   /* of the command */
 	struct arena               *secret;  /* arguments of LOGIN: wiping */
 	struct sasl                *sasl;    /* NULL outside an exchange */
@@ -218,6 +220,9 @@ enum imap_next imap_cmd_sort(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_thread(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_cancelupdate(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getquota(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getquotaroot(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_setquota(struct imap_session *s, struct imap_command *c);
 
 /* ---- answers (imap_reply.c) ---- */
 
@@ -297,6 +302,17 @@ MUST_CHECK enum status imap_mailbox_find(struct imap_session *s, struct str name
 					 struct store_mailbox *ret_box);
 /* The open account that the selected mailbox belongs to. */
 MUST_CHECK enum status imap_box_account(struct imap_session *s, struct store_account **ret);
+
+/* ---- quotas (imap_quota.c) ---- */
+
+/* Before something is added: the account's limits are known, and no older than a few seconds. Nothing may be open. When auth does not answer,
+ * those hold that it said last. */
+void imap_quota_know(struct imap_session *s);
+/* The limits hold for the open handle. */
+void imap_quota_apply(struct imap_session *s, struct store_account *a);
+/* After a change of what the account holds: tell auth where it counts, and the client with "* NO [OVERQUOTA]" when it is above its quota
+ * and only the grace is left. */
+void imap_quota_changed(struct imap_session *s, struct store_account *a, bool added);
 
 /* ---- the selected mailbox (imap_box.c, imap_sync.c) ---- */
 

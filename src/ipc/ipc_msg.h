@@ -138,6 +138,12 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* local: what administrators ask */
 	IPC_LOCAL_UNDELETE,
 	IPC_LOCAL_FSCK,
+	/* quotas */
+	IPC_AUTH_DOMAIN_QUOTA,
+	IPC_AUTH_USED,
+	IPC_AUTH_USED_SET,
+	IPC_QUEUE_USAGE,
+	IPC_LOCAL_USAGE,
 	IPC_MSG_COUNT,
 };
 

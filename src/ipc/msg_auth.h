@@ -55,6 +55,8 @@ struct auth_target {
 	bool       forward; /* foreign, and reached through an alias of ours: `from` is the reverse-path it goes out with (SRS) */
 	struct str from;
 	uint64_t   quota_octets; /* account: 0 for none */
+	uint64_t   quota_messages;
+	bool       quota_shared; /* see auth_quota_reply */
 };
 struct auth_resolve_request {
 	struct str address;
@@ -190,9 +192,16 @@ struct auth_full_request {
 struct auth_quota_request {
 	uint64_t account;
 };
-struct auth_quota_reply {
-	uint64_t quota_octets;
+struct auth_quota_reply { /* in effect: its own, or its domain's default, and what the domain's total leaves */
+	uint64_t quota_octets, quota_messages; /* 0: none */
+	bool     quota_shared; /* the domain has a total: there is no grace, and IPC_AUTH_USED is to be told */
 };
+/* IPC_AUTH_USED: a note. What an account holds now. IPC_AUTH_USED_SET: the same from an administrator, whose domain gets a total. */
+struct auth_used_request {
+	uint64_t account, octets, messages;
+};
+/* A limit as it is set. 0: as the domain says for its accounts. */
+#define AUTH_QUOTA_NONE ((uint64_t)INT64_MAX) /* none, whatever the domain says */
 
 /* ---- administrators ----
  * ST_EXISTS, ST_NOT_FOUND, ST_INVALID (bad name), ST_DENIED (domain still has accounts). */
@@ -213,6 +222,21 @@ struct auth_domain {
 	enum auth_domain_kind kind;
 	struct str            relay; /* "host:port", "lmtp:host:port"; "": by MX, without ourselves and what is no better */
 	enum auth_verify      verify;
+	uint64_t              account_octets, account_messages; /* quota of accounts that have none of their own; 0: none */
+	uint64_t              total_octets, total_messages;     /* of all its accounts together; 0: none */
+	uint64_t              used_octets, used_messages;       /* as far as there is a total */
+};
+/* IPC_AUTH_DOMAIN_QUOTA: ST_DENIED: a relay domain, which has no accounts. */
+enum auth_domain_limit { /* mask */
+	AUTH_DOMAIN_ACCOUNT_OCTETS = 1u << 0,
+	AUTH_DOMAIN_ACCOUNT_MESSAGES = 1u << 1,
+	AUTH_DOMAIN_TOTAL_OCTETS = 1u << 2,
+	AUTH_DOMAIN_TOTAL_MESSAGES = 1u << 3,
+};
+struct auth_domain_quota_request {
+	struct str name;
+	uint32_t   given; /* enum auth_domain_limit: which of these are to be set */
+	uint64_t   account_octets, account_messages, total_octets, total_messages;
 };
 struct auth_domain_request { /* ADD; REMOVE looks at the name only */
 	struct str            name;
@@ -236,7 +260,7 @@ struct auth_account_add_request { /* all of them with one password (one hash): f
 	struct auth_name *names;
 	size_t            name_count;
 	struct str        password;
-	uint64_t          quota_octets; /* 0: none */
+	uint64_t          quota_octets, quota_messages; /* 0: as the domain says; AUTH_QUOTA_NONE */
 };
 struct auth_account_add_reply {
 	uint64_t first_account, added; /* ids; those that existed are left alone: ST_EXISTS if it was the only one */
@@ -245,8 +269,10 @@ struct auth_account {
 	uint64_t   account;
 	struct str address;
 	bool       disabled, removed;
-	uint64_t   quota_octets;
+	uint64_t   quota_octets; /* its own, or its domain's; 0: none */
 	int64_t    created_ms;
+	uint64_t   quota_messages;
+	bool       own_octets, own_messages; /* it is its own */
 };
 struct auth_account_list_reply {
 	struct auth_account *accounts;
@@ -254,13 +280,13 @@ struct auth_account_list_reply {
 	bool                 more;
 };
 enum auth_change { AUTH_CHANGE_PASSWORD, AUTH_CHANGE_RENAME, AUTH_CHANGE_QUOTA, AUTH_CHANGE_DISABLE, AUTH_CHANGE_ENABLE,
-	AUTH_CHANGE_LAST = AUTH_CHANGE_ENABLE };
+	AUTH_CHANGE_QUOTA_MESSAGES, AUTH_CHANGE_LAST = AUTH_CHANGE_QUOTA_MESSAGES };
 struct auth_account_change_request {
 	struct str       address;
 	enum auth_change what;
 	struct str       password;  /* PASSWORD */
 	struct str       new_address; /* RENAME */
-	uint64_t         quota_octets; /* QUOTA */
+	uint64_t         quota_octets, quota_messages; /* QUOTA, QUOTA_MESSAGES; as in ADD */
 };
 struct auth_account_remove_request {
 	struct str address;

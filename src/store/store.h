@@ -30,6 +30,8 @@
 struct store;
 struct store_account;
 
+#define STORE_WARN_MAX 4u
+
 struct store_options {
 	size_t   memory;            /* octets of idle handles kept; 0: 16 MiB */
 	unsigned handles;           /* open handles kept idle at most (4 descriptors each); 0: 128 */
@@ -40,6 +42,8 @@ struct store_options {
 	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint; 0: 500 */
 	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
 	int64_t  trash_ms, junk_ms; /* store_upkeep expunges what has been in Trash, in Junk longer; 0: nothing */
+	const char *hostname;       /* in the sender of warnings (store_quota.c); NULL: "localhost" */
+	unsigned warn[STORE_WARN_MAX]; /* percents of a quota at which the owner is warned, ascending; 0: none */
 };
 
 /* `accounts_fd`: the accounts directory, kept open by the caller for as long as the store lives. db_init() first.
@@ -70,6 +74,21 @@ struct store_info {
 };
 MUST_CHECK enum status store_info(struct store_account *a, struct store_info *ret);
 uint64_t store_account_id(const struct store_account *a);
+
+/* ---- quotas ---- */
+
+/* A message fits if the account is below its quota and not more than STORE_QUOTA_GRACE per cent above it with the message: so the last one
+ * may go a little over, and a mailbox that is nearly full is not full for some senders only. Messages are counted without grace. */
+#define STORE_QUOTA_GRACE 10u
+struct store_quota { /* of an account; 0: none */
+	uint64_t octets, messages;
+	bool     strict; /* without grace */
+};
+/* What append and copy on this handle keep to (ST_QUOTA), until store_close. Moves inside the account, and what only makes smaller, are free.
+ * `address`: the owner's, who is warned when a percent of store_options.warn is passed; it lives until store_close. "": nobody is. */
+void store_quota_set(struct store_account *a, const struct store_quota *quota, struct str address);
+/* Would `count` messages of `octets` in all fit? For an answer before they are sent. ST_OK or ST_QUOTA. */
+MUST_CHECK enum status store_quota_fits(struct store_account *a, uint64_t count, uint64_t octets);
 
 /* ---- settling ---- */
 

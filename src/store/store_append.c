@@ -301,12 +301,18 @@ static enum status append_one(struct store_account *a, struct store_mailbox *m, 
 	return st;
 }
 
+/* `freed`: octets that went in the same transaction; what takes no more than they did fits always. */
 static enum status append_all(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages,
-			      const struct incoming *in, size_t count, uint32_t *uids, struct store_added *ret)
+			      const struct incoming *in, size_t count, uint64_t freed, uint32_t *uids, struct store_added *ret)
 {
 	struct store_mailbox m;
+	uint64_t             octets = 0;
 	enum status          st = store_mailbox_row(a, mailbox, &m);
 
+	for (size_t i = 0; i < count; i++)
+		octets += in[i].bytes.content.n;
+	if (st == ST_OK && octets > freed && !store_quota_room(&a->quota, &a->state, count, octets))
+		st = ST_QUOTA;
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		st = append_one(a, &m, &messages[i], &in[i], &ret[i]);
 		uids[i] = ret[i].uid;
@@ -335,17 +341,24 @@ static enum status append_replace(struct store_account *a, uint64_t mailbox, con
 	if (st == ST_OK)
 		st = store_txn_begin(a, false);
 	if (st == ST_OK) {
-		st = append_all(a, mailbox, messages, in, count, uids, added);
-		if (st == ST_OK && uid > 0)
+		uint64_t before = a->state.size;
+
+		if (uid > 0)
 			st = store_remove_one(a, from, uid, arena, ret_gone);
-		st = store_txn_end(a, st == ST_OK && *ret_gone ? ST_NOT_FOUND : st, true);
+		if (st == ST_OK && *ret_gone)
+			st = ST_NOT_FOUND;
+		if (st == ST_OK)
+			st = append_all(a, mailbox, messages, in, count, before - a->state.size, uids, added);
+		st = store_txn_end(a, st, true);
 	}
 	for (size_t i = 0; i < count; i++) {
 		store_bytes_done(&in[i].bytes);
 		store_upload_free(&in[i].own);
 	}
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		memcpy(ret, added, count * sizeof(*ret));
+		store_quota_look(a, &a->quota, a->owner, true);
+	}
 	return st;
 }
 

@@ -81,6 +81,7 @@ static const struct {
 		 " (SELECT id FROM mailbox)" },
 	{ "A21", "SELECT 'thread of email ' || email FROM thread WHERE account = ?1 AND email NOT IN (SELECT id FROM email)" },
 	{ "A21", "SELECT 'thread key of email ' || email FROM thread_key WHERE account = ?1 AND email NOT IN (SELECT email FROM thread)" },
+	{ "A22", "SELECT 'warning ' || warned FROM warning WHERE account <> ?1 OR warned NOT BETWEEN 0 AND 100" },
 };
 
 static enum status run_query(struct check *c, const char *invariant, const char *sql)

@@ -108,8 +108,10 @@ enum status store_expunge(struct store_account *a, uint64_t mailbox, struct stor
 
 	if (st == ST_OK)
 		st = store_txn_end(a, expunge(a, mailbox, set, deleted_only, arena, &got), true);
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		*ret = got;
+		store_quota_look(a, &a->quota, a->owner, true);
+	}
 	return st;
 }
 
@@ -151,6 +153,16 @@ static enum status copy_rows(struct store_account *a, struct store_mailbox *to, 
 	return st == ST_OK && count > 0 ? store_txn_change(a, CHANGE_MESSAGE, to->id, CHANGE_CREATED, ret->to, count) : st;
 }
 
+/* A copy shares the bytes, but counts: what a user sees of his quota must not depend on what others of his messages are alike. */
+static bool rows_fit(const struct store_account *a, const struct store_row *rows, size_t count)
+{
+	uint64_t octets = 0;
+
+	for (size_t i = 0; i < count; i++)
+		octets += rows[i].size;
+	return count == 0 || store_quota_room(&a->quota, &a->state, count, octets);
+}
+
 /* The expunged row keeps its email too, so moving also makes one more reference. */
 static enum status copy(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target, bool move,
 			struct arena *arena, struct store_copied *ret)
@@ -165,6 +177,8 @@ static enum status copy(struct store_account *a, uint64_t mailbox, struct store_
 		st = store_mailbox_row(a, target, &to);
 	if (st == ST_OK)
 		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
+	if (st == ST_OK && !move && !rows_fit(a, rows, n))
+		st = ST_QUOTA;
 	if (st == ST_OK)
 		st = copy_rows(a, &to, rows, n, true, arena, ret);
 	if (st == ST_OK && move) {
@@ -185,9 +199,12 @@ static enum status copy_or_move(struct store_account *a, uint64_t mailbox, struc
 
 	if (st == ST_OK)
 		st = store_txn_end(a, copy(a, mailbox, set, target, move, arena, &got), true);
-	if (st == ST_OK)
-		*ret = got;
-	return st;
+	if (st != ST_OK)
+		return st;
+	*ret = got;
+	if (!move)
+		store_quota_look(a, &a->quota, a->owner, true);
+	return ST_OK;
 }
 
 enum status store_copy(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target, struct arena *arena,

@@ -71,6 +71,8 @@ struct store_account {
 	struct account_state state;            /* valid while writing */
 	int                  content_fd;       /* file that was read last, -1: none; until the handle is given back */
 	uint8_t              content_hash[STORE_HASH];
+	struct store_quota   quota;            /* until it is closed */
+	struct str           owner;            /* his address */
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
 	struct store_account *newer, *older;   /* idle: the LRU */
 	struct store_account *sibling;         /* idle: the next of the same account */
@@ -193,6 +195,12 @@ MUST_CHECK enum status store_metadata_drop(struct store_account *a, uint64_t mai
 /* ---- store_thread.c: inside a transaction ---- */
 MUST_CHECK enum status store_thread_add(struct store_account *a, uint64_t email, const struct store_email *e);
 MUST_CHECK enum status store_thread_drop(struct store_account *a, uint64_t email); /* whose row still is there */
+
+/* ---- store_quota.c ---- */
+/* Is there room for `count` messages of `octets` in all in an account that holds what `t` says. */
+bool store_quota_room(const struct store_quota *q, const struct account_state *t, uint64_t count, uint64_t octets);
+/* After a change was committed: warn the owner if a percent was passed, or forget that he was warned. Its failure is the next change's work. */
+void store_quota_look(struct store_account *a, const struct store_quota *q, struct str address, bool durable);
 
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"

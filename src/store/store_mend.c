@@ -337,6 +337,7 @@ static const struct {
 	{ "A6", "counts of no email removed", "DELETE FROM email_more WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
 	{ "A21", "threads of no email removed", "DELETE FROM thread WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
 	{ "A21", "thread keys of no email removed", "DELETE FROM thread_key WHERE account <> ?1 OR email NOT IN (SELECT email FROM thread)" },
+	{ "A22", "warnings of a quota forgotten", "DELETE FROM warning WHERE account <> ?1 OR warned NOT BETWEEN 0 AND 100" },
 	{ "A7", "references of contents counted again", "UPDATE content SET refs = r.n FROM (SELECT content, count(*) AS n FROM email WHERE"
 		" account = ?1 GROUP BY content) r WHERE r.content = content.id AND content.refs <> r.n" },
 	{ "A7", "contents of no email removed", "DELETE FROM content WHERE account <> ?1 OR id NOT IN (SELECT content FROM email)" },

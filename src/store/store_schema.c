@@ -74,6 +74,9 @@ static const char step_metadata[] =
 	"CREATE TABLE thread_key ("
 	" account INTEGER NOT NULL, hash INTEGER NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (account, hash, email)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata };
+/* Quotas: the highest percent of which the owner was warned. */
+static const char step_quota[] = "CREATE TABLE warning (account INTEGER PRIMARY KEY, warned INTEGER NOT NULL);";
+
+static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota };
 
 const struct db_schema store_schema = { steps, LEN(steps) };

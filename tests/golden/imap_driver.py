@@ -12,6 +12,7 @@ A transcript is text:
     S-: ^a1 OK              skip lines up to the first that matches the regular expression
     @login [2]              connect (greeting skipped) and sign in; variables $USER, $PASS
     @connect [2]            connect only
+    @fake                   only with the accounts of imap_server.c
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
     @enable NAME [2]        ENABLE it; where the server does not know it the rest of the file is not played

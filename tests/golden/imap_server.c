@@ -45,6 +45,20 @@ static enum status fake_login(void *ctx, const struct auth_login_request *r, str
 	return ST_OK;
 }
 
+/* user1001 may hold 2000 octets, user1002 3 messages, user1003 both; user1004's domain has a total. All others: what they like. */
+static enum status fake_quota(void *ctx, uint64_t account, struct auth_quota_reply *ret)
+{
+	(void)ctx;
+	*ret = (struct auth_quota_reply){ 0 };
+	if (account == 1001 || account == 1003)
+		ret->quota_octets = 2000;
+	if (account == 1002 || account == 1003)
+		ret->quota_messages = 3;
+	if (account == 1004)
+		*ret = (struct auth_quota_reply){ .quota_octets = 1000, .quota_shared = true };
+	return ST_OK;
+}
+
 static void fake_changed(void *ctx, uint64_t account, uint64_t modseq)
 {
 	(void)ctx;
@@ -78,7 +92,7 @@ static int listen_loopback(unsigned *ret_port)
 
 int main(int argc, char **argv)
 {
-	static const struct imap_ask   ask = { .changed = fake_changed };
+	static const struct imap_ask   ask = { .quota = fake_quota, .changed = fake_changed };
 	static const struct sasl_ask   sasl = { .login = fake_login, .certificate = fake_certificate };
 	static struct net_limits limits = {
 		.threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000

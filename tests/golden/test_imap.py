@@ -68,6 +68,8 @@ def tls_server(tmp_path, certificate):
 def test_transcript(path, request):
     box = "t" + uuid.uuid4().hex[:8]
     if OUTSIDE:
+        if "\n@fake" in open(path).read():
+            pytest.skip("has accounts that only our own server knows")
         host, port = OUTSIDE.rsplit(":", 1)
         user, password = os.environ["POSTRIDER_IMAP_USER"], os.environ["POSTRIDER_IMAP_PASSWORD"]
     else:

@@ -627,6 +627,91 @@ static void test_full(void **state)
 	directory_close(&d);
 }
 
+/* "octets/messages" in effect. */
+static const char *limits_of(struct directory *d, uint64_t account)
+{
+	static char             out[100];
+	struct auth_quota_reply q = { 0 };
+
+	assert_int_equal(directory_quota(d, &(struct auth_quota_request){ account }, &q), ST_OK);
+	snprintf(out, sizeof(out), "%llu/%llu%s", (unsigned long long)q.quota_octets, (unsigned long long)q.quota_messages,
+		 q.quota_shared ? " shared" : "");
+	return out;
+}
+
+static enum status domain_quota(struct directory *d, uint32_t given, uint64_t octets, uint64_t count)
+{
+	return directory_domain_quota(d, &(struct auth_domain_quota_request){ STR("demo.test"), given, octets, count, octets, count });
+}
+
+static enum status quota_set(struct directory *d, enum auth_change what, uint64_t value)
+{
+	return directory_account_change(d, &(struct auth_account_change_request){
+						   .address = STR("alice@demo.test"), .what = what, .quota_octets = value, .quota_messages = value });
+}
+
+static void test_domain_default(void **state)
+{
+	struct directory *d = world();
+
+	(void)state;
+	assert_string_equal(limits_of(d, alice), "0/0");
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_ACCOUNT_OCTETS | AUTH_DOMAIN_ACCOUNT_MESSAGES, 5000, 50), ST_OK);
+	assert_string_equal(limits_of(d, alice), "5000/50");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA, 7000), ST_OK);
+	assert_string_equal(limits_of(d, alice), "7000/50");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA_MESSAGES, AUTH_QUOTA_NONE), ST_OK);
+	assert_string_equal(limits_of(d, alice), "7000/0");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA, 0), ST_OK);
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_ACCOUNT_OCTETS, 6000, 1), ST_OK); /* the others stay */
+	assert_string_equal(limits_of(d, alice), "6000/0");
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_TOTAL_OCTETS, (uint64_t)INT64_MAX + 1, 0), ST_INVALID);
+	assert_int_equal(directory_domain_quota(d, &(struct auth_domain_quota_request){ .name = STR("nobody.test") }), ST_NOT_FOUND);
+	directory_close(&d);
+	d = unit_directory_open();
+	assert_string_equal(limits_of(d, alice), "6000/0");
+	directory_close(&d);
+}
+
+static enum status used(struct directory *d, uint64_t account, uint64_t octets, uint64_t count)
+{
+	return directory_used(d, &(struct auth_used_request){ account, octets, count });
+}
+
+static void test_domain_total(void **state)
+{
+	struct directory *d = world();
+	uint64_t          other = unit_account(d, "other@demo.test");
+
+	(void)state;
+	assert_int_equal(used(d, alice, 300, 3), ST_OK);
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_TOTAL_OCTETS | AUTH_DOMAIN_TOTAL_MESSAGES, 1000, 10), ST_OK);
+	assert_string_equal(limits_of(d, alice), "1000/10 shared");
+	assert_int_equal(used(d, other, 600, 5), ST_OK);
+	assert_string_equal(limits_of(d, alice), "400/5 shared"); /* what it holds and what is left */
+	assert_string_equal(limits_of(d, other), "700/7 shared");
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "local");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA, 350), ST_OK);
+	assert_string_equal(limits_of(d, alice), "350/5 shared");
+	assert_int_equal(used(d, other, 700, 5), ST_OK);
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "full");
+	assert_string_equal(limits_of(d, other), "700/7 shared");
+	directory_close(&d); /* it is remembered */
+	d = unit_directory_open();
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "full");
+	assert_int_equal(used(d, other, 0, 0), ST_OK);
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "local");
+	assert_int_equal(used(d, other, 5000, 5), ST_OK); /* more than there is: nobody has anything left, and nothing wraps */
+	assert_string_equal(limits_of(d, alice), "300/5 shared");
+	assert_int_equal(unit_change(d, "other@demo.test", AUTH_CHANGE_RENAME, "else@demo.test"), ST_OK);
+	assert_string_equal(limits_of(d, alice), "300/5 shared");
+	assert_int_equal(unit_remove(d, "else@demo.test", true), ST_OK); /* what it held is free */
+	assert_string_equal(limits_of(d, alice), "350/10 shared");
+	assert_int_equal(used(d, 99, 1, 1), ST_NOT_FOUND);
+	assert_int_equal(used(d, alice, UINT64_MAX, 1), ST_INVALID);
+	directory_close(&d);
+}
+
 /* ---- the dry run ---- */
 
 static const char *route(struct directory *d, const char *from, const char *address)
@@ -749,6 +834,7 @@ int main(void)
 		cmocka_unit_test(test_relay),        cmocka_unit_test(test_probes),         cmocka_unit_test(test_probes_bounded),
 		cmocka_unit_test(test_srs),          cmocka_unit_test(test_rewrite),        cmocka_unit_test(test_rewrite_list),
 		cmocka_unit_test(test_delegate),     cmocka_unit_test(test_full),           cmocka_unit_test(test_route),
+		cmocka_unit_test(test_domain_default), cmocka_unit_test(test_domain_total),
 		cmocka_unit_test(test_route_long),   cmocka_unit_test(test_upgrade),
 	};
 

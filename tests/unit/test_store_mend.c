@@ -131,6 +131,7 @@ static const struct {
 	{ "A20", "INSERT INTO metadata VALUES (7, 999, 0, '/shared/comment', x'41')", 0, 0 },
 	{ "A21", "INSERT INTO thread VALUES (7, 9999, 1)", 0, 0 },
 	{ "A21", "INSERT INTO thread_key VALUES (7, 5, 9999)", 0, 0 },
+	{ "A22", "INSERT INTO warning VALUES (7, 4000)", 0, 0 },
 	{ "A17", "UPDATE change SET uids = x'ff'", 0, 0 },
 	{ "A17", "UPDATE change SET op = 9 WHERE modseq = (SELECT max(modseq) FROM change)", 0, 0 },
 };
