@@ -100,7 +100,7 @@ class Server:
         self.dir = directory
         self.base = ports.free_base()
         self.ports = {n: self.base + p for n, p in
-                      dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993).items()}
+                      dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993, pop3=110).items()}
         self.domain = domain
         self.accounts = [(f"{account_name(i)}@{domain}", f"{account_name(i)}@{domain}", PASSWORD) for i in range(accounts)]
         self.process = None
@@ -201,6 +201,10 @@ class Postrider(Server):
     def stop(self):
         end(self.process)
         self.log.close()
+
+    def restart(self):
+        self.stop()
+        self.start()
 
     def pids(self):
         return descendants(self.process.pid)
@@ -313,7 +317,7 @@ state_dir = {d}/dovecot/state
 instance_name = test{base}
 log_path = {d}/dovecot.log
 listen = 127.0.0.1
-protocols = imap lmtp
+protocols = {protocols}
 ssl = yes
 ssl_cert = <{cert}
 ssl_key = <{key}
@@ -398,15 +402,28 @@ service anvil {{
 """
 
 
+POP3_CONF = """\
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+"""
+
+
 class Reference(Server):
     """Postfix with Dovecot behind it (delivery: lmtp), or alone (discard, hold; relay: it sends to where DNS says)."""
 
-    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False, domain=DOMAIN):
+    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False, domain=DOMAIN, pop3=False):
         super().__init__(directory, accounts, domain)
         self.name = "postfix" if delivery != "lmtp" else "postfix+dovecot"
         self.delivery, self.hibernate, self.format, self.logged = delivery, hibernate, mail_format, log
         self.own_uids = own_uids  # an inotify instance each, of which a user may have few
         self.dovecot = None
+        self.pop3 = pop3
 
     def configure(self):
         d = self.dir
@@ -433,8 +450,8 @@ class Reference(Server):
             f.write(MASTER_CF.format(**values))
         hibernate = "imap_hibernate_timeout = 2s\nservice imap-hibernate {\n  client_limit = 20000\n  unix_listener imap-hibernate {\n" \
                     "    mode = 0666\n  }\n}\nservice imap {\n  unix_listener imap-master {\n    mode = 0666\n  }\n}\n"
-        values.update(uid="nobody", gid="nogroup", format=self.format, fsync="optimized", sub="mail",
-                      logins=max(2000, len(self.accounts) + 1000), extra=hibernate if self.hibernate else "")
+        values.update(protocols="imap lmtp pop3" if self.pop3 else "imap lmtp", uid="nobody", gid="nogroup", format=self.format, fsync="optimized", sub="mail",
+                      logins=max(2000, len(self.accounts) + 1000), extra=(hibernate if self.hibernate else "") + (POP3_CONF.format(**self.ports) if self.pop3 else ""))
         with open(os.path.join(d, "dovecot/dovecot.conf"), "w") as f:
             f.write(DOVECOT_CONF.format(**values))
         with open(os.path.join(d, "dovecot/users"), "w") as f:
@@ -444,6 +461,13 @@ class Reference(Server):
 
     def start(self):
         self.configure()
+        self.launch()
+
+    def restart(self):
+        self.stop()
+        self.launch()
+
+    def launch(self):
         d = self.dir
         log = open(os.path.join(d, "start.log"), "ab")
         try:

@@ -158,6 +158,16 @@ static void flags_tell(struct imap_session *s, const struct sync *y)
 	}
 }
 
+/* Those may be told before they are on disk; what came or went may not (docs/formats/durability.md). */
+static bool is_only_flags(const struct sync *y)
+{
+	bool only = !y->changes.everything && y->changes.vanished_count == 0;
+
+	for (size_t i = 0; i < y->changes.row_count && only; i++)
+		only = y->changes.rows[i].created <= y->since;
+	return only;
+}
+
 static enum status look(struct imap_session *s, struct sync *y, bool *ret_any)
 {
 	struct store_account *a;
@@ -173,7 +183,7 @@ static enum status look(struct imap_session *s, struct sync *y, bool *ret_any)
 	if (st != ST_OK)
 		return st;
 	*ret_any = true;
-	return store_settle(a); /* nothing is shown before it is on disk */
+	return is_only_flags(y) ? ST_OK : store_settle(a);
 }
 
 enum status imap_sync(struct imap_session *s, bool expunge)
