@@ -20,6 +20,7 @@
 
 #include "imap/imap.h"
 #include "store/store_message.h"
+#include "wire/imap/imap_acl.h"
 #include "wire/imap/imap_command.h"
 
 enum imap_state { IMAP_NOT_AUTH, IMAP_AUTH, IMAP_SELECTED, IMAP_STATE_COUNT };
@@ -240,20 +241,6 @@ void imap_put_name(struct imap_session *s, struct str name);
 
 /* ---- from a name, or the selected mailbox, to its account (imap_place.c) ---- */
 
-enum imap_right { /* bit mask, RFC 4314 §2.1 */
-	IMAP_RIGHT_LOOKUP = 1u << 0,     /* l */
-	IMAP_RIGHT_READ = 1u << 1,       /* r */
-	IMAP_RIGHT_SEEN = 1u << 2,       /* s */
-	IMAP_RIGHT_WRITE = 1u << 3,      /* w: flags other than \Seen and \Deleted */
-	IMAP_RIGHT_INSERT = 1u << 4,     /* i: APPEND, COPY into */
-	IMAP_RIGHT_POST = 1u << 5,       /* p */
-	IMAP_RIGHT_CREATE = 1u << 6,     /* k: below it */
-	IMAP_RIGHT_DELETE_BOX = 1u << 7, /* x */
-	IMAP_RIGHT_DELETE = 1u << 8,     /* t: \Deleted */
-	IMAP_RIGHT_EXPUNGE = 1u << 9,    /* e */
-	IMAP_RIGHT_ADMIN = 1u << 10,     /* a */
-	IMAP_RIGHT_ALL = (1u << 11) - 1,
-};
 /* The mailbox of that name and the open account that has it. ST_NOT_FOUND: there is none that this account may know of; ST_DENIED: a right
  * of `need` is missing. */
 MUST_CHECK enum status imap_mailbox_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret,

@@ -48,6 +48,8 @@ static enum status delete_one(struct store_account *a, struct str name)
 	db_bind_u64(s, 2, id);
 	st = db_run(s);
 	if (st == ST_OK)
+		st = store_acl_drop(a, id);
+	if (st == ST_OK)
 		st = store_txn_change(a, CHANGE_MAILBOX, id, CHANGE_REMOVED, NULL, 0);
 	return st == ST_OK ? store_release(a) : st;
 }
