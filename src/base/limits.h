@@ -237,6 +237,10 @@
 #define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 #define LIMIT_ALIAS_RULES    ((size_t)100)        /* of who may write to one alias */
 #define LIMIT_SUBADDRESS     ((size_t)8)          /* characters that separate a subaddress */
+#define LIMIT_GROUPS         ((size_t)1000)       /* of accounts */
+#define LIMIT_GROUP_NAME     ((size_t)64)
+#define LIMIT_GROUP_MEMBERS  ((size_t)1000)
+#define LIMIT_SHARES         ((size_t)500)        /* with whom one account shares mailboxes; and who shares some with one */
 #define LIMIT_DELEGATES      ((size_t)500)        /* accounts that one account lends its addresses to */
 #define LIMIT_REWRITE_RULES  ((size_t)100000)     /* rules of rewriting */
 #define LIMIT_PROBES_KNOWN   ((size_t)20000)      /* recipients of relay domains that auth remembers */

@@ -195,4 +195,16 @@ MUST_CHECK enum status directory_route_list(struct directory *d, const struct au
 /* Credentials, in `a` (a wiping one). Waits for the disk. */
 MUST_CHECK enum status directory_hop_secret(struct directory *d, uint64_t login, struct arena *a, struct auth_login *ret);
 
+/* Sharing: msg_auth.h says what each is. They read or write the database, so they wait for administrators' changes. */
+MUST_CHECK enum status directory_subject(struct directory *d, const struct auth_subject_request *q, struct auth_subject_reply *ret);
+MUST_CHECK enum status directory_subjects(struct directory *d, const struct auth_subjects_request *q, struct arena *a,
+					  struct auth_subjects_reply *ret);
+MUST_CHECK enum status directory_shared(struct directory *d, const struct auth_shared_request *q, struct arena *a,
+					struct auth_shared_reply *ret);
+MUST_CHECK enum status directory_share(struct directory *d, const struct auth_share_request *q);
+MUST_CHECK enum status directory_group_add(struct directory *d, const struct auth_group_request *q);
+MUST_CHECK enum status directory_group_remove(struct directory *d, const struct auth_group_request *q);
+MUST_CHECK enum status directory_group_list(struct directory *d, const struct auth_group_request *q, struct arena *a,
+					    struct auth_group_list_reply *ret);
+
 #endif

@@ -85,6 +85,53 @@ static void on_domain_quota(void *ctx, struct ipc_request *r)
 	ipc_reply(r, directory_domain_quota(ctx, r->body), NULL);
 }
 
+static void on_subject(void *ctx, struct ipc_request *r)
+{
+	struct auth_subject_reply reply = { 0 };
+	enum status               st = directory_subject(ctx, r->body, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_subjects(void *ctx, struct ipc_request *r)
+{
+	struct auth_subjects_reply reply = { 0 };
+	enum status                st = directory_subjects(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_shared(void *ctx, struct ipc_request *r)
+{
+	struct auth_shared_reply reply = { 0 };
+	enum status              st = directory_shared(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_share(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_share(ctx, r->body), NULL);
+}
+
+static void on_group_add(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_group_add(ctx, r->body), NULL);
+}
+
+static void on_group_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_group_remove(ctx, r->body), NULL);
+}
+
+static void on_group_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_group_list_reply reply = { 0 };
+	enum status                  st = directory_group_list(ctx, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
 static void on_hop(void *ctx, struct ipc_request *r)
 {
 	struct auth_hop_reply reply = { 0 };
@@ -433,5 +480,12 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_DOMAIN_QUOTA, on_domain_quota, DIRECTORY_POOL },
 	{ IPC_AUTH_USED, on_used, DIRECTORY_POOL },
 	{ IPC_AUTH_USED_SET, on_used, DIRECTORY_POOL },
+	{ IPC_AUTH_SUBJECT, on_subject, DIRECTORY_POOL },
+	{ IPC_AUTH_SUBJECTS, on_subjects, DIRECTORY_POOL },
+	{ IPC_AUTH_SHARED, on_shared, DIRECTORY_POOL },
+	{ IPC_AUTH_SHARE, on_share, DIRECTORY_POOL },
+	{ IPC_AUTH_GROUP_ADD, on_group_add, DIRECTORY_POOL },
+	{ IPC_AUTH_GROUP_REMOVE, on_group_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_GROUP_LIST, on_group_list, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);
