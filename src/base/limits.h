@@ -75,6 +75,7 @@
 #define LIMIT_IMAP_SEARCH    ((size_t)16 * MIB)   /* of a message's content, looked at by SEARCH BODY and TEXT */
 #define LIMIT_IMAP_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much; it may ask for more */
 #define LIMIT_ACL_ENTRIES    ((size_t)200)        /* of one mailbox */
+#define LIMIT_TRANSFER       ((size_t)5000)       /* messages copied to another account by one command */
 #define LIMIT_SEEN_RANGES    ((size_t)20000)      /* of uids that somebody has seen in another's mailbox */
 #define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */

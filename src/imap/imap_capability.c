@@ -29,6 +29,8 @@ static const struct {
 	{ "MOVE", AFTER, "RFC 6851" },
 	{ "STATUS=SIZE", AFTER, "RFC 8438" },
 	{ "WITHIN", AFTER, "RFC 5032" },
+	{ "ACL", AFTER, "RFC 4314" },
+	{ "RIGHTS=kxte", AFTER, "RFC 4314 §5.1.1" },
 	{ "QUOTA", AFTER, "RFC 9208" },
 	{ "QUOTA=RES-STORAGE", AFTER, "RFC 9208" },
 	{ "QUOTA=RES-MESSAGE", AFTER, "RFC 9208" },

@@ -15,6 +15,7 @@
 struct imap_upload {
 	struct imap_append   args; /* in the command's arena */
 	uint64_t             mailbox;
+	struct str           name; /* in the command's arena */
 	struct store_upload *upload;
 	size_t               held; /* net_memory_take */
 	bool                 nul; /* there is one in it */
@@ -37,7 +38,7 @@ enum imap_next imap_cmd_append(struct imap_session *s, struct imap_command *c)
 	return imap_bad(s, "Syntax: APPEND mailbox [(flag ...)] [\"date\"] {octets}");
 }
 
-static enum imap_next mailbox_find(struct imap_session *s, const struct imap_append *p, uint64_t octets, uint64_t *ret)
+static enum imap_next mailbox_find(struct imap_session *s, const struct imap_append *p, uint64_t octets, uint64_t *ret, struct str *ret_name)
 {
 	struct store_account *a;
 	struct store_mailbox  m;
@@ -55,6 +56,7 @@ static enum imap_next mailbox_find(struct imap_session *s, const struct imap_app
 	if (st != ST_OK)
 		return imap_failed(s, st);
 	*ret = m.id;
+	*ret_name = name;
 	return IMAP_NEXT_WAIT;
 }
 
@@ -62,6 +64,7 @@ static enum imap_next begin(struct imap_session *s, const struct imap_literal *l
 {
 	size_t         held = (size_t)MIN(l->n, (uint64_t)LIMIT_INLINE);
 	uint64_t       mailbox = 0;
+	struct str     name;
 	enum imap_next next;
 	enum status    st;
 
@@ -73,14 +76,14 @@ static enum imap_next begin(struct imap_session *s, const struct imap_literal *l
 	if (store_full(s->env->store))
 		return imap_failed(s, ST_FULL);
 	imap_quota_know(s);
-	next = mailbox_find(s, p, l->n, &mailbox);
+	next = mailbox_find(s, p, l->n, &mailbox, &name);
 	if (next != IMAP_NEXT_WAIT)
 		return next;
 	if (!net_memory_take(net_of(s->conn), held))
 		return imap_full(s);
 	s->upload = ARENA_NEW(s->arena, struct imap_upload);
-	*s->upload = (struct imap_upload){ .args = *p, .mailbox = mailbox, .held = held };
-	st = store_upload_new(s->env->store, s->account_id, &s->upload->upload);
+	*s->upload = (struct imap_upload){ .args = *p, .mailbox = mailbox, .name = name, .held = held };
+	st = store_upload_new(s->env->store, s->last_account, &s->upload->upload);
 	if (st != ST_OK) {
 		imap_append_done(s);
 		return imap_failed(s, st);
@@ -155,9 +158,12 @@ static enum imap_next store_it(struct imap_session *s)
 		.internal_zone = (int16_t)u->args.zone,
 	};
 	struct store_account *a;
+	struct store_mailbox  box;
 	struct store_added    added;
-	enum status           st = imap_account(s, &a);
+	enum status           st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &box);
 
+	if (st == ST_OK && box.id != u->mailbox)
+		st = ST_NOT_FOUND;
 	if (st == ST_OK)
 		st = store_append(a, u->mailbox, &m, 1, &added);
 	if (st == ST_NOT_FOUND) /* deleted meanwhile */

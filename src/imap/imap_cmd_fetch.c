@@ -72,7 +72,7 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 				unseen.ranges[unseen.count++] = (struct imap_range){ p, p };
 		}
 	}
-	if (unseen.count == 0)
+	if (unseen.count == 0 || !imap_box_may(s, IMAP_RIGHT_SEEN))
 		return ST_OK;
 	st = imap_box_account(s, &a);
 	if (st == ST_OK)

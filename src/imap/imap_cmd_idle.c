@@ -11,7 +11,7 @@
 enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c)
 {
 	(void)c;
-	imap_notify_add(s->env->notify, &s->watch, s->account_id, s->conn);
+	imap_notify_add(s->env->notify, &s->watch, imap_box_owner(s), s->conn);
 	imap_put(s, STR("+ idling\r\n"));
 	if (s->state == IMAP_SELECTED && imap_sync(s, true) != ST_OK) {
 		imap_idle_done(s);

@@ -102,6 +102,7 @@ static enum status tree_load(struct imap_session *s, struct tree *t)
 {
 	struct store_account *a;
 	struct store_mailbox *boxes;
+	struct imap_shared_box *shared;
 	size_t                count;
 	enum status           st = imap_account(s, &a);
 
@@ -114,6 +115,11 @@ static enum status tree_load(struct imap_session *s, struct tree *t)
 	for (size_t i = 0; i < count; i++)
 		node_add(t, s->arena,
 			 (struct node){ .name = boxes[i].name, .special = boxes[i].special, .exists = true });
+	st = imap_shared_boxes(s, &shared, &count);
+	if (st != ST_OK)
+		return st;
+	for (size_t i = 0; i < count; i++)
+		node_add(t, s->arena, (struct node){ .name = shared[i].name, .exists = true });
 	parents_add(t, s->arena);
 	return ST_OK;
 }

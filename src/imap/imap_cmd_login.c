@@ -111,7 +111,9 @@ static enum imap_next answer(struct imap_session *s, const struct sasl_result *r
 	s->account_id = r->login.account;
 	free(s->address);
 	s->address = strndup(r->login.address.p, r->login.address.n);
-	CHECK(s->address != NULL);
+	free(s->token);
+	s->token = strndup(r->login.token.n > 0 ? r->login.token.p : "", r->login.token.n);
+	CHECK(s->address != NULL && s->token != NULL);
 	imap_enter(s, IMAP_AUTH);
 	welcome(s);
 	return finish(s, IMAP_NEXT_REPLY);

@@ -6,6 +6,11 @@
  * cheap; without the code the client may assume nothing (RFC 3501 §6.3.1).
  */
 #include "imap/imap_session.h"
+#include "sys/clock.h"
+
+/* With none of these nothing can be changed. RFC 4314 §5.2: \Seen, of which every reader has his own, does not make a mailbox writable. */
+#define RIGHTS_SHARED   (IMAP_RIGHT_INSERT | IMAP_RIGHT_EXPUNGE | IMAP_RIGHT_WRITE | IMAP_RIGHT_DELETE)
+#define RIGHTS_TO_WRITE (RIGHTS_SHARED | IMAP_RIGHT_SEEN)
 
 #define UNSEEN_CHEAP 5000u /* messages */
 
@@ -14,8 +19,12 @@ static enum status look(struct imap_session *s, struct str name, struct store_ma
 {
 	struct store_account *a;
 	struct store_info     info = { 0 };
-	enum status           st = imap_account(s, &a);
+	enum status           st = ST_OK;
 
+	if (!imap_is_foreign(name))
+		st = imap_account(s, &a);
+	else
+		st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, ret); /* to have its account */
 	if (st == ST_OK)
 		st = store_info(a, &info);
 	if (st == ST_OK)
@@ -23,7 +32,7 @@ static enum status look(struct imap_session *s, struct str name, struct store_ma
 	/* The row is as it was at info.modseq, unless it has changed since: then it is as of its own change. */
 	if (st == ST_OK)
 		*ret_modseq = MAX(info.modseq, ret->modseq);
-	return st;
+	return st == ST_OK ? store_settle(a) : st;
 }
 
 static enum status recent_set(struct imap_session *s, const struct store_mailbox *m)
@@ -67,8 +76,6 @@ static enum status open_box(struct imap_session *s, struct str name, bool read_o
 	uint64_t             modseq;
 	enum status          st = look(s, name, &m, &modseq);
 
-	if (st == ST_OK)
-		st = store_settle(s->account);
 	if (st != ST_OK)
 		return st;
 	s->box = (struct imap_box){
@@ -77,7 +84,10 @@ static enum status open_box(struct imap_session *s, struct str name, bool read_o
 		.uidvalidity = m.uidvalidity,
 		.uidnext = m.uidnext,
 		.exists = (uint32_t)m.messages,
-		.read_only = read_only,
+		.read_only = read_only || !(s->found_rights & RIGHTS_TO_WRITE),
+		.owner = imap_is_foreign(name) ? s->last_account : 0,
+		.rights = s->found_rights,
+		.rights_ms = clock_mono_ms(),
 	};
 	imap_enter(s, IMAP_SELECTED);
 	st = recent_set(s, &m);
@@ -90,6 +100,11 @@ static enum status open_box(struct imap_session *s, struct str name, bool read_o
 	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m.uidvalidity,
 		  m.uidnext);
 	return ST_OK;
+}
+
+static bool writable(const struct imap_session *s)
+{
+	return s->box.owner == 0 || (s->box.rights & RIGHTS_SHARED) != 0;
 }
 
 static enum imap_next select_box(struct imap_session *s, struct imap_command *c, bool read_only)
@@ -111,7 +126,7 @@ static enum imap_next select_box(struct imap_session *s, struct imap_command *c,
 		imap_enter(s, IMAP_AUTH);
 		return imap_failed(s, st);
 	}
-	return read_only ? imap_ok(s, "[READ-ONLY] Examined") : imap_ok(s, "[READ-WRITE] Selected");
+	return read_only || !writable(s) ? imap_ok(s, "[READ-ONLY] Examined") : imap_ok(s, "[READ-WRITE] Selected");
 }
 
 enum imap_next imap_cmd_select(struct imap_session *s, struct imap_command *c)
@@ -132,7 +147,7 @@ enum imap_next imap_cmd_close(struct imap_session *s, struct imap_command *c)
 	enum status           st = ST_OK;
 
 	(void)c;
-	if (!s->box.read_only) {
+	if (!s->box.read_only && imap_box_may(s, IMAP_RIGHT_EXPUNGE)) {
 		st = imap_box_account(s, &a);
 		if (st == ST_OK)
 			st = store_expunge(a, s->box.id, STORE_SET_ALL, true, s->arena, &gone);

@@ -69,6 +69,7 @@ static void session_close(void *session)
 	imap_work_give(s);
 	arena_free(&s->arena);
 	free(s->address);
+	free(s->token);
 	free(s);
 }
 

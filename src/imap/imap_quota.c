@@ -34,6 +34,8 @@ void imap_quota_changed(struct imap_session *s, struct store_account *a, bool ad
 {
 	struct store_info info;
 
+	if (s->last_account != s->account_id)
+		return; /* another's limits are not ours to tell */
 	if ((s->quota.quota_octets == 0 && s->quota.quota_messages == 0) || store_info(a, &info) != ST_OK)
 		return;
 	if (s->quota.quota_shared && s->env->ask->used)

@@ -41,7 +41,7 @@ static const char *const of_status[ST_COUNT] = {
 	[ST_AGAIN] = "[UNAVAILABLE] Try again later",
 	[ST_NOT_FOUND] = "[NONEXISTENT] No such mailbox",
 	[ST_EXISTS] = "[ALREADYEXISTS] There is one of that name already",
-	[ST_DENIED] = "[CANNOT] Not allowed",
+	[ST_DENIED] = "[NOPERM] Not allowed",
 	[ST_LIMIT] = "[LIMIT] A limit was reached",
 	[ST_TEMP] = "[UNAVAILABLE] Try again later",
 	[ST_IO] = "[SERVERBUG] Storage failed",
@@ -133,6 +133,7 @@ enum status imap_account(struct imap_session *s, struct store_account **ret)
 	enum status st = s->account ? ST_OK : store_open(s->env->store, s->account_id, &s->account);
 
 	if (st == ST_OK) {
+		s->last_account = s->account_id;
 		imap_quota_apply(s, s->account);
 		*ret = s->account;
 	}
@@ -142,11 +143,12 @@ enum status imap_account(struct imap_session *s, struct store_account **ret)
 void imap_account_back(struct imap_session *s)
 {
 	store_close(&s->account);
+	imap_others_back(s);
 }
 
 void imap_changed(struct imap_session *s, uint64_t modseq)
 {
-	s->env->ask->changed(s->env->ask_ctx, s->account_id, modseq);
+	s->env->ask->changed(s->env->ask_ctx, s->last_account, modseq);
 }
 
 void imap_put_name(struct imap_session *s, struct str name)

@@ -19,6 +19,7 @@
 #define IMAP_IMAP_SESSION_H
 
 #include "imap/imap.h"
+#include "store/store_acl.h"
 #include "store/store_message.h"
 #include "wire/imap/imap_acl.h"
 #include "wire/imap/imap_command.h"
@@ -59,6 +60,9 @@ enum imap_enabled { /* bit mask */
 	IMAP_ENABLED_UIDONLY = 1u << 4,   /* no message numbers any more (RFC 9586) */
 };
 
+#define IMAP_OTHERS      "Other Users/"
+#define IMAP_OTHERS_OPEN 2u /* accounts of others open at once: source and target of a copy */
+
 #define IMAP_RECENT_RANGES 4u
 
 /* The selected mailbox, as far as the client was told. */
@@ -70,6 +74,9 @@ struct imap_box {
 	uint32_t recents;  /* told messages that are \Recent here */
 	uint32_t keywords; /* in the FLAGS line */
 	bool     read_only;
+	uint64_t owner;      /* 0: the session's own account; below: of a mailbox of another */
+	unsigned rights;     /* IMAP_RIGHT_..., as of rights_ms (monotonic) */
+	int64_t  rights_ms;
 	unsigned recent_count;
 	struct imap_range
 		recent[IMAP_RECENT_RANGES]; /* UIDs that are \Recent here; the oldest range is forgotten first */
@@ -102,6 +109,10 @@ struct imap_session {
 	unsigned                    errors, auth_failures; /* BAD in a row; refused sign-ins */
 	uint64_t                    account_id;
 	char                       *address; /* its canonical one; heap */
+	char                       *token;   /* that names the sign-in; heap */
+	struct store_account       *other[IMAP_OTHERS_OPEN]; /* of others, likewise */
+	uint64_t                    last_account; /* that was opened last: whose change imap_changed() tells */
+	unsigned                    found_rights; /* in what imap_mailbox_find() found last */
 	struct store_account       *account; /* open inside a handler only */
 	struct auth_quota_reply     quota;   /* of it, as auth said at quota_ms (monotonic; 0: never) */
 	int64_t                     quota_ms;
@@ -188,6 +199,11 @@ enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_search(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_setacl(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_deleteacl(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getacl(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_listrights(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_myrights(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_getquota(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_getquotaroot(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_setquota(struct imap_session *s, struct imap_command *c);
@@ -247,6 +263,31 @@ MUST_CHECK enum status imap_mailbox_find(struct imap_session *s, struct str name
 					 struct store_mailbox *ret_box);
 /* The open account that the selected mailbox belongs to. */
 MUST_CHECK enum status imap_box_account(struct imap_session *s, struct store_account **ret);
+
+/* ---- mailboxes of others (imap_share.c) ---- */
+
+/* Is it a name in the namespace of others' mailboxes (or that namespace itself)? */
+bool imap_is_foreign(struct str name);
+/* The part of a name that its account knows. */
+struct str imap_name_inside(struct str name);
+MUST_CHECK enum status imap_foreign_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret,
+					 struct store_mailbox *ret_box);
+/* The account in which the name may be made. ST_DENIED. */
+MUST_CHECK enum status imap_foreign_parent(struct imap_session *s, struct str name, struct store_account **ret);
+MUST_CHECK enum status imap_foreign_box(struct imap_session *s, struct store_account **ret);
+MUST_CHECK enum status imap_other(struct imap_session *s, uint64_t owner, struct store_account **ret);
+void                   imap_others_back(struct imap_session *s);
+/* May the session do that in the selected mailbox? */
+bool imap_box_may(const struct imap_session *s, unsigned rights);
+/* Whose account changes of the selected mailbox are of, or ours. */
+uint64_t imap_box_owner(const struct imap_session *s);
+struct imap_shared_box {
+	struct str name; /* whole */
+	uint64_t   owner, id;
+	unsigned   rights;
+};
+/* All of others' that may be looked up, LIMIT_MAILBOXES at most; in the command's arena. */
+MUST_CHECK enum status imap_shared_boxes(struct imap_session *s, struct imap_shared_box **ret, size_t *ret_count);
 
 /* ---- quotas (imap_quota.c) ---- */
 
