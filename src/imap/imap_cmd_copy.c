@@ -129,7 +129,7 @@ enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c)
 	enum imap_next      next;
 
 	if (!imap_box_may(s, IMAP_RIGHT_DELETE | IMAP_RIGHT_EXPUNGE)) /* RFC 6851 §4.4 */
-		return imap_failed(s, ST_DENIED);
+		return imap_no(s, "[NOPERM] You have no right to expunge here");
 	next = transfer(s, c, store_move, &copied);
 
 	if (copied.count > 0) {
@@ -151,7 +151,7 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 	if (c->uid != c->args)
 		return imap_bad(s, "Syntax: EXPUNGE, or UID EXPUNGE set");
 	if (!imap_box_may(s, IMAP_RIGHT_EXPUNGE))
-		return imap_failed(s, ST_DENIED);
+		return imap_no(s, "[NOPERM] You have no right to expunge here");
 	if (c->uid) {
 		if (!imap_lex_set(&c->x, &set) || !imap_lex_end(&c->x))
 			return imap_bad(s, "Syntax: UID EXPUNGE set");

@@ -41,7 +41,7 @@ static const char *const of_status[ST_COUNT] = {
 	[ST_AGAIN] = "[UNAVAILABLE] Try again later",
 	[ST_NOT_FOUND] = "[NONEXISTENT] No such mailbox",
 	[ST_EXISTS] = "[ALREADYEXISTS] There is one of that name already",
-	[ST_DENIED] = "[NOPERM] Not allowed",
+	[ST_DENIED] = "[CANNOT] Not allowed",
 	[ST_LIMIT] = "[LIMIT] A limit was reached",
 	[ST_TEMP] = "[UNAVAILABLE] Try again later",
 	[ST_IO] = "[SERVERBUG] Storage failed",
@@ -58,6 +58,11 @@ static const char *const of_status[ST_COUNT] = {
 enum imap_next imap_failed(struct imap_session *s, enum status st)
 {
 	CHECK(st != ST_OK && st < ST_COUNT && of_status[st]);
+	/* RFC 5530: what somebody with other rights could do, beside what nobody can. */
+	if (st == ST_DENIED && s->no_right) {
+		s->no_right = false;
+		return imap_no(s, "[NOPERM] You have no right to do that");
+	}
 	return imap_no(s, "%s", of_status[st]);
 }
 

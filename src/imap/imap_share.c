@@ -115,11 +115,17 @@ static enum status rights_of(struct imap_session *s, struct store_account *a, ui
 
 /* ---- a name ---- */
 
-static enum status admitted(unsigned rights, unsigned need)
+static enum status denied(struct imap_session *s)
+{
+	s->no_right = true;
+	return ST_DENIED;
+}
+
+static enum status admitted(struct imap_session *s, unsigned rights, unsigned need)
 {
 	if ((rights & need) == need && rights != 0)
 		return ST_OK;
-	return rights & IMAP_RIGHT_LOOKUP ? ST_DENIED : ST_NOT_FOUND;
+	return rights & IMAP_RIGHT_LOOKUP ? denied(s) : ST_NOT_FOUND;
 }
 
 enum status imap_foreign_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret, struct store_mailbox *ret_box)
@@ -146,7 +152,7 @@ enum status imap_foreign_find(struct imap_session *s, struct str name, unsigned 
 	if (st == ST_OK)
 		st = rights_of(s, a, m.id, &r, &rights);
 	if (st == ST_OK)
-		st = admitted(rights, need);
+		st = admitted(s, rights, need);
 	if (st != ST_OK)
 		return st;
 	reader_set(s, a, rights);
@@ -173,7 +179,7 @@ enum status imap_foreign_parent(struct imap_session *s, struct str name, struct 
 	/* The nearest that there is (RFC 4314 §4). */
 	for (; imap_is_foreign(parent) && st == ST_NOT_FOUND; parent = imap_name_parent(parent))
 		st = imap_foreign_find(s, parent, IMAP_RIGHT_CREATE, ret, &m);
-	return st == ST_NOT_FOUND ? ST_DENIED : st;
+	return st == ST_NOT_FOUND ? denied(s) : st;
 }
 
 /* ---- the selected mailbox ---- */

@@ -116,6 +116,7 @@ enum imap_next imap_dispatch(struct imap_session *s, struct str text)
 	enum imap_next         next;
 
 	s->reply = (struct imap_reply){ 0 };
+	s->no_right = false;
 	s->commands++;
 	if (!imap_command_parse(text, s->arena, &c)) {
 		s->tag = c.tag;
