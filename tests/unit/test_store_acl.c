@@ -2,6 +2,8 @@
 #include "store_unit.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "store/store_acl.h"
 #include "store/store_internal.h"
@@ -364,12 +366,50 @@ static void test_transfer_faults(void **state)
 	}
 }
 
+/* Killed between the copy's sync and the expunge: in both, and the next move finishes it. */
+static void test_transfer_killed(void **state)
+{
+	struct store_account *a, *b;
+	struct store_copied   got = { 0 };
+	uint64_t              gone;
+	pid_t                 child;
+	int                   how = 0;
+
+	(void)state;
+	store_unit_dir(&unit);
+	child = fork();
+	if (child == 0) {
+		signal(SIGILL, SIG_DFL);
+		signal(SIGTRAP, SIG_DFL);
+		assert_ok(store_new(unit.fd, NULL, &unit.store));
+		a = account(3);
+		b = account(5);
+		for (unsigned k = 1; k <= 3; k++)
+			store_unit_append(a, box(a, "INBOX"), store_unit_message(unit.arena, k, 300), 0);
+		fault_set("store.transfer", "copied", 1, false, EIO);
+		(void)!store_transfer(a, box(a, "INBOX"), STORE_SET_ALL, b, box(b, "Archive"), true, unit.arena, &got, &gone);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &how, 0), child);
+	assert_true(WIFSIGNALED(how) || WEXITSTATUS(how) != 0);
+	assert_ok(store_new(unit.fd, NULL, &unit.store));
+	a = account(3);
+	b = account(5);
+	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 3);
+	assert_int_equal(store_unit_box(b, unit.arena, "Archive").messages, 3);
+	assert_ok(store_transfer(a, box(a, "INBOX"), STORE_SET_ALL, b, box(b, "Archive"), true, unit.arena, &got, &gone));
+	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 0);
+	done(a);
+	done(b);
+	store_unit_done(&unit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries),      cmocka_unit_test(test_many_entries), cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_reader_flags), cmocka_unit_test(test_seen_ranges),  cmocka_unit_test(test_transfer),
-		cmocka_unit_test(test_transfer_faults),
+		cmocka_unit_test(test_transfer_faults), cmocka_unit_test(test_transfer_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
