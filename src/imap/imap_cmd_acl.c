@@ -79,9 +79,12 @@ static enum status index_tell(struct imap_session *s, const struct target *t, co
 					      .on = rights != 0,
 					      .admin = (rights & IMAP_RIGHT_ADMIN) != 0 };
 
+	enum status st;
+
 	if (!s->env->ask->share)
 		return ST_OK;
-	return s->env->ask->share(s->env->ask_ctx, &q);
+	st = s->env->ask->share(s->env->ask_ctx, &q);
+	return st == ST_DENIED ? ST_TEMP : st; /* the sign-in is too old */
 }
 
 static enum status change(struct imap_session *s, struct target *t, const struct store_acl *e, enum store_acl_op op)

@@ -112,6 +112,7 @@ struct imap_session {
 	char                       *token;   /* that names the sign-in; heap */
 	struct store_account       *other[IMAP_OTHERS_OPEN]; /* of others, likewise */
 	uint64_t                    last_account; /* that was opened last: whose change imap_changed() tells */
+	bool                        saw_shared; /* the client was told of mailboxes of others */
 	bool                        no_right; /* why the last thing was ST_DENIED: a right in another's mailbox is missing */
 	unsigned                    found_rights; /* in what imap_mailbox_find() found last */
 	struct store_account       *account; /* open inside a handler only */

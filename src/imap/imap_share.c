@@ -34,9 +34,18 @@ struct str imap_name_inside(struct str name)
 static enum status shared(struct imap_session *s, struct auth_shared_reply *ret)
 {
 	const struct auth_shared_request q = { .token = str_of(s->token) };
+	enum status                      st;
 
 	*ret = (struct auth_shared_reply){ 0 };
-	return s->env->ask->shared ? s->env->ask->shared(s->env->ask_ctx, &q, s->arena, ret) : ST_OK;
+	if (!s->env->ask->shared)
+		return ST_OK;
+	st = s->env->ask->shared(s->env->ask_ctx, &q, s->arena, ret);
+	/* The sign-in is too old for auth, or auth began anew. Who has seen mailboxes of others must not be told that they are gone: his program
+	 * might forget what it has of them. All others go on as if nobody shared anything, until they sign in again. */
+	if (st == ST_DENIED)
+		return s->saw_shared ? ST_TEMP : ST_OK;
+	s->saw_shared |= st == ST_OK && ret->owner_count > 0;
+	return st;
 }
 
 static const struct auth_owner *owner_find(const struct auth_shared_reply *r, struct str address)
