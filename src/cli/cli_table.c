@@ -69,6 +69,9 @@ const struct cli_command cli_commands[] = {
 	  "let the account TO send as the account ADDRESS (--send-as), or write for it with a Sender of its own (--on-behalf)",
 	  "postrider account delegate add boss@example.org ann@example.org --on-behalf\npostrider account delegate list boss@example.org",
 	  { "send-as", "on-behalf" } },
+	{ "group", NULL, cmd_group, 1, 3, "add GROUP [ADDRESS] | remove GROUP [ADDRESS] | list [GROUP]",
+	  "groups of accounts, with whom mailboxes can be shared as $GROUP",
+	  "postrider group add sales ann@example.org\npostrider group list sales\npostrider group remove sales ann@example.org", { NULL } },
 	{ "alias", "add", cmd_alias_add, 2, CLI_ARGS_MAX, "FROM TO... [--from anyone|members|domain|ADDRESS]...",
 	  "forward an address, or @DOMAIN for all others of a domain; --from: who may write to it",
 	  "postrider alias add info@example.org ann@example.org bob@example.org\npostrider alias add @example.org ann@example.org\n"

@@ -176,7 +176,7 @@ static int count_all(struct cli *c)
 
 			code = cli_ask(c, IPC_QUEUE_USAGE, &(struct local_usage_request){ a->account }, &u, address);
 			if (code == CLI_OK)
-				code = cli_ask(c, IPC_AUTH_USED_SET, &(struct auth_used_request){ a->account, u.octets, u.messages }, NULL, address);
+				code = cli_ask(c, IPC_AUTH_USED_SET, &(struct auth_used_request){ .account = a->account, .octets = u.octets, .messages = u.messages }, NULL, address);
 			q.after = a->address;
 		}
 		if (code != CLI_OK)

@@ -139,6 +139,25 @@ static const char *const steps[] = {
 	" octets INTEGER NOT NULL,"
 	" messages INTEGER NOT NULL"
 	");",
+	/* Groups of accounts, and who shares mailboxes with whom. AUTOINCREMENT: a number never means another group. */
+	"CREATE TABLE team ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" name TEXT NOT NULL UNIQUE"
+	");"
+	"CREATE TABLE member ("
+	" team INTEGER NOT NULL,"
+	" account INTEGER NOT NULL,"
+	" PRIMARY KEY (team, account)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX member_account ON member (account);"
+	"CREATE TABLE share ("
+	" owner INTEGER NOT NULL,"
+	" kind INTEGER NOT NULL," /* enum auth_subject */
+	" subject INTEGER NOT NULL,"
+	" admin INTEGER NOT NULL,"
+	" PRIMARY KEY (owner, kind, subject)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX share_subject ON share (kind, subject);",
 };
 static const struct db_schema schema = { steps, LEN(steps) };
 

@@ -230,6 +230,8 @@ static enum status purge_write(struct directory *d, uint64_t id)
 		db_bind_u64(s, 1, id);
 		st = db_run(s);
 	}
+	if (st == ST_OK)
+		st = dir_shares_forget(d, id);
 	if (st == ST_OK) {
 		s = db_sql(d->db, "INSERT INTO gone VALUES (?1, 0, 0)");
 		db_bind_u64(s, 1, id);

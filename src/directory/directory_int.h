@@ -133,6 +133,14 @@ static inline bool dir_account_in_use(const struct dir_account *acc)
 	return acc != NULL && acc->removed_ms == 0;
 }
 
+/* ---- directory_group.c ---- */
+/* Holds `admin`. ST_NOT_FOUND, ST_INVALID. */
+MUST_CHECK enum status dir_group_find(struct directory *d, struct str name, uint64_t *ret);
+
+/* ---- directory_share.c: in a transaction ---- */
+/* An account is to be purged: its shares, those with it, its places in groups. */
+MUST_CHECK enum status dir_shares_forget(struct directory *d, uint64_t account);
+
 /* ---- directory_quota.c ---- */
 /* What holds for the account now. Holds `lock` for reading, or `admin`. */
 void dir_quota_of(const struct dir_account *acc, struct auth_quota_reply *ret);

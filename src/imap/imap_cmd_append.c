@@ -28,6 +28,11 @@ void imap_append_done(struct imap_session *s)
 	s->upload = NULL;
 }
 
+uint64_t imap_upload_owner(const struct imap_session *s)
+{
+	return s->upload ? s->upload->owner : 0;
+}
+
 struct imap_upload *imap_upload_new(struct imap_session *s)
 {
 	CHECK(!s->upload);
@@ -62,6 +67,7 @@ static enum imap_next mailbox_find(struct imap_session *s)
 		return imap_no(s, "[TRYCREATE] No such mailbox");
 	if (st != ST_OK)
 		return imap_failed(s, st);
+	u->owner = s->last_account;
 	u->mailbox = m.id;
 	return IMAP_NEXT_WAIT;
 }
@@ -97,7 +103,7 @@ static enum imap_next message_begin(struct imap_session *s)
 		u->first = m;
 	u->last = m;
 	u->parts = 0;
-	st = store_upload_new(s->env->store, s->account_id, &m->upload);
+	st = store_upload_new(s->env->store, u->owner, &m->upload);
 	return st == ST_OK ? IMAP_NEXT_WAIT : imap_failed(s, st);
 }
 
@@ -179,7 +185,7 @@ static enum imap_next nuls_encode(struct imap_session *s)
 	const struct mime_sink sink = { encoded_write, u };
 	struct str             map;
 	bool                   ok;
-	enum status            st = store_upload_new(s->env->store, s->account_id, &u->last->upload);
+	enum status            st = store_upload_new(s->env->store, u->owner, &u->last->upload);
 
 	if (st == ST_OK)
 		st = store_upload_map(raw, &map);
@@ -248,7 +254,7 @@ static enum imap_next store_it(struct imap_session *s)
 	if (u->replace)
 		return imap_replace_store(s, u, &list[0]);
 	st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &box);
-	if (st == ST_OK && box.id != u->mailbox)
+	if (st == ST_OK && (box.id != u->mailbox || s->last_account != u->owner))
 		st = ST_NOT_FOUND;
 	if (st == ST_OK)
 		st = store_append(a, u->mailbox, list, n, added);

@@ -52,6 +52,25 @@ static bool arguments(struct imap_session *s, struct imap_command *c, struct ima
 typedef enum status copy_fn(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target,
 			    struct arena *arena, struct store_copied *ret);
 
+/* To another account. Each change is told to those who look at its account. */
+static enum status between(struct imap_session *s, bool move, struct store_set set, struct store_account *to, uint64_t target,
+			   struct store_copied *ret)
+{
+	uint64_t              there = s->last_account;
+	struct store_account *from;
+	uint64_t              gone = 0;
+	enum status           st = imap_box_account(s, &from);
+
+	if (st == ST_OK)
+		st = store_transfer(from, s->box.id, set, to, target, move, s->arena, ret, &gone);
+	if (st == ST_OK && gone > 0)
+		imap_changed(s, gone);
+	s->last_account = there;
+	if (st == ST_OK && ret->count > 0)
+		imap_changed(s, ret->modseq);
+	return st;
+}
+
 /* *ret_missing: the target does not exist. */
 static enum status copy(struct imap_session *s, copy_fn *fn, const struct imap_set *places, struct str name,
 			struct store_copied *ret, bool *ret_missing)
@@ -61,6 +80,8 @@ static enum status copy(struct imap_session *s, copy_fn *fn, const struct imap_s
 	enum status           st = imap_mailbox_find(s, name, IMAP_RIGHT_INSERT, &a, &m);
 
 	*ret_missing = st == ST_NOT_FOUND;
+	if (st == ST_OK && s->last_account != imap_box_owner(s))
+		return between(s, fn == store_move, imap_uids(s, places), a, m.id, ret);
 	if (st == ST_OK)
 		st = fn(a, s->box.id, imap_uids(s, places), m.id, s->arena, ret);
 	if (st == ST_OK && ret->count > 0) {
@@ -105,7 +126,11 @@ enum imap_next imap_cmd_copy(struct imap_session *s, struct imap_command *c)
 enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c)
 {
 	struct store_copied copied;
-	enum imap_next      next = transfer(s, c, store_move, &copied);
+	enum imap_next      next;
+
+	if (!imap_box_may(s, IMAP_RIGHT_DELETE | IMAP_RIGHT_EXPUNGE)) /* RFC 6851 §4.4 */
+		return imap_no(s, "[NOPERM] You have no right to expunge here");
+	next = transfer(s, c, store_move, &copied);
 
 	if (copied.count > 0) {
 		imap_put(s, STR("* OK "));
@@ -126,6 +151,8 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 
 	if (c->uid != c->args)
 		return imap_bad(s, "Syntax: EXPUNGE, or UID EXPUNGE set");
+	if (!imap_box_may(s, IMAP_RIGHT_EXPUNGE))
+		return imap_no(s, "[NOPERM] You have no right to expunge here");
 	if (c->uid) {
 		if (!imap_lex_set(&c->x, &set) || !imap_lex_end(&c->x))
 			return imap_bad(s, "Syntax: UID EXPUNGE set");

@@ -225,7 +225,7 @@ static void events_tell(struct imap_session *s, struct store_account *a, const s
 	for (size_t i = 0; i < e->count && !s->broken; i++)
 		event_tell(s, a, &e->list[i], arena);
 	for (size_t i = 0; i < e->touched_count && !s->broken; i++) {
-		if (s->state == IMAP_SELECTED && e->touched[i].mailbox == s->box.id)
+		if (imap_is_selected(s, s->account_id, e->touched[i].mailbox))
 			continue;
 		if (store_mailbox_get(a, e->touched[i].mailbox, arena, &m) == ST_OK &&
 		    (events_of(s, m.name, m.subscribed) & wanted_of(e->touched[i].ops)))
@@ -237,6 +237,8 @@ static void overflow(struct imap_session *s)
 {
 	s->noted->want.count = 0;
 	imap_notify_remove(s->env->notify, &s->watch);
+	if (s->mode != IMAP_MODE_IDLE)
+		imap_box_watch(s, false);
 	imap_put(s, STR("* OK [NOTIFICATIONOVERFLOW] Too much has changed, ask for it\r\n")); /* RFC 5465 §5.8 */
 }
 
@@ -309,7 +311,7 @@ static enum status statuses_tell(struct imap_session *s)
 		st = store_mailbox_list(a, s->arena, &boxes, &count);
 	for (size_t i = 0; st == ST_OK && i < count; i++)
 		if ((events_of(s, boxes[i].name, boxes[i].subscribed) & IMAP_NOTICE_MESSAGES) &&
-		    !(s->state == IMAP_SELECTED && boxes[i].id == s->box.id) && imap_spill(s))
+		    !imap_is_selected(s, s->account_id, boxes[i].id) && imap_spill(s))
 			status_tell(s, &boxes[i]);
 	return st;
 }
@@ -323,6 +325,7 @@ static enum imap_next begin(struct imap_session *s, struct imap_noted *n)
 	/* The watch first, then the clock: what happens in between is told twice at worst. */
 	if (!s->watch.at)
 		imap_notify_add(s->env->notify, &s->watch, s->account_id, s->conn);
+	imap_box_watch(s, false);
 	if (st == ST_OK)
 		st = store_info(a, &info);
 	if (st == ST_OK)
@@ -367,5 +370,6 @@ enum imap_next imap_cmd_notify(struct imap_session *s, struct imap_command *c)
 	if (n->want.set)
 		return begin(s, n);
 	imap_notify_remove(s->env->notify, &s->watch);
+	imap_box_watch(s, false);
 	return imap_ok(s, "Nothing is told any more");
 }

@@ -64,6 +64,7 @@ static void session_close(void *session)
 		 LOG_U64("account", s->account_id), LOG_U64("commands", s->commands),
 		 LOG_C("why", s->end ? s->end : "closed"));
 	imap_notify_remove(s->env->notify, &s->watch);
+	imap_notify_remove(s->env->notify, &s->box_watch);
 	imap_notice_done(s);
 	imap_append_done(s);
 	imap_secret_done(s);
@@ -96,6 +97,7 @@ void imap_enter(struct imap_session *s, enum imap_state state)
 		s->signin_until = clock_mono_ms() + s->set->signin_ms;
 	}
 	s->state = state;
+	imap_box_watch(s, false);
 }
 
 /* ---- what to wait for ---- */

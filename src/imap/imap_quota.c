@@ -34,10 +34,14 @@ void imap_quota_changed(struct imap_session *s, struct store_account *a, bool ad
 {
 	struct store_info info;
 
+	if (store_account_id(a) != s->account_id) {
+		imap_guest_counted(s, a); /* his limits are not ours to tell */
+		return;
+	}
 	if ((s->quota.quota_octets == 0 && s->quota.quota_messages == 0) || store_info(a, &info) != ST_OK)
 		return;
 	if (s->quota.quota_shared && s->env->ask->used)
-		s->env->ask->used(s->env->ask_ctx, &(struct auth_used_request){ s->account_id, info.size, info.messages });
+		s->env->ask->used(s->env->ask_ctx, &(struct auth_used_request){ s->account_id, info.size, info.messages, imap_token(s) });
 	if (added && ((s->quota.quota_octets > 0 && info.size >= s->quota.quota_octets) ||
 		      (s->quota.quota_messages > 0 && info.messages >= s->quota.quota_messages)))
 		imap_put(s, STR("* NO [OVERQUOTA] The mailbox is full now\r\n"));

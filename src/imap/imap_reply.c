@@ -61,6 +61,11 @@ static const char *const of_status[ST_COUNT] = {
 enum imap_next imap_failed(struct imap_session *s, enum status st)
 {
 	CHECK(st != ST_OK && st < ST_COUNT && of_status[st]);
+	/* RFC 5530: what somebody with other rights could do, beside what nobody can. */
+	if (st == ST_DENIED && s->no_right) {
+		s->no_right = false;
+		return imap_no(s, "[NOPERM] You have no right to do that");
+	}
 	return imap_no(s, "%s", of_status[st]);
 }
 
@@ -148,6 +153,7 @@ enum status imap_account(struct imap_session *s, struct store_account **ret)
 	enum status st = s->account ? ST_OK : store_open(s->env->store, s->account_id, &s->account);
 
 	if (st == ST_OK) {
+		s->last_account = s->account_id;
 		imap_quota_apply(s, s->account);
 		*ret = s->account;
 	}
@@ -167,6 +173,8 @@ void imap_account_enter(struct imap_session *s, const struct auth_login_reply *l
 void imap_account_leave(struct imap_session *s)
 {
 	CHECK(!s->account);
+	imap_others_back(s, true);
+	s->saw_shared = false;
 	store_leave(s->env->store, &s->entry);
 	free(s->user);
 	s->user = NULL;
@@ -178,11 +186,12 @@ void imap_account_leave(struct imap_session *s)
 void imap_account_back(struct imap_session *s)
 {
 	store_close(&s->account);
+	imap_others_back(s, false);
 }
 
 void imap_changed(struct imap_session *s, uint64_t modseq)
 {
-	s->env->ask->changed(s->env->ask_ctx, s->account_id, modseq);
+	s->env->ask->changed(s->env->ask_ctx, s->last_account, modseq);
 }
 
 void imap_put_name(struct imap_session *s, struct str name)

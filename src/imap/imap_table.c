@@ -28,6 +28,11 @@ static const struct imap_row rows[] = {
 	{ STR("STATUS"), imap_cmd_status, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.11" },
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
 	{ STR("COMPRESS"), imap_cmd_compress, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4978" },
+	{ STR("SETACL"), imap_cmd_setacl, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.1" },
+	{ STR("DELETEACL"), imap_cmd_deleteacl, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.2" },
+	{ STR("GETACL"), imap_cmd_getacl, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.3" },
+	{ STR("LISTRIGHTS"), imap_cmd_listrights, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.4" },
+	{ STR("MYRIGHTS"), imap_cmd_myrights, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.5" },
 	{ STR("GETQUOTA"), imap_cmd_getquota, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.1" },
 	{ STR("GETQUOTAROOT"), imap_cmd_getquotaroot, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.2" },
 	{ STR("SETQUOTA"), imap_cmd_setquota, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.3" },
@@ -134,6 +139,7 @@ enum imap_next imap_dispatch(struct imap_session *s, struct str text)
 	enum imap_next         next;
 
 	s->reply = (struct imap_reply){ 0 };
+	s->no_right = false;
 	s->commands++;
 	if (!imap_command_parse(text, s->arena, &c)) {
 		s->tag = c.tag;

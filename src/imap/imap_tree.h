@@ -11,6 +11,8 @@
 struct imap_node {
 	struct str                  name;
 	const struct store_mailbox *box; /* NULL: there is none of that name */
+	uint64_t                    owner; /* 0: the session's own */
+	unsigned                    rights;
 	bool                        subscribed, children;
 };
 
@@ -21,8 +23,8 @@ struct imap_tree { /* zeroed: empty */
 
 void imap_tree_add(struct imap_tree *t, struct arena *a, struct imap_node n);
 void imap_tree_finish(struct imap_tree *t, struct arena *a);
-/* Mailboxes, and names that are subscribed to if `subscribed`, in s->arena. */
-MUST_CHECK enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_tree *ret);
+/* Mailboxes, names that are subscribed to if `subscribed`, mailboxes of others if `others`; in s->arena. */
+MUST_CHECK enum status imap_tree_load(struct imap_session *s, bool subscribed, bool others, struct imap_tree *ret);
 
 /* "\Sent"; "" if there is none. */
 const char *imap_special_name(enum store_special special);

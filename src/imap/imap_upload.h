@@ -29,7 +29,7 @@ struct imap_upload {
 	size_t               at;   /* octets of s->text that were read */
 	uint64_t             args; /* of all texts before this one */
 	struct str           name; /* of the mailbox, as we keep it; in s->arena */
-	uint64_t             mailbox;
+	uint64_t             owner, mailbox; /* the account, and its number in it */
 	struct imap_message *first, *last;
 	size_t               count, parts;
 	uint64_t             octets; /* of all messages */

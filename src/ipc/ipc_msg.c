@@ -316,6 +316,7 @@ static const struct ipc_field auth_used_request[] = {
 	IPC_U64(struct auth_used_request, account),
 	IPC_U64(struct auth_used_request, octets),
 	IPC_U64(struct auth_used_request, messages),
+	IPC_SECRET(struct auth_used_request, token, LIMIT_TOKEN),
 };
 static const struct ipc_field auth_delegate[] = {
 	IPC_STR(struct auth_delegate, owner, LIMIT_ADDRESS),
@@ -342,6 +343,58 @@ static const struct ipc_field auth_rewrite_list_request[] = {
 static const struct ipc_field auth_rewrite_list_reply[] = {
 	IPC_LIST(struct auth_rewrite_list_reply, rules, rule_count, LIMIT_LIST_PAGE, &auth_rewrite_rule_shape),
 	IPC_BOOL(struct auth_rewrite_list_reply, more),
+};
+static const struct ipc_field auth_subject_request[] = {
+	IPC_SECRET(struct auth_subject_request, token, LIMIT_TOKEN),
+	IPC_ENUM(struct auth_subject_request, kind, AUTH_SUBJECT_LAST),
+	IPC_STR(struct auth_subject_request, name, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_subject_reply[] = {
+	IPC_U64(struct auth_subject_reply, subject),
+};
+static const struct ipc_field auth_subject_id[] = {
+	IPC_ENUM(struct auth_subject_id, kind, AUTH_SUBJECT_LAST),
+	IPC_U64(struct auth_subject_id, subject),
+};
+static const struct ipc_shape auth_subject_id_shape = IPC_SHAPE(auth_subject_id, auth_subject_id);
+static const struct ipc_field auth_subjects_request[] = {
+	IPC_SECRET(struct auth_subjects_request, token, LIMIT_TOKEN),
+	IPC_LIST(struct auth_subjects_request, ids, id_count, LIMIT_ACL_ENTRIES, &auth_subject_id_shape),
+};
+static const struct ipc_field auth_subjects_reply[] = {
+	IPC_LIST(struct auth_subjects_reply, names, name_count, LIMIT_ACL_ENTRIES, &auth_name_shape),
+};
+static const struct ipc_field auth_owner[] = {
+	IPC_U64(struct auth_owner, account),
+	IPC_STR(struct auth_owner, address, LIMIT_ADDRESS),
+	IPC_SECRET(struct auth_owner, token, LIMIT_TOKEN),
+};
+static const struct ipc_shape auth_owner_shape = IPC_SHAPE(auth_owner, auth_owner);
+static const struct ipc_field auth_group_id[] = {
+	IPC_U64(struct auth_group_id, group),
+};
+static const struct ipc_shape auth_group_id_shape = IPC_SHAPE(auth_group_id, auth_group_id);
+static const struct ipc_field auth_shared_request[] = {
+	IPC_SECRET(struct auth_shared_request, token, LIMIT_TOKEN),
+};
+static const struct ipc_field auth_shared_reply[] = {
+	IPC_LIST(struct auth_shared_reply, owners, owner_count, LIMIT_SHARES, &auth_owner_shape),
+	IPC_LIST(struct auth_shared_reply, groups, group_count, LIMIT_GROUPS, &auth_group_id_shape),
+};
+static const struct ipc_field auth_share_request[] = {
+	IPC_SECRET(struct auth_share_request, token, LIMIT_TOKEN),
+	IPC_U64(struct auth_share_request, owner),
+	IPC_ENUM(struct auth_share_request, kind, AUTH_SUBJECT_LAST),
+	IPC_U64(struct auth_share_request, subject),
+	IPC_BOOL(struct auth_share_request, on),
+	IPC_BOOL(struct auth_share_request, admin),
+};
+static const struct ipc_field auth_group_request[] = {
+	IPC_STR(struct auth_group_request, name, LIMIT_ADDRESS),
+	IPC_STR(struct auth_group_request, member, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_group_list_reply[] = {
+	IPC_LIST(struct auth_group_list_reply, names, name_count, LIMIT_GROUP_MEMBERS, &auth_name_shape),
 };
 static const struct ipc_field auth_sign_request[] = {
 	IPC_STR(struct auth_sign_request, domain, LIMIT_DOMAIN),
@@ -1266,6 +1319,13 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_AUTH_DOMAIN_QUOTA, "auth_domain_quota", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_quota_request), EMPTY),
 	ASK(IPC_AUTH_USED, "auth_used", ROLE_AUTH, BY(QUEUE) | BY(IMAP), 10 * SECONDS, SHAPE(auth_used_request), EMPTY),
 	ADMIN(IPC_AUTH_USED_SET, "auth_used_set", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_used_request), EMPTY),
+	ASK(IPC_AUTH_SUBJECT, "auth_subject", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_subject_request), SHAPE(auth_subject_reply)),
+	ASK(IPC_AUTH_SUBJECTS, "auth_subjects", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_subjects_request), SHAPE(auth_subjects_reply)),
+	ASK(IPC_AUTH_SHARED, "auth_shared", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_shared_request), SHAPE(auth_shared_reply)),
+	ASK(IPC_AUTH_SHARE, "auth_share", ROLE_AUTH, BY(IMAP), 30 * SECONDS, SHAPE(auth_share_request), EMPTY),
+	ADMIN(IPC_AUTH_GROUP_ADD, "auth_group_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_group_request), EMPTY),
+	ADMIN(IPC_AUTH_GROUP_REMOVE, "auth_group_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_group_request), EMPTY),
+	ADMIN(IPC_AUTH_GROUP_LIST, "auth_group_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_group_request), SHAPE(auth_group_list_reply)),
 	ADMIN(IPC_QUEUE_USAGE, "queue_usage", ROLE_QUEUE, 60 * SECONDS, SHAPE(local_usage_request), SHAPE(local_usage_reply)),
 	ASK(IPC_LOCAL_USAGE, "local_usage", ROLE_LOCAL, BY(QUEUE), 30 * SECONDS, SHAPE(local_usage_request), SHAPE(local_usage_reply)),
 };

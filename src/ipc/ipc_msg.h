@@ -144,6 +144,14 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	IPC_AUTH_USED_SET,
 	IPC_QUEUE_USAGE,
 	IPC_LOCAL_USAGE,
+	/* sharing */
+	IPC_AUTH_SUBJECT,
+	IPC_AUTH_SUBJECTS,
+	IPC_AUTH_SHARED,
+	IPC_AUTH_SHARE,
+	IPC_AUTH_GROUP_ADD,
+	IPC_AUTH_GROUP_REMOVE,
+	IPC_AUTH_GROUP_LIST,
 	IPC_MSG_COUNT,
 };
 

@@ -198,10 +198,80 @@ struct auth_quota_reply { /* in effect: its own, or its domain's default, and wh
 };
 /* IPC_AUTH_USED: a note. What an account holds now. IPC_AUTH_USED_SET: the same from an administrator, whose domain gets a total. */
 struct auth_used_request {
-	uint64_t account, octets, messages;
+	uint64_t   account, octets, messages;
+	struct str token; /* of a sign-in to it, or of one with whom it shares something: from imap only. ST_DENIED */
 };
 /* A limit as it is set. 0: as the domain says for its accounts. */
 #define AUTH_QUOTA_NONE ((uint64_t)INT64_MAX) /* none, whatever the domain says */
+
+struct auth_name {
+	struct str address;
+};
+
+/* ---- sharing: docs/concepts/sharing.md ---- */
+
+/* Whom an entry of access means: numbers as they are stored with the mailbox (store/store_acl.h). */
+enum auth_subject { AUTH_SUBJECT_ANYONE, AUTH_SUBJECT_ACCOUNT, AUTH_SUBJECT_GROUP, AUTH_SUBJECT_LAST = AUTH_SUBJECT_GROUP };
+/* IPC_AUTH_SUBJECT: whom does a name mean? ST_NOT_FOUND, ST_INVALID. Asked with the token of a sign-in; so are the next three: ST_DENIED. */
+struct auth_subject_request {
+	struct str        token;
+	enum auth_subject kind;
+	struct str        name; /* address, or name of a group; "" for anyone */
+};
+struct auth_subject_reply {
+	uint64_t subject;
+};
+/* IPC_AUTH_SUBJECTS: their names; "" for one that is gone. */
+struct auth_subject_id {
+	enum auth_subject kind;
+	uint64_t          subject;
+};
+struct auth_subjects_request {
+	struct str              token;
+	struct auth_subject_id *ids;
+	size_t                  id_count;
+};
+struct auth_subjects_reply { /* in order */
+	struct auth_name *names;
+	size_t            name_count;
+};
+/* IPC_AUTH_SHARED: who shares something with the account that signed in, and which groups it is in. */
+struct auth_owner {
+	uint64_t   account;
+	struct str address;
+	struct str token; /* for keeper alone: it opens that account for the process that asks, as long as the token that was asked with is good */
+};
+struct auth_group_id {
+	uint64_t group;
+};
+struct auth_shared_request {
+	struct str token;
+};
+struct auth_shared_reply {
+	struct auth_owner    *owners; /* by address; LIMIT_SHARES at most */
+	size_t                owner_count;
+	struct auth_group_id *groups;
+	size_t                group_count;
+};
+/* IPC_AUTH_SHARE: the index of that: does `owner` give the subject anything, and may it give to others? Told before a right is given and
+ * after the last one is taken away, so that the index names too many rather than too few. ST_DENIED: the token is neither the owner's nor of
+ * one to whom he gave that; ST_LIMIT. */
+struct auth_share_request {
+	struct str        token;
+	uint64_t          owner;
+	enum auth_subject kind;
+	uint64_t          subject;
+	bool              on, admin;
+};
+/* IPC_AUTH_GROUP_*: groups of accounts. ADD makes the group if there is none of the name; with a member, adds that. REMOVE: the member, or
+ * without one the whole group. ST_EXISTS, ST_NOT_FOUND, ST_INVALID, ST_LIMIT. LIST: names, or the members of `name`. */
+struct auth_group_request {
+	struct str name, member;
+};
+struct auth_group_list_reply {
+	struct auth_name *names;
+	size_t            name_count;
+};
 
 /* ---- administrators ----
  * ST_EXISTS, ST_NOT_FOUND, ST_INVALID (bad name), ST_DENIED (domain still has accounts). */
@@ -253,9 +323,6 @@ struct auth_domain_list_reply {
 	bool                more;
 };
 
-struct auth_name {
-	struct str address;
-};
 struct auth_account_add_request { /* all of them with one password (one hash): for demo and imports */
 	struct auth_name *names;
 	size_t            name_count;

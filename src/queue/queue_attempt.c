@@ -262,7 +262,7 @@ static void full_note(struct queue_msg *m, const struct queue_to *to, const stru
 /* A domain that has a total is counted by auth. Every word is of all that the account holds, so one that is lost is made good by the next. */
 static void used_note(struct queue_msg *m, const struct queue_to *to, const struct local_deliver_reply *reply)
 {
-	const struct auth_used_request note = { to->account, reply->usage_octets, reply->usage_messages };
+	const struct auth_used_request note = { .account = to->account, .octets = reply->usage_octets, .messages = reply->usage_messages };
 
 	if (to->quota.quota_shared && reply->usage_messages > 0)
 		ipc_start(m->q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_USED, &note, note_done, NULL);

@@ -306,6 +306,7 @@ void store_close(struct store_account **handle)
 	a->writing = false;
 	store_content_close(a);
 	a->quota = (struct store_quota){ 0 };
+	a->reader = 0;
 	a->owner = STR_NONE;
 	db_rollback(a->db);
 	a->memory = db_memory(a->db) + sizeof(*a);

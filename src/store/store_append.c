@@ -285,12 +285,13 @@ static enum status append_one(struct store_account *a, struct store_mailbox *m, 
 			      const struct incoming *in, struct store_added *ret)
 {
 	struct store_row row = {
-		.flags = (uint16_t)msg->flags,
+		.flags = (uint16_t)(a->reader == 0 ? msg->flags : msg->flags & a->reader_flags & ~(unsigned)STORE_SEEN),
 		.size = in->bytes.content.n,
 		.internal_ms = msg->internal_ms,
 		.internal_zone = msg->internal_zone,
 	};
-	enum status st = store_keyword_bits(a, msg->keywords, msg->keyword_count, true, &row.keywords, NULL);
+	bool        keywords = a->reader == 0 || a->reader_keywords;
+	enum status st = store_keyword_bits(a, msg->keywords, keywords ? msg->keyword_count : 0, true, &row.keywords, NULL);
 
 	if (st == ST_OK)
 		st = store_email_insert(a, &in->bytes, &in->facts, 1, &row.email);
@@ -316,6 +317,8 @@ static enum status append_all(struct store_account *a, uint64_t mailbox, const s
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		st = append_one(a, &m, &messages[i], &in[i], &ret[i]);
 		uids[i] = ret[i].uid;
+		if (st == ST_OK && a->reader != 0 && (messages[i].flags & a->reader_flags & STORE_SEEN))
+			st = store_seen_change(a, mailbox, &uids[i], 1, true);
 	}
 	if (st == ST_OK)
 		st = store_mailbox_row_write(a, &m);

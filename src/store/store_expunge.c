@@ -12,6 +12,19 @@
 
 #define RETENTION_FULL_MS INT64_C(600000) /* below the watermark nothing is kept longer */
 
+/* The counters are of the owner's \Seen, so rows are read as he has them. */
+static enum status owners_rows(struct store_account *a, uint64_t mailbox, struct store_set set, struct arena *arena, struct store_row **ret,
+			       size_t *ret_count)
+{
+	uint64_t    reader = a->reader;
+	enum status st;
+
+	a->reader = 0;
+	st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, ret, ret_count);
+	a->reader = reader;
+	return st;
+}
+
 /* ---- expunge ---- */
 
 static void count_removed(struct store_account *a, struct store_mailbox *m, uint32_t recent_from, const struct store_row *row)
@@ -91,7 +104,7 @@ static enum status expunge(struct store_account *a, uint64_t mailbox, struct sto
 	enum status          st = store_mailbox_row(a, mailbox, &m);
 
 	if (st == ST_OK && !(deleted_only && m.deleted == 0))
-		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
+		st = owners_rows(a, mailbox, set, arena, &rows, &n);
 	if (st != ST_OK)
 		return st;
 	ret->uids = ARENA_ARRAY(arena, uint32_t, n);
@@ -127,6 +140,25 @@ enum status store_remove_one(struct store_account *a, uint64_t mailbox, uint32_t
 
 /* ---- copy and move ---- */
 
+/* What the reader has seen of the rows, he has seen of their copies. */
+static enum status copy_seen(struct store_account *a, uint64_t from, uint64_t to, const struct store_row *rows, size_t count, struct arena *arena,
+			     const uint32_t *uids)
+{
+	struct store_row *own = ARENA_ARRAY(arena, struct store_row, count);
+	uint32_t         *seen = ARENA_ARRAY(arena, uint32_t, count);
+	size_t            n = 0;
+	enum status       st;
+
+	if (a->reader == 0 || count == 0 || !(a->reader_flags & STORE_SEEN))
+		return ST_OK;
+	memcpy(own, rows, count * sizeof(*own));
+	st = store_seen_lay(a, from, own, count);
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		if (own[i].flags & STORE_SEEN)
+			seen[n++] = uids[i];
+	return st == ST_OK ? store_seen_change(a, to, seen, n, true) : st;
+}
+
 /* Rows of `mailbox` again at the end of `target`; *to may be the mailbox itself. */
 static enum status copy_rows(struct store_account *a, struct store_mailbox *to, const struct store_row *rows, size_t count,
 			     bool more_refs, struct arena *arena, struct store_copied *ret)
@@ -140,6 +172,10 @@ static enum status copy_rows(struct store_account *a, struct store_mailbox *to, 
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		struct store_row row = rows[i];
 
+		if (a->reader != 0) {
+			row.flags &= (uint16_t)(a->reader_flags | STORE_SEEN);
+			row.keywords = a->reader_keywords ? row.keywords : (struct store_keywords){ 0 };
+		}
 		if (more_refs)
 			st = store_email_refs(a, row.email, 1);
 		if (st == ST_OK)
@@ -176,11 +212,13 @@ static enum status copy(struct store_account *a, uint64_t mailbox, struct store_
 	if (st == ST_OK)
 		st = store_mailbox_row(a, target, &to);
 	if (st == ST_OK)
-		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
+		st = owners_rows(a, mailbox, set, arena, &rows, &n);
 	if (st == ST_OK && !move && !rows_fit(a, rows, n))
 		st = ST_QUOTA;
 	if (st == ST_OK)
 		st = copy_rows(a, &to, rows, n, true, arena, ret);
+	if (st == ST_OK)
+		st = copy_seen(a, mailbox, target, rows, n, arena, ret->to);
 	if (st == ST_OK && move) {
 		uids = ARENA_ARRAY(arena, uint32_t, n);
 		if (target == mailbox)

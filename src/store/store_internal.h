@@ -71,7 +71,10 @@ struct store_account {
 	struct account_state state;            /* valid while writing */
 	int                  content_fd;       /* file that was read last, -1: none; until the handle is given back */
 	uint8_t              content_hash[STORE_HASH];
-	struct store_quota   quota;            /* until it is closed */
+	unsigned             reader_flags;     /* that a reader may set */
+	bool                 reader_keywords;
+	uint64_t             reader;           /* whose \Seen; 0: the owner's. Until it is closed */
+	struct store_quota   quota;            /* likewise */
 	struct str           owner;            /* his address */
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
 	struct store_account *newer, *older;   /* idle: the LRU */
@@ -201,6 +204,16 @@ MUST_CHECK enum status store_thread_drop(struct store_account *a, uint64_t email
 bool store_quota_room(const struct store_quota *q, const struct account_state *t, uint64_t count, uint64_t octets);
 /* After a change was committed: warn the owner if a percent was passed, or forget that he was warned. Its failure is the next change's work. */
 void store_quota_look(struct store_account *a, const struct store_quota *q, struct str address, bool durable);
+
+/* ---- store_acl.c: inside a transaction ---- */
+MUST_CHECK enum status store_acl_inherit(struct store_account *a, uint64_t mailbox, uint64_t parent);
+MUST_CHECK enum status store_acl_drop(struct store_account *a, uint64_t mailbox); /* and what was seen in it */
+
+/* ---- store_seen.c: inside a transaction ---- */
+/* \Seen of the rows (ascending uids) as the handle's reader has it. */
+MUST_CHECK enum status store_seen_lay(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t count);
+/* uids ascending. ST_LIMIT: LIMIT_SEEN_RANGES. */
+MUST_CHECK enum status store_seen_change(struct store_account *a, uint64_t mailbox, const uint32_t *uids, size_t count, bool on);
 
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"

@@ -128,6 +128,18 @@ MUST_CHECK enum status store_copy(struct store_account *a, uint64_t mailbox, str
 MUST_CHECK enum status store_move(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target,
 				  struct arena *arena, struct store_copied *ret);
 
+/* The same from one account to another, of which `to` is open too: read here, written and synced there, and only then (move) expunged here, so
+ * that a crash may leave both, never none. No two locks are held at once. ret_gone: modseq of the expunge, 0: none. ST_LIMIT: more than
+ * LIMIT_TRANSFER messages. */
+MUST_CHECK enum status store_transfer(struct store_account *from, uint64_t mailbox, struct store_set set, struct store_account *to, uint64_t target,
+				      bool move, struct arena *arena, struct store_copied *ret, uint64_t *ret_gone);
+
+/* REPLACE from one account to another: the message comes there, durably, then `uid` goes here. *ret_gone with ST_NOT_FOUND: it was gone before,
+ * and nothing was done. */
+MUST_CHECK enum status store_replace_between(struct store_account *to, uint64_t target, const struct store_new_message *message,
+					     struct store_account *from, uint64_t mailbox, uint32_t uid, struct arena *arena,
+					     struct store_added *ret, bool *ret_gone, uint64_t *ret_modseq);
+
 struct store_expunged {
 	size_t    count;
 	uint32_t *uids; /* ascending */

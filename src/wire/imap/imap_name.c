@@ -216,3 +216,12 @@ bool imap_pattern_match(const struct imap_pattern *p, struct str name)
 		step(&s[i % 2], &s[(i + 1) % 2], p->text, name.p[i], inbox && i < INBOX.n);
 	return has(&s[name.n % 2], p->text.n);
 }
+
+bool imap_pattern_meets(const struct imap_pattern *p, struct str prefix)
+{
+	size_t fixed = 0;
+
+	while (fixed < MIN(p->text.n, prefix.n) && p->text.p[fixed] != '*' && p->text.p[fixed] != '%')
+		fixed++;
+	return str_eq(str_first(p->text, fixed), str_first(prefix, fixed));
+}
