@@ -68,6 +68,10 @@ enum imap_next imap_cmd_getquotaroot(struct imap_session *s, struct imap_command
 		return imap_failed(s, st);
 	imap_put(s, STR("* QUOTAROOT "));
 	imap_put_name(s, name);
+	if (store_account_id(a) != s->account_id) { /* what others may hold is theirs to know: no root is told */
+		imap_put(s, STR("\r\n"));
+		return imap_ok(s, "That is all");
+	}
 	imap_put(s, STR(" \"\"\r\n"));
 	st = quota_line(s);
 	return st == ST_OK ? imap_ok(s, "That is all") : imap_failed(s, st);

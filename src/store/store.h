@@ -124,7 +124,10 @@ MUST_CHECK enum status store_clean(struct store_account *a);
  * that mailbox; in transactions of STORE_EXPIRE_MAX messages. *ret_count: messages. */
 #define STORE_EXPIRE_MAX 500u
 MUST_CHECK enum status store_expire(struct store_account *a, uint64_t *ret_count, uint64_t *ret_modseq);
-/* store_expire and store_clean for every account there is, one after the other, while go_on() says so. What fails is logged; changed()
+/* Bring moves to other accounts to their end that a crash broke off, and that are older than stale_ms (-1: than any move takes). *ret_modseq: of
+ * what was expunged, 0: nothing. */
+MUST_CHECK enum status store_moves_settle(struct store_account *a, int64_t stale_ms, uint64_t *ret_modseq);
+/* store_expire, store_moves_settle and store_clean for every account there is, one after the other, while go_on() says so. What fails is logged; changed()
  * is called of each account that lost messages. */
 void store_upkeep(struct store *s, bool (*go_on)(void *arg), void (*changed)(void *arg, uint64_t account, uint64_t modseq), void *arg);
 /* Copy a suspect account's database without the refused part, and let it be written again. */

@@ -327,9 +327,17 @@ static enum status append_all(struct store_account *a, uint64_t mailbox, const s
 	return st == ST_OK ? store_release(a) : st;
 }
 
-/* In one transaction, in which `uid` of mailbox `from` goes, if it is not 0. */
+/* The new message came for one of another account (store_moving.c). */
+static enum status append_arrived(struct store_account *a, uint64_t mailbox, uint64_t op, uint32_t from, uint32_t to)
+{
+	const struct store_copied one = { .count = 1, .from = &from, .to = &to };
+
+	return store_moving_arrived(a, op, mailbox, &one);
+}
+
+/* In one transaction, in which `uid` of mailbox `from` goes, if it is not 0; with `op`, it is of another account and goes there. */
 static enum status append_replace(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages, size_t count, uint64_t from,
-				  uint32_t uid, struct store_added *ret, bool *ret_gone)
+				  uint32_t uid, uint64_t op, struct store_added *ret, bool *ret_gone)
 {
 	struct arena *arena   CLEANUP(arena_free) = arena_new(NULL);
 	struct incoming     *in = ARENA_ARRAY(arena, struct incoming, count);
@@ -346,12 +354,14 @@ static enum status append_replace(struct store_account *a, uint64_t mailbox, con
 	if (st == ST_OK) {
 		uint64_t before = a->state.size;
 
-		if (uid > 0)
+		if (uid > 0 && op == 0)
 			st = store_remove_one(a, from, uid, arena, ret_gone);
 		if (st == ST_OK && *ret_gone)
 			st = ST_NOT_FOUND;
 		if (st == ST_OK)
 			st = append_all(a, mailbox, messages, in, count, before - a->state.size, uids, added);
+		if (st == ST_OK && op > 0)
+			st = append_arrived(a, mailbox, op, uid, uids[0]);
 		st = store_txn_end(a, st, true);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -370,11 +380,19 @@ enum status store_append(struct store_account *a, uint64_t mailbox, const struct
 {
 	bool gone;
 
-	return append_replace(a, mailbox, messages, count, 0, 0, ret, &gone);
+	return append_replace(a, mailbox, messages, count, 0, 0, 0, ret, &gone);
 }
 
 enum status store_replace(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t from, uint32_t uid,
 			  struct store_added *ret, bool *ret_gone)
 {
-	return append_replace(a, mailbox, message, 1, from, uid, ret, ret_gone);
+	return append_replace(a, mailbox, message, 1, from, uid, 0, ret, ret_gone);
+}
+
+enum status store_append_moved(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t op, uint32_t uid,
+			       struct store_added *ret)
+{
+	bool gone;
+
+	return append_replace(a, mailbox, message, 1, 0, uid, op, ret, &gone);
 }

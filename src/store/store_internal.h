@@ -215,6 +215,25 @@ MUST_CHECK enum status store_seen_lay(struct store_account *a, uint64_t mailbox,
 /* uids ascending. ST_LIMIT: LIMIT_SEEN_RANGES. */
 MUST_CHECK enum status store_seen_change(struct store_account *a, uint64_t mailbox, const uint32_t *uids, size_t count, bool on);
 
+/* ---- store_moving.c: the steps of a move to another account ---- */
+MUST_CHECK enum status store_moving_begin(struct store_account *from, uint64_t other, uint64_t mailbox, uint64_t *ret_op);
+/* Inside the transaction of `to` that has made the copies. */
+MUST_CHECK enum status store_moving_arrived(struct store_account *to, uint64_t op, uint64_t target, const struct store_copied *copied);
+/* Expunge, and the operation is over here, in one transaction. */
+MUST_CHECK enum status store_moving_end(struct store_account *from, uint64_t mailbox, struct store_set set, uint64_t op, struct arena *arena,
+					struct store_expunged *ret);
+void store_moving_forget(struct store_account *from, uint64_t op); /* nothing came of it */
+void store_moved_forget(struct store_account *to, uint64_t op);
+
+/* ---- store_append.c ---- */
+/* store_append of one, which is the other half of `op`: it comes for `uid` of the account that began it. */
+MUST_CHECK enum status store_append_moved(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t op,
+					  uint32_t uid, struct store_added *ret);
+
+/* ---- store_expunge.c: inside a transaction ---- */
+MUST_CHECK enum status store_expunge_moved(struct store_account *a, uint64_t mailbox, struct store_set set, struct arena *arena,
+					   struct store_expunged *ret);
+
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"
 void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those columns */

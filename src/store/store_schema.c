@@ -85,7 +85,14 @@ static const char step_sharing[] =
 	"CREATE INDEX acl_subject ON acl (account, kind, subject);"
 	"CREATE TABLE seen ("
 	" account INTEGER NOT NULL, mailbox INTEGER NOT NULL, reader INTEGER NOT NULL, uids BLOB NOT NULL,"
-	" PRIMARY KEY (account, mailbox, reader)) WITHOUT ROWID;";
+	" PRIMARY KEY (account, mailbox, reader)) WITHOUT ROWID;"
+	/* Moves to other accounts that are under way, and what came by one (store_moving.c; uids of the source, as in `change`). */
+	"CREATE TABLE moving ("
+	" account INTEGER NOT NULL, id INTEGER NOT NULL, other INTEGER NOT NULL, mailbox INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (account, id)) WITHOUT ROWID;"
+	"CREATE TABLE moved ("
+	" account INTEGER NOT NULL, id INTEGER NOT NULL, mailbox INTEGER NOT NULL, first INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+	" uids BLOB NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
 static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota, step_sharing };
 

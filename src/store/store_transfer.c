@@ -2,8 +2,8 @@
  *
  *   rows and keywords of `from` --> one transaction of `to`, synced --> (move) expunge in `from`, synced
  *
- * A crash before the first sync leaves the messages where they were, one behind it leaves them in both. Only one writer's lock is held at a
- * time, so two that move in opposite directions cannot wait for each other.
+ * A crash before the first sync leaves the messages where they were, one behind it leaves them in both until it is settled (store_moving.c). Only
+ * one writer's lock is held at a time, so two that move in opposite directions cannot wait for each other.
  */
 #include <string.h>
 
@@ -21,6 +21,7 @@ struct transfer {
 	size_t                name_count;
 	struct store_mailbox  box; /* in `to` */
 	struct arena         *arena; /* of one message */
+	uint64_t              op;    /* of a move */
 };
 
 /* One message's content; small ones in `text`, large ones in an upload of `to`. */
@@ -127,9 +128,33 @@ static enum status expunge(struct transfer *t, uint64_t mailbox, struct arena *a
 
 	for (size_t i = 0; i < copied->count; i++)
 		ranges[i] = (struct store_range){ copied->from[i], copied->from[i] };
-	st = store_expunge(t->from, mailbox, (struct store_set){ ranges, copied->count }, false, arena, &gone);
+	st = store_moving_end(t->from, mailbox, (struct store_set){ ranges, copied->count }, t->op, arena, &gone);
 	*ret_gone = st == ST_OK && gone.count > 0 ? gone.modseq : 0;
+	if (st == ST_OK)
+		store_moved_forget(t->to, t->op);
 	return st;
+}
+
+/* One transaction of `to`: the copies, and of a move that they came. */
+static enum status copy(struct transfer *t, uint64_t target, bool move, struct store_copied *ret)
+{
+	enum status st = store_txn_begin(t->to, false);
+
+	if (st != ST_OK)
+		return st;
+	t->arena = arena_new(NULL);
+	st = all(t, target, ret);
+	if (st == ST_OK && move)
+		st = store_moving_arrived(t->to, t->op, target, ret);
+	st = store_txn_end(t->to, st, true);
+	arena_free(&t->arena);
+	return st;
+}
+
+/* Whether a commit whose sync failed is there, only settling can tell. */
+static bool uncommitted(enum status st)
+{
+	return st != ST_SUSPECT && st != ST_IO;
 }
 
 enum status store_transfer(struct store_account *from, uint64_t mailbox, struct store_set set, struct store_account *to, uint64_t target,
@@ -150,12 +175,13 @@ enum status store_transfer(struct store_account *from, uint64_t mailbox, struct 
 		return st;
 	got.from = ARENA_ARRAY(arena, uint32_t, t.count);
 	got.to = ARENA_ARRAY(arena, uint32_t, t.count);
-	st = store_txn_begin(to, false);
+	if (move)
+		st = store_moving_begin(from, to->id, mailbox, &t.op);
 	if (st != ST_OK)
 		return st;
-	t.arena = arena_new(NULL);
-	st = store_txn_end(to, all(&t, target, &got), true);
-	arena_free(&t.arena);
+	st = copy(&t, target, move, &got);
+	if (st != ST_OK && move && uncommitted(st))
+		store_moving_forget(from, t.op);
 	if (st != ST_OK)
 		return st;
 	*ret = got;
@@ -172,6 +198,7 @@ enum status store_replace_between(struct store_account *to, uint64_t target, con
 	const struct store_set   set = { &range, 1 };
 	struct store_expunged    gone = { 0 };
 	struct store_row        *rows;
+	uint64_t                 op;
 	size_t                   n = 0;
 	enum status              st;
 
@@ -183,10 +210,17 @@ enum status store_replace_between(struct store_account *to, uint64_t target, con
 	if (*ret_gone)
 		return ST_NOT_FOUND;
 	if (st == ST_OK)
-		st = store_append(to, target, message, 1, ret);
+		st = store_moving_begin(from, to->id, mailbox, &op);
 	if (st != ST_OK)
 		return st;
-	st = store_expunge(from, mailbox, set, false, arena, &gone);
+	st = store_append_moved(to, target, message, op, uid, ret);
+	if (st != ST_OK && uncommitted(st))
+		store_moving_forget(from, op);
+	if (st != ST_OK)
+		return st;
+	st = store_moving_end(from, mailbox, set, op, arena, &gone);
 	*ret_modseq = st == ST_OK && gone.count > 0 ? gone.modseq : 0;
+	if (st == ST_OK)
+		store_moved_forget(to, op);
 	return st;
 }

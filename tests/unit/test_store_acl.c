@@ -329,6 +329,22 @@ static void test_transfer(void **state)
 	store_quota_set(b, &(struct store_quota){ 0 }, STR(""));
 	assert_st(store_transfer(a, from, STORE_SET_ALL, b, 9999, true, unit.arena, &got, &gone), ST_NOT_FOUND);
 	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 1);
+	assert_ok(store_moves_settle(a, 0, &gone)); /* nothing is left of any of it */
+	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 1);
+	/* REPLACE: one comes there, one goes here */
+	{
+		const struct store_new_message m = { .content = store_unit_message(unit.arena, 9, 300) };
+		struct store_added             added;
+		bool                           missing;
+
+		assert_ok(store_replace_between(b, to, &m, a, from, 1, unit.arena, &added, &missing, &gone));
+		assert_true(!missing && gone > 0);
+		assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 0);
+		assert_int_equal(store_unit_box(b, unit.arena, "Archive").messages, 6);
+		assert_st(store_replace_between(b, to, &m, a, from, 1, unit.arena, &added, &missing, &gone), ST_NOT_FOUND);
+		assert_true(missing);
+		assert_int_equal(store_unit_box(b, unit.arena, "Archive").messages, 6);
+	}
 	done(a);
 	done(b);
 	store_unit_done(&unit);
@@ -366,8 +382,8 @@ static void test_transfer_faults(void **state)
 	}
 }
 
-/* Killed between the copy's sync and the expunge: in both, and the next move finishes it. */
-static void test_transfer_killed(void **state)
+/* Three messages in INBOX of account 3, moved to Archive of account 5 by a process that is killed between the copy's sync and the expunge. */
+static void killed_between(void)
 {
 	struct store_account *a, *b;
 	struct store_copied   got = { 0 };
@@ -375,7 +391,6 @@ static void test_transfer_killed(void **state)
 	pid_t                 child;
 	int                   how = 0;
 
-	(void)state;
 	store_unit_dir(&unit);
 	child = fork();
 	if (child == 0) {
@@ -393,14 +408,64 @@ static void test_transfer_killed(void **state)
 	assert_int_equal(waitpid(child, &how, 0), child);
 	assert_true(WIFSIGNALED(how) || WEXITSTATUS(how) != 0);
 	assert_ok(store_new(unit.fd, NULL, &unit.store));
+}
+
+static void inbox_and_archive(struct store_account *a, struct store_account *b, unsigned inbox, unsigned archive)
+{
+	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, inbox);
+	assert_int_equal(store_unit_box(b, unit.arena, "Archive").messages, archive);
+}
+
+/* In both; settled, in one; and there is nothing more to settle. */
+static void test_transfer_killed(void **state)
+{
+	struct store_account *a, *b;
+	uint64_t              modseq;
+
+	(void)state;
+	killed_between();
 	a = account(3);
 	b = account(5);
-	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 3);
-	assert_int_equal(store_unit_box(b, unit.arena, "Archive").messages, 3);
-	assert_ok(store_transfer(a, box(a, "INBOX"), STORE_SET_ALL, b, box(b, "Archive"), true, unit.arena, &got, &gone));
-	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 0);
+	inbox_and_archive(a, b, 3, 3);
+	assert_ok(store_moves_settle(a, -1, &modseq)); /* it could still be under way */
+	inbox_and_archive(a, b, 3, 3);
+	assert_ok(store_moves_settle(b, 0, &modseq)); /* the other end settles nothing */
+	inbox_and_archive(a, b, 3, 3);
+	assert_ok(store_moves_settle(a, 0, &modseq));
+	assert_true(modseq > 0);
+	inbox_and_archive(a, b, 0, 3);
+	assert_ok(store_moves_settle(a, 0, &modseq));
+	assert_int_equal(modseq, 0);
+	inbox_and_archive(a, b, 0, 3);
 	done(a);
 	done(b);
+	store_unit_done(&unit);
+}
+
+/* The owner has cleaned up himself, in the copies: what he left stays. And the other account is gone, with all copies. */
+static void test_transfer_killed_cleaned(void **state)
+{
+	struct store_account *a, *b;
+	struct store_expunged gone;
+	uint64_t              modseq;
+
+	(void)state;
+	killed_between();
+	a = account(3);
+	b = account(5);
+	assert_ok(store_expunge(b, box(b, "Archive"), (struct store_set){ &(struct store_range){ 2, 2 }, 1 }, false, unit.arena, &gone));
+	assert_ok(store_moves_settle(a, 0, &modseq));
+	inbox_and_archive(a, b, 1, 2);
+	done(a);
+	done(b);
+	store_unit_done(&unit);
+	killed_between();
+	assert_ok(store_purge(unit.store, 5));
+	a = account(3);
+	assert_ok(store_moves_settle(a, 0, &modseq));
+	assert_int_equal(store_unit_box(a, unit.arena, "INBOX").messages, 3);
+	assert_ok(store_moves_settle(a, 0, &modseq));
+	done(a);
 	store_unit_done(&unit);
 }
 
@@ -410,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_entries),      cmocka_unit_test(test_many_entries), cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_reader_flags), cmocka_unit_test(test_seen_ranges),  cmocka_unit_test(test_transfer),
 		cmocka_unit_test(test_transfer_faults), cmocka_unit_test(test_transfer_killed),
+		cmocka_unit_test(test_transfer_killed_cleaned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
