@@ -87,6 +87,8 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 	err = imap_name_parse(wire, imap_utf8(s), s->arena, &name);
 	if (err != IMAP_NAME_OK)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
+	if (special != STORE_SPECIAL_NONE && imap_is_foreign(name)) /* whose Sent would it be? */
+		return imap_no(s, "[USEATTR] Special use is of one's own mailboxes");
 	st = place_to_make(s, name, &a);
 	if (st == ST_OK)
 		st = store_mailbox_create(a, imap_name_inside(name), special, &id);
