@@ -469,13 +469,42 @@ static void test_transfer_killed_cleaned(void **state)
 	store_unit_done(&unit);
 }
 
+/* A database of the version before has nobody with rights, and goes on; so does one from before the quotas. */
+static void test_upgrade(void **state)
+{
+	const struct store_acl entry = { STORE_ACL_ACCOUNT, 9, false, STORE_ACL_LOOKUP };
+
+	(void)state;
+	for (unsigned version = 4; version <= 5; version++) {
+		struct store_account *a;
+		struct store_quota    q = { .octets = 1000 };
+
+		store_unit_open(&unit, NULL);
+		a = account(3);
+		store_unit_append(a, box(a, "INBOX"), store_unit_message(unit.arena, 1, 300), 0);
+		store_close(&a);
+		store_free(&unit.store);
+		store_unit_back("/accounts/03/3/mail.db", version); /* as db_root knows it */
+		assert_ok(store_new(unit.fd, NULL, &unit.store));
+		a = account(3);
+		assert_int_equal(rights(a, box(a, "INBOX"), 9, 0), 0);
+		assert_ok(store_acl_change(a, box(a, "INBOX"), &entry, STORE_ACL_REPLACE));
+		assert_int_equal(rights(a, box(a, "INBOX"), 9, 0), STORE_ACL_LOOKUP);
+		store_quota_set(a, &q, STR("ann@example.org"));
+		assert_st(store_quota_fits(a, 1, 2000), ST_QUOTA);
+		store_unit_append(a, box(a, "INBOX"), store_unit_message(unit.arena, 2, 300), 0);
+		done(a);
+		store_unit_done(&unit);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries),      cmocka_unit_test(test_many_entries), cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_reader_flags), cmocka_unit_test(test_seen_ranges),  cmocka_unit_test(test_transfer),
 		cmocka_unit_test(test_transfer_faults), cmocka_unit_test(test_transfer_killed),
-		cmocka_unit_test(test_transfer_killed_cleaned),
+		cmocka_unit_test(test_transfer_killed_cleaned), cmocka_unit_test(test_upgrade),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
