@@ -63,11 +63,15 @@ static enum status between(struct imap_session *s, bool move, struct store_set s
 
 	if (st == ST_OK)
 		st = store_transfer(from, s->box.id, set, to, target, move, s->arena, ret, &gone);
-	if (st == ST_OK && gone > 0)
+	if (st == ST_OK && gone > 0) {
 		imap_changed(s, gone);
+		imap_quota_changed(s, from, false);
+	}
 	s->last_account = there;
-	if (st == ST_OK && ret->count > 0)
+	if (st == ST_OK && ret->count > 0) {
 		imap_changed(s, ret->modseq);
+		imap_quota_changed(s, to, true);
+	}
 	return st;
 }
 

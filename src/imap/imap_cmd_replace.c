@@ -45,8 +45,10 @@ static enum imap_next between(struct imap_session *s, struct imap_upload *u, con
 		st = store_replace_between(to, u->mailbox, message, from, s->box.id, u->uid, s->arena, &added, &gone, &gone_modseq);
 	if (gone)
 		return imap_no(s, "[EXPUNGEISSUED] The message is gone already");
-	if (gone_modseq > 0)
+	if (gone_modseq > 0) {
 		imap_changed(s, gone_modseq);
+		imap_quota_changed(s, from, false);
+	}
 	s->last_account = u->owner;
 	if (st != ST_OK)
 		return imap_failed(s, st);

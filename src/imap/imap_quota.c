@@ -9,18 +9,22 @@
 
 #define QUOTA_KNOWN_MS 5000
 
-void imap_quota_know(struct imap_session *s)
+static void ask(struct imap_session *s)
 {
 	struct auth_quota_reply reply = { 0 };
-	int64_t                 now = clock_mono_ms();
 
-	if (!s->env->ask->quota || (s->quota_ms > 0 && !s->quota.quota_shared && now - s->quota_ms < QUOTA_KNOWN_MS))
-		return;
-	imap_account_back(s);
 	if (s->env->ask->quota(s->env->ask_ctx, s->account_id, &reply) != ST_OK)
 		return;
 	s->quota = reply;
-	s->quota_ms = now;
+	s->quota_ms = clock_mono_ms();
+}
+
+void imap_quota_know(struct imap_session *s)
+{
+	if (!s->env->ask->quota || (s->quota_ms > 0 && !s->quota.quota_shared && clock_mono_ms() - s->quota_ms < QUOTA_KNOWN_MS))
+		return;
+	imap_account_back(s);
+	ask(s);
 }
 
 void imap_quota_apply(struct imap_session *s, struct store_account *a)
@@ -38,6 +42,8 @@ void imap_quota_changed(struct imap_session *s, struct store_account *a, bool ad
 		imap_guest_counted(s, a); /* his limits are not ours to tell */
 		return;
 	}
+	if (s->quota_ms == 0 && s->env->ask->quota) /* expunged by one that has added nothing: a domain's total counts that too */
+		ask(s);
 	if ((s->quota.quota_octets == 0 && s->quota.quota_messages == 0) || store_info(a, &info) != ST_OK)
 		return;
 	if (s->quota.quota_shared && s->env->ask->used)

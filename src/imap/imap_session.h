@@ -114,7 +114,6 @@ struct imap_guest {
 	struct store_account *account;
 	struct store_entry   *entry;
 	uint64_t              used; /* the higher, the later */
-	bool                  counted; /* auth wants to know what it holds (auth_quota_reply.quota_shared) */
 };
 
 struct imap_session {

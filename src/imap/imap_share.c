@@ -151,10 +151,13 @@ void imap_box_watch(struct imap_session *s, bool idle)
 
 void imap_guest_counted(struct imap_session *s, struct store_account *a)
 {
-	struct imap_guest *g = guest_place(s, store_account_id(a));
-	struct store_info  info;
+	struct imap_guest      *g = guest_place(s, store_account_id(a));
+	struct auth_quota_reply q = { 0 };
+	struct store_info       info;
 
-	if (g->counted && s->env->ask->used && store_info(a, &info) == ST_OK)
+	if (!s->env->ask->quota || !s->env->ask->used || s->env->ask->quota(s->env->ask_ctx, g->owner, &q) != ST_OK)
+		return;
+	if (q.quota_shared && store_info(a, &info) == ST_OK)
 		s->env->ask->used(s->env->ask_ctx, &(struct auth_used_request){ g->owner, info.size, info.messages, store_entry_token(g->entry) });
 }
 
@@ -177,7 +180,6 @@ static void quota_set(struct imap_session *s, uint64_t owner, struct store_accou
 	if (!s->env->ask->quota || s->env->ask->quota(s->env->ask_ctx, owner, &q) != ST_OK)
 		return;
 	store_quota_set(a, &(struct store_quota){ q.quota_octets, q.quota_messages, q.quota_shared }, STR(""));
-	guest_place(s, owner)->counted = q.quota_shared;
 }
 
 static enum status rights_of(struct imap_session *s, struct store_account *a, uint64_t mailbox, const struct auth_shared_reply *r, unsigned *ret)
