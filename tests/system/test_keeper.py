@@ -98,10 +98,10 @@ def test_guests(server):
     assert alice.setacl("Shared", "bob@demo.test", "lr")[0] == "OK"
     alice.logout()
     until(lambda: files(server) == of_bob, "files of who is gone", 20)
-    assert bob._simple_command("EXAMINE", box)[0] == "OK"
+    assert bob.select(box, readonly=True)[0] == "OK"
     assert len(files(server)) == 2
     time.sleep(3)  # selected: they stay
-    assert bob._simple_command("FETCH", "1", "(BODY.PEEK[])")[0] == "OK"
+    assert bob.fetch("1", "(BODY.PEEK[])")[0] == "OK"
     assert len(files(server)) == 2
     bob.select()
     until(lambda: files(server) == of_bob, "files of whom nobody looks at", 20)
