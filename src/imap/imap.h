@@ -46,7 +46,7 @@ struct imap_ask { /* each may block; ctx is imap_env.ask_ctx */
 	enum status (*share)(void *ctx, const struct auth_share_request *q);
 	/* IPC_AUTH_QUOTA. NULL: nobody has a quota. */
 	enum status (*quota)(void *ctx, uint64_t account, struct auth_quota_reply *ret);
-	/* IPC_AUTH_USED: told; must not wait. NULL: nobody wants to know. */
+	/* IPC_AUTH_USED: told, and counted when it returns: what a client was told is deleted is free for the others. NULL: nobody wants to know. */
 	void (*used)(void *ctx, const struct auth_used_request *note);
 	/* This session changed the account: tell the bus, and imap_notify_wake of this process. Must not wait. */
 	void (*changed)(void *ctx, uint64_t account, uint64_t modseq);
