@@ -52,8 +52,7 @@ static enum imap_next between(struct imap_session *s, struct imap_upload *u, con
 	s->last_account = u->owner;
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	imap_changed(s, added.modseq);
-	imap_quota_changed(s, to, true);
+	imap_upload_stored(s, to, &added);
 	imap_putf(s, "* OK [APPENDUID %u %u] The new message is there\r\n", added.uidvalidity, added.uid);
 	return imap_ok(s, "Replaced");
 }
@@ -78,8 +77,7 @@ enum imap_next imap_replace_store(struct imap_session *s, struct imap_upload *u,
 		return imap_no(s, "[EXPUNGEISSUED] The message is gone already");
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	imap_changed(s, added.modseq);
-	imap_quota_changed(s, a, true);
+	imap_upload_stored(s, a, &added);
 	imap_putf(s, "* OK [APPENDUID %u %u] The new message is there\r\n", added.uidvalidity, added.uid);
 	return imap_ok(s, "Replaced");
 }

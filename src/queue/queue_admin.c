@@ -298,7 +298,7 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_FLUSH, queue_on_flush, QUEUE_POOL },
 	{ IPC_QUEUE_TRACE, queue_event_take, 0 },
 	{ IPC_QUEUE_TRACE_FIND, queue_event_find, QUEUE_POOL },
-	{ IPC_QUEUE_PURGE_ACCOUNT, on_purge, 0 },
 	{ IPC_QUEUE_USAGE, on_usage, 0 },
+	{ IPC_QUEUE_PURGE_ACCOUNT, on_purge, 0 },
 };
 const size_t queue_row_count = LEN(queue_rows);
