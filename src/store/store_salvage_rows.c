@@ -285,6 +285,32 @@ static enum status tree(struct walk *w, size_t i)
 	return st == ST_OK && w->damaged[i] ? drop_partial(w->s, w->table) : st;
 }
 
+/* A page of a tree in the place of its root makes a whole tree with too few rows: what others say of it shows that. */
+static const struct {
+	const char *name, *sql;
+} wanting[] = {
+	{ "message", "SELECT 1 FROM mailbox b WHERE b.messages > (SELECT count(*) FROM message m WHERE m.account = b.account AND m.mailbox = b.id) LIMIT 1" },
+	{ "email", "SELECT 1 FROM message WHERE email NOT IN (SELECT id FROM email) LIMIT 1" },
+	{ "content", "SELECT 1 FROM email WHERE content NOT IN (SELECT id FROM content) LIMIT 1" },
+};
+
+static enum status wanting_look(struct walk *w)
+{
+	enum status st = ST_OK;
+
+	for (size_t k = 0; k < LEN(wanting) && st == ST_OK; k++) {
+		struct db_stmt *q = db_sql(w->s->a->db, wanting[k].sql);
+
+		st = db_step(q);
+		for (size_t i = 0; i < LEN(tables) && st == ST_OK; i++)
+			w->damaged[i] |= strcmp(tables[i].name, wanting[k].name) == 0;
+		db_done(q);
+		if (st == ST_NOT_FOUND)
+			st = ST_OK;
+	}
+	return st;
+}
+
 static bool any_damaged(const struct walk *w)
 {
 	bool any = false;
@@ -305,6 +331,8 @@ enum status salvage_rows(struct salvage *s)
 		st = db_pages_tree(s->pages, 1, true, on_schema_row, &w, &s->sum);
 	for (size_t i = 0; i < LEN(tables) && st == ST_OK; i++)
 		st = tree(&w, i);
+	if (st == ST_OK)
+		st = wanting_look(&w);
 	if (st == ST_OK && any_damaged(&w))
 		st = db_pages_strays(s->pages, on_stray, &w, &s->sum);
 	w.all = true;
