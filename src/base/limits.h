@@ -81,6 +81,9 @@
 #define LIMIT_IMAP_CONTEXTS  ((size_t)16)         /* searches of a session that are kept up to date; more are answered NOUPDATE */
 #define LIMIT_IMAP_CONTEXT_MESSAGES ((size_t)50000) /* in the result of one of them */
 #define LIMIT_IMAP_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much; it may ask for more */
+#define LIMIT_ACL_ENTRIES    ((size_t)200)        /* of one mailbox */
+#define LIMIT_TRANSFER       ((size_t)5000)       /* messages copied to another account by one command */
+#define LIMIT_SEEN_RANGES    ((size_t)20000)      /* of uids that somebody has seen in another's mailbox */
 #define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */
 #define LIMIT_IMAP_APPENDS   ((size_t)200)        /* messages in one APPEND (RFC 3502); each that is no small one holds a descriptor */
@@ -265,6 +268,10 @@
 #define LIMIT_ALIAS_STEPS    ((unsigned)10000)    /* alias targets looked at for one address */
 #define LIMIT_ALIAS_RULES    ((size_t)100)        /* of who may write to one alias */
 #define LIMIT_SUBADDRESS     ((size_t)8)          /* characters that separate a subaddress */
+#define LIMIT_GROUPS         ((size_t)1000)       /* of accounts */
+#define LIMIT_GROUP_NAME     ((size_t)64)
+#define LIMIT_GROUP_MEMBERS  ((size_t)1000)
+#define LIMIT_SHARES         ((size_t)500)        /* with whom one account shares mailboxes; and who shares some with one */
 #define LIMIT_DELEGATES      ((size_t)500)        /* accounts that one account lends its addresses to */
 #define LIMIT_REWRITE_RULES  ((size_t)100000)     /* rules of rewriting */
 #define LIMIT_PROBES_KNOWN   ((size_t)20000)      /* recipients of relay domains that auth remembers */

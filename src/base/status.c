@@ -6,6 +6,7 @@ static const char *const names[] = {
 	[ST_DENIED] = "denied",   [ST_LIMIT] = "limit",     [ST_TEMP] = "temp",           [ST_IO] = "io",
 	[ST_CORRUPT] = "corrupt", [ST_FULL] = "full",       [ST_SUSPECT] = "suspect",     [ST_VERSION] = "version",
 	[ST_INVALID] = "invalid", [ST_CLOSED] = "closed",   [ST_BUSY] = "busy",
+	[ST_QUOTA] = "quota",
 };
 _Static_assert(LEN(names) == ST_COUNT, "a name per status");
 

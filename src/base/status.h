@@ -26,6 +26,7 @@ enum status {
 	ST_INVALID,   /* a value is outside what its format allows */
 	ST_CLOSED,    /* the peer is gone */
 	ST_BUSY,      /* held by somebody else */
+	ST_QUOTA,     /* it would go over the account's quota */
 	ST_COUNT,
 };
 

@@ -266,6 +266,7 @@ int cli_fail(const struct cli *c, enum status st, const char *subject)
 		[ST_INVALID] = { CLI_USAGE, "not a valid value" },
 		[ST_CLOSED] = { CLI_NO_SERVER, "no server is running" },
 		[ST_BUSY] = { CLI_TRY_LATER, "busy, try again" },
+		[ST_QUOTA] = { CLI_FAILED, "over its quota" },
 	};
 
 	return cli_error(c, of[st].code, "%s: %s", subject, of[st].text);

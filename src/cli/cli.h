@@ -125,6 +125,10 @@ int cmd_account_list(struct cli *c);
 int cmd_account_rename(struct cli *c);
 int cmd_account_password(struct cli *c);
 int cmd_account_quota(struct cli *c);
+int cmd_domain_quota(struct cli *c);
+int cmd_group(struct cli *c);
+/* The value of an option that limits: a size ("messages": a number), "none", or "default" (0). Without the option *ret stays. */
+MUST_CHECK int cli_quota_option(struct cli *c, const char *name, uint64_t *ret);
 int cmd_account_disable(struct cli *c);
 int cmd_account_enable(struct cli *c);
 int cmd_account_remove(struct cli *c);

@@ -8,7 +8,6 @@
 #include "ipc/msg_control.h"
 #include "ipc/msg_queue.h"
 #include "wire/address/nexthop.h"
-#include "wire/text/text_quantity.h"
 
 /* ---- domains ---- */
 
@@ -96,12 +95,12 @@ int cmd_account_add(struct cli *c)
 	struct auth_name                name = { .address = str_of(c->args[0]) };
 	struct auth_account_add_request q = { .names = &name, .name_count = 1 };
 	struct auth_account_add_reply   reply = { 0 };
-	const char                     *quota = cli_option(c, "quota");
-	int                             code;
+	int                             code = cli_quota_option(c, "quota", &q.quota_octets);
 
-	if (quota && !text_size_parse(str_of(quota), &q.quota_octets))
-		return cli_error(c, CLI_USAGE, "--quota %s: a size is a number with K, M, G or T", quota);
-	code = cli_config(c);
+	if (code == CLI_OK)
+		code = cli_quota_option(c, "messages", &q.quota_messages);
+	if (code == CLI_OK)
+		code = cli_config(c);
 	if (code == CLI_OK)
 		code = cli_password(c, &q.password);
 	if (code == CLI_OK)
@@ -114,9 +113,9 @@ static void account_print(struct cli *c, json_t *rows, const struct auth_account
 	const char *state = a->removed ? "removed" : a->disabled ? "disabled" : "active";
 
 	if (rows)
-		json_array_append_new(rows, json_pack("{s:I, s:o, s:s, s:I, s:I}", "id", (json_int_t)a->account, "address", cli_json_str(a->address),
-						      "state", state, "quota", (json_int_t)a->quota_octets, "created_ms",
-						      (json_int_t)a->created_ms));
+		json_array_append_new(rows, json_pack("{s:I, s:o, s:s, s:I, s:I, s:I}", "id", (json_int_t)a->account, "address", cli_json_str(a->address),
+						      "state", state, "quota", (json_int_t)a->quota_octets, "quota_messages",
+						      (json_int_t)a->quota_messages, "created_ms", (json_int_t)a->created_ms));
 	else
 		printf("%-48.*s %-9s %10.*s  %.*s\n", STR_FMT(a->address), state,
 		       STR_FMT(a->quota_octets ? cli_size(c->arena, a->quota_octets) : STR("-")), STR_FMT(cli_time(c->arena, a->created_ms)));
@@ -169,15 +168,6 @@ int cmd_account_password(struct cli *c)
 	if (code == CLI_OK)
 		code = cli_password(c, &q.password);
 	return code == CLI_OK ? account_change(c, &q, "password changed") : code;
-}
-
-int cmd_account_quota(struct cli *c)
-{
-	struct auth_account_change_request q = { .what = AUTH_CHANGE_QUOTA };
-
-	if (!text_size_parse(str_of(c->args[1]), &q.quota_octets))
-		return cli_error(c, CLI_USAGE, "%s: a size is a number with K, M, G or T", c->args[1]);
-	return account_change(c, &q, "quota changed");
 }
 
 int cmd_account_disable(struct cli *c)

@@ -108,6 +108,8 @@ static enum status row_give(struct walk *w, const struct db_row *row)
 
 	w->sum->rows += st == ST_OK;
 	w->sum->bad += st == ST_INVALID;
+	if (st == ST_INVALID)
+		db_page_row_forget(w->p);
 	return st == ST_INVALID ? ST_OK : st;
 }
 
@@ -143,6 +145,7 @@ static enum status visit(struct walk *w, uint32_t number, bool table, unsigned d
 {
 	struct db_page_head h;
 	uint8_t            *page;
+	uint64_t            rows;
 	enum status         st = ST_OK;
 
 	if (depth >= DB_PAGES_DEPTH || number == 0 || number > w->p->count || db_page_state(w->p, number) != DB_PAGE_UNSEEN) {
@@ -155,7 +158,11 @@ static enum status visit(struct walk *w, uint32_t number, bool table, unsigned d
 	    (h.kind == DB_PAGE_TABLE || h.kind == DB_PAGE_TABLE_LEAF) == table) {
 		db_page_set(w->p, number, DB_PAGE_TREE);
 		w->sum->pages++;
+		rows = w->sum->rows;
 		st = children(w, page, &h, table, depth);
+		/* Led here by a page that is out of its place: the right tree shall find it. */
+		if (!db_page_inner(&h) && h.cells > 0 && w->sum->rows == rows)
+			db_page_set(w->p, number, DB_PAGE_FREE);
 	} else {
 		w->sum->bad++;
 	}
@@ -166,8 +173,12 @@ static enum status visit(struct walk *w, uint32_t number, bool table, unsigned d
 enum status db_pages_tree(struct db_pages *p, uint32_t root, bool table, db_row_fn *fn, void *arg, struct db_pages_sum *sum)
 {
 	struct walk w = { p, fn, arg, sum };
+	enum status st = visit(&w, root, table, 0);
 
-	return visit(&w, root, table, 0);
+	for (uint32_t i = 1; i <= p->count; i++)
+		if (db_page_state(p, i) == DB_PAGE_FREE)
+			db_page_set(p, i, DB_PAGE_UNSEEN);
+	return st;
 }
 
 /* ---- strays ---- */

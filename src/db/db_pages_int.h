@@ -7,7 +7,12 @@
 
 #define DB_PAGES_DEPTH 24u /* of a tree; SQLite's own limit is 20 */
 
-enum db_page_state { DB_PAGE_UNSEEN, DB_PAGE_TREE, DB_PAGE_OVERFLOW, DB_PAGE_FREE };
+enum db_page_state {
+	DB_PAGE_UNSEEN,
+	DB_PAGE_TREE,
+	DB_PAGE_OVERFLOW,
+	DB_PAGE_FREE, /* behind the trees; while one is walked: a leaf with nothing of it, which is another's */
+};
 
 struct db_frame { /* `page` as it is in the log at frame `at` */
 	uint32_t page, at;
@@ -23,6 +28,8 @@ struct db_pages {
 	size_t                 behind_count;
 	bool                   log_whole;
 	struct buf             row;    /* one payload */
+	uint32_t               chain;  /* first overflow page of it, and how many */
+	unsigned               chain_length;
 	bool                   alone;  /* no overflow pages: of pages behind the log's end nobody knows which ones go with them */
 };
 
@@ -52,5 +59,7 @@ bool db_page_inner(const struct db_page_head *h);
 /* Cell i; *ret_child is 0 in a leaf. *ret_row is left alone where a cell has none (inner pages of tables). Its octets are in p->row, until the next. */
 MUST_CHECK bool db_page_cell(struct db_pages *p, const uint8_t page[DB_PAGE], const struct db_page_head *h, unsigned i, uint32_t *ret_child,
 			     bool *ret_has_row, struct db_row *ret_row);
+/* The row that was read last is none of those looked for: its overflow pages may be another's. */
+void db_page_row_forget(struct db_pages *p);
 
 #endif

@@ -115,6 +115,12 @@ static void chain_forget(struct db_pages *p, uint32_t first, unsigned taken)
 	}
 }
 
+void db_page_row_forget(struct db_pages *p)
+{
+	chain_forget(p, p->chain, p->chain_length);
+	p->chain_length = 0;
+}
+
 /* The rest of a payload: exactly the chain that it needs, of pages that nothing else has taken. */
 static bool overflow(struct db_pages *p, uint32_t first, size_t n)
 {
@@ -131,8 +137,11 @@ static bool overflow(struct db_pages *p, uint32_t first, size_t n)
 		n -= part;
 		at = db_be32(page);
 	}
-	if (n == 0 && at == 0)
+	if (n == 0 && at == 0) {
+		p->chain = first;
+		p->chain_length = taken;
 		return true;
+	}
 	chain_forget(p, first, taken);
 	return false;
 }
@@ -148,6 +157,7 @@ static bool payload(struct db_pages *p, struct str in, uint64_t n, bool leaf_of_
 	else if (local > max)
 		local = LOCAL_MIN;
 	buf_clear(&p->row);
+	p->chain_length = 0;
 	if (in.n < local || (local < n && (in.n < local + 4 || p->alone)))
 		return false;
 	buf_add(&p->row, str_first(in, local));

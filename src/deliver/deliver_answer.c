@@ -5,13 +5,14 @@
 
 void deliver_answer(struct ipc_request *r, enum local_result result, struct str code, struct str reason)
 {
-	deliver_answer_usage(r, result, code, reason, 0);
+	deliver_answer_usage(r, result, code, reason, (struct local_usage_reply){ 0 });
 }
 
-void deliver_answer_usage(struct ipc_request *r, enum local_result result, struct str code, struct str reason, uint64_t usage_octets)
+void deliver_answer_usage(struct ipc_request *r, enum local_result result, struct str code, struct str reason,
+			  struct local_usage_reply usage)
 {
 	const struct local_deliver_request *q = r->body;
-	struct local_deliver_reply          reply = { result, code, reason, usage_octets };
+	struct local_deliver_reply          reply = { result, code, reason, usage.octets, usage.messages };
 	int                                 file = q->file;
 
 	metric_add(result == LOCAL_DEFERRED ? METRIC_LOCAL_DEFERRED : result == LOCAL_REFUSED ? METRIC_LOCAL_REFUSED : METRIC_LOCAL_DELIVERED, 1);

@@ -165,6 +165,9 @@ static struct store_delivery delivery_of(struct task *t, const struct store_targ
 		.hash = q->file >= 0 ? q->hash : STR_NONE, /* what came through memory alone, queue has looked at */
 		.received_ms = q->received_ms,
 		.quota_octets = q->quota_octets,
+		.quota_messages = q->quota_messages,
+		.quota_strict = q->quota_shared,
+		.address = q->address,
 	};
 }
 
@@ -191,7 +194,7 @@ static enum status deliver(struct store_account *account, struct task *const *ta
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		repeated = repeated || done[i].duplicate;
 		tasks[i]->over_quota = done[i].over_quota;
-		tasks[i]->usage_octets = done[i].usage_octets;
+		tasks[i]->usage = (struct local_usage_reply){ done[i].usage_octets, done[i].usage_messages };
 		if (done[i].duplicate)
 			log_debug("delivery was there already", LOG_C("message", message_of(tasks[i]).p), LOG_U64("account", tasks[i]->account));
 	}
@@ -272,8 +275,8 @@ static void over(struct deliver_local *d, struct task *t)
 		return;
 	}
 	log_info("delivery deferred: mailbox full", LOG_C("message", message_of(t).p), LOG_U64("account", t->account),
-		 LOG_U64("usage_octets", t->usage_octets));
-	deliver_answer_usage(t->r, LOCAL_DEFERRED, STR("4.2.2"), STR("Mailbox full"), t->usage_octets);
+		 LOG_U64("usage_octets", t->usage.octets));
+	deliver_answer_usage(t->r, LOCAL_DEFERRED, STR("4.2.2"), STR("Mailbox full"), t->usage);
 	deliver_task_over(d);
 }
 

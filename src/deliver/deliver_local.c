@@ -29,9 +29,24 @@ static void on_purge(void *ctx, struct ipc_request *r)
 		ipc_reply(r, ST_TEMP, NULL);
 }
 
+/* Reads one row: from a pool, so that no delivery waits for it. */
+static void on_usage(void *ctx, struct ipc_request *r)
+{
+	struct deliver_local             *d = ctx;
+	const struct local_usage_request *q = r->body;
+	struct store_account *a           CLEANUP(store_close) = NULL;
+	struct store_info                 info = { 0 };
+	enum status                       st = store_open(d->store, q->account, &a);
+
+	if (st == ST_OK)
+		st = store_info(a, &info);
+	ipc_reply(r, st, &(struct local_usage_reply){ info.size, info.messages });
+}
+
 const struct ipc_row deliver_local_rows[] = {
 	{ IPC_LOCAL_DELIVER, on_deliver, 0 },
 	{ IPC_LOCAL_PURGE, on_purge, 0 },
+	{ IPC_LOCAL_USAGE, on_usage, DELIVER_USAGE_POOL },
 };
 const size_t deliver_local_row_count = LEN(deliver_local_rows);
 

@@ -16,6 +16,8 @@
 #include "ipc/ipc.h"
 #include "store/store.h"
 
+#define DELIVER_USAGE_POOL 1u /* ipc_pool, one thread */
+
 struct deliver_local;
 
 /* Starts its threads. `ipc` is for the bus, `store` stays the caller's. */

@@ -25,7 +25,7 @@ struct task {
 	uint64_t            began; /* settlings that had ended when its transaction began */
 	bool                alone; /* in no transaction with others */
 	bool                over_quota; /* of its last attempt: it is not there */
-	uint64_t            usage_octets; /* of the account, when it was committed */
+	struct local_usage_reply usage; /* of the account, when it was committed */
 };
 
 struct line {
@@ -62,7 +62,7 @@ struct deliver_local {
 
 void deliver_answer(struct ipc_request *r, enum local_result result, struct str code, struct str reason);
 /* The same, with what the account holds. */
-void deliver_answer_usage(struct ipc_request *r, enum local_result result, struct str code, struct str reason, uint64_t usage_octets);
+void deliver_answer_usage(struct ipc_request *r, enum local_result result, struct str code, struct str reason, struct local_usage_reply usage);
 /* The one table from the store's statuses to an outcome: whatever failed here may go well later. */
 void deliver_answer_failure(struct ipc_request *r, enum status st);
 /* It is in the account, but whether durably is not known. Not DEFERRED: the queue must ask again under the same delivery id. */

@@ -95,7 +95,7 @@ static void settle(struct deliver_local *d, struct task *tasks, uint64_t number)
 		if (has_failed(d, tasks))
 			deliver_answer_unsure(tasks->r);
 		else
-			deliver_answer_usage(tasks->r, LOCAL_DELIVERED, STR("2.1.5"), STR(""), tasks->usage_octets);
+			deliver_answer_usage(tasks->r, LOCAL_DELIVERED, STR("2.1.5"), STR(""), tasks->usage);
 	}
 	ipc_uncork();
 	arena_free(&a);

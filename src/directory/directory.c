@@ -128,6 +128,36 @@ static const char *const steps[] = {
 	" client_secret BLOB NOT NULL,"
 	" scope TEXT NOT NULL"
 	");",
+	/* Quotas: of messages, of domains; and what the accounts of a domain with a total hold. */
+	"ALTER TABLE account ADD COLUMN quota_messages INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE domain ADD COLUMN account_octets INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE domain ADD COLUMN account_messages INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE domain ADD COLUMN total_octets INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE domain ADD COLUMN total_messages INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE used ("
+	" account INTEGER PRIMARY KEY NOT NULL,"
+	" octets INTEGER NOT NULL,"
+	" messages INTEGER NOT NULL"
+	");",
+	/* Groups of accounts, and who shares mailboxes with whom. AUTOINCREMENT: a number never means another group. */
+	"CREATE TABLE team ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" name TEXT NOT NULL UNIQUE"
+	");"
+	"CREATE TABLE member ("
+	" team INTEGER NOT NULL,"
+	" account INTEGER NOT NULL,"
+	" PRIMARY KEY (team, account)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX member_account ON member (account);"
+	"CREATE TABLE share ("
+	" owner INTEGER NOT NULL,"
+	" kind INTEGER NOT NULL," /* enum auth_subject */
+	" subject INTEGER NOT NULL,"
+	" admin INTEGER NOT NULL,"
+	" PRIMARY KEY (owner, kind, subject)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX share_subject ON share (kind, subject);",
 };
 static const struct db_schema schema = { steps, LEN(steps) };
 
@@ -165,7 +195,8 @@ static enum status rows_end(struct db_stmt *s, enum status st)
 
 static enum status load_domains(struct directory *d)
 {
-	struct db_stmt *s = db_sql(d->db, "SELECT name, created_ms, kind, relay, verify, keyed FROM domain");
+	struct db_stmt *s = db_sql(d->db, "SELECT name, created_ms, kind, relay, verify, keyed, account_octets, account_messages,"
+					  " total_octets, total_messages FROM domain");
 	enum status     st;
 
 	while ((st = db_step(s)) == ST_OK) {
@@ -176,6 +207,7 @@ static enum status load_domains(struct directory *d)
 			.relay = db_str(s, 3),
 			.verify = (enum auth_verify)db_u64(s, 4),
 			.keyed = db_u64(s, 5) != 0,
+			.quota = { db_u64(s, 6), db_u64(s, 7), db_u64(s, 8), db_u64(s, 9) },
 		};
 
 		if (row.kind > AUTH_DOMAIN_LAST || row.verify > AUTH_VERIFY_LAST) {
@@ -190,7 +222,7 @@ static enum status load_domains(struct directory *d)
 static enum status load_accounts(struct directory *d)
 {
 	struct db_stmt *s = db_sql(
-		d->db, "SELECT id, address, domain, hash, quota_octets, disabled, removed_ms, created_ms FROM account");
+		d->db, "SELECT id, address, domain, hash, quota_octets, disabled, removed_ms, created_ms, quota_messages FROM account");
 	enum status st;
 
 	while ((st = db_step(s)) == ST_OK) {
@@ -203,6 +235,7 @@ static enum status load_accounts(struct directory *d)
 			.disabled = db_u64(s, 5) != 0,
 			.removed_ms = db_i64(s, 6),
 			.created_ms = db_i64(s, 7),
+			.quota_messages = db_u64(s, 8),
 		};
 
 		if (row.domain == NULL || row.address.n == 0) {
@@ -255,6 +288,8 @@ static enum status load(struct directory *d)
 
 	if (st == ST_OK)
 		st = load_accounts(d);
+	if (st == ST_OK)
+		st = dir_used_load(d);
 	if (st == ST_OK)
 		st = load_aliases(d);
 	if (st == ST_OK)

@@ -84,6 +84,10 @@ MUST_CHECK enum status directory_rewrite(struct directory *d, const struct auth_
 MUST_CHECK enum status directory_probed(struct directory *d, const struct auth_probed_request *q, struct auth_rcpt_reply *ret);
 MUST_CHECK enum status directory_full(struct directory *d, const struct auth_full_request *q);
 MUST_CHECK enum status directory_quota(struct directory *d, const struct auth_quota_request *q, struct auth_quota_reply *ret);
+/* What an account holds; written, not synced: the next word of it is of all again. Waits for the disk if that is news. */
+MUST_CHECK enum status directory_used(struct directory *d, const struct auth_used_request *q);
+/* Of a domain, for administrators. */
+MUST_CHECK enum status directory_domain_quota(struct directory *d, const struct auth_domain_quota_request *q);
 /* The way to one foreign address; ST_NOT_FOUND: it is ours. How rules are chosen: directory_hop.h. */
 MUST_CHECK enum status directory_hop(struct directory *d, const struct auth_hop_request *q, struct arena *a, struct auth_hop_reply *ret);
 /* The dry run; the reply lives in `a`. */
@@ -114,6 +118,13 @@ MUST_CHECK enum status directory_certificate(struct directory *d, struct str fin
 /* The account of a token from a login reply, for a day. ST_DENIED: not ours, too old, or the account has been disabled,
  * removed or given another password since. */
 MUST_CHECK enum status directory_token(struct directory *d, struct str token, uint64_t *ret_account);
+/* The same for the process that it was made for, which asks while its session lasts: also behind a restart of ours and after another password
+ * was set, as keeper does. *ret has its end. ST_DENIED: not ours, another's, over, a guest's, or the account has been disabled or removed. */
+MUST_CHECK enum status directory_session(struct directory *d, struct str token, const struct session_side *side, struct session_token *ret);
+/* May that process speak for the account: a sign-in to it, or a guest there (directory_shared). ST_DENIED. */
+MUST_CHECK enum status directory_speaks(struct directory *d, struct str token, const struct session_side *side, uint64_t account);
+/* A token with which keeper lets the process of `session` into `account`, as long as that one is good; auth itself takes it for nothing. */
+void directory_guest_token(struct directory *d, const struct session_token *session, uint64_t account, uint8_t ret[LIMIT_TOKEN]);
 
 /* ---- DKIM ---- */
 
@@ -191,5 +202,18 @@ MUST_CHECK enum status directory_route_list(struct directory *d, const struct au
 					    struct auth_route_list_reply *ret);
 /* Credentials, in `a` (a wiping one). Waits for the disk. */
 MUST_CHECK enum status directory_hop_secret(struct directory *d, uint64_t login, struct arena *a, struct auth_login *ret);
+
+/* Sharing: msg_auth.h says what each is. They read or write the database, so they wait for administrators' changes. */
+MUST_CHECK enum status directory_subject(struct directory *d, const struct session_side *side, const struct auth_subject_request *q,
+					 struct auth_subject_reply *ret);
+MUST_CHECK enum status directory_subjects(struct directory *d, const struct session_side *side, const struct auth_subjects_request *q, struct arena *a,
+					  struct auth_subjects_reply *ret);
+MUST_CHECK enum status directory_shared(struct directory *d, const struct session_side *side, const struct auth_shared_request *q, struct arena *a,
+					struct auth_shared_reply *ret);
+MUST_CHECK enum status directory_share(struct directory *d, const struct session_side *side, const struct auth_share_request *q);
+MUST_CHECK enum status directory_group_add(struct directory *d, const struct auth_group_request *q);
+MUST_CHECK enum status directory_group_remove(struct directory *d, const struct auth_group_request *q);
+MUST_CHECK enum status directory_group_list(struct directory *d, const struct auth_group_request *q, struct arena *a,
+					    struct auth_group_list_reply *ret);
 
 #endif

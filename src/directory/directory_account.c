@@ -66,16 +66,16 @@ static enum status change_password(struct directory *d, struct dir_account *acc,
 	return st;
 }
 
-static enum status change_quota(struct directory *d, struct dir_account *acc, uint64_t quota_octets)
+static enum status change_quota(struct directory *d, struct dir_account *acc, const char *sql, uint64_t *member, uint64_t value)
 {
 	enum status st;
 
-	if (quota_octets > INT64_MAX)
+	if (value > INT64_MAX)
 		return ST_INVALID;
-	st = update_u64(d, "UPDATE account SET quota_octets = ?2 WHERE id = ?1", acc->id, quota_octets);
+	st = update_u64(d, sql, acc->id, value);
 	if (st == ST_OK) {
 		pthread_rwlock_wrlock(&d->lock);
-		acc->quota_octets = quota_octets;
+		*member = value;
 		atomic_store(&acc->full_until_ms, 0); /* the next delivery finds out */
 		pthread_rwlock_unlock(&d->lock);
 	}
@@ -179,7 +179,10 @@ static enum status change(struct directory *d, struct dir_account *acc, const st
 	switch (q->what) {
 	case AUTH_CHANGE_PASSWORD: return change_password(d, acc, q->password);
 	case AUTH_CHANGE_RENAME: return change_rename(d, acc, q->new_address);
-	case AUTH_CHANGE_QUOTA: return change_quota(d, acc, q->quota_octets);
+	case AUTH_CHANGE_QUOTA:
+		return change_quota(d, acc, "UPDATE account SET quota_octets = ?2 WHERE id = ?1", &acc->quota_octets, q->quota_octets);
+	case AUTH_CHANGE_QUOTA_MESSAGES:
+		return change_quota(d, acc, "UPDATE account SET quota_messages = ?2 WHERE id = ?1", &acc->quota_messages, q->quota_messages);
 	case AUTH_CHANGE_DISABLE: return change_disable(d, acc);
 	case AUTH_CHANGE_ENABLE: return change_enable(d, acc);
 	}
@@ -222,6 +225,13 @@ static enum status purge_write(struct directory *d, uint64_t id)
 		db_bind_u64(s, 1, id);
 		st = db_run(s);
 	}
+	if (st == ST_OK) {
+		s = db_sql(d->db, "DELETE FROM used WHERE account = ?1");
+		db_bind_u64(s, 1, id);
+		st = db_run(s);
+	}
+	if (st == ST_OK)
+		st = dir_shares_forget(d, id);
 	if (st == ST_OK) {
 		s = db_sql(d->db, "INSERT INTO gone VALUES (?1, 0, 0)");
 		db_bind_u64(s, 1, id);
@@ -390,13 +400,17 @@ enum status directory_account_list(struct directory *d, const struct auth_list_r
 	pthread_mutex_lock(&d->admin);
 	s = list_sql(d, q->after, address_text(&domain));
 	while ((st = db_step(s)) == ST_OK && r.account_count < LIMIT_LIST_PAGE) {
-		struct dir_account *acc = map_find(&d->accounts, db_str(s, 0));
+		struct dir_account     *acc = map_find(&d->accounts, db_str(s, 0));
+		struct auth_quota_reply quota;
 
 		if (acc == NULL) /* committed, but never confirmed: see dir_commit */
 			continue;
-		r.accounts[r.account_count++] = (struct auth_account){ acc->id,           arena_dup(a, acc->address),
-								       acc->disabled,     acc->removed_ms != 0,
-								       acc->quota_octets, acc->created_ms };
+		dir_quota_set_of(acc, &quota);
+		r.accounts[r.account_count++] = (struct auth_account){
+			acc->id,          arena_dup(a, acc->address), acc->disabled,
+			acc->removed_ms != 0, quota.quota_octets,     acc->created_ms,
+			quota.quota_messages, acc->quota_octets > 0,  acc->quota_messages > 0,
+		};
 	}
 	db_done(s);
 	pthread_mutex_unlock(&d->admin);

@@ -70,13 +70,14 @@ static enum status insert(struct batch *b)
 	for (size_t i = 0; i < b->count && st == ST_OK; i++) {
 		struct db_stmt *s = db_sql(
 			b->d->db, "INSERT INTO account (address, domain, hash, quota_octets, disabled, removed_ms,"
-				  " created_ms) VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)");
+				  " created_ms, quota_messages) VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6)");
 
 		db_bind_str(s, 1, b->rows[i].address);
 		db_bind_str(s, 2, b->rows[i].domain->name);
 		db_bind_str(s, 3, str_n(b->hash.p, b->hash.n));
 		db_bind_u64(s, 4, b->q->quota_octets);
 		db_bind_i64(s, 5, b->now_ms);
+		db_bind_u64(s, 6, b->q->quota_messages);
 		st = db_run(s);
 		b->rows[i].id = db_last_id(b->d->db);
 		if (st == ST_OK && b->scram.iterations > 0)
@@ -96,6 +97,7 @@ static void remember(struct batch *b)
 			.hash = str_n(b->hash.p, b->hash.n),
 			.scram = b->scram,
 			.quota_octets = b->q->quota_octets,
+			.quota_messages = b->q->quota_messages,
 			.created_ms = b->now_ms,
 		};
 
@@ -110,7 +112,8 @@ enum status directory_account_add(struct directory *d, const struct auth_account
 	struct batch b = { .d = d, .q = q, .now_ms = dir_wall_ms(d) };
 	enum status  st;
 
-	if (q->name_count == 0 || q->name_count > LIMIT_ACCOUNT_BATCH || q->quota_octets > INT64_MAX)
+	if (q->name_count == 0 || q->name_count > LIMIT_ACCOUNT_BATCH || q->quota_octets > INT64_MAX ||
+	    q->quota_messages > INT64_MAX)
 		return ST_INVALID;
 	st = dir_password_hash(d, q->password, &b.hash, &b.scram);
 	if (st != ST_OK)

@@ -124,7 +124,9 @@ enum status directory_domain_list(struct directory *d, const struct auth_list_re
 		if (dom == NULL) /* committed, but never confirmed: see dir_commit */
 			continue;
 		*row = (struct auth_domain){ arena_dup(a, dom->name), dom->accounts, dom->aliases, dom->created_ms,
-					     dom->kind, arena_dup(a, dom->relay), dom->verify };
+					     dom->kind, arena_dup(a, dom->relay), dom->verify,
+					     dom->quota.account_octets, dom->quota.account_messages, dom->quota.total_octets,
+					     dom->quota.total_messages, dom->used_octets, dom->used_messages };
 		r.domain_count++;
 	}
 	db_done(s);

@@ -18,6 +18,11 @@
 #include "directory/scram.h"
 #include "wire/address/address.h"
 
+struct dir_quota { /* of a domain; 0: none */
+	uint64_t account_octets, account_messages; /* of those that have none of their own */
+	uint64_t total_octets, total_messages;
+};
+
 struct dir_domain {
 	struct str          name;
 	int64_t             created_ms;
@@ -30,11 +35,14 @@ struct dir_domain {
 	struct dir_alias   *catch_all;
 	struct dir_key     *keys;  /* DKIM, in order of making */
 	bool                keyed; /* it has, or had, some */
+	struct dir_quota    quota;
+	uint64_t            used_octets, used_messages; /* sums of its accounts' */
 };
 
 struct dir_account {
 	uint64_t           id, generation; /* generation: changes with the password and the state */
-	uint64_t           quota_octets;
+	uint64_t           quota_octets, quota_messages; /* 0: as the domain says; AUTH_QUOTA_NONE */
+	uint64_t           used_octets, used_messages;   /* as told last; 0: not known. Under `admin` and, for writing, `lock` */
 	struct str         address, hash;
 	struct scram_keys  scram;
 	bool               disabled;
@@ -124,6 +132,23 @@ static inline bool dir_account_in_use(const struct dir_account *acc)
 {
 	return acc != NULL && acc->removed_ms == 0;
 }
+
+/* ---- directory_group.c ---- */
+/* Holds `admin`. ST_NOT_FOUND, ST_INVALID. */
+MUST_CHECK enum status dir_group_find(struct directory *d, struct str name, uint64_t *ret);
+
+/* ---- directory_share.c: in a transaction ---- */
+/* An account is to be purged: its shares, those with it, its places in groups. */
+MUST_CHECK enum status dir_shares_forget(struct directory *d, uint64_t account);
+
+/* ---- directory_quota.c ---- */
+/* What holds for the account now. Holds `lock` for reading, or `admin`. */
+void dir_quota_of(const struct dir_account *acc, struct auth_quota_reply *ret);
+/* The same without the domain's total: what was set. */
+void dir_quota_set_of(const struct dir_account *acc, struct auth_quota_reply *ret);
+/* The domain's total is used up. */
+bool dir_quota_spent(const struct dir_domain *dom);
+MUST_CHECK enum status dir_used_load(struct directory *d);
 
 /* ---- directory_scram.c ---- */
 /* All that is stored of a password: its hash, made from the prepared form (sasl_prep), and the verifiers. */

@@ -101,6 +101,7 @@ void dir_domain_put(struct directory *d, const struct dir_domain *row)
 	dom->relay = dir_keep(row->relay);
 	dom->verify = row->verify;
 	dom->keyed = row->keyed;
+	dom->quota = row->quota;
 	CHECK(map_put(&d->domains, dom->name, dom) == NULL);
 }
 
@@ -156,6 +157,8 @@ void dir_account_put(struct directory *d, const struct dir_account *row)
 	acc->generation = ++d->generation;
 	acc->domain->rows++;
 	acc->domain->accounts += acc->removed_ms == 0;
+	acc->domain->used_octets += acc->used_octets;
+	acc->domain->used_messages += acc->used_messages;
 	CHECK(map_put(&d->accounts, acc->address, acc) == NULL);
 	CHECK(map_put_u64(&d->ids, acc->id, acc) == NULL);
 	first_update(d, acc->domain, acc, false);
@@ -164,6 +167,8 @@ void dir_account_put(struct directory *d, const struct dir_account *row)
 void dir_account_drop(struct directory *d, struct dir_account *acc)
 {
 	acc->domain->rows--;
+	acc->domain->used_octets -= acc->used_octets;
+	acc->domain->used_messages -= acc->used_messages;
 	acc->domain->accounts -= acc->removed_ms == 0;
 	map_remove(&d->accounts, acc->address);
 	map_remove_u64(&d->ids, acc->id);

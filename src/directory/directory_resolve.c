@@ -165,15 +165,3 @@ enum status directory_full(struct directory *d, const struct auth_full_request *
 	pthread_rwlock_unlock(&d->lock);
 	return acc != NULL ? ST_OK : ST_NOT_FOUND;
 }
-
-enum status directory_quota(struct directory *d, const struct auth_quota_request *q, struct auth_quota_reply *ret)
-{
-	struct dir_account *acc;
-
-	pthread_rwlock_rdlock(&d->lock);
-	acc = map_find_u64(&d->ids, q->account);
-	if (acc != NULL)
-		ret->quota_octets = acc->quota_octets;
-	pthread_rwlock_unlock(&d->lock);
-	return acc != NULL ? ST_OK : ST_NOT_FOUND;
-}

@@ -67,10 +67,82 @@ static void on_token(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
 
+static struct session_side side_of(const struct ipc_request *r)
+{
+	return (struct session_side){ r->asker, r->instance, r->life };
+}
+
 static void on_quota(void *ctx, struct ipc_request *r)
 {
 	struct auth_quota_reply reply = { 0 };
 	enum status             st = directory_quota(ctx, r->body, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_used(void *ctx, struct ipc_request *r)
+{
+	const struct auth_used_request *q = r->body;
+	const struct session_side       side = side_of(r);
+	/* Processes that talk to strangers are not believed about accounts that nobody has signed in to through them. */
+	enum status st = r->asker == ROLE_IMAP ? directory_speaks(ctx, q->token, &side, q->account) : ST_OK;
+
+	ipc_reply(r, st == ST_OK ? directory_used(ctx, q) : st, NULL);
+}
+
+static void on_domain_quota(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_domain_quota(ctx, r->body), NULL);
+}
+
+static void on_subject(void *ctx, struct ipc_request *r)
+{
+	const struct session_side side = side_of(r);
+	struct auth_subject_reply reply = { 0 };
+	enum status               st = directory_subject(ctx, &side, r->body, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_subjects(void *ctx, struct ipc_request *r)
+{
+	const struct session_side  side = side_of(r);
+	struct auth_subjects_reply reply = { 0 };
+	enum status                st = directory_subjects(ctx, &side, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_shared(void *ctx, struct ipc_request *r)
+{
+	const struct session_side side = side_of(r);
+	struct auth_shared_reply reply = { 0 };
+	enum status              st = directory_shared(ctx, &side, r->body, r->arena, &reply);
+
+	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
+}
+
+static void on_share(void *ctx, struct ipc_request *r)
+{
+	const struct session_side side = side_of(r);
+
+	ipc_reply(r, directory_share(ctx, &side, r->body), NULL);
+}
+
+static void on_group_add(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_group_add(ctx, r->body), NULL);
+}
+
+static void on_group_remove(void *ctx, struct ipc_request *r)
+{
+	ipc_reply(r, directory_group_remove(ctx, r->body), NULL);
+}
+
+static void on_group_list(void *ctx, struct ipc_request *r)
+{
+	struct auth_group_list_reply reply = { 0 };
+	enum status                  st = directory_group_list(ctx, r->body, r->arena, &reply);
 
 	ipc_reply(r, st, st == ST_OK ? &reply : NULL);
 }
@@ -126,11 +198,6 @@ static void on_route(void *ctx, struct ipc_request *r)
 static void login_done(void *arg, enum status st, const struct auth_login_reply *reply)
 {
 	ipc_reply(arg, st, reply);
-}
-
-static struct session_side side_of(const struct ipc_request *r)
-{
-	return (struct session_side){ r->asker, r->instance, r->life };
 }
 
 static void on_login(void *ctx, struct ipc_request *r)
@@ -438,5 +505,15 @@ const struct ipc_row directory_rows[] = {
 	{ IPC_AUTH_ROUTE_SET, on_route_set, DIRECTORY_POOL },
 	{ IPC_AUTH_ROUTE_REMOVE, on_route_remove, DIRECTORY_POOL },
 	{ IPC_AUTH_ROUTE_LIST, on_route_list, DIRECTORY_POOL },
+	{ IPC_AUTH_DOMAIN_QUOTA, on_domain_quota, DIRECTORY_POOL },
+	{ IPC_AUTH_USED, on_used, DIRECTORY_POOL },
+	{ IPC_AUTH_USED_SET, on_used, DIRECTORY_POOL },
+	{ IPC_AUTH_SUBJECT, on_subject, DIRECTORY_POOL },
+	{ IPC_AUTH_SUBJECTS, on_subjects, DIRECTORY_POOL },
+	{ IPC_AUTH_SHARED, on_shared, DIRECTORY_POOL },
+	{ IPC_AUTH_SHARE, on_share, DIRECTORY_POOL },
+	{ IPC_AUTH_GROUP_ADD, on_group_add, DIRECTORY_POOL },
+	{ IPC_AUTH_GROUP_REMOVE, on_group_remove, DIRECTORY_POOL },
+	{ IPC_AUTH_GROUP_LIST, on_group_list, DIRECTORY_POOL },
 };
 const size_t directory_row_count = LEN(directory_rows);

@@ -127,3 +127,50 @@ enum status directory_token(struct directory *d, struct str token, uint64_t *ret
 	*ret_account = t.account;
 	return ST_OK;
 }
+
+/* ---- of processes that ask for a session ---- */
+
+#define GUEST UINT64_MAX /* as a generation, which no account has: random_u64() >> 1 and a little */
+
+static enum status read_for(struct directory *d, struct str token, const struct session_side *side, struct session_token *ret)
+{
+	struct session_token t;
+	bool                 there;
+
+	if (!session_token_read(d->session_key, token, dir_mono_ms(d), &t) || !session_side_same(&t.side, side))
+		return ST_DENIED;
+	pthread_rwlock_rdlock(&d->lock);
+	there = usable(map_find_u64(&d->ids, t.account)) != NULL;
+	pthread_rwlock_unlock(&d->lock);
+	if (there)
+		*ret = t;
+	return there ? ST_OK : ST_DENIED;
+}
+
+enum status directory_session(struct directory *d, struct str token, const struct session_side *side, struct session_token *ret)
+{
+	struct session_token t;
+	enum status          st = read_for(d, token, side, &t);
+
+	/* Else a guest's token would open what is shared with his host. */
+	if (st == ST_OK && t.generation == GUEST)
+		st = ST_DENIED;
+	if (st == ST_OK)
+		*ret = t;
+	return st;
+}
+
+enum status directory_speaks(struct directory *d, struct str token, const struct session_side *side, uint64_t account)
+{
+	struct session_token t;
+	enum status          st = read_for(d, token, side, &t);
+
+	return st == ST_OK && t.account != account ? ST_DENIED : st;
+}
+
+void directory_guest_token(struct directory *d, const struct session_token *session, uint64_t account, uint8_t ret[LIMIT_TOKEN])
+{
+	const struct session_token t = { session->side, account, session->end_ms, GUEST };
+
+	session_token_write(d->session_key, &t, ret);
+}

@@ -118,15 +118,25 @@ static enum status target_add(struct dir_walk *w, const struct auth_target *targ
 
 static enum status account_add(struct dir_walk *w, struct dir_account *acc)
 {
-	bool full = acc->quota_octets > 0 && atomic_load(&acc->full_until_ms) > dir_mono_ms(w->d);
+	struct auth_quota_reply quota;
+	bool                    full;
 
+	dir_quota_of(acc, &quota);
+	full = (quota.quota_octets > 0 || quota.quota_messages > 0) && atomic_load(&acc->full_until_ms) > dir_mono_ms(w->d);
+	full |= quota.quota_shared && dir_quota_spent(acc->domain);
 	w->open |= !acc->disabled && !full;
 	w->full |= !acc->disabled && full;
 	dir_say(w, "account", "%.*s%s%s", STR_FMT(acc->address), acc->disabled ? ", disabled: takes no new mail" : "",
 		full ? ", over its quota: takes no new mail for now" : "");
-	if (acc->quota_octets > 0)
-		dir_say(w, "quota", "%llu octets", (unsigned long long)acc->quota_octets);
-	return target_add(w, &(struct auth_target){ .account = acc->id, .address = acc->address, .quota_octets = acc->quota_octets });
+	if (quota.quota_octets > 0)
+		dir_say(w, "quota", "%llu octets", (unsigned long long)quota.quota_octets);
+	if (quota.quota_messages > 0)
+		dir_say(w, "quota", "%llu messages", (unsigned long long)quota.quota_messages);
+	return target_add(w, &(struct auth_target){ .account = acc->id,
+						    .address = acc->address,
+						    .quota_octets = quota.quota_octets,
+						    .quota_messages = quota.quota_messages,
+						    .quota_shared = quota.quota_shared });
 }
 
 /* Forwarded by us: under a reverse-path of ours, unless it is null or ours anyhow. */

@@ -40,6 +40,15 @@ struct imap_ask { /* each may block; ctx is imap_env.ask_ctx */
 	/* IPC_GUARD_CONNECT; any status but ST_OK lets the peer in. NULL: whoever comes is let in. */
 	enum status (*connect)(void *ctx, const struct guard_connect_request *request, struct arena *a,
 			       struct guard_connect_reply *ret);
+	/* IPC_AUTH_SHARED, _SUBJECT, _SUBJECTS, _SHARE. NULL (all of them): nobody shares anything. */
+	enum status (*shared)(void *ctx, const struct auth_shared_request *q, struct arena *a, struct auth_shared_reply *ret);
+	enum status (*subject)(void *ctx, const struct auth_subject_request *q, struct auth_subject_reply *ret);
+	enum status (*subjects)(void *ctx, const struct auth_subjects_request *q, struct arena *a, struct auth_subjects_reply *ret);
+	enum status (*share)(void *ctx, const struct auth_share_request *q);
+	/* IPC_AUTH_QUOTA. NULL: nobody has a quota. */
+	enum status (*quota)(void *ctx, uint64_t account, struct auth_quota_reply *ret);
+	/* IPC_AUTH_USED: told, and counted when it returns: what a client was told is deleted is free for the others. NULL: nobody wants to know. */
+	void (*used)(void *ctx, const struct auth_used_request *note);
 	/* This session changed the account: tell the bus, and imap_notify_wake of this process. Must not wait. */
 	void (*changed)(void *ctx, uint64_t account, uint64_t modseq);
 };

@@ -265,6 +265,20 @@ void imap_put_silent(struct imap_session *s, size_t place, const struct store_ro
 	imap_put(s, STR(")\r\n"));
 }
 
+/* RFC 4314 §5.1.1: as the rights say. */
+static unsigned permanent_flags(const struct imap_session *s)
+{
+	unsigned flags = IMAP_FLAGS_ALL;
+
+	if (!imap_box_may(s, IMAP_RIGHT_SEEN))
+		flags &= ~(unsigned)IMAP_SEEN;
+	if (!imap_box_may(s, IMAP_RIGHT_DELETE))
+		flags &= ~(unsigned)IMAP_DELETED;
+	if (!imap_box_may(s, IMAP_RIGHT_WRITE))
+		flags &= IMAP_SEEN | IMAP_DELETED;
+	return flags;
+}
+
 enum status imap_put_flags_lines(struct imap_session *s, bool permanent)
 {
 	struct store_account *a;
@@ -289,8 +303,8 @@ enum status imap_put_flags_lines(struct imap_session *s, bool permanent)
 		return ST_OK;
 	imap_put(s, STR("* OK [PERMANENTFLAGS ("));
 	if (!s->box.read_only) {
-		imap_print_flags(&s->out, IMAP_FLAGS_ALL, names, count);
-		if (count < LIMIT_KEYWORDS)
+		imap_print_flags(&s->out, permanent_flags(s), names, imap_box_may(s, IMAP_RIGHT_WRITE) ? count : 0);
+		if (count < LIMIT_KEYWORDS && imap_box_may(s, IMAP_RIGHT_WRITE))
 			imap_put(s, STR(" \\*"));
 	}
 	imap_put(s, STR(")] Flags that are kept\r\n"));

@@ -65,6 +65,12 @@ static const struct {
 	{ "UIDONLY", AFTER, "RFC 9586" },
 	{ "UIDBATCHES", AFTER, "RFC 10022" },
 	{ "UNAUTHENTICATE", AFTER, "RFC 8437" },
+	{ "ACL", AFTER, "RFC 4314" },
+	{ "RIGHTS=kxte", AFTER, "RFC 4314 §5.1.1" },
+	{ "LIST-MYRIGHTS", AFTER, "RFC 8440" },
+	{ "QUOTA", AFTER, "RFC 9208" },
+	{ "QUOTA=RES-STORAGE", AFTER, "RFC 9208" },
+	{ "QUOTA=RES-MESSAGE", AFTER, "RFC 9208" },
 };
 
 void imap_capability_put(struct imap_session *s)

@@ -28,6 +28,11 @@ void imap_append_done(struct imap_session *s)
 	s->upload = NULL;
 }
 
+uint64_t imap_upload_owner(const struct imap_session *s)
+{
+	return s->upload ? s->upload->owner : 0;
+}
+
 struct imap_upload *imap_upload_new(struct imap_session *s)
 {
 	CHECK(!s->upload);
@@ -57,11 +62,13 @@ static enum imap_next mailbox_find(struct imap_session *s)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
 	if (store_full(s->env->store))
 		return imap_failed(s, ST_FULL);
+	imap_quota_know(s);
 	st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &m);
 	if (st == ST_NOT_FOUND)
 		return imap_no(s, "[TRYCREATE] No such mailbox");
 	if (st != ST_OK)
 		return imap_failed(s, st);
+	u->owner = s->last_account;
 	u->mailbox = m.id;
 	return IMAP_NEXT_WAIT;
 }
@@ -99,7 +106,7 @@ static enum imap_next message_begin(struct imap_session *s)
 		u->first = m;
 	u->last = m;
 	u->parts = 0;
-	st = store_upload_new(s->env->store, s->account_id, &m->upload);
+	st = store_upload_new(s->env->store, u->owner, &m->upload);
 	return st == ST_OK ? IMAP_NEXT_WAIT : imap_failed(s, st);
 }
 
@@ -131,6 +138,21 @@ enum imap_next imap_upload_more(struct imap_session *s, uint64_t n)
 	return IMAP_NEXT_WAIT;
 }
 
+/* Over the quota is told before the octets come; the transaction looks again. What REPLACE frees is known only there. */
+static enum imap_next quota_fits(struct imap_session *s)
+{
+	struct imap_upload   *u = s->upload;
+	struct store_account *a;
+	struct store_mailbox  m;
+	enum status           st = u->replace ? ST_OK : imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &m);
+
+	if (!u->replace && st == ST_OK)
+		st = store_quota_fits(a, u->count, u->octets);
+	if (st == ST_NOT_FOUND)
+		return imap_no(s, "[TRYCREATE] No such mailbox");
+	return st == ST_OK ? IMAP_NEXT_WAIT : imap_failed(s, st);
+}
+
 static enum imap_next octets_begin(struct imap_session *s, const struct imap_literal *l)
 {
 	struct imap_upload *u = s->upload;
@@ -142,7 +164,9 @@ static enum imap_next octets_begin(struct imap_session *s, const struct imap_lit
 		return imap_no(s, "[CANNOT] The message is empty");
 	u->binary = u->reader.binary;
 	next = imap_upload_part(s);
-	return next == IMAP_NEXT_WAIT ? imap_upload_more(s, l->n) : next;
+	if (next == IMAP_NEXT_WAIT)
+		next = imap_upload_more(s, l->n);
+	return next == IMAP_NEXT_WAIT ? quota_fits(s) : next;
 }
 
 /* ---- NULs ---- */
@@ -164,7 +188,7 @@ static enum imap_next nuls_encode(struct imap_session *s)
 	const struct mime_sink sink = { encoded_write, u };
 	struct str             map;
 	bool                   ok;
-	enum status            st = store_upload_new(s->env->store, s->account_id, &u->last->upload);
+	enum status            st = store_upload_new(s->env->store, u->owner, &u->last->upload);
 
 	if (st == ST_OK)
 		st = store_upload_map(raw, &map);
@@ -207,18 +231,19 @@ static struct store_new_message new_message(const struct imap_message *m, int64_
 	};
 }
 
-void imap_upload_stored(struct imap_session *s, const struct store_added *added)
+void imap_upload_stored(struct imap_session *s, struct store_account *a, const struct store_added *added)
 {
 	const struct imap_upload *u = s->upload;
 
 	imap_changed(s, added->modseq);
+	imap_quota_changed(s, a, true);
 	if (imap_respelled(s, u->given, u->name)) /* RFC 9051 §6.3.12 */
 		imap_put_list(s, STR(""), u->name, u->given);
 }
 
-static enum imap_next appended(struct imap_session *s, const struct store_added *added, size_t count)
+static enum imap_next appended(struct imap_session *s, struct store_account *a, const struct store_added *added, size_t count)
 {
-	imap_upload_stored(s, &added[0]);
+	imap_upload_stored(s, a, &added[0]);
 	if (count == 1)
 		return imap_ok(s, "[APPENDUID %u %u] Appended", added[0].uidvalidity, added[0].uid);
 	/* RFC 4315 §3: a set; the uids of one transaction follow each other. */
@@ -241,13 +266,13 @@ static enum imap_next store_it(struct imap_session *s)
 	if (u->replace)
 		return imap_replace_store(s, u, &list[0]);
 	st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &box);
-	if (st == ST_OK && box.id != u->mailbox)
+	if (st == ST_OK && (box.id != u->mailbox || s->last_account != u->owner))
 		st = ST_NOT_FOUND;
 	if (st == ST_OK)
 		st = store_append(a, u->mailbox, list, n, added);
 	if (st == ST_NOT_FOUND) /* deleted meanwhile */
 		return imap_no(s, "[TRYCREATE] No such mailbox");
-	return st == ST_OK ? appended(s, added, n) : imap_failed(s, st);
+	return st == ST_OK ? appended(s, a, added, n) : imap_failed(s, st);
 }
 
 /* ---- reading on ---- */

@@ -52,6 +52,29 @@ static bool arguments(struct imap_session *s, struct imap_command *c, struct ima
 typedef enum status copy_fn(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target,
 			    struct arena *arena, struct store_copied *ret);
 
+/* To another account. Each change is told to those who look at its account. */
+static enum status between(struct imap_session *s, bool move, struct store_set set, struct store_account *to, uint64_t target,
+			   struct store_copied *ret)
+{
+	uint64_t              there = s->last_account;
+	struct store_account *from;
+	uint64_t              gone = 0;
+	enum status           st = imap_box_account(s, &from);
+
+	if (st == ST_OK)
+		st = store_transfer(from, s->box.id, set, to, target, move, s->arena, ret, &gone);
+	if (st == ST_OK && gone > 0) {
+		imap_changed(s, gone);
+		imap_quota_changed(s, from, false);
+	}
+	s->last_account = there;
+	if (st == ST_OK && ret->count > 0) {
+		imap_changed(s, ret->modseq);
+		imap_quota_changed(s, to, true);
+	}
+	return st;
+}
+
 /* *ret_missing: the target does not exist. */
 static enum status copy(struct imap_session *s, copy_fn *fn, const struct imap_set *places, struct str name,
 			struct store_copied *ret, bool *ret_missing)
@@ -61,10 +84,15 @@ static enum status copy(struct imap_session *s, copy_fn *fn, const struct imap_s
 	enum status           st = imap_mailbox_find(s, name, IMAP_RIGHT_INSERT, &a, &m);
 
 	*ret_missing = st == ST_NOT_FOUND;
+	if (st == ST_OK && s->last_account != imap_box_owner(s))
+		return between(s, fn == store_move, imap_uids(s, places), a, m.id, ret);
 	if (st == ST_OK)
 		st = fn(a, s->box.id, imap_uids(s, places), m.id, s->arena, ret);
-	if (st == ST_OK && ret->count > 0)
+	if (st == ST_OK && ret->count > 0) {
 		imap_changed(s, ret->modseq);
+		if (fn == store_copy)
+			imap_quota_changed(s, a, true);
+	}
 	return st;
 }
 
@@ -76,6 +104,7 @@ static enum imap_next transfer(struct imap_session *s, struct imap_command *c, c
 	enum status     st;
 
 	*ret = (struct store_copied){ 0 };
+	imap_quota_know(s);
 	if (!arguments(s, c, &places, &name) || (fn == store_copy && !imap_limit_copy(s, &places)))
 		return IMAP_NEXT_REPLY;
 	imap_limit_cut(s, &places); /* of MOVE, which need not be all or nothing */
@@ -102,7 +131,11 @@ enum imap_next imap_cmd_copy(struct imap_session *s, struct imap_command *c)
 enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c)
 {
 	struct store_copied copied;
-	enum imap_next      next = transfer(s, c, store_move, &copied);
+	enum imap_next      next;
+
+	if (!imap_box_may(s, IMAP_RIGHT_DELETE | IMAP_RIGHT_EXPUNGE)) /* RFC 6851 §4.4 */
+		return imap_no(s, "[NOPERM] You have no right to expunge here");
+	next = transfer(s, c, store_move, &copied);
 
 	if (copied.count > 0) {
 		imap_put(s, STR("* OK "));
@@ -123,6 +156,8 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 
 	if (c->uid != c->args)
 		return imap_bad(s, "Syntax: EXPUNGE, or UID EXPUNGE set");
+	if (!imap_box_may(s, IMAP_RIGHT_EXPUNGE))
+		return imap_no(s, "[NOPERM] You have no right to expunge here");
 	if (c->uid) {
 		if (!imap_lex_set(&c->x, &set) || !imap_lex_end(&c->x))
 			return imap_bad(s, "Syntax: UID EXPUNGE set");
@@ -136,8 +171,10 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 		st = store_expunge(a, s->box.id, uids, true, s->arena, &gone);
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	if (gone.count > 0)
+	if (gone.count > 0) {
 		imap_changed(s, gone.modseq);
-	s->reply.highest = gone.count > 0 && (s->enabled & IMAP_ENABLED_CONDSTORE); /* RFC 7162 §3.2.7 */
+		imap_quota_changed(s, a, false);
+		s->reply.highest = (s->enabled & IMAP_ENABLED_CONDSTORE) != 0; /* RFC 7162 §3.2.7 */
+	}
 	return imap_ok(s, "Expunged");
 }

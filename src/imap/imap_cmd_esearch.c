@@ -12,7 +12,7 @@
 
 struct target {
 	struct target *next;
-	uint64_t       id;
+	uint64_t       owner, id;
 	struct str     name;
 };
 
@@ -21,17 +21,20 @@ struct targets {
 	struct target        *first, **end;
 	struct store_mailbox *all; /* of the account */
 	size_t                all_count;
+	struct imap_shared_box *shared; /* of others, if shared_known */
+	size_t                shared_count;
+	bool                  shared_known;
 };
 
-static void target_add(struct targets *t, uint64_t id, struct str name)
+static void target_add(struct targets *t, uint64_t owner, uint64_t id, struct str name)
 {
 	struct target *x;
 
 	for (x = t->first; x; x = x->next)
-		if (x->id == id && str_eq(x->name, name))
+		if (x->owner == owner && x->id == id)
 			return;
 	x = ARENA_NEW(t->s->arena, struct target);
-	*x = (struct target){ .id = id, .name = name };
+	*x = (struct target){ .owner = owner, .id = id, .name = name };
 	*t->end = x;
 	t->end = &x->next;
 }
@@ -55,7 +58,29 @@ static bool of_account(const struct store_mailbox *m, enum imap_source_kind kind
 	}
 }
 
-/* False: the name is none at all; the answer is set. */
+/* What others share, read once. False: the answer is set. */
+static bool shared_know(struct targets *t)
+{
+	enum status st = t->shared_known ? ST_OK : imap_shared_boxes(t->s, &t->shared, &t->shared_count);
+
+	t->shared_known = st == ST_OK;
+	if (st != ST_OK)
+		imap_failed(t->s, st);
+	return st == ST_OK;
+}
+
+/* Which of them may be read is looked at when they are. */
+static bool shared_add(struct targets *t, enum imap_source_kind kind, struct str top)
+{
+	if (!shared_know(t))
+		return false;
+	for (size_t i = 0; i < t->shared_count; i++)
+		if (below(t->shared[i].name, top, kind == IMAP_SOURCE_SUBTREE_ONE))
+			target_add(t, t->shared[i].owner, t->shared[i].id, t->shared[i].name);
+	return true;
+}
+
+/* False: the name is none at all, or others' cannot be read now; the answer is set. */
 static bool named_add(struct targets *t, enum imap_source_kind kind, struct str wire)
 {
 	struct imap_session  *s = t->s;
@@ -70,20 +95,27 @@ static bool named_add(struct targets *t, enum imap_source_kind kind, struct str 
 	}
 	if (kind == IMAP_SOURCE_MAILBOXES) {
 		if (imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, &m) == ST_OK)
-			target_add(t, m.id, m.name);
+			target_add(t, s->last_account, m.id, m.name);
 		return true;
 	}
 	for (size_t i = 0; i < t->all_count; i++)
 		if (below(t->all[i].name, name, kind == IMAP_SOURCE_SUBTREE_ONE))
-			target_add(t, t->all[i].id, t->all[i].name);
-	return true;
+			target_add(t, s->account_id, t->all[i].id, t->all[i].name);
+	return !imap_is_foreign(name) || shared_add(t, kind, name);
 }
 
 static bool selected_add(struct targets *t)
 {
 	for (size_t i = 0; i < t->all_count; i++)
-		if (t->all[i].id == t->s->box.id)
-			target_add(t, t->all[i].id, t->all[i].name);
+		if (imap_is_selected(t->s, t->s->account_id, t->all[i].id))
+			target_add(t, t->s->account_id, t->all[i].id, t->all[i].name);
+	if (t->s->box.owner == 0)
+		return true;
+	if (!shared_know(t))
+		return false;
+	for (size_t i = 0; i < t->shared_count; i++)
+		if (imap_is_selected(t->s, t->shared[i].owner, t->shared[i].id))
+			target_add(t, t->shared[i].owner, t->shared[i].id, t->shared[i].name);
 	return true;
 }
 
@@ -105,11 +137,11 @@ static bool targets_find(struct targets *t, const struct imap_sources *sources)
 		for (size_t k = 0; k < x->name_count; k++)
 			if (!named_add(t, x->kind, x->names[k]))
 				return false;
-		if (x->kind == IMAP_SOURCE_SELECTED)
-			(void)selected_add(t);
+		if (x->kind == IMAP_SOURCE_SELECTED && !selected_add(t))
+			return false;
 		for (size_t k = 0; k < t->all_count && x->name_count == 0; k++)
 			if (of_account(&t->all[k], x->kind))
-				target_add(t, t->all[k].id, t->all[k].name);
+				target_add(t, t->s->account_id, t->all[k].id, t->all[k].name);
 	}
 	return true;
 }
@@ -132,6 +164,7 @@ static enum status box_load(struct imap_session *s, const struct target *t, stru
 	if (st != ST_OK)
 		return st;
 	b.id = m.id;
+	b.owner = imap_is_foreign(t->name) ? t->owner : 0;
 	b.uidvalidity = m.uidvalidity;
 	b.exists = (uint32_t)b.view.count;
 	b.loaded = true;
@@ -175,7 +208,7 @@ static bool target_search(struct imap_session *s, const struct target *t, const 
 	struct imap_query own = { .uid = true };
 	struct imap_box   box;
 	enum status       st;
-	bool              selected = s->state == IMAP_SELECTED && t->id == s->box.id, ok;
+	bool              selected = imap_is_selected(s, t->owner, t->id), ok;
 
 	CHECK(imap_query_lex(&x, false, &own) == IMAP_SEARCH_OK);
 	own.ret = q->ret;

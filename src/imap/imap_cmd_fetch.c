@@ -26,6 +26,7 @@ struct fetch {
 	struct arena            *arena; /* of the batch */
 	bool                     headers; /* the header is asked for, or fields of it: read with the facts */
 	size_t                   batch_octets; /* of its facts, at most */
+	const char              *ids;    /* imap_id_suffix() */
 	uint64_t                 thread; /* THREADID of the message at hand; 0: none */
 	bool                     gone;  /* something could not be read */
 	bool                     full;  /* the process has no memory for the next message */
@@ -78,7 +79,7 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 				unseen.ranges[unseen.count++] = (struct imap_range){ p, p };
 		}
 	}
-	if (unseen.count == 0)
+	if (unseen.count == 0 || !imap_box_may(s, IMAP_RIGHT_SEEN))
 		return ST_OK;
 	st = imap_box_account(s, &a);
 	if (st == ST_OK)
@@ -155,13 +156,13 @@ static void ids_put(struct fetch *f, const struct store_row *row, const char **s
 {
 	if (f->what->items & IMAP_FETCH_EMAILID) {
 		item_put(f->s, sep, "EMAILID ");
-		imap_putf(f->s, "(M%llu)", (unsigned long long)row->email);
+		imap_putf(f->s, "(M%llu%s)", (unsigned long long)row->email, f->ids);
 	}
 	if (!(f->what->items & IMAP_FETCH_THREADID))
 		return;
 	item_put(f->s, sep, "THREADID ");
 	if (f->thread > 0)
-		imap_putf(f->s, "(T%llu)", (unsigned long long)f->thread);
+		imap_putf(f->s, "(T%llu%s)", (unsigned long long)f->thread, f->ids);
 	else
 		imap_put(f->s, STR("NIL"));
 }
@@ -430,7 +431,7 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 {
 	struct imap_fetch_modifiers mod = { 0 };
 	struct imap_fetch what;
-	struct fetch      f = { .s = s, .what = &what, .uid = c->uid };
+	struct fetch      f = { .s = s, .what = &what, .uid = c->uid, .ids = imap_id_suffix(s, imap_box_owner(s)) };
 	struct imap_set   set, places;
 	enum status       st = ST_OK;
 

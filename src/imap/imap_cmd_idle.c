@@ -13,6 +13,7 @@ enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c)
 	(void)c;
 	if (!s->watch.at) /* NOTIFY may have set it */
 		imap_notify_add(s->env->notify, &s->watch, s->account_id, s->conn);
+	imap_box_watch(s, true);
 	imap_put(s, STR("+ idling\r\n"));
 	if (s->state == IMAP_SELECTED && imap_notice_sync(s, true) != ST_OK) {
 		imap_idle_done(s);
@@ -28,8 +29,10 @@ enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c)
 
 void imap_idle_done(struct imap_session *s)
 {
-	if (!imap_notice_on(s))
-		imap_notify_remove(s->env->notify, &s->watch);
+	if (imap_notice_on(s))
+		return;
+	imap_notify_remove(s->env->notify, &s->watch);
+	imap_notify_remove(s->env->notify, &s->box_watch);
 }
 
 void imap_idle_wake(struct imap_session *s)

@@ -106,6 +106,24 @@ static void list_line(struct list *l, const struct imap_node *n, bool childinfo)
 	imap_inside(s, false);
 }
 
+/* Counters of another's mailbox are the reader's own, and not for him who may not read it (RFC 4314 §4). */
+static enum status status_put(struct list *l, const struct imap_node *n)
+{
+	struct store_account *a;
+	struct store_mailbox  m = *n->box;
+	enum status           st = ST_OK;
+
+	if (n->owner != 0)
+		st = imap_mailbox_find(l->s, n->name, IMAP_RIGHT_READ, &a, &m);
+	else
+		l->s->last_account = l->s->account_id;
+	if (st == ST_NOT_FOUND || st == ST_DENIED)
+		return ST_OK;
+	if (st == ST_OK)
+		imap_put_status(l->s, &m, l->args.status);
+	return st;
+}
+
 static enum status node_put(struct list *l, size_t at)
 {
 	const struct imap_node *n = &l->tree.nodes[at];
@@ -121,8 +139,10 @@ static enum status node_put(struct list *l, size_t at)
 	list_line(l, n, childinfo);
 	/* RFC 5819 §2: behind its LIST, and for mailboxes that can be selected only. */
 	if (n->box && (l->args.want & IMAP_LIST_STATUS))
-		imap_put_status(l->s, n->box, l->args.status);
-	if (n->box && (l->args.want & IMAP_LIST_METADATA))
+		st = status_put(l, n);
+	if (n->box && (l->args.want & IMAP_LIST_MYRIGHTS))
+		imap_put_myrights(l->s, n->name, n->rights);
+	if (st == ST_OK && n->box && (l->args.want & IMAP_LIST_METADATA))
 		st = imap_put_metadata(l->s, n->box->id, n->name, &l->args.entries);
 	return st == ST_OK && !imap_spill(l->s) ? ST_CLOSED : st;
 }
@@ -156,6 +176,16 @@ static enum status nodes_put(struct list *l)
 	return st;
 }
 
+/* Can a pattern match a name in others' namespace: else nobody is asked for it. */
+static bool others_meet(const struct list *l)
+{
+	bool meets = (l->args.select & IMAP_LIST_RECURSIVE) != 0;
+
+	for (size_t i = 0; i < l->pattern_count && !meets; i++)
+		meets = imap_pattern_meets(&l->patterns[i], STR(IMAP_OTHERS));
+	return meets;
+}
+
 enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
 {
 	struct list l = { .s = s };
@@ -172,7 +202,7 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
 	if (!patterns_parse(&l))
 		return imap_no(s, "[LIMIT] The patterns are too long");
 	names = (l.args.select & IMAP_LIST_SUBSCRIBED) != 0;
-	st = l.pattern_count > 0 ? imap_tree_load(s, names, &l.tree) : ST_OK;
+	st = l.pattern_count > 0 ? imap_tree_load(s, names, others_meet(&l), &l.tree) : ST_OK;
 	nodes_match(&l);
 	if (st == ST_OK)
 		st = nodes_put(&l);
@@ -241,6 +271,7 @@ void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsi
 		{ IMAP_STATUS_SIZE, "SIZE", m->size },
 		{ IMAP_STATUS_APPENDLIMIT, "APPENDLIMIT", s->set->message_octets }, /* RFC 7889 §3 */
 		{ IMAP_STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ", m->modseq },
+		{ IMAP_STATUS_DELETED_STORAGE, "DELETED-STORAGE", m->deleted_size },
 	};
 	const char *sep = "";
 
@@ -254,7 +285,7 @@ void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsi
 		sep = " ";
 	}
 	if (items & IMAP_STATUS_MAILBOXID) /* RFC 8474 §4.3 */
-		imap_putf(s, "%sMAILBOXID (F%llu)", sep, (unsigned long long)m->id);
+		imap_putf(s, "%sMAILBOXID (F%llu%s)", sep, (unsigned long long)m->id, imap_id_suffix(s, s->last_account));
 	imap_put(s, STR(")\r\n"));
 }
 

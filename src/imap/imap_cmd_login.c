@@ -6,6 +6,7 @@
  *
  * What is wrong is never told apart: user, password and authorization identity all give AUTHENTICATIONFAILED.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "imap/imap_session.h"

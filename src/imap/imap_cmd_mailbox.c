@@ -55,8 +55,14 @@ static enum imap_next created(struct imap_session *s, struct store_account *a, u
 {
 	enum imap_next next = done(s, a, ST_OK, "Created");
 
-	s->reply.text = arena_printf(s->arena, "[MAILBOXID (F%llu)] Created", (unsigned long long)id); /* RFC 8474 §4.1 */
+	s->reply.text = arena_printf(s->arena, "[MAILBOXID (F%llu%s)] Created", (unsigned long long)id, imap_id_suffix(s, s->last_account)); /* RFC 8474 §4.1 */
 	return next;
+}
+
+/* The account in which a mailbox of that name may be made. */
+static enum status place_to_make(struct imap_session *s, struct str name, struct store_account **ret)
+{
+	return imap_is_foreign(name) ? imap_foreign_parent(s, name, ret) : imap_account(s, ret);
 }
 
 enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
@@ -81,9 +87,11 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 	err = imap_name_parse(wire, imap_utf8(s), s->arena, &name);
 	if (err != IMAP_NAME_OK)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
-	st = imap_account(s, &a);
+	if (special != STORE_SPECIAL_NONE && imap_is_foreign(name)) /* whose Sent would it be? */
+		return imap_no(s, "[USEATTR] Special use is of one's own mailboxes");
+	st = place_to_make(s, name, &a);
 	if (st == ST_OK)
-		st = store_mailbox_create(a, name, special, &id);
+		st = store_mailbox_create(a, imap_name_inside(name), special, &id);
 	if (st == ST_BUSY)
 		return imap_no(s, "[USEATTR] Another mailbox has that special use");
 	if (st == ST_OK && imap_respelled(s, wire, name)) /* RFC 9051 §6.3.4 */
@@ -102,14 +110,35 @@ enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 		return IMAP_NEXT_REPLY;
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_DELETE_BOX, &a, &m);
 	if (st == ST_OK)
-		st = store_mailbox_delete(a, name);
-	if (st == ST_OK && s->state == IMAP_SELECTED && s->box.id == m.id) {
+		st = store_mailbox_delete(a, imap_name_inside(name));
+	if (st == ST_OK && imap_is_selected(s, s->last_account, m.id)) {
 		imap_put(s, STR("* OK [CLOSED] The selected mailbox was deleted\r\n"));
 		imap_enter(s, IMAP_AUTH);
 	}
 	if (st == ST_OK && imap_respelled(s, given, name)) /* RFC 9051 §6.3.5 */
 		imap_put_list(s, STR("\\NonExistent"), name, given);
 	return done(s, a, st, "Deleted");
+}
+
+/* Both names in one account; of another, with x there and k here (RFC 4314 §4). */
+static enum status rename_places(struct imap_session *s, struct str from, struct str to, struct store_account **ret)
+{
+	struct store_account *there;
+	struct store_mailbox  m;
+	uint64_t              owner;
+	enum status           st;
+
+	if (!imap_is_foreign(from) && !imap_is_foreign(to))
+		return imap_account(s, ret);
+	st = imap_mailbox_find(s, from, IMAP_RIGHT_DELETE_BOX, ret, &m);
+	owner = s->last_account;
+	if (st == ST_OK && imap_is_foreign(from) && imap_name_is_inbox(imap_name_inside(from)))
+		st = ST_DENIED; /* it would move all its messages out of the rights that hold for it */
+	if (st == ST_OK)
+		st = place_to_make(s, to, &there);
+	if (st == ST_OK && s->last_account != owner)
+		st = ST_INVALID;
+	return st;
 }
 
 enum imap_next imap_cmd_rename(struct imap_session *s, struct imap_command *c)
@@ -126,9 +155,9 @@ enum imap_next imap_cmd_rename(struct imap_session *s, struct imap_command *c)
 		return IMAP_NEXT_REPLY;
 	if (imap_name_below(to, from) && !imap_name_is_inbox(from))
 		return imap_no(s, "[CANNOT] A mailbox cannot move below itself");
-	st = imap_account(s, &a);
+	st = rename_places(s, from, to, &a);
 	if (st == ST_OK)
-		st = store_mailbox_rename(a, from, to);
+		st = store_mailbox_rename(a, imap_name_inside(from), imap_name_inside(to));
 	/* RFC 9051 §6.3.6: one line for both names. */
 	if (st == ST_OK && (imap_respelled(s, from_given, from) || imap_respelled(s, to_given, to)))
 		imap_put_list(s, STR(""), to, from_given);

@@ -261,8 +261,11 @@ static void events_tell(struct imap_session *s, struct store_account *a, const s
 {
 	struct store_mailbox m;
 	struct imap_tree     t = { 0 };
+	bool                 others = false;
 
-	if (e->count > 0 && imap_tree_load(s, true, &t) != ST_OK)
+	for (size_t i = 0; i < e->count; i++) /* a subscription to another's */
+		others = others || imap_is_foreign(e->list[i].name);
+	if (e->count > 0 && imap_tree_load(s, true, others, &t) != ST_OK)
 		t.count = 0; /* what cannot be read is told as gone: the client asks */
 	for (size_t i = 0; i < e->count && !s->broken; i++)
 		if (e->list[i].kind == STORE_EVENT_METADATA)
@@ -270,7 +273,7 @@ static void events_tell(struct imap_session *s, struct store_account *a, const s
 		else
 			name_tell(s, &t, &e->list[i], arena);
 	for (size_t i = 0; i < e->touched_count && !s->broken; i++) {
-		if (s->state == IMAP_SELECTED && e->touched[i].mailbox == s->box.id)
+		if (imap_is_selected(s, s->account_id, e->touched[i].mailbox))
 			continue;
 		if (store_mailbox_get(a, e->touched[i].mailbox, arena, &m) == ST_OK &&
 		    (events_of(s, m.name, m.subscribed) & wanted_of(e->touched[i].ops)))
@@ -282,6 +285,8 @@ static void overflow(struct imap_session *s)
 {
 	s->noted->want.count = 0;
 	imap_notify_remove(s->env->notify, &s->watch);
+	if (s->mode != IMAP_MODE_IDLE)
+		imap_box_watch(s, false);
 	imap_put(s, STR("* OK [NOTIFICATIONOVERFLOW] Too much has changed, ask for it\r\n")); /* RFC 5465 §5.8 */
 }
 
@@ -362,7 +367,7 @@ static enum status statuses_tell(struct imap_session *s)
 	s->arena = arena_new(NULL); /* what is made for a line goes with it */
 	for (size_t i = 0; st == ST_OK && i < count && imap_spill(s); i++) {
 		if ((events_of(s, boxes[i].name, boxes[i].subscribed) & IMAP_NOTICE_MESSAGES) &&
-		    !(s->state == IMAP_SELECTED && boxes[i].id == s->box.id))
+		    !imap_is_selected(s, s->account_id, boxes[i].id))
 			status_tell(s, &boxes[i]);
 		arena_reset(s->arena);
 	}
@@ -380,6 +385,7 @@ static enum imap_next begin(struct imap_session *s, struct imap_noted *n)
 	/* The watch first, then the clock: what happens in between is told twice at worst. */
 	if (!s->watch.at)
 		imap_notify_add(s->env->notify, &s->watch, s->account_id, s->conn);
+	imap_box_watch(s, false);
 	if (st == ST_OK)
 		st = store_info(a, &info);
 	if (st == ST_OK)
@@ -424,5 +430,6 @@ enum imap_next imap_cmd_notify(struct imap_session *s, struct imap_command *c)
 	if (n->want.set)
 		return begin(s, n);
 	imap_notify_remove(s->env->notify, &s->watch);
+	imap_box_watch(s, false);
 	return imap_ok(s, "Nothing is told any more");
 }

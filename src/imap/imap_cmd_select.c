@@ -7,6 +7,11 @@
  * cheap; without the code the client may assume nothing (RFC 3501 §6.3.1).
  */
 #include "imap/imap_tree.h"
+#include "sys/clock.h"
+
+/* With none of these nothing can be changed. RFC 4314 §5.2: \Seen, of which every reader has his own, does not make a mailbox writable. */
+#define RIGHTS_SHARED   (IMAP_RIGHT_INSERT | IMAP_RIGHT_EXPUNGE | IMAP_RIGHT_WRITE | IMAP_RIGHT_DELETE)
+#define RIGHTS_TO_WRITE (RIGHTS_SHARED | IMAP_RIGHT_SEEN)
 
 #define UNSEEN_CHEAP 5000u /* messages */
 
@@ -17,12 +22,16 @@ struct selected {
 };
 
 /* The mailbox and the moment at which it was like that. */
-static enum status look(struct imap_session *s, struct str name, struct store_mailbox *ret, uint64_t *ret_modseq)
+static enum status look(struct imap_session *s, struct str name, struct store_mailbox *ret, uint64_t *ret_modseq, uint64_t *ret_highest)
 {
 	struct store_account *a;
 	struct store_info     info = { 0 };
-	enum status           st = imap_account(s, &a);
+	enum status           st = ST_OK;
 
+	if (!imap_is_foreign(name))
+		st = imap_account(s, &a);
+	else
+		st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, ret); /* to have its account */
 	if (st == ST_OK)
 		st = store_info(a, &info);
 	if (st == ST_OK)
@@ -30,7 +39,9 @@ static enum status look(struct imap_session *s, struct str name, struct store_ma
 	/* The row is as it was at info.modseq, unless it has changed since: then it is as of its own change. */
 	if (st == ST_OK)
 		*ret_modseq = MAX(info.modseq, ret->modseq);
-	return st;
+	if (st == ST_OK)
+		st = store_settle(a);
+	return st == ST_OK ? store_highest(a, ret->modseq, ret_highest) : st;
 }
 
 static enum status recent_set(struct imap_session *s, const struct store_mailbox *m)
@@ -89,7 +100,7 @@ static void numbers_tell(struct imap_session *s, const struct selected *sel, con
 	}
 	imap_putf(s, "* OK [UIDVALIDITY %u] UIDs are valid\r\n* OK [UIDNEXT %u] The next UID\r\n", m->uidvalidity,
 		  m->uidnext);
-	imap_putf(s, "* OK [MAILBOXID (F%llu)] Its id\r\n", (unsigned long long)m->id); /* RFC 8474 §4.2 */
+	imap_putf(s, "* OK [MAILBOXID (F%llu%s)] Its id\r\n", (unsigned long long)m->id, imap_id_suffix(s, imap_box_owner(s))); /* RFC 8474 §4.2 */
 	if (rev2)
 		list_tell(s, sel, m);
 	imap_put_highest(s);
@@ -99,12 +110,8 @@ static enum status open_box(struct imap_session *s, const struct selected *sel)
 {
 	struct store_mailbox m;
 	uint64_t             modseq, highest = 0;
-	enum status          st = look(s, sel->name, &m, &modseq);
+	enum status          st = look(s, sel->name, &m, &modseq, &highest);
 
-	if (st == ST_OK)
-		st = store_settle(s->account);
-	if (st == ST_OK)
-		st = store_highest(s->account, m.modseq, &highest);
 	if (st != ST_OK)
 		return st;
 	s->box = (struct imap_box){
@@ -114,7 +121,10 @@ static enum status open_box(struct imap_session *s, const struct selected *sel)
 		.uidvalidity = m.uidvalidity,
 		.uidnext = m.uidnext,
 		.exists = (uint32_t)m.messages,
-		.read_only = sel->read_only,
+		.read_only = sel->read_only || !(s->found_rights & RIGHTS_TO_WRITE),
+		.owner = imap_is_foreign(sel->name) ? s->last_account : 0,
+		.rights = s->found_rights,
+		.rights_ms = clock_mono_ms(),
 	};
 	imap_enter(s, IMAP_SELECTED);
 	st = recent_set(s, &m);
@@ -160,6 +170,11 @@ static void leave(struct imap_session *s)
 	imap_enter(s, IMAP_AUTH);
 }
 
+static bool writable(const struct imap_session *s)
+{
+	return s->box.owner == 0 || (s->box.rights & RIGHTS_SHARED) != 0;
+}
+
 static enum imap_next select_box(struct imap_session *s, struct imap_command *c, bool read_only)
 {
 	struct selected sel = { .read_only = read_only };
@@ -181,7 +196,7 @@ static enum imap_next select_box(struct imap_session *s, struct imap_command *c,
 		imap_enter(s, IMAP_AUTH);
 		return imap_failed(s, st);
 	}
-	return read_only ? imap_ok(s, "[READ-ONLY] Examined") : imap_ok(s, "[READ-WRITE] Selected");
+	return read_only || !writable(s) ? imap_ok(s, "[READ-ONLY] Examined") : imap_ok(s, "[READ-WRITE] Selected");
 }
 
 enum imap_next imap_cmd_select(struct imap_session *s, struct imap_command *c)
@@ -202,12 +217,14 @@ enum imap_next imap_cmd_close(struct imap_session *s, struct imap_command *c)
 	enum status           st = ST_OK;
 
 	(void)c;
-	if (!s->box.read_only) {
+	if (!s->box.read_only && imap_box_may(s, IMAP_RIGHT_EXPUNGE)) {
 		st = imap_box_account(s, &a);
 		if (st == ST_OK)
 			st = store_expunge(a, s->box.id, STORE_SET_ALL, true, s->arena, &gone);
-		if (st == ST_OK && gone.count > 0)
+		if (st == ST_OK && gone.count > 0) {
 			imap_changed(s, gone.modseq);
+			imap_quota_changed(s, a, false);
+		}
 	}
 	imap_enter(s, IMAP_AUTH);
 	/* RFC 9051 §6.4.1 knows no NO; a mailbox that is gone has nothing left to expunge. */

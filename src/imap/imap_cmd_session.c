@@ -64,7 +64,7 @@ enum imap_next imap_cmd_id(struct imap_session *s, struct imap_command *c)
 enum imap_next imap_cmd_namespace(struct imap_session *s, struct imap_command *c)
 {
 	(void)c;
-	imap_put(s, STR("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"));
+	imap_put(s, STR("* NAMESPACE ((\"\" \"/\")) ((\"" IMAP_OTHERS "\" \"/\")) NIL\r\n"));
 	return imap_ok(s, "That is all");
 }
 

@@ -73,6 +73,18 @@ static enum status since_known(struct store_account *a, uint64_t since, bool *re
 	return store_modseq_known(a, since, ret);
 }
 
+/* RFC 4314 §4: refused only if none of the flags may be changed; the store leaves out the others. */
+static bool may(const struct imap_session *s, const struct imap_store *p)
+{
+	const unsigned others = STORE_FLAGS & ~(unsigned)(STORE_SEEN | STORE_DELETED);
+	bool           all = p->op == IMAP_STORE_REPLACE;
+
+	return ((all || (p->flags.mask & STORE_SEEN)) && imap_box_may(s, IMAP_RIGHT_SEEN)) ||
+	       ((all || (p->flags.mask & STORE_DELETED)) && imap_box_may(s, IMAP_RIGHT_DELETE)) ||
+	       ((all || (p->flags.mask & others) || p->flags.keyword_count > 0) && imap_box_may(s, IMAP_RIGHT_WRITE)) ||
+	       (p->flags.mask == 0 && p->flags.keyword_count == 0);
+}
+
 static enum status change(struct imap_session *s, const struct imap_store *p, const struct imap_set *places,
 			  struct store_flagged *ret)
 {
@@ -160,6 +172,8 @@ enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c)
 
 	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_store(&c->x, &p))
 		return imap_bad(s, "Syntax: STORE set [(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] (flag ...)");
+	if (!imap_box_may(s, IMAP_RIGHT_READ) || !may(s, &p))
+		return imap_no(s, "[NOPERM] None of these flags may be changed here");
 	if (p.conditional)
 		imap_enable(s, IMAP_ENABLED_CONDSTORE);
 	if (!imap_places(s, c, &set, &places))

@@ -17,6 +17,7 @@
 void imap_match_init_box(struct imap_match *m, struct imap_session *s, const struct imap_box *box, struct str name)
 {
 	*m = (struct imap_match){ .s = s, .box = box, .mailbox = name, .now_ms = clock_wall_ms(), .told_ms = clock_mono_ms() };
+	m->ids = imap_id_suffix(s, box->owner ? box->owner : s->account_id);
 	m->arena = arena_new(s->arena);
 	m->ahead_arena = arena_new(s->arena);
 	buf_init(&m->header, LIMIT_HEADER_BLOCK);
@@ -423,14 +424,14 @@ static bool saved_match(struct imap_match *m, const struct imap_key *k)
 /* RFC 8474 §5.1, §5.2: ids of ours are exactly as FETCH prints them. */
 static bool email_id_match(const struct imap_match *m, struct str id)
 {
-	return str_eq(id, arena_printf(m->arena, "M%llu", (unsigned long long)m->row->email));
+	return str_eq(id, arena_printf(m->arena, "M%llu%s", (unsigned long long)m->row->email, m->ids));
 }
 
 static bool thread_id_match(struct imap_match *m, struct str id)
 {
 	uint64_t thread = thread_of(m);
 
-	return thread > 0 && str_eq(id, arena_printf(m->arena, "T%llu", (unsigned long long)thread));
+	return thread > 0 && str_eq(id, arena_printf(m->arena, "T%llu%s", (unsigned long long)thread, m->ids));
 }
 
 /* The day as the Date field writes it, in its own zone (RFC 9051 §6.4.4: "disregarding time and timezone"). The stored

@@ -21,6 +21,7 @@ struct imap_match {
 	int64_t                now_ms;
 	unsigned               columns; /* enum store_sort_column, that the keys and the caller ask for */
 	uint32_t               place;   /* of the message at hand */
+	const char            *ids; /* imap_id_suffix() of the box */
 	struct store_row      *row;
 	struct arena          *arena;                   /* of the message at hand */
 	struct store_email     ahead[IMAP_MATCH_AHEAD]; /* facts of the messages from place `first` on */

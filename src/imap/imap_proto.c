@@ -63,6 +63,7 @@ static void session_close(void *session)
 	log_info("imap session ended", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 		 LOG_U64("account", s->account_id), LOG_U64("commands", s->commands),
 		 LOG_C("why", s->end ? s->end : "closed"));
+	imap_notify_remove(s->env->notify, &s->box_watch);
 	imap_append_done(s);
 	imap_secret_done(s);
 	imap_account_back(s);
@@ -96,6 +97,7 @@ void imap_enter(struct imap_session *s, enum imap_state state)
 		s->signin_until = clock_mono_ms() + s->set->signin_ms;
 	}
 	s->state = state;
+	imap_box_watch(s, false);
 }
 
 /* ---- what to wait for ---- */

@@ -55,11 +55,17 @@ static const char *const of_status[ST_COUNT] = {
 	[ST_INVALID] = "[CANNOT] Not a legal value",
 	[ST_CLOSED] = "[UNAVAILABLE] Try again later",
 	[ST_BUSY] = "[INUSE] Held by somebody else",
+	[ST_QUOTA] = "[OVERQUOTA] The quota would be exceeded",
 };
 
 enum imap_next imap_failed(struct imap_session *s, enum status st)
 {
 	CHECK(st != ST_OK && st < ST_COUNT && of_status[st]);
+	/* RFC 5530: what somebody with other rights could do, beside what nobody can. */
+	if (st == ST_DENIED && s->no_right) {
+		s->no_right = false;
+		return imap_no(s, "[NOPERM] You have no right to do that");
+	}
 	return imap_no(s, "%s", of_status[st]);
 }
 
@@ -146,8 +152,11 @@ enum status imap_account(struct imap_session *s, struct store_account **ret)
 {
 	enum status st = s->account ? ST_OK : store_open(s->env->store, s->account_id, &s->account);
 
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		s->last_account = s->account_id;
+		imap_quota_apply(s, s->account);
 		*ret = s->account;
+	}
 	return st;
 }
 
@@ -164,23 +173,29 @@ void imap_account_enter(struct imap_session *s, const struct auth_login_reply *l
 void imap_account_leave(struct imap_session *s)
 {
 	CHECK(!s->account);
+	imap_others_back(s, true);
+	s->saw_shared = false;
 	imap_notify_remove(s->env->notify, &s->watch);
 	imap_notice_done(s);
 	store_leave(s->env->store, &s->entry);
 	free(s->user);
 	s->user = NULL;
 	s->account_id = 0;
+	s->quota = (struct auth_quota_reply){ 0 };
+	s->quota_ms = 0;
 }
 
 void imap_account_back(struct imap_session *s)
 {
 	store_close(&s->account);
+	imap_others_back(s, false);
 }
 
 void imap_changed(struct imap_session *s, uint64_t modseq)
 {
-	imap_notice_own(s, modseq);
-	s->env->ask->changed(s->env->ask_ctx, s->account_id, modseq);
+	if (s->last_account == s->account_id)
+		imap_notice_own(s, modseq);
+	s->env->ask->changed(s->env->ask_ctx, s->last_account, modseq);
 }
 
 void imap_put_name(struct imap_session *s, struct str name)

@@ -20,7 +20,9 @@
 #define IMAP_IMAP_SESSION_H
 
 #include "imap/imap.h"
+#include "store/store_acl.h"
 #include "store/store_message.h"
+#include "wire/imap/imap_acl.h"
 #include "wire/imap/imap_command.h"
 #include "wire/imap/imap_modifier.h"
 
@@ -61,6 +63,9 @@ enum imap_enabled { /* bit mask */
 	IMAP_ENABLED_UIDONLY = 1u << 4,   /* no message numbers any more (RFC 9586) */
 };
 
+#define IMAP_OTHERS      "Other Users/"
+#define IMAP_GUESTS      4u /* accounts of others at once: of the selected mailbox, of an APPEND, and two that are looked at */
+
 #define IMAP_RECENT_RANGES 4u
 
 /* The selected mailbox, as far as the client was told. */
@@ -74,6 +79,9 @@ struct imap_box {
 	uint32_t recents;  /* told messages that are \Recent here */
 	uint32_t keywords; /* in the FLAGS line */
 	bool     read_only;
+	uint64_t owner;      /* 0: the session's own account; below: of a mailbox of another */
+	unsigned rights;     /* IMAP_RIGHT_..., as of rights_ms (monotonic) */
+	int64_t  rights_ms;
 	unsigned recent_count;
 	struct imap_range
 		recent[IMAP_RECENT_RANGES]; /* UIDs that are \Recent here; the oldest range is forgotten first */
@@ -100,6 +108,14 @@ struct imap_query;  /* imap_found.h */
 struct imap_found;
 struct imap_noted;  /* imap_cmd_notify.c */
 
+/* An account of another in which the session is a guest: entered with a token for it (store.h), open inside a handler only. */
+struct imap_guest {
+	uint64_t              owner; /* 0: the place is free */
+	struct store_account *account;
+	struct store_entry   *entry;
+	uint64_t              used; /* the higher, the later */
+};
+
 struct imap_session {
 	struct net_conn            *conn;
 	const struct net_info      *info;
@@ -111,7 +127,15 @@ struct imap_session {
 	unsigned                    errors, auth_failures; /* BAD in a row; refused sign-ins */
 	uint64_t                    account_id;
 	char                       *user; /* who signed in, an address; NULL: nobody */
+	struct imap_guest          *guests; /* accounts of others: IMAP_GUESTS places, or NULL; heap */
+	uint64_t                    guest_uses;
+	uint64_t                    last_account; /* that was opened last: whose change imap_changed() tells */
+	bool                        saw_shared; /* the client was told of mailboxes of others */
+	bool                        no_right; /* why the last thing was ST_DENIED: a right in another's mailbox is missing */
+	unsigned                    found_rights; /* in what imap_mailbox_find() found last */
 	struct store_account       *account; /* open inside a handler only */
+	struct auth_quota_reply     quota;   /* of it, as auth said at quota_ms (monotonic; 0: never) */
+	int64_t                     quota_ms;
 	struct arena               *arena;   /* of the command */
 	struct arena               *secret;  /* arguments of LOGIN: wiping */
 	struct sasl                *sasl;    /* NULL outside an exchange */
@@ -127,6 +151,7 @@ struct imap_session {
 	struct imap_box             box;
 	struct imap_upload         *upload;
 	struct imap_watch           watch;
+	struct imap_watch           box_watch; /* on the account of the selected mailbox, if that is another's */
 	struct imap_noted          *noted;    /* what NOTIFY asked for; NULL: it was never used */
 	uint32_t                    limited;  /* the UID down to which the command at hand went, and no further (RFC 9738); 0: it did all */
 	bool                        noticing; /* FETCH runs for NOTIFY: it sets no \Seen */
@@ -138,6 +163,12 @@ struct imap_session {
 	struct store_entry         *entry;        /* of the account, while account_id is set */
 	const char                 *end; /* why it ended, for the log */
 };
+
+/* Of the sign-in, for auth. */
+static inline struct str imap_token(const struct imap_session *s)
+{
+	return s->entry ? store_entry_token(s->entry) : STR("");
+}
 
 /* Are names, and header text, in UTF-8 for this client. */
 static inline bool imap_utf8(const struct imap_session *s)
@@ -220,6 +251,14 @@ enum imap_next imap_cmd_thread(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_uidbatches(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_cancelupdate(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_setacl(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_deleteacl(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getacl(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_listrights(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_myrights(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getquota(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_getquotaroot(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_setquota(struct imap_session *s, struct imap_command *c);
 
 /* ---- answers (imap_reply.c) ---- */
 
@@ -288,26 +327,61 @@ void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsi
 
 /* ---- from a name, or the selected mailbox, to its account (imap_place.c) ---- */
 
-enum imap_right { /* bit mask, RFC 4314 §2.1 */
-	IMAP_RIGHT_LOOKUP = 1u << 0,     /* l */
-	IMAP_RIGHT_READ = 1u << 1,       /* r */
-	IMAP_RIGHT_SEEN = 1u << 2,       /* s */
-	IMAP_RIGHT_WRITE = 1u << 3,      /* w: flags other than \Seen and \Deleted */
-	IMAP_RIGHT_INSERT = 1u << 4,     /* i: APPEND, COPY into */
-	IMAP_RIGHT_POST = 1u << 5,       /* p */
-	IMAP_RIGHT_CREATE = 1u << 6,     /* k: below it */
-	IMAP_RIGHT_DELETE_BOX = 1u << 7, /* x */
-	IMAP_RIGHT_DELETE = 1u << 8,     /* t: \Deleted */
-	IMAP_RIGHT_EXPUNGE = 1u << 9,    /* e */
-	IMAP_RIGHT_ADMIN = 1u << 10,     /* a */
-	IMAP_RIGHT_ALL = (1u << 11) - 1,
-};
 /* The mailbox of that name and the open account that has it. ST_NOT_FOUND: there is none that this account may know of; ST_DENIED: a right
  * of `need` is missing. */
 MUST_CHECK enum status imap_mailbox_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret,
 					 struct store_mailbox *ret_box);
 /* The open account that the selected mailbox belongs to. */
 MUST_CHECK enum status imap_box_account(struct imap_session *s, struct store_account **ret);
+
+/* ---- mailboxes of others (imap_share.c) ---- */
+
+/* Is it a name in the namespace of others' mailboxes (or that namespace itself)? */
+bool imap_is_foreign(struct str name);
+/* The part of a name that its account knows. */
+struct str imap_name_inside(struct str name);
+MUST_CHECK enum status imap_foreign_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret,
+					 struct store_mailbox *ret_box);
+/* The account in which the name may be made. ST_DENIED. */
+MUST_CHECK enum status imap_foreign_parent(struct imap_session *s, struct str name, struct store_account **ret);
+MUST_CHECK enum status imap_foreign_box(struct imap_session *s, struct store_account **ret);
+/* The account of another, open; `token`: to enter it, if the session has not yet. */
+MUST_CHECK enum status imap_other(struct imap_session *s, uint64_t owner, struct str token, struct store_account **ret);
+/* Close them, and leave those that neither the selected mailbox nor a message that comes needs; `all`: leave all. */
+void imap_others_back(struct imap_session *s, bool all);
+/* Tell auth what another's account holds now, where it counts. */
+void imap_guest_counted(struct imap_session *s, struct store_account *a);
+/* While the session idles, or is told of news (NOTIFY), changes of the selected mailbox of another must wake it. */
+void imap_box_watch(struct imap_session *s, bool idle);
+/* May the session do that in the selected mailbox? */
+bool imap_box_may(const struct imap_session *s, unsigned rights);
+/* Whose account changes of the selected mailbox are of, or ours. */
+uint64_t imap_box_owner(const struct imap_session *s);
+/* Is the mailbox of that account the selected one? Ids alone say nothing: each account has its own. */
+/* Behind the numbers of RFC 8474's ids: "" in the session's own account, "-12" in that of another, so that no id means two things. */
+const char *imap_id_suffix(struct imap_session *s, uint64_t owner);
+bool imap_is_selected(const struct imap_session *s, uint64_t owner, uint64_t mailbox);
+struct imap_shared_box {
+	struct str           name; /* whole */
+	uint64_t             owner, id;
+	unsigned             rights;
+	struct store_mailbox box; /* as its owner has it, but for the name, and without special use */
+};
+/* "* MYRIGHTS name rights" (imap_cmd_acl.c) */
+void imap_put_myrights(struct imap_session *s, struct str name, unsigned rights);
+/* All of others' that may be looked up, LIMIT_MAILBOXES at most; in the command's arena. */
+MUST_CHECK enum status imap_shared_boxes(struct imap_session *s, struct imap_shared_box **ret, size_t *ret_count);
+
+/* ---- quotas (imap_quota.c) ---- */
+
+/* Before something is added: the account's limits are known, and no older than a few seconds. Nothing may be open. When auth does not answer,
+ * those hold that it said last. */
+void imap_quota_know(struct imap_session *s);
+/* The limits hold for the open handle. */
+void imap_quota_apply(struct imap_session *s, struct store_account *a);
+/* After a change of what the account holds: tell auth where it counts, and the client with "* NO [OVERQUOTA]" when it is above its quota
+ * and only the grace is left. */
+void imap_quota_changed(struct imap_session *s, struct store_account *a, bool added);
 
 /* ---- the selected mailbox (imap_box.c, imap_sync.c) ---- */
 
@@ -426,6 +500,8 @@ bool imap_append_data(struct imap_session *s, bool refused);
 /* The command is whole: while s->upload is there, each line without a literal goes here. */
 enum imap_next imap_append_end(struct imap_session *s);
 void           imap_append_done(struct imap_session *s);
+/* The account that a message comes into; 0: none comes. */
+uint64_t imap_upload_owner(const struct imap_session *s);
 
 enum imap_next imap_authenticate_answer(struct imap_session *s, struct str line, bool too_long);
 void           imap_mechanisms_put(struct imap_session *s); /* " AUTH=PLAIN" and the like */

@@ -116,6 +116,8 @@ static enum status recent_claim(struct imap_session *s, struct sync *y)
 	uint32_t              first, uidnext;
 	enum status           st;
 
+	if (s->box.owner)
+		return ST_OK;
 	if (s->box.read_only) {
 		imap_recent_add(&s->box, y->told, y->changes.mailbox.uidnext - 1);
 		return ST_OK;

@@ -28,6 +28,14 @@ static const struct imap_row rows[] = {
 	{ STR("STATUS"), imap_cmd_status, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.11" },
 	{ STR("APPEND"), imap_cmd_append, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9051 §6.3.12" },
 	{ STR("COMPRESS"), imap_cmd_compress, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4978" },
+	{ STR("SETACL"), imap_cmd_setacl, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.1" },
+	{ STR("DELETEACL"), imap_cmd_deleteacl, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.2" },
+	{ STR("GETACL"), imap_cmd_getacl, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.3" },
+	{ STR("LISTRIGHTS"), imap_cmd_listrights, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.4" },
+	{ STR("MYRIGHTS"), imap_cmd_myrights, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 4314 §3.5" },
+	{ STR("GETQUOTA"), imap_cmd_getquota, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.1" },
+	{ STR("GETQUOTAROOT"), imap_cmd_getquotaroot, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.2" },
+	{ STR("SETQUOTA"), imap_cmd_setquota, IMAP_IN_LOGGED, IMAP_ARGS_SOME, 0, "RFC 9208 §4.1.3" },
 	{ STR("IDLE"), imap_cmd_idle, IMAP_IN_LOGGED, IMAP_ARGS_NONE, 0, "RFC 9051 §6.3.13" },
 	{ STR("NOTIFY"), imap_cmd_notify, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 5465" },
 	{ STR("GETMETADATA"), imap_cmd_getmetadata, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 5464" },
@@ -133,6 +141,7 @@ enum imap_next imap_dispatch(struct imap_session *s, struct str text)
 	enum imap_next         next;
 
 	s->reply = (struct imap_reply){ 0 };
+	s->no_right = false;
 	s->limited = 0;
 	s->commands++;
 	if (!imap_command_parse(text, s->arena, &c)) {

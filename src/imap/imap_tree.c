@@ -64,7 +64,11 @@ void imap_tree_add(struct imap_tree *t, struct arena *a, struct imap_node n)
 
 static void node_merge(struct imap_node *into, const struct imap_node *n)
 {
-	into->box = into->box ? into->box : n->box;
+	if (!into->box) {
+		into->box = n->box;
+		into->owner = n->owner;
+		into->rights = n->rights;
+	}
 	into->subscribed |= n->subscribed;
 }
 
@@ -112,7 +116,30 @@ bool imap_tree_finish(struct imap_tree *t, struct imap_session *s)
 	return imap_work_take(s, arena_size(s->arena));
 }
 
-enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_tree *ret)
+/* Mailboxes of others, as far as they may be looked up; a subscription to one is in our own account. */
+static enum status others_add(struct imap_session *s, struct imap_tree *t)
+{
+	struct imap_shared_box *shared;
+	struct store_account   *a;
+	struct str             *names;
+	size_t                  count, name_count = 0;
+	enum status             st = imap_shared_boxes(s, &shared, &count);
+
+	if (st == ST_OK && count > 0)
+		st = imap_account(s, &a);
+	if (st == ST_OK && count > 0)
+		st = store_subscriptions(a, s->arena, &names, &name_count);
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		struct imap_node n = { .name = shared[i].name, .box = &shared[i].box, .owner = shared[i].owner, .rights = shared[i].rights };
+
+		for (size_t k = 0; k < name_count && !n.subscribed; k++)
+			n.subscribed = str_eq(names[k], n.name);
+		imap_tree_add(t, s->arena, n);
+	}
+	return st;
+}
+
+enum status imap_tree_load(struct imap_session *s, bool subscribed, bool others, struct imap_tree *ret)
 {
 	struct store_account *a;
 	struct store_mailbox *boxes;
@@ -131,11 +158,13 @@ enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_
 		return st;
 	for (size_t i = 0; i < count; i++)
 		imap_tree_add(&t, s->arena,
-			      (struct imap_node){ .name = boxes[i].name, .box = &boxes[i], .subscribed = boxes[i].subscribed });
+			      (struct imap_node){ .name = boxes[i].name, .box = &boxes[i], .rights = IMAP_RIGHT_ALL, .subscribed = boxes[i].subscribed });
 	for (size_t i = 0; i < name_count; i++)
 		imap_tree_add(&t, s->arena, (struct imap_node){ .name = names[i], .subscribed = true });
+	if (others)
+		st = others_add(s, &t);
 	if (!imap_tree_finish(&t, s))
 		return ST_LIMIT;
 	*ret = t;
-	return ST_OK;
+	return st;
 }

@@ -11,6 +11,8 @@
 struct imap_node {
 	struct str                  name;
 	const struct store_mailbox *box; /* NULL: there is none of that name */
+	uint64_t                    owner; /* 0: the session's own */
+	unsigned                    rights;
 	bool                        subscribed, children;
 };
 
@@ -22,8 +24,8 @@ struct imap_tree { /* zeroed: empty */
 void imap_tree_add(struct imap_tree *t, struct arena *a, struct imap_node n);
 /* The tree is in s->arena, all of which is counted now as what the command holds. False: there is no room for it. */
 MUST_CHECK bool imap_tree_finish(struct imap_tree *t, struct imap_session *s);
-/* Mailboxes, and names that are subscribed to if `subscribed`, in s->arena. ST_LIMIT: no room. */
-MUST_CHECK enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_tree *ret);
+/* Mailboxes, names that are subscribed to if `subscribed`, mailboxes of others if `others`; in s->arena. ST_LIMIT: no room. */
+MUST_CHECK enum status imap_tree_load(struct imap_session *s, bool subscribed, bool others, struct imap_tree *ret);
 
 /* "\Sent"; "" if there is none. */
 const char *imap_special_name(enum store_special special);

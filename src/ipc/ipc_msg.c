@@ -56,6 +56,8 @@ static const struct ipc_field auth_target[] = {
 	IPC_BOOL(struct auth_target, forward),
 	IPC_STR(struct auth_target, from, LIMIT_ADDRESS),
 	IPC_U64(struct auth_target, quota_octets),
+	IPC_U64(struct auth_target, quota_messages),
+	IPC_BOOL(struct auth_target, quota_shared),
 };
 static const struct ipc_shape auth_target_shape = IPC_SHAPE(auth_target, auth_target);
 static const struct ipc_field auth_resolve_request[] = {
@@ -176,6 +178,20 @@ static const struct ipc_field auth_domain[] = {
 	IPC_ENUM(struct auth_domain, kind, AUTH_DOMAIN_LAST),
 	IPC_STR(struct auth_domain, relay, LIMIT_RELAY),
 	IPC_ENUM(struct auth_domain, verify, AUTH_VERIFY_LAST),
+	IPC_U64(struct auth_domain, account_octets),
+	IPC_U64(struct auth_domain, account_messages),
+	IPC_U64(struct auth_domain, total_octets),
+	IPC_U64(struct auth_domain, total_messages),
+	IPC_U64(struct auth_domain, used_octets),
+	IPC_U64(struct auth_domain, used_messages),
+};
+static const struct ipc_field auth_domain_quota_request[] = {
+	IPC_STR(struct auth_domain_quota_request, name, LIMIT_DOMAIN),
+	IPC_U32(struct auth_domain_quota_request, given),
+	IPC_U64(struct auth_domain_quota_request, account_octets),
+	IPC_U64(struct auth_domain_quota_request, account_messages),
+	IPC_U64(struct auth_domain_quota_request, total_octets),
+	IPC_U64(struct auth_domain_quota_request, total_messages),
 };
 static const struct ipc_shape auth_domain_shape = IPC_SHAPE(auth_domain, auth_domain);
 static const struct ipc_field auth_domain_list_reply[] = {
@@ -190,6 +206,7 @@ static const struct ipc_field auth_account_add_request[] = {
 	IPC_LIST(struct auth_account_add_request, names, name_count, LIMIT_ACCOUNT_BATCH, &auth_name_shape),
 	IPC_SECRET(struct auth_account_add_request, password, LIMIT_PASSWORD),
 	IPC_U64(struct auth_account_add_request, quota_octets),
+	IPC_U64(struct auth_account_add_request, quota_messages),
 };
 static const struct ipc_field auth_account_add_reply[] = {
 	IPC_U64(struct auth_account_add_reply, first_account),
@@ -202,6 +219,9 @@ static const struct ipc_field auth_account[] = {
 	IPC_BOOL(struct auth_account, removed),
 	IPC_U64(struct auth_account, quota_octets),
 	IPC_I64(struct auth_account, created_ms),
+	IPC_U64(struct auth_account, quota_messages),
+	IPC_BOOL(struct auth_account, own_octets),
+	IPC_BOOL(struct auth_account, own_messages),
 };
 static const struct ipc_shape auth_account_shape = IPC_SHAPE(auth_account, auth_account);
 static const struct ipc_field auth_account_list_reply[] = {
@@ -214,6 +234,7 @@ static const struct ipc_field auth_account_change_request[] = {
 	IPC_SECRET(struct auth_account_change_request, password, LIMIT_PASSWORD),
 	IPC_STR(struct auth_account_change_request, new_address, LIMIT_ADDRESS),
 	IPC_U64(struct auth_account_change_request, quota_octets),
+	IPC_U64(struct auth_account_change_request, quota_messages),
 };
 static const struct ipc_field auth_account_remove_request[] = {
 	IPC_STR(struct auth_account_remove_request, address, LIMIT_ADDRESS),
@@ -288,6 +309,14 @@ static const struct ipc_field auth_quota_request[] = {
 };
 static const struct ipc_field auth_quota_reply[] = {
 	IPC_U64(struct auth_quota_reply, quota_octets),
+	IPC_U64(struct auth_quota_reply, quota_messages),
+	IPC_BOOL(struct auth_quota_reply, quota_shared),
+};
+static const struct ipc_field auth_used_request[] = {
+	IPC_U64(struct auth_used_request, account),
+	IPC_U64(struct auth_used_request, octets),
+	IPC_U64(struct auth_used_request, messages),
+	IPC_SECRET(struct auth_used_request, token, LIMIT_TOKEN),
 };
 static const struct ipc_field auth_delegate[] = {
 	IPC_STR(struct auth_delegate, owner, LIMIT_ADDRESS),
@@ -314,6 +343,58 @@ static const struct ipc_field auth_rewrite_list_request[] = {
 static const struct ipc_field auth_rewrite_list_reply[] = {
 	IPC_LIST(struct auth_rewrite_list_reply, rules, rule_count, LIMIT_LIST_PAGE, &auth_rewrite_rule_shape),
 	IPC_BOOL(struct auth_rewrite_list_reply, more),
+};
+static const struct ipc_field auth_subject_request[] = {
+	IPC_SECRET(struct auth_subject_request, token, LIMIT_TOKEN),
+	IPC_ENUM(struct auth_subject_request, kind, AUTH_SUBJECT_LAST),
+	IPC_STR(struct auth_subject_request, name, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_subject_reply[] = {
+	IPC_U64(struct auth_subject_reply, subject),
+};
+static const struct ipc_field auth_subject_id[] = {
+	IPC_ENUM(struct auth_subject_id, kind, AUTH_SUBJECT_LAST),
+	IPC_U64(struct auth_subject_id, subject),
+};
+static const struct ipc_shape auth_subject_id_shape = IPC_SHAPE(auth_subject_id, auth_subject_id);
+static const struct ipc_field auth_subjects_request[] = {
+	IPC_SECRET(struct auth_subjects_request, token, LIMIT_TOKEN),
+	IPC_LIST(struct auth_subjects_request, ids, id_count, LIMIT_ACL_ENTRIES, &auth_subject_id_shape),
+};
+static const struct ipc_field auth_subjects_reply[] = {
+	IPC_LIST(struct auth_subjects_reply, names, name_count, LIMIT_ACL_ENTRIES, &auth_name_shape),
+};
+static const struct ipc_field auth_owner[] = {
+	IPC_U64(struct auth_owner, account),
+	IPC_STR(struct auth_owner, address, LIMIT_ADDRESS),
+	IPC_SECRET(struct auth_owner, token, LIMIT_TOKEN),
+};
+static const struct ipc_shape auth_owner_shape = IPC_SHAPE(auth_owner, auth_owner);
+static const struct ipc_field auth_group_id[] = {
+	IPC_U64(struct auth_group_id, group),
+};
+static const struct ipc_shape auth_group_id_shape = IPC_SHAPE(auth_group_id, auth_group_id);
+static const struct ipc_field auth_shared_request[] = {
+	IPC_SECRET(struct auth_shared_request, token, LIMIT_TOKEN),
+};
+static const struct ipc_field auth_shared_reply[] = {
+	IPC_LIST(struct auth_shared_reply, owners, owner_count, LIMIT_SHARES, &auth_owner_shape),
+	IPC_LIST(struct auth_shared_reply, groups, group_count, LIMIT_GROUPS, &auth_group_id_shape),
+};
+static const struct ipc_field auth_share_request[] = {
+	IPC_SECRET(struct auth_share_request, token, LIMIT_TOKEN),
+	IPC_U64(struct auth_share_request, owner),
+	IPC_ENUM(struct auth_share_request, kind, AUTH_SUBJECT_LAST),
+	IPC_U64(struct auth_share_request, subject),
+	IPC_BOOL(struct auth_share_request, on),
+	IPC_BOOL(struct auth_share_request, admin),
+};
+static const struct ipc_field auth_group_request[] = {
+	IPC_STR(struct auth_group_request, name, LIMIT_ADDRESS),
+	IPC_STR(struct auth_group_request, member, LIMIT_ADDRESS),
+};
+static const struct ipc_field auth_group_list_reply[] = {
+	IPC_LIST(struct auth_group_list_reply, names, name_count, LIMIT_GROUP_MEMBERS, &auth_name_shape),
 };
 static const struct ipc_field auth_sign_request[] = {
 	IPC_STR(struct auth_sign_request, domain, LIMIT_DOMAIN),
@@ -649,12 +730,22 @@ static const struct ipc_field local_deliver_request[] = {
 	IPC_FD(struct local_deliver_request, file),
 	IPC_BOOL(struct local_deliver_request, alone),
 	IPC_U64(struct local_deliver_request, quota_octets),
+	IPC_U64(struct local_deliver_request, quota_messages),
+	IPC_BOOL(struct local_deliver_request, quota_shared),
 };
 static const struct ipc_field local_deliver_reply[] = {
 	IPC_ENUM(struct local_deliver_reply, result, LOCAL_RESULT_LAST),
 	IPC_STR(struct local_deliver_reply, code, LIMIT_CODE),
 	IPC_STR(struct local_deliver_reply, reason, LIMIT_REASON),
 	IPC_U64(struct local_deliver_reply, usage_octets),
+	IPC_U64(struct local_deliver_reply, usage_messages),
+};
+static const struct ipc_field local_usage_request[] = {
+	IPC_U64(struct local_usage_request, account),
+};
+static const struct ipc_field local_usage_reply[] = {
+	IPC_U64(struct local_usage_reply, octets),
+	IPC_U64(struct local_usage_reply, messages),
 };
 static const struct ipc_field local_purge_request[] = {
 	IPC_U64(struct local_purge_request, account),
@@ -1169,7 +1260,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_AUTH_PROBED, "auth_probed", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_probed_request), SHAPE(auth_rcpt_reply)),
 	ASK(IPC_AUTH_FULL, "auth_full", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_full_request), EMPTY),
 	ASK(IPC_AUTH_TOKEN, "auth_token", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_token_request), SHAPE(auth_token_reply)),
-	ASK(IPC_AUTH_QUOTA, "auth_quota", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_quota_request), SHAPE(auth_quota_reply)),
+	ASK(IPC_AUTH_QUOTA, "auth_quota", ROLE_AUTH, BY(QUEUE) | BY(IMAP), 10 * SECONDS, SHAPE(auth_quota_request), SHAPE(auth_quota_reply)),
 	ADMIN(IPC_AUTH_ROUTE, "auth_route", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_request), SHAPE(auth_route_reply)),
 	ADMIN(IPC_AUTH_ALIAS_POLICY, "auth_alias_policy", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias_policy_request), EMPTY),
 	ADMIN(IPC_AUTH_DELEGATE_ADD, "auth_delegate_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_delegate), EMPTY),
@@ -1229,4 +1320,16 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ADMIN(IPC_LOCAL_UNDELETE, "local_undelete", ROLE_LOCAL, 10 * MINUTES, SHAPE(local_undelete_request), SHAPE(local_undelete_reply)),
 	/* Every content of the account is read. */
 	ADMIN(IPC_LOCAL_FSCK, "local_fsck", ROLE_LOCAL, 60 * MINUTES, SHAPE(local_fsck_request), SHAPE(local_fsck_reply)),
+	ADMIN(IPC_AUTH_DOMAIN_QUOTA, "auth_domain_quota", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_quota_request), EMPTY),
+	ASK(IPC_AUTH_USED, "auth_used", ROLE_AUTH, BY(QUEUE) | BY(IMAP), 10 * SECONDS, SHAPE(auth_used_request), EMPTY),
+	ADMIN(IPC_AUTH_USED_SET, "auth_used_set", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_used_request), EMPTY),
+	ASK(IPC_AUTH_SUBJECT, "auth_subject", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_subject_request), SHAPE(auth_subject_reply)),
+	ASK(IPC_AUTH_SUBJECTS, "auth_subjects", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_subjects_request), SHAPE(auth_subjects_reply)),
+	ASK(IPC_AUTH_SHARED, "auth_shared", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_shared_request), SHAPE(auth_shared_reply)),
+	ASK(IPC_AUTH_SHARE, "auth_share", ROLE_AUTH, BY(IMAP), 30 * SECONDS, SHAPE(auth_share_request), EMPTY),
+	ADMIN(IPC_AUTH_GROUP_ADD, "auth_group_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_group_request), EMPTY),
+	ADMIN(IPC_AUTH_GROUP_REMOVE, "auth_group_remove", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_group_request), EMPTY),
+	ADMIN(IPC_AUTH_GROUP_LIST, "auth_group_list", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_group_request), SHAPE(auth_group_list_reply)),
+	ADMIN(IPC_QUEUE_USAGE, "queue_usage", ROLE_QUEUE, 60 * SECONDS, SHAPE(local_usage_request), SHAPE(local_usage_reply)),
+	ASK(IPC_LOCAL_USAGE, "local_usage", ROLE_LOCAL, BY(QUEUE), 30 * SECONDS, SHAPE(local_usage_request), SHAPE(local_usage_reply)),
 };

@@ -138,6 +138,20 @@ enum ipc_msg_id { /* part of the channel protocol: append only */
 	/* local: what administrators ask */
 	IPC_LOCAL_UNDELETE,
 	IPC_LOCAL_FSCK,
+	/* quotas */
+	IPC_AUTH_DOMAIN_QUOTA,
+	IPC_AUTH_USED,
+	IPC_AUTH_USED_SET,
+	IPC_QUEUE_USAGE,
+	IPC_LOCAL_USAGE,
+	/* sharing */
+	IPC_AUTH_SUBJECT,
+	IPC_AUTH_SUBJECTS,
+	IPC_AUTH_SHARED,
+	IPC_AUTH_SHARE,
+	IPC_AUTH_GROUP_ADD,
+	IPC_AUTH_GROUP_REMOVE,
+	IPC_AUTH_GROUP_LIST,
 	IPC_MSG_COUNT,
 };
 

@@ -55,6 +55,8 @@ struct auth_target {
 	bool       forward; /* foreign, and reached through an alias of ours: `from` is the reverse-path it goes out with (SRS) */
 	struct str from;
 	uint64_t   quota_octets; /* account: 0 for none */
+	uint64_t   quota_messages;
+	bool       quota_shared; /* see auth_quota_reply */
 };
 struct auth_resolve_request {
 	struct str address;
@@ -190,8 +192,85 @@ struct auth_full_request {
 struct auth_quota_request {
 	uint64_t account;
 };
-struct auth_quota_reply {
-	uint64_t quota_octets;
+struct auth_quota_reply { /* in effect: its own, or its domain's default, and what the domain's total leaves */
+	uint64_t quota_octets, quota_messages; /* 0: none */
+	bool     quota_shared; /* the domain has a total: there is no grace, and IPC_AUTH_USED is to be told */
+};
+/* IPC_AUTH_USED: a note. What an account holds now. IPC_AUTH_USED_SET: the same from an administrator, whose domain gets a total. */
+struct auth_used_request {
+	uint64_t   account, octets, messages;
+	struct str token; /* of a sign-in to it, or of one with whom it shares something: from imap only. ST_DENIED */
+};
+/* A limit as it is set. 0: as the domain says for its accounts. */
+#define AUTH_QUOTA_NONE ((uint64_t)INT64_MAX) /* none, whatever the domain says */
+
+struct auth_name {
+	struct str address;
+};
+
+/* ---- sharing: docs/concepts/sharing.md ---- */
+
+/* Whom an entry of access means: numbers as they are stored with the mailbox (store/store_acl.h). */
+enum auth_subject { AUTH_SUBJECT_ANYONE, AUTH_SUBJECT_ACCOUNT, AUTH_SUBJECT_GROUP, AUTH_SUBJECT_LAST = AUTH_SUBJECT_GROUP };
+/* IPC_AUTH_SUBJECT: whom does a name mean? ST_NOT_FOUND, ST_INVALID. Asked with the token of a sign-in; so are the next three: ST_DENIED. */
+struct auth_subject_request {
+	struct str        token;
+	enum auth_subject kind;
+	struct str        name; /* address, or name of a group; "" for anyone */
+};
+struct auth_subject_reply {
+	uint64_t subject;
+};
+/* IPC_AUTH_SUBJECTS: their names; "" for one that is gone. */
+struct auth_subject_id {
+	enum auth_subject kind;
+	uint64_t          subject;
+};
+struct auth_subjects_request {
+	struct str              token;
+	struct auth_subject_id *ids;
+	size_t                  id_count;
+};
+struct auth_subjects_reply { /* in order */
+	struct auth_name *names;
+	size_t            name_count;
+};
+/* IPC_AUTH_SHARED: who shares something with the account that signed in, and which groups it is in. */
+struct auth_owner {
+	uint64_t   account;
+	struct str address;
+	struct str token; /* for keeper alone: it opens that account for the process that asks, as long as the token that was asked with is good */
+};
+struct auth_group_id {
+	uint64_t group;
+};
+struct auth_shared_request {
+	struct str token;
+};
+struct auth_shared_reply {
+	struct auth_owner    *owners; /* by address; LIMIT_SHARES at most */
+	size_t                owner_count;
+	struct auth_group_id *groups;
+	size_t                group_count;
+};
+/* IPC_AUTH_SHARE: the index of that: does `owner` give the subject anything, and may it give to others? Told before a right is given and
+ * after the last one is taken away, so that the index names too many rather than too few. ST_DENIED: the token is neither the owner's nor of
+ * one to whom he gave that; ST_LIMIT. */
+struct auth_share_request {
+	struct str        token;
+	uint64_t          owner;
+	enum auth_subject kind;
+	uint64_t          subject;
+	bool              on, admin;
+};
+/* IPC_AUTH_GROUP_*: groups of accounts. ADD makes the group if there is none of the name; with a member, adds that. REMOVE: the member, or
+ * without one the whole group. ST_EXISTS, ST_NOT_FOUND, ST_INVALID, ST_LIMIT. LIST: names, or the members of `name`. */
+struct auth_group_request {
+	struct str name, member;
+};
+struct auth_group_list_reply {
+	struct auth_name *names;
+	size_t            name_count;
 };
 
 /* ---- administrators ----
@@ -213,6 +292,21 @@ struct auth_domain {
 	enum auth_domain_kind kind;
 	struct str            relay; /* "host:port", "lmtp:host:port"; "": by MX, without ourselves and what is no better */
 	enum auth_verify      verify;
+	uint64_t              account_octets, account_messages; /* quota of accounts that have none of their own; 0: none */
+	uint64_t              total_octets, total_messages;     /* of all its accounts together; 0: none */
+	uint64_t              used_octets, used_messages;       /* as far as there is a total */
+};
+/* IPC_AUTH_DOMAIN_QUOTA: ST_DENIED: a relay domain, which has no accounts. */
+enum auth_domain_limit { /* mask */
+	AUTH_DOMAIN_ACCOUNT_OCTETS = 1u << 0,
+	AUTH_DOMAIN_ACCOUNT_MESSAGES = 1u << 1,
+	AUTH_DOMAIN_TOTAL_OCTETS = 1u << 2,
+	AUTH_DOMAIN_TOTAL_MESSAGES = 1u << 3,
+};
+struct auth_domain_quota_request {
+	struct str name;
+	uint32_t   given; /* enum auth_domain_limit: which of these are to be set */
+	uint64_t   account_octets, account_messages, total_octets, total_messages;
 };
 struct auth_domain_request { /* ADD; REMOVE looks at the name only */
 	struct str            name;
@@ -229,14 +323,11 @@ struct auth_domain_list_reply {
 	bool                more;
 };
 
-struct auth_name {
-	struct str address;
-};
 struct auth_account_add_request { /* all of them with one password (one hash): for demo and imports */
 	struct auth_name *names;
 	size_t            name_count;
 	struct str        password;
-	uint64_t          quota_octets; /* 0: none */
+	uint64_t          quota_octets, quota_messages; /* 0: as the domain says; AUTH_QUOTA_NONE */
 };
 struct auth_account_add_reply {
 	uint64_t first_account, added; /* ids; those that existed are left alone: ST_EXISTS if it was the only one */
@@ -245,8 +336,10 @@ struct auth_account {
 	uint64_t   account;
 	struct str address;
 	bool       disabled, removed;
-	uint64_t   quota_octets;
+	uint64_t   quota_octets; /* its own, or its domain's; 0: none */
 	int64_t    created_ms;
+	uint64_t   quota_messages;
+	bool       own_octets, own_messages; /* it is its own */
 };
 struct auth_account_list_reply {
 	struct auth_account *accounts;
@@ -254,13 +347,13 @@ struct auth_account_list_reply {
 	bool                 more;
 };
 enum auth_change { AUTH_CHANGE_PASSWORD, AUTH_CHANGE_RENAME, AUTH_CHANGE_QUOTA, AUTH_CHANGE_DISABLE, AUTH_CHANGE_ENABLE,
-	AUTH_CHANGE_LAST = AUTH_CHANGE_ENABLE };
+	AUTH_CHANGE_QUOTA_MESSAGES, AUTH_CHANGE_LAST = AUTH_CHANGE_QUOTA_MESSAGES };
 struct auth_account_change_request {
 	struct str       address;
 	enum auth_change what;
 	struct str       password;  /* PASSWORD */
 	struct str       new_address; /* RENAME */
-	uint64_t         quota_octets; /* QUOTA */
+	uint64_t         quota_octets, quota_messages; /* QUOTA, QUOTA_MESSAGES; as in ADD */
 };
 struct auth_account_remove_request {
 	struct str address;

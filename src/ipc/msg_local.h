@@ -29,6 +29,8 @@ struct local_deliver_request {
 	int        file;    /* else: queue's finished copy, for reading */
 	bool       alone;   /* it was under way when a process died: at once, and in a transaction of its own */
 	uint64_t   quota_octets; /* of the account, 0: none; over it the delivery is DEFERRED with 4.2.2 */
+	uint64_t   quota_messages;
+	bool       quota_shared; /* without grace */
 };
 enum local_result {
 	LOCAL_DELIVERED,
@@ -42,6 +44,15 @@ struct local_deliver_reply {
 	struct str        code;   /* enhanced status, "4.2.2" */
 	struct str        reason; /* for queue show and DSN */
 	uint64_t          usage_octets; /* what the account holds now; 0: not known */
+	uint64_t          usage_messages;
+};
+
+/* IPC_LOCAL_USAGE: what does an account hold? Of one that never had mail: nothing. */
+struct local_usage_request {
+	uint64_t account;
+};
+struct local_usage_reply {
+	uint64_t octets, messages;
 };
 
 /* IPC_LOCAL_PURGE: delete the account's directory (after the directory has forgotten it). */

@@ -247,6 +247,19 @@ static void on_stats(void *ctx, struct ipc_request *r)
 	ipc_reply(r, st, &reply);
 }
 
+static void usage_done(void *arg, enum status st, const void *reply)
+{
+	ipc_reply(arg, st, reply);
+}
+
+static void on_usage(void *ctx, struct ipc_request *r)
+{
+	struct queue                     *q = ctx;
+	const struct local_usage_request *body = r->body;
+
+	ipc_start(q->ipc, ROLE_LOCAL, body->account, IPC_LOCAL_USAGE, body, usage_done, r);
+}
+
 static void purge_done(void *arg, enum status st, const void *reply)
 {
 	(void)reply;
@@ -285,6 +298,7 @@ const struct ipc_row queue_rows[] = {
 	{ IPC_QUEUE_FLUSH, queue_on_flush, QUEUE_POOL },
 	{ IPC_QUEUE_TRACE, queue_event_take, 0 },
 	{ IPC_QUEUE_TRACE_FIND, queue_event_find, QUEUE_POOL },
+	{ IPC_QUEUE_USAGE, on_usage, 0 },
 	{ IPC_QUEUE_PURGE_ACCOUNT, on_purge, 0 },
 };
 const size_t queue_row_count = LEN(queue_rows);

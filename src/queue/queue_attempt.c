@@ -123,7 +123,7 @@ static void quota_done(void *arg, enum status st, const void *reply)
 	/* An account that is gone meanwhile has none: what was accepted is delivered. */
 	r->way_open = st != ST_OK && st != ST_NOT_FOUND;
 	if (st == ST_OK)
-		r->quota_octets = ((const struct auth_quota_reply *)reply)->quota_octets;
+		r->quota = *(const struct auth_quota_reply *)reply;
 	if (r->way_open) {
 		r->code = STR("4.3.0");
 		r->answer = STR("The directory does not answer");
@@ -250,11 +250,22 @@ static void full_note(struct queue_msg *m, const struct queue_to *to, const stru
 {
 	struct auth_full_request note = { .account = to->account };
 
-	if (to->quota_octets == 0)
+	if (to->quota.quota_octets == 0 && to->quota.quota_messages == 0)
 		return;
-	note.full = reply->usage_octets >= to->quota_octets || str_eq(reply->code, STR("4.2.2"));
+	note.full = str_eq(reply->code, STR("4.2.2")) ||
+		    (to->quota.quota_octets > 0 && reply->usage_octets >= to->quota.quota_octets) ||
+		    (to->quota.quota_messages > 0 && reply->usage_messages >= to->quota.quota_messages);
 	if (note.full || m->attempts > 0)
 		ipc_start(m->q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_FULL, &note, note_done, NULL);
+}
+
+/* A domain that has a total is counted by auth. Every word is of all that the account holds, so one that is lost is made good by the next. */
+static void used_note(struct queue_msg *m, const struct queue_to *to, const struct local_deliver_reply *reply)
+{
+	const struct auth_used_request note = { .account = to->account, .octets = reply->usage_octets, .messages = reply->usage_messages };
+
+	if (to->quota.quota_shared && reply->usage_messages > 0)
+		ipc_start(m->q->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_USED, &note, note_done, NULL);
 }
 
 static void local_done(void *arg, enum status st, const void *answer)
@@ -270,6 +281,7 @@ static void local_done(void *arg, enum status st, const void *answer)
 		to->answer = queue_answer(job->msg, reply->reason, QUEUE_REASON_MAX);
 		to->last_ms = job->msg->q->o.wall_ms();
 		full_note(job->msg, to, reply);
+		used_note(job->msg, to, reply);
 	} else {
 		queue_job_no_answer(job, IPC_LOCAL_DELIVER, st);
 	}
@@ -292,7 +304,9 @@ static void local_start(struct queue_job *job)
 		.size = m->size,
 		.hash = str_n(m->hash, sizeof(m->hash)),
 		.alone = m->crashes > 0,
-		.quota_octets = to->quota_octets,
+		.quota_octets = to->quota.quota_octets,
+		.quota_messages = to->quota.quota_messages,
+		.quota_shared = to->quota.quota_shared,
 	};
 
 	atomic_fetch_add(&m->q->in_flight, 1);

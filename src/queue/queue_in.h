@@ -80,7 +80,7 @@ struct queue_to { /* one target: an account, or a foreign address */
 	struct str                   address;
 	struct hop                   hop;           /* foreign: how it is spoken to */
 	struct str                   relay, sender; /* foreign: next hop ("": by setting or MX); reverse-path ("": the message's) */
-	uint64_t                     quota_octets;  /* account: 0 for none */
+	struct auth_quota_reply      quota;         /* account */
 	uint32_t                     n; /* its row */
 	enum queue_outcome           outcome;
 	enum queue_outcome           traced; /* is in the trace */
@@ -103,7 +103,7 @@ struct queue_rcpt_row { /* a row of table rcpt */
 	struct str          relay, sender; /* of the target, as in struct queue_to */
 	struct str          way;           /* what its destination's name says beside the next hop, of the last attempt */
 	struct hop          hop;           /* likewise; with relay, as auth says now */
-	uint64_t            quota_octets;  /* of the target, as auth says now */
+	struct auth_quota_reply quota;     /* of the target, as auth says now */
 	bool                way_open;      /* fixed: hop or quota are not known yet */
 	struct auth_target *found; /* what auth said */
 	size_t              found_count;

@@ -92,7 +92,7 @@ static void plan_add(struct plan *p, struct queue_rcpt_row *r, const struct auth
 				 .relay = target->relay,
 				 .hop = target->hop,
 				 .sender = target->forward ? target->from : STR(""),
-				 .quota_octets = target->quota_octets,
+				 .quota = { target->quota_octets, target->quota_messages, target->quota_shared },
 				 .n = n };
 	m->to[m->to_count++] = to;
 	if (r->to_count++ == 0)
@@ -112,7 +112,9 @@ static void plan_rcpt(struct plan *p, struct queue_rcpt_row *r)
 						  .hop = r->hop,
 						  .forward = true,
 						  .from = r->sender,
-						  .quota_octets = r->quota_octets };
+						  .quota_octets = r->quota.quota_octets,
+						  .quota_messages = r->quota.quota_messages,
+						  .quota_shared = r->quota.quota_shared };
 
 		if (r->way_open)
 			return; /* auth could not be asked */

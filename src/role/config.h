@@ -11,6 +11,7 @@
 #include "deliver/pipe_conf.h"
 #include "guard/guard_settings.h"
 #include "ipc/ipc_codec.h"
+#include "store/store.h"
 
 enum config_listener { /* the kinds of listener; order of listen_names in config.c */
 	LISTEN_SMTP,
@@ -55,6 +56,8 @@ struct config {
 	uint32_t               retention_s;   /* of removed accounts */
 	uint32_t               trash_s, junk_s; /* messages stay in Trash, in Junk for so long; 0: for ever */
 	uint32_t               undelete_s;      /* what was expunged can be put back for so long */
+	struct str             quota_warn;    /* percents, "80 95" */
+	uint32_t               quota_full;    /* at RCPT; 0: later, 1: refuse */
 	struct str             subaddress;    /* smtp: characters that separate a subaddress */
 	struct str             milters, policy, content; /* milter/filter_conf.h */
 	uint32_t               milter_default;           /* enum filter_default */
@@ -86,6 +89,9 @@ MUST_CHECK enum status config_load(const char *path, struct arena *a, struct con
 MUST_CHECK enum status config_check(const struct config *c, struct buf *errors);
 /* As a file that config_load reads back. */
 void config_print(const struct config *c, struct buf *out);
+
+/* quota.warn as store_options has it: percents, ascending, 0 behind the last; false: it is not that. */
+MUST_CHECK bool config_warn_parse(struct str text, unsigned ret[STORE_WARN_MAX]);
 
 /* The listener is named in smtp.proxy. */
 bool config_proxy_has(const struct config *c, enum config_listener kind);

@@ -33,6 +33,22 @@ static struct str word_take(struct str *text)
 	return word;
 }
 
+bool config_warn_parse(struct str text, unsigned ret[STORE_WARN_MAX])
+{
+	struct str word;
+	uint32_t   v, last = 0;
+	size_t     n = 0;
+
+	for (size_t i = 0; i < STORE_WARN_MAX; i++)
+		ret[i] = 0;
+	while ((word = word_take(&text)).n > 0) {
+		if (n == STORE_WARN_MAX || !str_to_u32(word, &v) || v <= last || v > 100)
+			return false;
+		ret[n++] = last = v;
+	}
+	return true;
+}
+
 bool config_proxy_has(const struct config *c, enum config_listener kind)
 {
 	struct str rest = c->proxy, word;
@@ -65,7 +81,8 @@ static void proxies_check(const struct config *c, struct buf *errors)
 
 enum status config_check(const struct config *c, struct buf *errors)
 {
-	size_t before = errors->n;
+	size_t   before = errors->n;
+	unsigned warn[STORE_WARN_MAX];
 
 	if (c->data.n == 0 || c->data.p[0] != '/')
 		buf_addf(errors, "data: must be an absolute path\n");
@@ -94,6 +111,8 @@ enum status config_check(const struct config *c, struct buf *errors)
 				 STR_FMT(c->subaddress));
 			break;
 		}
+	if (!config_warn_parse(c->quota_warn, warn))
+		buf_addf(errors, "quota.warn: \"%.*s\": up to four percents from 1 to 100, ascending\n", STR_FMT(c->quota_warn));
 	if (c->retry_first_s > c->retry_max_s)
 		buf_addf(errors, "queue.retry_first is longer than queue.retry_max\n");
 	(void)!guard_settings_check(&c->guard, errors); /* what it adds to `errors` counts */

@@ -45,6 +45,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, trash_s),
 	IPC_U32(struct config, junk_s),
 	IPC_U32(struct config, undelete_s),
+	IPC_STR(struct config, quota_warn, 40),
+	IPC_U32(struct config, quota_full),
 	IPC_STR(struct config, milters, LIMIT_FILTER_SETTING),
 	IPC_U32(struct config, milter_default),
 	IPC_STR(struct config, policy, LIMIT_FILTER_SETTING),

@@ -8,6 +8,7 @@
 
 static const char *const level_words[] = { "debug", "info", "warn", "error", NULL };
 static const char *const filter_default_words[] = { "accept", "tempfail", "reject", "quarantine", NULL }; /* enum filter_default */
+static const char *const quota_full_words[] = { "later", "refuse", NULL };
 static const char *const format_words[] = { "logfmt", "json", NULL };
 
 const struct config_setting config_settings[] = {
@@ -49,6 +50,8 @@ const struct config_setting config_settings[] = {
 	{ "retention", "trash", CONFIG_SECONDS, AT(trash_s), "0", 0, 315360000, NULL, "messages in Trash are expunged when they have been there for so long; 0: never" },
 	{ "retention", "junk", CONFIG_SECONDS, AT(junk_s), "0", 0, 315360000, NULL, "the same of Junk" },
 	{ "retention", "undelete", CONFIG_SECONDS, AT(undelete_s), "7d", 60, 315360000, NULL, "what was expunged can be put back for (postrider undelete)" },
+	{ "quota", "warn", CONFIG_TEXT, AT(quota_warn), "80 95", 0, 40, NULL, "percents of its quota at which an account's owner is told, four at most; \"\": never" },
+	{ "quota", "full", CONFIG_WORD, AT(quota_full), "later", 0, 0, quota_full_words, "mail for a full mailbox: later (452, tried again) or refuse (552)" },
 	{ "limits", "connections", CONFIG_NUMBER, AT(connections), "20000", 1, 1000000, NULL, "per process" },
 	{ "limits", "per_address", CONFIG_NUMBER, AT(connections_per_address), "200", 1, 1000000, NULL, "connections of one address (IPv6: /64)" },
 	{ "limits", "per_network", CONFIG_NUMBER, AT(connections_per_network), "1000", 1, 1000000, NULL, "connections of one /24 or /48" },

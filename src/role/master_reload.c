@@ -54,6 +54,7 @@ static void later_settings_tell(const struct config *now, const struct config *t
 		{ "processes.imap", now->processes_imap != then->processes_imap },
 		{ "accounts.retention", now->retention_s != then->retention_s },
 		{ "retention", now->trash_s != then->trash_s || now->junk_s != then->junk_s || now->undelete_s != then->undelete_s },
+		{ "quota.warn", !str_eq(now->quota_warn, then->quota_warn) },
 		{ "pipe", (now->pipe_count > 0) != (then->pipe_count > 0) }, /* whether there is a process for them */
 		{ "tls.authorities", !str_eq(now->tls_authorities, then->tls_authorities) },
 		{ "limits.watermark", now->watermark_octets != then->watermark_octets },

@@ -70,7 +70,10 @@ static bool start(struct role *r, const char **ret_why)
 {
 	struct imap_role    *s = r->self;
 	struct store_options options = { .watermark_octets = r->config->watermark_octets,
-					.retention_ms = (int64_t)r->config->undelete_s * 1000 };
+					.retention_ms = (int64_t)r->config->undelete_s * 1000,
+					.hostname = arena_cstr(r->arena, r->config->hostname) };
+
+	CHECK(config_warn_parse(r->config->quota_warn, options.warn)); /* config_check() has seen it */
 
 	if (store_new_kept(r->ipc, &options, &s->store) != ST_OK) {
 		*ret_why = "there can be no store";

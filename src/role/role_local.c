@@ -103,7 +103,11 @@ static bool start(struct role *r, const char **ret_why)
 		.reserve_octets = r->instance == 0 ? RESERVE_OCTETS : 0, .retention_ms = (int64_t)r->config->undelete_s * 1000,
 		.trash_ms = (int64_t)r->config->trash_s * 1000, .junk_ms = (int64_t)r->config->junk_s * 1000,
 	};
-	struct local_role *l = r->self = ARENA_NEW(r->arena, struct local_role);
+	struct local_role *l;
+
+	CHECK(config_warn_parse(r->config->quota_warn, options.warn)); /* config_check() has seen it */
+	options.hostname = arena_cstr(r->arena, r->config->hostname);
+	l = r->self = ARENA_NEW(r->arena, struct local_role);
 
 	l->ipc = r->ipc;
 	pthread_mutex_init(&l->lock, NULL);
@@ -116,6 +120,7 @@ static bool start(struct role *r, const char **ret_why)
 	l->admin = (struct local_admin){ l->store, r->ipc };
 	ipc_pool(r->ipc, LOCAL_ADMIN_POOL, LOCAL_ADMIN_THREADS, LOCAL_ADMIN_BACKLOG);
 	ipc_serve(r->ipc, local_admin_rows, local_admin_row_count, &l->admin);
+	ipc_pool(r->ipc, DELIVER_USAGE_POOL, 1, 1000);
 	ipc_serve(r->ipc, deliver_local_rows, deliver_local_row_count, l->deliver);
 	/* Several local processes would only repeat each other's work. */
 	l->repair_s = r->config->lab ? REPAIR_LAB_S : REPAIR_S;

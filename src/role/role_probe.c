@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "ipc/msg_auth.h"
 #include "ipc/msg_keeper.h"
 #include "ipc/session_token.h"
 #include "role/role.h"
@@ -173,6 +174,19 @@ static bool keeper_opens(const struct role *r, struct str token, const char *nam
 	return st != ST_DENIED; /* anything else counts as a hole */
 }
 
+/* Nor does auth talk of accounts with whoever has signed in through another process, or not at all. */
+static bool auth_talks(const struct role *r, struct str token, uint64_t account)
+{
+	struct arena *a CLEANUP(arena_free) = arena_new(NULL);
+	struct auth_shared_reply shared = { 0 };
+
+	return ipc_call(r->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_SHARED, &(struct auth_shared_request){ token }, a, &shared) != ST_DENIED ||
+	       ipc_call(r->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_SHARE, &(struct auth_share_request){ .token = token, .owner = account, .on = true }, a, NULL) !=
+		       ST_DENIED ||
+	       ipc_call(r->ipc, ROLE_AUTH, IPC_ANY, IPC_AUTH_USED, &(struct auth_used_request){ .account = account, .octets = 1, .token = token }, a, NULL) !=
+		       ST_DENIED;
+}
+
 void role_probe_keeper(const struct role *r)
 {
 	static const char *const names[] = { "mail.db", "mail.db-wal", "", ".", "../1/mail.db", "../../format", "/etc/passwd" };
@@ -188,6 +202,7 @@ void role_probe_keeper(const struct role *r)
 					worked |= keeper_opens(r, str_n(forged, sizeof(forged)), names[i], (enum keeper_open)mode) ||
 						  keeper_opens(r, STR(""), names[i], (enum keeper_open)mode);
 			}
+	worked |= auth_talks(r, str_n(forged, sizeof(forged)), 1) || auth_talks(r, STR(""), 1);
 	log_info("probe", LOG_C("name", "keeper"), LOG_C("result", worked ? "worked" : "refused"), LOG_C("expected", "refused"));
 }
 

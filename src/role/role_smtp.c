@@ -44,6 +44,7 @@ static const struct smtp_settings *settings_of(struct role *r)
 	if (filters->policies.count > 0)
 		s->policies = &filters->policies;
 	CHECK(cidr_list_parse(r->config->guard.trusted, r->arena, &s->trusted, &bad)); /* config_check() has seen it */
+	s->full_refused = r->config->quota_full == 1;
 	s->strict_header = r->config->strict_header;
 	s->allow_no_from = r->config->lab;
 	return s;

@@ -46,6 +46,7 @@ struct smtp_settings {
 	bool       normalise_eol;  /* a bare CR or LF in DATA becomes CRLF; else the message is refused */
 	bool       strict_header;  /* of strangers: exactly one From field, of the grammar (smtp_message.c) */
 	bool       allow_no_from;  /* with strict_header: none is fine too. --lab: small tests */
+	bool       full_refused;   /* RCPT for a full mailbox: 552, not 452 */
 	bool       lenient_helo;   /* smtp_helo.h */
 	bool       lenient_space;  /* "MAIL FROM: <a@b>", smtp_mail.h */
 	const struct filter_list *milters, *policies; /* NULL: none; smtp_filter.h */

@@ -31,6 +31,7 @@ static const struct smtp_reply relaying = { 550, "5.7.1", "Relaying denied: not 
 static const struct smtp_reply unknown = { 550, "5.1.1", "No such recipient" };
 static const struct smtp_reply closed = { 452, "4.2.1", "Recipient takes no mail now, try again later" };
 static const struct smtp_reply full = { 452, "4.2.2", "Recipient's mailbox is full, try again later" };
+static const struct smtp_reply full_refused = { 552, "5.2.2", "Recipient's mailbox is full" };
 static const struct smtp_reply refused = { 550, "5.7.2", "Recipient is a list that is closed to you" };
 static const struct smtp_reply later = { 451, "4.3.0", "Recipient cannot be checked now, try again later" };
 
@@ -73,7 +74,7 @@ static const struct smtp_reply *kind_check(const struct smtp_session *s, const s
 	case AUTH_RCPT_FOREIGN: return s->signed_in ? NULL : &relaying;
 	case AUTH_RCPT_UNKNOWN: return &unknown;
 	case AUTH_RCPT_CLOSED: return &closed;
-	case AUTH_RCPT_FULL: return &full;
+	case AUTH_RCPT_FULL: return s->set->full_refused ? &full_refused : &full;
 	case AUTH_RCPT_REFUSED: return &refused;
 	case AUTH_RCPT_LATER:
 	case AUTH_RCPT_PROBE: break;

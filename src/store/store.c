@@ -310,6 +310,9 @@ void store_close(struct store_account **handle)
 	s = a->store;
 	a->writing = false;
 	store_content_close(a);
+	a->quota = (struct store_quota){ 0 };
+	a->reader = 0;
+	a->owner = STR_NONE;
 	db_rollback(a->db);
 	a->memory = db_memory(a->db) + sizeof(*a);
 	busy_count(s, a->id, -1);

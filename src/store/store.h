@@ -30,6 +30,8 @@
 struct store;
 struct store_account;
 
+#define STORE_WARN_MAX 4u
+
 struct store_options {
 	size_t   memory;            /* octets of idle handles kept; 0: 16 MiB */
 	unsigned handles;           /* open handles kept idle at most (4 descriptors each); 0: 128 */
@@ -40,6 +42,8 @@ struct store_options {
 	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint; 0: 500 */
 	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
 	int64_t  trash_ms, junk_ms; /* store_upkeep expunges what has been in Trash, in Junk longer; 0: nothing */
+	const char *hostname;       /* in the sender of warnings (store_quota.c); NULL: "localhost" */
+	unsigned warn[STORE_WARN_MAX]; /* percents of a quota at which the owner is warned, ascending; 0: none */
 };
 
 /* `accounts_fd`: the accounts directory, kept open by the caller for as long as the store lives. db_init() first.
@@ -59,6 +63,7 @@ void store_close(struct store_account **a); /* rolls back what is open; NULL ins
 struct store_entry;
 struct store_entry *store_enter(struct store *s, uint64_t account, struct str token);
 void store_leave(struct store *s, struct store_entry **entry); /* NULL inside is fine */
+struct str store_entry_token(const struct store_entry *entry); /* borrowed */
 /* Close the handles of accounts that all sessions left linger_ms ago: called about once a second. */
 #define STORE_LINGER_MS ((int64_t)2000)
 void store_forget(struct store *s, int64_t linger_ms);
@@ -70,6 +75,21 @@ struct store_info {
 };
 MUST_CHECK enum status store_info(struct store_account *a, struct store_info *ret);
 uint64_t store_account_id(const struct store_account *a);
+
+/* ---- quotas ---- */
+
+/* A message fits if the account is below its quota and not more than STORE_QUOTA_GRACE per cent above it with the message: so the last one
+ * may go a little over, and a mailbox that is nearly full is not full for some senders only. Messages are counted without grace. */
+#define STORE_QUOTA_GRACE 10u
+struct store_quota { /* of an account; 0: none */
+	uint64_t octets, messages;
+	bool     strict; /* without grace */
+};
+/* What append and copy on this handle keep to (ST_QUOTA), until store_close. Moves inside the account, and what only makes smaller, are free.
+ * `address`: the owner's, who is warned when a percent of store_options.warn is passed; it lives until store_close. "": nobody is. */
+void store_quota_set(struct store_account *a, const struct store_quota *quota, struct str address);
+/* Would `count` messages of `octets` in all fit? For an answer before they are sent. ST_OK or ST_QUOTA. */
+MUST_CHECK enum status store_quota_fits(struct store_account *a, uint64_t count, uint64_t octets);
 
 /* ---- settling ---- */
 
@@ -104,7 +124,10 @@ MUST_CHECK enum status store_clean(struct store_account *a);
  * that mailbox; in transactions of STORE_EXPIRE_MAX messages. *ret_count: messages. */
 #define STORE_EXPIRE_MAX 500u
 MUST_CHECK enum status store_expire(struct store_account *a, uint64_t *ret_count, uint64_t *ret_modseq);
-/* store_expire and store_clean for every account there is, one after the other, while go_on() says so. What fails is logged; changed()
+/* Bring moves to other accounts to their end that a crash broke off, and that are older than stale_ms (-1: than any move takes). *ret_modseq: of
+ * what was expunged, 0: nothing. */
+MUST_CHECK enum status store_moves_settle(struct store_account *a, int64_t stale_ms, uint64_t *ret_modseq);
+/* store_expire, store_moves_settle and store_clean for every account there is, one after the other, while go_on() says so. What fails is logged; changed()
  * is called of each account that lost messages. */
 void store_upkeep(struct store *s, bool (*go_on)(void *arg), void (*changed)(void *arg, uint64_t account, uint64_t modseq), void *arg);
 /* Copy a suspect account's database without the refused part, and let it be written again. */

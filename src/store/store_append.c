@@ -285,12 +285,13 @@ static enum status append_one(struct store_account *a, struct store_mailbox *m, 
 			      const struct incoming *in, struct store_added *ret)
 {
 	struct store_row row = {
-		.flags = (uint16_t)msg->flags,
+		.flags = (uint16_t)(a->reader == 0 ? msg->flags : msg->flags & a->reader_flags & ~(unsigned)STORE_SEEN),
 		.size = in->bytes.content.n,
 		.internal_ms = msg->internal_ms,
 		.internal_zone = msg->internal_zone,
 	};
-	enum status st = store_keyword_bits(a, msg->keywords, msg->keyword_count, true, &row.keywords, NULL);
+	bool        keywords = a->reader == 0 || a->reader_keywords;
+	enum status st = store_keyword_bits(a, msg->keywords, keywords ? msg->keyword_count : 0, true, &row.keywords, NULL);
 
 	if (st == ST_OK)
 		st = store_email_insert(a, &in->bytes, &in->facts, 1, &row.email);
@@ -301,15 +302,23 @@ static enum status append_one(struct store_account *a, struct store_mailbox *m, 
 	return st;
 }
 
+/* `freed`: octets that went in the same transaction; what takes no more than they did fits always. */
 static enum status append_all(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages,
-			      const struct incoming *in, size_t count, uint32_t *uids, struct store_added *ret)
+			      const struct incoming *in, size_t count, uint64_t freed, uint32_t *uids, struct store_added *ret)
 {
 	struct store_mailbox m;
+	uint64_t             octets = 0;
 	enum status          st = store_mailbox_row(a, mailbox, &m);
 
+	for (size_t i = 0; i < count; i++)
+		octets += in[i].bytes.content.n;
+	if (st == ST_OK && octets > freed && !store_quota_room(&a->quota, &a->state, count, octets))
+		st = ST_QUOTA;
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		st = append_one(a, &m, &messages[i], &in[i], &ret[i]);
 		uids[i] = ret[i].uid;
+		if (st == ST_OK && a->reader != 0 && (messages[i].flags & a->reader_flags & STORE_SEEN))
+			st = store_seen_change(a, mailbox, &uids[i], 1, true);
 	}
 	if (st == ST_OK)
 		st = store_mailbox_row_write(a, &m);
@@ -318,9 +327,17 @@ static enum status append_all(struct store_account *a, uint64_t mailbox, const s
 	return st == ST_OK ? store_release(a) : st;
 }
 
-/* In one transaction, in which `uid` of mailbox `from` goes, if it is not 0. */
+/* The new message came for one of another account (store_moving.c). */
+static enum status append_arrived(struct store_account *a, uint64_t mailbox, uint64_t op, uint32_t from, uint32_t to)
+{
+	const struct store_copied one = { .count = 1, .from = &from, .to = &to };
+
+	return store_moving_arrived(a, op, mailbox, &one);
+}
+
+/* In one transaction, in which `uid` of mailbox `from` goes, if it is not 0; with `op`, it is of another account and goes there. */
 static enum status append_replace(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages, size_t count, uint64_t from,
-				  uint32_t uid, struct store_added *ret, bool *ret_gone)
+				  uint32_t uid, uint64_t op, struct store_added *ret, bool *ret_gone)
 {
 	struct arena *arena   CLEANUP(arena_free) = arena_new(NULL);
 	struct incoming     *in = ARENA_ARRAY(arena, struct incoming, count);
@@ -335,17 +352,26 @@ static enum status append_replace(struct store_account *a, uint64_t mailbox, con
 	if (st == ST_OK)
 		st = store_txn_begin(a, false);
 	if (st == ST_OK) {
-		st = append_all(a, mailbox, messages, in, count, uids, added);
-		if (st == ST_OK && uid > 0)
+		uint64_t before = a->state.size;
+
+		if (uid > 0 && op == 0)
 			st = store_remove_one(a, from, uid, arena, ret_gone);
-		st = store_txn_end(a, st == ST_OK && *ret_gone ? ST_NOT_FOUND : st, true);
+		if (st == ST_OK && *ret_gone)
+			st = ST_NOT_FOUND;
+		if (st == ST_OK)
+			st = append_all(a, mailbox, messages, in, count, before - a->state.size, uids, added);
+		if (st == ST_OK && op > 0)
+			st = append_arrived(a, mailbox, op, uid, uids[0]);
+		st = store_txn_end(a, st, true);
 	}
 	for (size_t i = 0; i < count; i++) {
 		store_bytes_done(&in[i].bytes);
 		store_upload_free(&in[i].own);
 	}
-	if (st == ST_OK)
+	if (st == ST_OK) {
 		memcpy(ret, added, count * sizeof(*ret));
+		store_quota_look(a, &a->quota, a->owner, true);
+	}
 	return st;
 }
 
@@ -354,11 +380,19 @@ enum status store_append(struct store_account *a, uint64_t mailbox, const struct
 {
 	bool gone;
 
-	return append_replace(a, mailbox, messages, count, 0, 0, ret, &gone);
+	return append_replace(a, mailbox, messages, count, 0, 0, 0, ret, &gone);
 }
 
 enum status store_replace(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t from, uint32_t uid,
 			  struct store_added *ret, bool *ret_gone)
 {
-	return append_replace(a, mailbox, message, 1, from, uid, ret, ret_gone);
+	return append_replace(a, mailbox, message, 1, from, uid, 0, ret, ret_gone);
+}
+
+enum status store_append_moved(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t op, uint32_t uid,
+			       struct store_added *ret)
+{
+	bool gone;
+
+	return append_replace(a, mailbox, message, 1, 0, uid, op, ret, &gone);
 }

@@ -81,6 +81,11 @@ static const struct {
 		 " (SELECT id FROM mailbox)" },
 	{ "A21", "SELECT 'thread of email ' || email FROM thread WHERE account = ?1 AND email NOT IN (SELECT id FROM email)" },
 	{ "A21", "SELECT 'thread key of email ' || email FROM thread_key WHERE account = ?1 AND email NOT IN (SELECT email FROM thread)" },
+	{ "A23", "SELECT 'entry of access ' || mailbox || ' ' || subject FROM acl WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR"
+		 " kind NOT BETWEEN 0 AND 2 OR (kind = 0) <> (subject = 0) OR negative NOT IN (0, 1) OR rights NOT BETWEEN 1 AND 2047" },
+	{ "A24", "SELECT 'seen ' || mailbox || ' ' || reader FROM seen WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR reader IN"
+		 " (0, ?1)" },
+	{ "A22", "SELECT 'warning ' || warned FROM warning WHERE account <> ?1 OR warned NOT BETWEEN 0 AND 100" },
 };
 
 static enum status run_query(struct check *c, const char *invariant, const char *sql)
@@ -209,6 +214,25 @@ static enum status check_changes(struct check *c)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* A24: and what readers have seen. */
+static enum status check_seen(struct check *c)
+{
+	struct db_stmt *s = db_sql(c->a->db, "SELECT mailbox, reader, uids FROM seen WHERE account = ?1");
+	enum status     st;
+
+	db_bind_u64(s, 1, c->a->id);
+	while ((st = db_step(s)) == ST_OK) {
+		char text[64];
+
+		if (store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2)))
+			continue;
+		snprintf(text, sizeof(text), "seen %llu %llu", (unsigned long long)db_u64(s, 0), (unsigned long long)db_u64(s, 1));
+		found(c, "A24", str_of(text));
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 /* A8: inline content is what its hash says. */
 static enum status check_inline(struct check *c)
 {
@@ -252,7 +276,7 @@ static enum status told(struct check *c, enum status st)
 
 static enum status check_rows(struct check *c)
 {
-	static enum status (*const checks[])(struct check *) = { check_sqlite, check_inline, check_facts, check_names, check_changes,
+	static enum status (*const checks[])(struct check *) = { check_sqlite, check_inline, check_facts, check_names, check_changes, check_seen,
 								  check_files };
 	enum status st;
 

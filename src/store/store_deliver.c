@@ -253,14 +253,16 @@ static enum status parse(struct store_account *a, const struct store_delivery *d
 	return st == ST_FULL && store_reserve_give(a->store) ? ST_TEMP : st;
 }
 
+static struct store_quota quota_of(const struct store_delivery *d)
+{
+	return (struct store_quota){ d->quota_octets, d->quota_messages, d->quota_strict };
+}
+
 static bool fits(const struct store_account *a, const struct store_delivery *d, const struct parsed *p)
 {
-	uint64_t most;
+	const struct store_quota q = quota_of(d);
 
-	if (__builtin_add_overflow(d->quota_octets, d->quota_octets / 100 * STORE_QUOTA_GRACE, &most))
-		most = UINT64_MAX;
-	return d->quota_octets == 0 || d->target_count == 0 ||
-	       (a->state.size < d->quota_octets && p->bytes.content.n <= most && a->state.size <= most - p->bytes.content.n);
+	return d->target_count == 0 || store_quota_room(&q, &a->state, 1, p->bytes.content.n);
 }
 
 static enum status inside_one(struct store_account *a, const struct store_delivery *d, const struct parsed *p, struct box **boxes,
@@ -293,8 +295,10 @@ static enum status inside(struct store_account *a, const struct store_delivery *
 		st = inside_one(a, &list[i], &parsed[i], &boxes, arena, &ret[i]);
 		changed = changed || !(ret[i].duplicate || ret[i].over_quota);
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		ret[i].usage_octets = a->state.size;
+		ret[i].usage_messages = a->state.messages;
+	}
 	if (st == ST_OK && changed)
 		st = ids_forget(a, list, count);
 	return st == ST_OK ? boxes_write(a, boxes) : st;
@@ -318,7 +322,11 @@ enum status store_deliver(struct store_account *a, const struct store_delivery *
 		store_bytes_done(&parsed[i].bytes);
 		store_upload_free(&parsed[i].upload);
 	}
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		const struct store_quota q = quota_of(&list[count - 1]);
+
 		memcpy(ret, got, count * sizeof(*ret));
+		store_quota_look(a, &q, list[count - 1].address, false);
+	}
 	return st;
 }

@@ -12,6 +12,19 @@
 
 #define RETENTION_FULL_MS INT64_C(600000) /* below the watermark nothing is kept longer */
 
+/* The counters are of the owner's \Seen, so rows are read as he has them. */
+static enum status owners_rows(struct store_account *a, uint64_t mailbox, struct store_set set, struct arena *arena, struct store_row **ret,
+			       size_t *ret_count)
+{
+	uint64_t    reader = a->reader;
+	enum status st;
+
+	a->reader = 0;
+	st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, ret, ret_count);
+	a->reader = reader;
+	return st;
+}
+
 /* ---- expunge ---- */
 
 static void count_removed(struct store_account *a, struct store_mailbox *m, uint32_t recent_from, const struct store_row *row)
@@ -82,8 +95,8 @@ static enum status remove_rows(struct store_account *a, struct store_mailbox *m,
 	return st == ST_OK ? store_txn_change(a, CHANGE_MESSAGE, m->id, CHANGE_REMOVED, ret_uids, n) : st;
 }
 
-static enum status expunge(struct store_account *a, uint64_t mailbox, struct store_set set, bool deleted_only, struct arena *arena,
-			   struct store_expunged *ret)
+static enum status expunge(struct store_account *a, uint64_t mailbox, struct store_set set, bool deleted_only, enum store_fate fate,
+			   struct arena *arena, struct store_expunged *ret)
 {
 	struct store_mailbox m;
 	struct store_row    *rows = NULL;
@@ -91,11 +104,11 @@ static enum status expunge(struct store_account *a, uint64_t mailbox, struct sto
 	enum status          st = store_mailbox_row(a, mailbox, &m);
 
 	if (st == ST_OK && !(deleted_only && m.deleted == 0))
-		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
+		st = owners_rows(a, mailbox, set, arena, &rows, &n);
 	if (st != ST_OK)
 		return st;
 	ret->uids = ARENA_ARRAY(arena, uint32_t, n);
-	st = remove_rows(a, &m, set, rows, n, deleted_only, STORE_FATE_EXPUNGED, ret->uids, &ret->count);
+	st = remove_rows(a, &m, set, rows, n, deleted_only, fate, ret->uids, &ret->count);
 	ret->modseq = a->state.modseq;
 	return st == ST_OK ? store_release(a) : st;
 }
@@ -107,23 +120,49 @@ enum status store_expunge(struct store_account *a, uint64_t mailbox, struct stor
 	enum status           st = store_txn_begin(a, true);
 
 	if (st == ST_OK)
-		st = store_txn_end(a, expunge(a, mailbox, set, deleted_only, arena, &got), true);
-	if (st == ST_OK)
+		st = store_txn_end(a, expunge(a, mailbox, set, deleted_only, STORE_FATE_EXPUNGED, arena, &got), true);
+	if (st == ST_OK) {
 		*ret = got;
+		store_quota_look(a, &a->quota, a->owner, true);
+	}
 	return st;
+}
+
+enum status store_expunge_moved(struct store_account *a, uint64_t mailbox, struct store_set set, struct arena *arena, struct store_expunged *ret)
+{
+	return expunge(a, mailbox, set, false, STORE_FATE_MOVED, arena, ret);
 }
 
 enum status store_remove_one(struct store_account *a, uint64_t mailbox, uint32_t uid, struct arena *arena, bool *ret_gone)
 {
 	struct store_range    range = { uid, uid };
 	struct store_expunged got = { 0 };
-	enum status           st = expunge(a, mailbox, (struct store_set){ &range, 1 }, false, arena, &got);
+	enum status           st = expunge(a, mailbox, (struct store_set){ &range, 1 }, false, STORE_FATE_EXPUNGED, arena, &got);
 
 	*ret_gone = st == ST_OK && got.count == 0;
 	return st;
 }
 
 /* ---- copy and move ---- */
+
+/* What the reader has seen of the rows, he has seen of their copies. */
+static enum status copy_seen(struct store_account *a, uint64_t from, uint64_t to, const struct store_row *rows, size_t count, struct arena *arena,
+			     const uint32_t *uids)
+{
+	struct store_row *own = ARENA_ARRAY(arena, struct store_row, count);
+	uint32_t         *seen = ARENA_ARRAY(arena, uint32_t, count);
+	size_t            n = 0;
+	enum status       st;
+
+	if (a->reader == 0 || count == 0 || !(a->reader_flags & STORE_SEEN))
+		return ST_OK;
+	memcpy(own, rows, count * sizeof(*own));
+	st = store_seen_lay(a, from, own, count);
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		if (own[i].flags & STORE_SEEN)
+			seen[n++] = uids[i];
+	return st == ST_OK ? store_seen_change(a, to, seen, n, true) : st;
+}
 
 /* Rows of `mailbox` again at the end of `target`; *to may be the mailbox itself. */
 static enum status copy_rows(struct store_account *a, struct store_mailbox *to, const struct store_row *rows, size_t count,
@@ -138,6 +177,10 @@ static enum status copy_rows(struct store_account *a, struct store_mailbox *to, 
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		struct store_row row = rows[i];
 
+		if (a->reader != 0) {
+			row.flags &= (uint16_t)(a->reader_flags | STORE_SEEN);
+			row.keywords = a->reader_keywords ? row.keywords : (struct store_keywords){ 0 };
+		}
 		if (more_refs)
 			st = store_email_refs(a, row.email, 1);
 		if (st == ST_OK)
@@ -149,6 +192,16 @@ static enum status copy_rows(struct store_account *a, struct store_mailbox *to, 
 	if (st == ST_OK && count > 0)
 		st = store_mailbox_row_write(a, to);
 	return st == ST_OK && count > 0 ? store_txn_change(a, CHANGE_MESSAGE, to->id, CHANGE_CREATED, ret->to, count) : st;
+}
+
+/* A copy shares the bytes, but counts: what a user sees of his quota must not depend on what others of his messages are alike. */
+static bool rows_fit(const struct store_account *a, const struct store_row *rows, size_t count)
+{
+	uint64_t octets = 0;
+
+	for (size_t i = 0; i < count; i++)
+		octets += rows[i].size;
+	return count == 0 || store_quota_room(&a->quota, &a->state, count, octets);
 }
 
 /* The expunged row keeps its email too, so moving also makes one more reference. */
@@ -164,9 +217,13 @@ static enum status copy(struct store_account *a, uint64_t mailbox, struct store_
 	if (st == ST_OK)
 		st = store_mailbox_row(a, target, &to);
 	if (st == ST_OK)
-		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &rows, &n);
+		st = owners_rows(a, mailbox, set, arena, &rows, &n);
+	if (st == ST_OK && !move && !rows_fit(a, rows, n))
+		st = ST_QUOTA;
 	if (st == ST_OK)
 		st = copy_rows(a, &to, rows, n, true, arena, ret);
+	if (st == ST_OK)
+		st = copy_seen(a, mailbox, target, rows, n, arena, ret->to);
 	if (st == ST_OK && move) {
 		uids = ARENA_ARRAY(arena, uint32_t, n);
 		if (target == mailbox)
@@ -185,9 +242,12 @@ static enum status copy_or_move(struct store_account *a, uint64_t mailbox, struc
 
 	if (st == ST_OK)
 		st = store_txn_end(a, copy(a, mailbox, set, target, move, arena, &got), true);
-	if (st == ST_OK)
-		*ret = got;
-	return st;
+	if (st != ST_OK)
+		return st;
+	*ret = got;
+	if (!move)
+		store_quota_look(a, &a->quota, a->owner, true);
+	return ST_OK;
 }
 
 enum status store_copy(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target, struct arena *arena,

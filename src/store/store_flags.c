@@ -1,8 +1,21 @@
 /* store/store_flags.c - STORE: flags and keywords of a set of messages (RFC 9051 §6.4.6, RFC 7162 §3.1.3). */
 #include "store/store_internal.h"
 
-static struct store_row changed(const struct store_row *row, const struct store_flag_change *c, struct store_keywords kw)
+/* Flags that stay as they are in the table: what a reader may not change, and \Seen, of which he has his own. */
+static unsigned kept(const struct store_account *a)
 {
+	return a->reader == 0 ? 0 : (~a->reader_flags & STORE_FLAGS) | STORE_SEEN;
+}
+
+static bool keywords_kept(const struct store_account *a)
+{
+	return a->reader != 0 && !a->reader_keywords;
+}
+
+static struct store_row changed(const struct store_account *a, const struct store_row *row, const struct store_flag_change *c,
+				struct store_keywords kw)
+{
+	const unsigned   keep = a->reader == 0 ? 0 : ~a->reader_flags & STORE_FLAGS;
 	struct store_row r = *row;
 
 	switch (c->op) {
@@ -21,6 +34,9 @@ static struct store_row changed(const struct store_row *row, const struct store_
 		r.keywords = kw;
 		break;
 	}
+	r.flags = (uint16_t)((r.flags & ~keep) | (row->flags & keep));
+	if (keywords_kept(a))
+		r.keywords = row->keywords;
 	return r;
 }
 
@@ -29,11 +45,11 @@ static bool same(const struct store_row *a, const struct store_row *b)
 	return a->flags == b->flags && a->keywords.bits[0] == b->keywords.bits[0] && a->keywords.bits[1] == b->keywords.bits[1];
 }
 
-static void count(struct store_mailbox *m, const struct store_row *row, int sign)
+static void count(const struct store_account *a, struct store_mailbox *m, const struct store_row *row, int sign)
 {
 	uint64_t by = (uint64_t)(int64_t)sign;
 
-	m->unseen += row->flags & STORE_SEEN ? 0 : by;
+	m->unseen += a->reader != 0 || (row->flags & STORE_SEEN) ? 0 : by;
 	m->deleted += row->flags & STORE_DELETED ? by : 0;
 	m->deleted_size += row->flags & STORE_DELETED ? by * row->size : 0;
 }
@@ -54,38 +70,44 @@ static enum status run_update(struct store_account *a, uint64_t mailbox, uint32_
 				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
 		break;
 	default:
-		s = db_sql(a->db, "UPDATE message SET flags = ?5, kw0 = ?6, kw1 = ?7, modseq = ?8"
-				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
+		s = db_sql(a->db, "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7,"
+				  " modseq = ?8 WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
 		break;
 	}
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);
 	db_bind_u64(s, 3, first);
 	db_bind_u64(s, 4, last);
-	db_bind_u64(s, 5, c->flags);
+	db_bind_u64(s, 5, c->flags & ~kept(a));
 	db_bind_u64(s, 6, kw.bits[0]);
 	db_bind_u64(s, 7, kw.bits[1]);
 	db_bind_u64(s, 8, store_txn_modseq(a));
+	if (c->op == STORE_FLAGS_REPLACE) {
+		db_bind_u64(s, 9, kept(a));
+		db_bind_u64(s, 10, keywords_kept(a) ? UINT64_MAX : 0);
+	}
 	return db_run(s);
 }
 
 /* f->rows is narrowed to those that meet the condition. */
 static enum status apply(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_flag_change *c,
-			 struct store_keywords kw, uint32_t *uids, struct store_flagged *f, size_t n)
+			 struct store_keywords kw, uint32_t *uids, uint32_t *seen, size_t *seen_count, struct store_flagged *f, size_t n)
 {
 	struct store_run run = { .set = set };
 	struct store_range done;
 	enum status      st = ST_OK;
 
 	for (size_t i = 0; i < n && st == ST_OK; i++) {
-		struct store_row *row = &f->rows[i], after = changed(row, c, kw);
+		struct store_row *row = &f->rows[i], after = changed(a, row, c, kw);
 		bool              met = row->modseq <= c->unchanged_since, changes = met && !same(row, &after);
 
 		if (changes) {
 			after.modseq = store_txn_modseq(a);
-			count(m, row, -1);
-			count(m, &after, 1);
+			count(a, m, row, -1);
+			count(a, m, &after, 1);
 			uids[f->changed++] = row->uid;
+			if (a->reader != 0 && ((row->flags ^ after.flags) & STORE_SEEN))
+				seen[(*seen_count)++] = row->uid;
 		}
 		if (store_run_add(&run, row->uid, changes, &done))
 			st = run_update(a, m->id, done.first, done.last, c, kw);
@@ -102,19 +124,22 @@ static enum status flags(struct store_account *a, uint64_t mailbox, struct store
 {
 	struct store_mailbox  m;
 	struct store_keywords kw;
-	uint32_t             *uids;
-	size_t                n = 0;
+	uint32_t             *uids, *seen;
+	size_t                n = 0, seen_count = 0;
 	enum status           st = store_mailbox_row(a, mailbox, &m);
 
 	if (st == ST_OK)
-		st = store_keyword_bits(a, c->keywords, c->keyword_count, c->op != STORE_FLAGS_REMOVE, &kw, &f->keywords_new);
+		st = store_keyword_bits(a, c->keywords, keywords_kept(a) ? 0 : c->keyword_count, c->op != STORE_FLAGS_REMOVE, &kw, &f->keywords_new);
 	if (st == ST_OK)
 		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &f->rows, &n);
 	if (st != ST_OK)
 		return st;
 	uids = ARENA_ARRAY(arena, uint32_t, n);
 	f->modified = ARENA_ARRAY(arena, uint32_t, c->unchanged_since == UINT64_MAX ? 0 : n);
-	st = apply(a, &m, set, c, kw, uids, f, n);
+	seen = ARENA_ARRAY(arena, uint32_t, a->reader == 0 ? 0 : n);
+	st = apply(a, &m, set, c, kw, uids, seen, &seen_count, f, n);
+	if (st == ST_OK && seen_count > 0) /* to one value, all of them */
+		st = store_seen_change(a, mailbox, seen, seen_count, c->op != STORE_FLAGS_REMOVE && (c->flags & STORE_SEEN));
 	if (st == ST_OK && f->changed > 0) {
 		m.modseq = store_txn_modseq(a);
 		st = store_mailbox_row_write(a, &m);

@@ -71,6 +71,11 @@ struct store_account {
 	struct account_state state;            /* valid while writing */
 	int                  content_fd;       /* file that was read last, -1: none; until the handle is given back */
 	uint8_t              content_hash[STORE_HASH];
+	unsigned             reader_flags;     /* that a reader may set */
+	bool                 reader_keywords;
+	uint64_t             reader;           /* whose \Seen; 0: the owner's. Until it is closed */
+	struct store_quota   quota;            /* likewise */
+	struct str           owner;            /* his address */
 	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
 	struct store_account *newer, *older;   /* idle: the LRU */
 	struct store_account *sibling;         /* idle: the next of the same account */
@@ -208,6 +213,41 @@ MUST_CHECK enum status store_metadata_drop(struct store_account *a, uint64_t mai
 /* ---- store_thread.c: inside a transaction ---- */
 MUST_CHECK enum status store_thread_add(struct store_account *a, uint64_t email, const struct store_email *e);
 MUST_CHECK enum status store_thread_drop(struct store_account *a, uint64_t email); /* whose row still is there */
+
+/* ---- store_quota.c ---- */
+/* Is there room for `count` messages of `octets` in all in an account that holds what `t` says. */
+bool store_quota_room(const struct store_quota *q, const struct account_state *t, uint64_t count, uint64_t octets);
+/* After a change was committed: warn the owner if a percent was passed, or forget that he was warned. Its failure is the next change's work. */
+void store_quota_look(struct store_account *a, const struct store_quota *q, struct str address, bool durable);
+
+/* ---- store_acl.c: inside a transaction ---- */
+MUST_CHECK enum status store_acl_inherit(struct store_account *a, uint64_t mailbox, uint64_t parent);
+MUST_CHECK enum status store_acl_drop(struct store_account *a, uint64_t mailbox); /* and what was seen in it */
+
+/* ---- store_seen.c: inside a transaction ---- */
+/* \Seen of the rows (ascending uids) as the handle's reader has it. */
+MUST_CHECK enum status store_seen_lay(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t count);
+/* uids ascending. ST_LIMIT: LIMIT_SEEN_RANGES. */
+MUST_CHECK enum status store_seen_change(struct store_account *a, uint64_t mailbox, const uint32_t *uids, size_t count, bool on);
+
+/* ---- store_moving.c: the steps of a move to another account ---- */
+MUST_CHECK enum status store_moving_begin(struct store_account *from, uint64_t other, uint64_t mailbox, uint64_t *ret_op);
+/* Inside the transaction of `to` that has made the copies. */
+MUST_CHECK enum status store_moving_arrived(struct store_account *to, uint64_t op, uint64_t target, const struct store_copied *copied);
+/* Expunge, and the operation is over here, in one transaction. */
+MUST_CHECK enum status store_moving_end(struct store_account *from, uint64_t mailbox, struct store_set set, uint64_t op, struct arena *arena,
+					struct store_expunged *ret);
+void store_moving_forget(struct store_account *from, uint64_t op); /* nothing came of it */
+void store_moved_forget(struct store_account *to, uint64_t op);
+
+/* ---- store_append.c ---- */
+/* store_append of one, which is the other half of `op`: it comes for `uid` of the account that began it. */
+MUST_CHECK enum status store_append_moved(struct store_account *a, uint64_t mailbox, const struct store_new_message *message, uint64_t op,
+					  uint32_t uid, struct store_added *ret);
+
+/* ---- store_expunge.c: inside a transaction ---- */
+MUST_CHECK enum status store_expunge_moved(struct store_account *a, uint64_t mailbox, struct store_set set, struct arena *arena,
+					   struct store_expunged *ret);
 
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"

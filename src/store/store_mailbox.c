@@ -195,6 +195,16 @@ static uint32_t uidvalidity_next(struct store_account *a)
 	return (uint32_t)a->state.uidvalidity;
 }
 
+/* RFC 4314 §4: who may do what above it, may do it in it. */
+static enum status acl_inherit(struct store_account *a, uint64_t id, struct str name)
+{
+	struct str  parent, last;
+	uint64_t    above;
+	enum status st = str_rcut(name, '/', &parent, &last) ? store_mailbox_row_find(a, parent, &above) : ST_NOT_FOUND;
+
+	return st == ST_OK ? store_acl_inherit(a, id, above) : st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 static enum status make_one(struct store_account *a, struct str name, enum store_special special, uint64_t *ret_id)
 {
 	struct db_stmt *s;
@@ -213,6 +223,8 @@ static enum status make_one(struct store_account *a, struct str name, enum store
 	db_bind_u64(s, 5, uidvalidity_next(a));
 	db_bind_u64(s, 6, store_txn_modseq(a));
 	st = db_run(s);
+	if (st == ST_OK)
+		st = acl_inherit(a, id, name);
 	if (st == ST_OK)
 		st = store_txn_change_text(a, CHANGE_MAILBOX, id, CHANGE_CREATED, name);
 	if (st == ST_OK)

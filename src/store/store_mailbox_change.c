@@ -53,6 +53,8 @@ static enum status delete_one(struct store_account *a, struct str name)
 		st = store_txn_change_text(a, CHANGE_MAILBOX, id, CHANGE_REMOVED, name);
 	if (st == ST_OK)
 		st = store_metadata_drop(a, id);
+	if (st == ST_OK)
+		st = store_acl_drop(a, id);
 	return st == ST_OK ? store_release(a) : st;
 }
 

@@ -337,6 +337,11 @@ static const struct {
 	{ "A6", "counts of no email removed", "DELETE FROM email_more WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
 	{ "A21", "threads of no email removed", "DELETE FROM thread WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
 	{ "A21", "thread keys of no email removed", "DELETE FROM thread_key WHERE account <> ?1 OR email NOT IN (SELECT email FROM thread)" },
+	{ "A23", "entries of access removed", "DELETE FROM acl WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR kind NOT BETWEEN 0"
+		" AND 2 OR (kind = 0) <> (subject = 0) OR negative NOT IN (0, 1) OR rights NOT BETWEEN 1 AND 2047" },
+	{ "A24", "what readers have seen forgotten", "DELETE FROM seen WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR reader IN"
+		" (0, ?1)" },
+	{ "A22", "warnings of a quota forgotten", "DELETE FROM warning WHERE account <> ?1 OR warned NOT BETWEEN 0 AND 100" },
 	{ "A7", "references of contents counted again", "UPDATE content SET refs = r.n FROM (SELECT content, count(*) AS n FROM email WHERE"
 		" account = ?1 GROUP BY content) r WHERE r.content = content.id AND content.refs <> r.n" },
 	{ "A7", "contents of no email removed", "DELETE FROM content WHERE account <> ?1 OR id NOT IN (SELECT content FROM email)" },
@@ -389,6 +394,32 @@ static enum status changes_look(struct mend *m)
 	if (st == ST_OK && bad + gaps > 0)
 		mend_tell(m, STORE_MEND_FIXED, "A17", "the list of changes cannot be read: it is forgotten");
 	return st;
+}
+
+/* Readers see what cannot be read any more as not seen. */
+static enum status seen_look(struct mend *m)
+{
+	struct db_stmt *s = db_sql(m->a->db, "SELECT mailbox, reader, uids FROM seen WHERE account = ?1 ORDER BY mailbox, reader");
+	uint64_t        mailbox = 0, reader = 0;
+	bool            bad = false;
+	enum status     st;
+
+	db_bind_u64(s, 1, m->a->id);
+	while (!bad && (st = db_step(s)) == ST_OK) {
+		bad = !store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2));
+		mailbox = db_u64(s, 0);
+		reader = db_u64(s, 1);
+	}
+	db_done(s);
+	if (!bad)
+		return st == ST_NOT_FOUND ? ST_OK : st;
+	mend_tell(m, STORE_MEND_FIXED, "A24", "what account %llu has seen cannot be read: it is forgotten", (unsigned long long)reader);
+	s = db_sql(m->a->db, "DELETE FROM seen WHERE account = ?1 AND mailbox = ?2 AND reader = ?3");
+	db_bind_u64(s, 1, m->a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, reader);
+	st = db_run(s);
+	return st == ST_OK ? seen_look(m) : st; /* each row once */
 }
 
 static enum status clock_look(struct mend *m)
@@ -454,7 +485,7 @@ static enum status mailbox_clocks(struct mend *m)
 static enum status inside(struct mend *m)
 {
 	static enum status (*const first[])(struct mend *) = { clock_look, keywords, mailboxes, homeless, mend_contents };
-	static enum status (*const last[])(struct mend *) = { totals, mailbox_clocks, changes_look, clock_look };
+	static enum status (*const last[])(struct mend *) = { totals, mailbox_clocks, changes_look, seen_look, clock_look };
 	enum status st = ST_OK;
 
 	for (size_t i = 0; i < LEN(first) && st == ST_OK; i++)

@@ -68,7 +68,7 @@ struct store_added {
 	uint64_t modseq, email;
 };
 /* All or nothing (MULTIAPPEND); ret has `count` places. Durable on return. ST_NOT_FOUND: mailbox; ST_LIMIT: keywords or uids;
- * ST_INVALID: empty content or a keyword that is none. */
+ * ST_INVALID: empty content or a keyword that is none; ST_QUOTA. */
 MUST_CHECK enum status store_append(struct store_account *a, uint64_t mailbox, const struct store_new_message *messages,
 				    size_t count, struct store_added *ret);
 
@@ -94,21 +94,20 @@ struct store_delivery {
 	uint64_t   size;    /* of content or file, without prefix */
 	struct str hash;    /* SHA-256 of content or file, checked; "" is not checked */
 	int64_t    received_ms;
-	uint64_t   quota_octets; /* of the account, 0: none */
+	uint64_t   quota_octets, quota_messages; /* of the account, 0: none */
+	bool       quota_strict; /* without grace */
+	struct str address; /* the owner's, to warn him; "": nobody is warned */
 };
 struct store_delivered {
 	bool     duplicate; /* was there already: nothing changed. No rows below */
 	bool     over_quota; /* it does not fit: nothing of it is there, and its id is free. The others are not touched by that */
-	uint64_t usage_octets; /* of the account, afterwards */
+	uint64_t usage_octets, usage_messages; /* of the account, afterwards */
 	uint64_t modseq;
 	size_t   count;     /* = target_count */
 	struct store_added *added; /* in the arena */
 	uint64_t *mailboxes;
 };
 #define STORE_DELIVER_MAX 32u
-/* A message fits if the account is below its quota and not more than STORE_QUOTA_GRACE per cent above it with the message: so the last one
- * may go a little over, and a mailbox that is nearly full is not full for some senders only. */
-#define STORE_QUOTA_GRACE 10u
 /* `count` deliveries, at most STORE_DELIVER_MAX, in one transaction, not durable on return: settle. `ret` has as many places. All or
  * nothing: a caller that must know which of them fails repeats them one by one. Goes on below the watermark. ST_INVALID: hash or
  * size do not match, or a name or keyword that is none. */
@@ -122,11 +121,24 @@ struct store_copied {
 	uint32_t *from, *to;    /* pairs, from ascending, to ascending */
 	uint64_t  modseq;       /* unchanged clock if count is 0 */
 };
-/* All or nothing; flags, keywords and INTERNALDATE are kept. ST_NOT_FOUND: a mailbox. Target = source is fine. */
+/* All or nothing; flags, keywords and INTERNALDATE are kept. ST_NOT_FOUND: a mailbox; ST_QUOTA: copy only. Target =
+ * source is fine. */
 MUST_CHECK enum status store_copy(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target,
 				  struct arena *arena, struct store_copied *ret);
 MUST_CHECK enum status store_move(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t target,
 				  struct arena *arena, struct store_copied *ret);
+
+/* The same from one account to another, of which `to` is open too: read here, written and synced there, and only then (move) expunged here, so
+ * that a crash may leave both, never none. No two locks are held at once. ret_gone: modseq of the expunge, 0: none. ST_LIMIT: more than
+ * LIMIT_TRANSFER messages. */
+MUST_CHECK enum status store_transfer(struct store_account *from, uint64_t mailbox, struct store_set set, struct store_account *to, uint64_t target,
+				      bool move, struct arena *arena, struct store_copied *ret, uint64_t *ret_gone);
+
+/* REPLACE from one account to another: the message comes there, durably, then `uid` goes here. *ret_gone with ST_NOT_FOUND: it was gone before,
+ * and nothing was done. */
+MUST_CHECK enum status store_replace_between(struct store_account *to, uint64_t target, const struct store_new_message *message,
+					     struct store_account *from, uint64_t mailbox, uint32_t uid, struct arena *arena,
+					     struct store_added *ret, bool *ret_gone, uint64_t *ret_modseq);
 
 struct store_expunged {
 	size_t    count;

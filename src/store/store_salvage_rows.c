@@ -182,6 +182,12 @@ static const struct table tables[] = {
 	{ "email_more", false, false, 3, "kui", add_plain, "INSERT INTO email_more VALUES (?1, ?2, ?3)" IGNORE },
 	{ "thread", false, false, 3, "kuu", add_plain, "INSERT INTO thread VALUES (?1, ?2, ?3)" IGNORE },
 	{ "thread_key", false, false, 3, "kiu", add_plain, "INSERT INTO thread_key VALUES (?1, ?2, ?3)" IGNORE },
+	{ "warning", true, false, 2, "xu", add_plain, "INSERT INTO warning VALUES (?1, ?2)" IGNORE },
+	{ "acl", false, false, 6, "kuuuuu", add_plain, "INSERT INTO acl VALUES (?1, ?2, ?3, ?4, ?5, ?6)" IGNORE },
+	{ "seen", false, false, 4, "kuub", add_plain, "INSERT INTO seen VALUES (?1, ?2, ?3, ?4)" IGNORE },
+	{ "moving", false, false, 5, "kuuui", add_plain, "INSERT INTO moving VALUES (?1, ?2, ?3, ?4, ?5)" IGNORE },
+	{ "moved", false, false, 6, "kuuuib", add_plain, "INSERT INTO moved VALUES (?1, ?2, ?3, ?4, ?5, ?6)" IGNORE },
+	{ "acl_subject", false, false, 5, "kuuuu", add_none, NULL },
 	{ "change", false, false, 6, "kuuuub", add_none, NULL },
 	{ "gap", false, false, 3, "kuu", add_none, NULL },
 	{ "content_hash", false, false, 3, "kbu", add_none, NULL },
@@ -279,6 +285,32 @@ static enum status tree(struct walk *w, size_t i)
 	return st == ST_OK && w->damaged[i] ? drop_partial(w->s, w->table) : st;
 }
 
+/* A page of a tree in the place of its root makes a whole tree with too few rows: what others say of it shows that. */
+static const struct {
+	const char *name, *sql;
+} wanting[] = {
+	{ "message", "SELECT 1 FROM mailbox b WHERE b.messages > (SELECT count(*) FROM message m WHERE m.account = b.account AND m.mailbox = b.id) LIMIT 1" },
+	{ "email", "SELECT 1 FROM message WHERE email NOT IN (SELECT id FROM email) LIMIT 1" },
+	{ "content", "SELECT 1 FROM email WHERE content NOT IN (SELECT id FROM content) LIMIT 1" },
+};
+
+static enum status wanting_look(struct walk *w)
+{
+	enum status st = ST_OK;
+
+	for (size_t k = 0; k < LEN(wanting) && st == ST_OK; k++) {
+		struct db_stmt *q = db_sql(w->s->a->db, wanting[k].sql);
+
+		st = db_step(q);
+		for (size_t i = 0; i < LEN(tables) && st == ST_OK; i++)
+			w->damaged[i] |= strcmp(tables[i].name, wanting[k].name) == 0;
+		db_done(q);
+		if (st == ST_NOT_FOUND)
+			st = ST_OK;
+	}
+	return st;
+}
+
 static bool any_damaged(const struct walk *w)
 {
 	bool any = false;
@@ -299,6 +331,8 @@ enum status salvage_rows(struct salvage *s)
 		st = db_pages_tree(s->pages, 1, true, on_schema_row, &w, &s->sum);
 	for (size_t i = 0; i < LEN(tables) && st == ST_OK; i++)
 		st = tree(&w, i);
+	if (st == ST_OK)
+		st = wanting_look(&w);
 	if (st == ST_OK && any_damaged(&w))
 		st = db_pages_strays(s->pages, on_stray, &w, &s->sum);
 	w.all = true;

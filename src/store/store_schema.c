@@ -74,6 +74,26 @@ static const char step_metadata[] =
 	"CREATE TABLE thread_key ("
 	" account INTEGER NOT NULL, hash INTEGER NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (account, hash, email)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata };
+/* Quotas: the highest percent of which the owner was warned. */
+static const char step_quota[] = "CREATE TABLE warning (account INTEGER PRIMARY KEY, warned INTEGER NOT NULL);";
+
+/* Sharing: entries of access, and what others than the owner have seen (uids as in `change`). */
+static const char step_sharing[] =
+	"CREATE TABLE acl ("
+	" account INTEGER NOT NULL, mailbox INTEGER NOT NULL, kind INTEGER NOT NULL, subject INTEGER NOT NULL, negative INTEGER NOT NULL,"
+	" rights INTEGER NOT NULL, PRIMARY KEY (account, mailbox, kind, subject, negative)) WITHOUT ROWID;"
+	"CREATE INDEX acl_subject ON acl (account, kind, subject);"
+	"CREATE TABLE seen ("
+	" account INTEGER NOT NULL, mailbox INTEGER NOT NULL, reader INTEGER NOT NULL, uids BLOB NOT NULL,"
+	" PRIMARY KEY (account, mailbox, reader)) WITHOUT ROWID;"
+	/* Moves to other accounts that are under way, and what came by one (store_moving.c; uids of the source, as in `change`). */
+	"CREATE TABLE moving ("
+	" account INTEGER NOT NULL, id INTEGER NOT NULL, other INTEGER NOT NULL, mailbox INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (account, id)) WITHOUT ROWID;"
+	"CREATE TABLE moved ("
+	" account INTEGER NOT NULL, id INTEGER NOT NULL, mailbox INTEGER NOT NULL, first INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+	" uids BLOB NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
+
+static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota, step_sharing };
 
 const struct db_schema store_schema = { steps, LEN(steps) };

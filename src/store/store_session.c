@@ -57,6 +57,11 @@ struct store_entry *store_enter(struct store *s, uint64_t account, struct str to
 	return n;
 }
 
+struct str store_entry_token(const struct store_entry *entry)
+{
+	return str_n(entry->token, sizeof(entry->token));
+}
+
 void store_leave(struct store *s, struct store_entry **entry)
 {
 	struct store_entry *n = *entry;

@@ -108,7 +108,7 @@ static bool clean_one(struct store *s, uint64_t id, const struct pass *p)
 {
 	struct store_account *a;
 	char                  path[STORE_PATH_MAX];
-	uint64_t              count = 0, modseq = 0;
+	uint64_t              count = 0, modseq = 0, settled = 0;
 	enum status           st;
 
 	store_path(id, "mail.db", path);
@@ -121,6 +121,10 @@ static bool clean_one(struct store *s, uint64_t id, const struct pass *p)
 			log_info("old messages of Trash and Junk expunged", LOG_U64("account", id), LOG_U64("messages", count));
 		if (count > 0 && p->changed)
 			p->changed(p->arg, id, modseq);
+		if (store_moves_settle(a, -1, &settled) != ST_OK)
+			log_warn("moves that were broken off are not settled yet", LOG_U64("account", id));
+		if (settled > 0 && p->changed)
+			p->changed(p->arg, id, settled);
 		if (st == ST_OK)
 			st = store_clean(a);
 		store_close(&a);

@@ -70,6 +70,8 @@ enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct st
 
 	for (size_t i = 0; i < set.count && st == ST_OK; i++)
 		st = rows_range(a, mailbox, set.ranges[i], 0, max, &rows);
+	if (st == ST_OK)
+		st = store_seen_lay(a, mailbox, rows.p, rows.n);
 	if (st == ST_OK) {
 		*ret = rows.p;
 		*ret_count = rows.n;
@@ -199,6 +201,8 @@ static enum status view_load(struct store_account *a, uint64_t mailbox, uint64_t
 		st = add_expunged(a, mailbox, as_of, v->rows, max, &v->count);
 		qsort(v->rows, v->count, sizeof(*v->rows), by_uid);
 	}
+	if (st == ST_OK)
+		st = store_seen_lay(a, mailbox, v->rows, v->count);
 	return st;
 }
 
@@ -326,6 +330,8 @@ static enum status changes(struct store_account *a, uint64_t mailbox, uint64_t s
 	}
 	for (size_t i = 0; i < set.count && st == ST_OK; i++)
 		st = rows_range(a, mailbox, set.ranges[i], known ? since : 0, SIZE_MAX, &rows);
+	if (st == ST_OK)
+		st = store_seen_lay(a, mailbox, rows.p, rows.n);
 	c->rows = rows.p;
 	c->row_count = rows.n;
 	return st == ST_OK && known ? vanished_read(a, mailbox, since, arena, c) : st;

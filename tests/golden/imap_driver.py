@@ -12,6 +12,7 @@ A transcript is text:
     S-: ^a1 OK              skip lines up to the first that matches the regular expression
     @login [2]              connect (greeting skipped) and sign in; variables $USER, $PASS, and $PLAIN for AUTHENTICATE
     @connect [2]            connect only
+    @fake                   only with the accounts of imap_server.c
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
     @compress [2]           both directions are raw DEFLATE from here on; @closed then wants the stream's end marker
@@ -148,7 +149,7 @@ class Player:
             self.connections[number].compress()
         elif words[0] == "tls":
             self.connections[number].tls()
-        elif words[0] != "connect":
+        elif words[0] not in ("connect", "fake"):
             raise Mismatch("no directive")
 
     def step(self, line):

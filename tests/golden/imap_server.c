@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,105 @@ static enum status fake_login(void *ctx, const struct auth_login_request *r, str
 	if (!str_skip(&number, STR("user")) || !str_to_u64(number, &account) || account == 0 ||
 	    !str_eq(r->password, STR("secret")))
 		return ST_DENIED;
-	*ret = (struct auth_login_reply){ .account = account, .address = arena_dup(a, r->user) };
+	*ret = (struct auth_login_reply){ .account = account, .address = arena_dup(a, r->user), .token = arena_printf(a, "%llu", (unsigned long long)account) };
+	return ST_OK;
+}
+
+/* user1001 may hold 2000 octets, user1002 3 messages, user1003 both; user1004's domain has a total. All others: what they like. */
+static enum status fake_quota(void *ctx, uint64_t account, struct auth_quota_reply *ret)
+{
+	(void)ctx;
+	*ret = (struct auth_quota_reply){ 0 };
+	if (account == 1001 || account == 1003)
+		ret->quota_octets = 2000;
+	if (account == 1002 || account == 1003)
+		ret->quota_messages = 3;
+	if (account == 1004)
+		*ret = (struct auth_quota_reply){ .quota_octets = 1000, .quota_shared = true };
+	return ST_OK;
+}
+
+/* ---- sharing: an index in memory; accounts are called "userN", the group "team" (number 1) has the accounts 2000 to 2999 ---- */
+
+static pthread_mutex_t share_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct auth_share_request shares[100];
+static size_t                    share_count;
+
+static uint64_t token_account(struct str token)
+{
+	uint64_t account;
+	ssize_t  end = str_find(token, '\0'); /* a session keeps it with zeros behind */
+
+	CHECK(str_to_u64(end < 0 ? token : str_first(token, (size_t)end), &account));
+	return account;
+}
+
+static bool in_team(uint64_t account)
+{
+	return account >= 2000 && account < 3000;
+}
+
+static enum status fake_shared(void *ctx, const struct auth_shared_request *q, struct arena *a, struct auth_shared_reply *ret)
+{
+	uint64_t account = token_account(q->token);
+
+	(void)ctx;
+	*ret = (struct auth_shared_reply){ .owners = ARENA_ARRAY(a, struct auth_owner, LEN(shares)),
+					   .groups = ARENA_ARRAY(a, struct auth_group_id, 1),
+					   .group_count = in_team(account) };
+	ret->groups[0].group = 1;
+	pthread_mutex_lock(&share_lock);
+	for (size_t i = 0; i < share_count; i++) {
+		const struct auth_share_request *s = &shares[i];
+		bool known = s->owner == account;
+
+		for (size_t k = 0; k < ret->owner_count; k++)
+			known |= ret->owners[k].account == s->owner;
+		if (!known && (s->kind == AUTH_SUBJECT_ANYONE || (s->kind == AUTH_SUBJECT_ACCOUNT && s->subject == account) ||
+			       (s->kind == AUTH_SUBJECT_GROUP && in_team(account))))
+			ret->owners[ret->owner_count++] =
+				(struct auth_owner){ s->owner, arena_printf(a, "user%llu", (unsigned long long)s->owner) };
+	}
+	pthread_mutex_unlock(&share_lock);
+	return ST_OK;
+}
+
+static enum status fake_subject(void *ctx, const struct auth_subject_request *q, struct auth_subject_reply *ret)
+{
+	struct str number = q->name;
+
+	(void)ctx;
+	*ret = (struct auth_subject_reply){ 0 };
+	if (q->kind == AUTH_SUBJECT_GROUP) {
+		ret->subject = 1;
+		return str_eq(q->name, STR("team")) ? ST_OK : ST_NOT_FOUND;
+	}
+	return q->kind == AUTH_SUBJECT_ANYONE || (str_skip(&number, STR("user")) && str_to_u64(number, &ret->subject)) ? ST_OK : ST_NOT_FOUND;
+}
+
+static enum status fake_subjects(void *ctx, const struct auth_subjects_request *q, struct arena *a, struct auth_subjects_reply *ret)
+{
+	(void)ctx;
+	*ret = (struct auth_subjects_reply){ ARENA_ARRAY(a, struct auth_name, q->id_count), q->id_count };
+	for (size_t i = 0; i < q->id_count; i++)
+		ret->names[i].address = q->ids[i].kind == AUTH_SUBJECT_GROUP ? STR("team") :
+									     arena_printf(a, "user%llu", (unsigned long long)q->ids[i].subject);
+	return ST_OK;
+}
+
+static enum status fake_share(void *ctx, const struct auth_share_request *q)
+{
+	size_t i = 0;
+
+	(void)ctx;
+	pthread_mutex_lock(&share_lock);
+	while (i < share_count && (shares[i].owner != q->owner || shares[i].kind != q->kind || shares[i].subject != q->subject))
+		i++;
+	if (!q->on && i < share_count)
+		shares[i] = shares[--share_count];
+	else if (q->on && i == share_count && share_count < LEN(shares))
+		shares[share_count++] = *q;
+	pthread_mutex_unlock(&share_lock);
 	return ST_OK;
 }
 
@@ -78,7 +177,7 @@ static int listen_loopback(unsigned *ret_port)
 
 int main(int argc, char **argv)
 {
-	static const struct imap_ask   ask = { .changed = fake_changed };
+	static const struct imap_ask   ask = { .shared = fake_shared, .subject = fake_subject, .subjects = fake_subjects, .share = fake_share, .quota = fake_quota, .changed = fake_changed };
 	static const struct sasl_ask   sasl = { .login = fake_login, .certificate = fake_certificate };
 	static struct net_limits limits = {
 		.threads = 16, .memory = 64 * MIB, .write_stall_ms = 10000, .unit_ms = 20000

@@ -69,6 +69,8 @@ def tls_server(tmp_path, certificate):
 def test_transcript(path, request):
     box = "t" + uuid.uuid4().hex[:8]
     if OUTSIDE:
+        if "\n@fake" in open(path).read():
+            pytest.skip("has accounts that only our own server knows")
         host, port = OUTSIDE.rsplit(":", 1)
         user, password = os.environ["POSTRIDER_IMAP_USER"], os.environ["POSTRIDER_IMAP_PASSWORD"]
     else:
@@ -82,7 +84,7 @@ def test_extensions():
     with open(os.path.join(root, "src", "imap", "imap_capability.c")) as f:
         announced = set(re.findall(r'^\t\{ "([^"]+)", ', f.read(), re.M)) - {"IMAP4rev1", "IMAP4rev2"}
     with open(os.path.join(root, "docs", "imap-cases.md")) as f:
-        rows = dict(re.findall(r"^\| ([A-Z0-9=+-]+) \| (.*) \|$", f.read().split("## Extensions")[1], re.M))
+        rows = dict(re.findall(r"^\| ([A-Z][A-Za-z0-9=+-]*) \| (.*) \|$", f.read().split("## Extensions")[1], re.M))
     assert announced and announced <= set(rows), announced - set(rows)
     there = {os.path.basename(path)[:-4] for path in TRANSCRIPTS}
     for name, shown in rows.items():

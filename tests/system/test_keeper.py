@@ -72,6 +72,43 @@ def test_only_those_who_signed_in(server):
     until(lambda: files(server) == set(), "files of nobody", 20)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads what others have open")
+def test_guests(server):
+    """Another's account only while it shares something, and only while one looks into it."""
+    box = '"Other Users/alice@demo.test/Shared"'
+    alice = client(server, "alice@demo.test")
+    alice.create("Shared")
+    alice.append("Shared", None, None, message("m", 300))
+    alice.logout()
+    until(lambda: files(server) == set(), "files of nobody", 20)
+    bob = client(server)
+    bob.select()
+    of_bob = files(server)
+    assert len(of_bob) == 1
+    # nothing is shared: no name of hers reaches her files
+    for name in (box, '"Other Users/alice@demo.test/INBOX"', '"Other Users/carol@demo.test/INBOX"'):
+        assert bob.status(name, "(MESSAGES)")[0] == "NO"
+        assert bob._simple_command("SELECT", name)[0] == "NO"
+        assert bob.append(name, None, None, message("m", 300000))[0] == "NO"
+        assert bob.getacl(name)[0] == "NO"
+    bob.list('""', "*")
+    bob.select()
+    assert files(server) == of_bob
+    alice = client(server, "alice@demo.test")
+    assert alice.setacl("Shared", "bob@demo.test", "lr")[0] == "OK"
+    alice.logout()
+    until(lambda: files(server) == of_bob, "files of who is gone", 20)
+    assert bob.select(box, readonly=True)[0] == "OK"
+    assert len(files(server)) == 2
+    time.sleep(3)  # selected: they stay
+    assert bob.fetch("1", "(BODY.PEEK[])")[0] == "OK"
+    assert len(files(server)) == 2
+    bob.select()
+    until(lambda: files(server) == of_bob, "files of whom nobody looks at", 20)
+    bob.logout()
+    until(lambda: files(server) == set(), "files of nobody", 20)
+
+
 def message(name, octets):
     return ("From: a@example.org\r\nSubject: %s\r\n\r\n" % name).encode() + b"x" * 70 * (octets // 70) + b"\r\n"
 

@@ -627,6 +627,220 @@ static void test_full(void **state)
 	directory_close(&d);
 }
 
+/* "octets/messages" in effect. */
+static const char *limits_of(struct directory *d, uint64_t account)
+{
+	static char             out[100];
+	struct auth_quota_reply q = { 0 };
+
+	assert_int_equal(directory_quota(d, &(struct auth_quota_request){ account }, &q), ST_OK);
+	snprintf(out, sizeof(out), "%llu/%llu%s", (unsigned long long)q.quota_octets, (unsigned long long)q.quota_messages,
+		 q.quota_shared ? " shared" : "");
+	return out;
+}
+
+static enum status domain_quota(struct directory *d, uint32_t given, uint64_t octets, uint64_t count)
+{
+	return directory_domain_quota(d, &(struct auth_domain_quota_request){ STR("demo.test"), given, octets, count, octets, count });
+}
+
+static enum status quota_set(struct directory *d, enum auth_change what, uint64_t value)
+{
+	return directory_account_change(d, &(struct auth_account_change_request){
+						   .address = STR("alice@demo.test"), .what = what, .quota_octets = value, .quota_messages = value });
+}
+
+static void test_domain_default(void **state)
+{
+	struct directory *d = world();
+
+	(void)state;
+	assert_string_equal(limits_of(d, alice), "0/0");
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_ACCOUNT_OCTETS | AUTH_DOMAIN_ACCOUNT_MESSAGES, 5000, 50), ST_OK);
+	assert_string_equal(limits_of(d, alice), "5000/50");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA, 7000), ST_OK);
+	assert_string_equal(limits_of(d, alice), "7000/50");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA_MESSAGES, AUTH_QUOTA_NONE), ST_OK);
+	assert_string_equal(limits_of(d, alice), "7000/0");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA, 0), ST_OK);
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_ACCOUNT_OCTETS, 6000, 1), ST_OK); /* the others stay */
+	assert_string_equal(limits_of(d, alice), "6000/0");
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_TOTAL_OCTETS, (uint64_t)INT64_MAX + 1, 0), ST_INVALID);
+	assert_int_equal(directory_domain_quota(d, &(struct auth_domain_quota_request){ .name = STR("nobody.test") }), ST_NOT_FOUND);
+	directory_close(&d);
+	d = unit_directory_open();
+	assert_string_equal(limits_of(d, alice), "6000/0");
+	directory_close(&d);
+}
+
+static enum status used(struct directory *d, uint64_t account, uint64_t octets, uint64_t count)
+{
+	return directory_used(d, &(struct auth_used_request){ .account = account, .octets = octets, .messages = count });
+}
+
+static void test_domain_total(void **state)
+{
+	struct directory *d = world();
+	uint64_t          other = unit_account(d, "other@demo.test");
+
+	(void)state;
+	assert_int_equal(used(d, alice, 300, 3), ST_OK);
+	assert_int_equal(domain_quota(d, AUTH_DOMAIN_TOTAL_OCTETS | AUTH_DOMAIN_TOTAL_MESSAGES, 1000, 10), ST_OK);
+	assert_string_equal(limits_of(d, alice), "1000/10 shared");
+	assert_int_equal(used(d, other, 600, 5), ST_OK);
+	assert_string_equal(limits_of(d, alice), "400/5 shared"); /* what it holds and what is left */
+	assert_string_equal(limits_of(d, other), "700/7 shared");
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "local");
+	assert_int_equal(quota_set(d, AUTH_CHANGE_QUOTA, 350), ST_OK);
+	assert_string_equal(limits_of(d, alice), "350/5 shared");
+	assert_int_equal(used(d, other, 700, 5), ST_OK);
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "full");
+	assert_string_equal(limits_of(d, other), "700/7 shared");
+	directory_close(&d); /* it is remembered */
+	d = unit_directory_open();
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "full");
+	assert_int_equal(used(d, other, 0, 0), ST_OK);
+	assert_string_equal(rcpt(d, "", "alice@demo.test"), "local");
+	assert_int_equal(used(d, other, 5000, 5), ST_OK); /* more than there is: nobody has anything left, and nothing wraps */
+	assert_string_equal(limits_of(d, alice), "300/5 shared");
+	assert_int_equal(unit_change(d, "other@demo.test", AUTH_CHANGE_RENAME, "else@demo.test"), ST_OK);
+	assert_string_equal(limits_of(d, alice), "300/5 shared");
+	assert_int_equal(unit_remove(d, "else@demo.test", true), ST_OK); /* what it held is free */
+	assert_string_equal(limits_of(d, alice), "350/10 shared");
+	assert_int_equal(used(d, 99, 1, 1), ST_NOT_FOUND);
+	assert_int_equal(used(d, alice, UINT64_MAX, 1), ST_INVALID);
+	directory_close(&d);
+}
+
+/* ---- groups and sharing ---- */
+
+static const struct session_side side; /* the process that asks: as the requests of sign-ins below have it */
+
+static struct str token_of(struct directory *d, const char *address, struct arena *a)
+{
+	struct auth_login_reply r = { 0 };
+
+	assert_int_equal(directory_login(d, &(struct auth_login_request){ .protocol = AUTH_IMAP, .user = str_of(address),
+									   .password = STR("secret"), .peer = STR("192.0.2.1") }, a, &r), ST_OK);
+	return r.token;
+}
+
+/* Whose mailboxes are worth a look for him, and in how many groups he is: "ann@demo.test 1". */
+static const char *shared_with(struct directory *d, struct str token)
+{
+	static char              out[1000];
+	struct arena            *a = arena_new(NULL);
+	struct auth_shared_reply r = { 0 };
+	int                      n = 0;
+
+	assert_int_equal(directory_shared(d, &side, &(struct auth_shared_request){ token }, a, &r), ST_OK);
+	for (size_t i = 0; i < r.owner_count; i++)
+		n += snprintf(out + n, sizeof(out) - (size_t)n, "%.*s ", STR_FMT(r.owners[i].address));
+	snprintf(out + n, sizeof(out) - (size_t)n, "%zu", r.group_count);
+	arena_free(&a);
+	return out;
+}
+
+static enum status group(struct directory *d, bool add, const char *name, const char *member)
+{
+	const struct auth_group_request q = { str_of(name), str_of(member) };
+
+	return add ? directory_group_add(d, &q) : directory_group_remove(d, &q);
+}
+
+static enum status share(struct directory *d, struct str token, uint64_t owner, enum auth_subject kind, uint64_t subject, bool on, bool admin)
+{
+	return directory_share(d, &side, &(struct auth_share_request){ token, owner, kind, subject, on, admin });
+}
+
+/* The guest's token opens the host's account for keeper and no door at auth; nobody else's process can use either. */
+static void guests(struct directory *d, struct str token, uint64_t host, uint64_t guest)
+{
+	const struct session_side other = { ROLE_IMAP, 1, 7 };
+	struct arena             *a = arena_new(NULL);
+	struct auth_shared_reply  r = { 0 }, more = { 0 };
+	struct session_token      t;
+	uint64_t                  account;
+	struct str                key;
+
+	assert_int_equal(directory_shared(d, &other, &(struct auth_shared_request){ token }, a, &r), ST_DENIED);
+	assert_int_equal(directory_shared(d, &side, &(struct auth_shared_request){ token }, a, &r), ST_OK);
+	assert_int_equal(r.owner_count, 1);
+	key = r.owners[0].token;
+	assert_int_equal(session_token_account(key), host);
+	assert_int_equal(directory_token(d, key, &account), ST_DENIED);
+	assert_int_equal(directory_session(d, key, &side, &t), ST_DENIED);
+	assert_int_equal(directory_shared(d, &side, &(struct auth_shared_request){ key }, a, &more), ST_DENIED);
+	assert_int_equal(share(d, key, host, AUTH_SUBJECT_ACCOUNT, guest, true, true), ST_DENIED);
+	assert_int_equal(directory_speaks(d, key, &side, host), ST_OK);
+	assert_int_equal(directory_speaks(d, key, &side, guest), ST_DENIED);
+	assert_int_equal(directory_speaks(d, key, &other, host), ST_DENIED);
+	assert_int_equal(directory_speaks(d, token, &side, guest), ST_OK);
+	assert_int_equal(directory_speaks(d, token, &side, host), ST_DENIED);
+	arena_free(&a);
+}
+
+static void test_sharing(void **state)
+{
+	struct directory           *d = world();
+	struct arena               *a = arena_new(NULL);
+	uint64_t                    one = unit_account(d, "one@demo.test"), two = unit_account(d, "two@demo.test"), team = 0;
+	struct str                  t1 = token_of(d, "one@demo.test", a), t2 = token_of(d, "two@demo.test", a);
+	uint64_t                    three = unit_account(d, "three@demo.test");
+	struct str                  t3 = token_of(d, "three@demo.test", a);
+	struct auth_subject_reply   who = { 0 };
+	struct auth_subjects_reply  names = { 0 };
+	struct auth_group_list_reply members = { 0 };
+	struct auth_subject_id      ids[] = { { AUTH_SUBJECT_ACCOUNT, one }, { AUTH_SUBJECT_GROUP, 1 }, { AUTH_SUBJECT_ANYONE, 0 }, { AUTH_SUBJECT_ACCOUNT, 9999 } };
+
+	(void)state;
+	assert_int_equal(group(d, true, "Sales", "two@demo.test"), ST_OK);
+	assert_int_equal(group(d, true, "sales", "two@demo.test"), ST_EXISTS);
+	assert_int_equal(group(d, true, "sales", ""), ST_EXISTS);
+	assert_int_equal(group(d, true, "sales", "nobody@demo.test"), ST_NOT_FOUND);
+	assert_int_equal(group(d, true, "no such/name", ""), ST_INVALID);
+	assert_int_equal(group(d, false, "sales", "one@demo.test"), ST_NOT_FOUND);
+	assert_int_equal(directory_group_list(d, &(struct auth_group_request){ STR("SALES"), STR("") }, a, &members), ST_OK);
+	assert_true(members.name_count == 1 && str_eq(members.names[0].address, STR("two@demo.test")));
+	/* Names: only for those who are signed in. */
+	assert_int_equal(directory_subject(d, &side, &(struct auth_subject_request){ t1, AUTH_SUBJECT_GROUP, STR("sales") }, &who), ST_OK);
+	team = who.subject;
+	assert_int_equal(directory_subject(d, &side, &(struct auth_subject_request){ t1, AUTH_SUBJECT_ACCOUNT, STR("TWO@demo.test") }, &who), ST_OK);
+	assert_int_equal(who.subject, two);
+	assert_int_equal(directory_subject(d, &side, &(struct auth_subject_request){ t1, AUTH_SUBJECT_ACCOUNT, STR("nobody@demo.test") }, &who), ST_NOT_FOUND);
+	assert_int_equal(directory_subject(d, &side, &(struct auth_subject_request){ STR("00"), AUTH_SUBJECT_ACCOUNT, STR("two@demo.test") }, &who), ST_DENIED);
+	ids[1].subject = team;
+	assert_int_equal(directory_subjects(d, &side, &(struct auth_subjects_request){ t1, ids, LEN(ids) }, a, &names), ST_OK);
+	assert_str(names.names[0].address, STR("one@demo.test"));
+	assert_str(names.names[1].address, STR("sales"));
+	assert_true(names.names[2].address.n == 0 && names.names[3].address.n == 0);
+	/* The index: only the owner adds to his, or one who may administer. */
+	assert_int_equal(share(d, t2, one, AUTH_SUBJECT_ACCOUNT, two, true, true), ST_DENIED);
+	assert_int_equal(share(d, STR(""), one, AUTH_SUBJECT_ACCOUNT, two, true, true), ST_DENIED);
+	assert_int_equal(share(d, t1, one, AUTH_SUBJECT_GROUP, team, true, false), ST_OK);
+	assert_string_equal(shared_with(d, t2), "one@demo.test 1");
+	guests(d, t2, one, two);
+	assert_string_equal(shared_with(d, t3), "0");
+	assert_int_equal(share(d, t2, one, AUTH_SUBJECT_ACCOUNT, three, true, false), ST_DENIED);
+	assert_int_equal(share(d, t1, one, AUTH_SUBJECT_GROUP, team, true, true), ST_OK);
+	assert_int_equal(share(d, t2, one, AUTH_SUBJECT_ACCOUNT, three, true, false), ST_OK);
+	assert_string_equal(shared_with(d, t3), "one@demo.test 0");
+	assert_string_equal(shared_with(d, t1), "0"); /* not with oneself */
+	assert_int_equal(group(d, false, "sales", "two@demo.test"), ST_OK);
+	assert_string_equal(shared_with(d, t2), "0");
+	assert_int_equal(share(d, t2, one, AUTH_SUBJECT_ACCOUNT, three, false, false), ST_DENIED);
+	assert_int_equal(share(d, t1, one, AUTH_SUBJECT_ANYONE, 0, true, false), ST_OK);
+	assert_string_equal(shared_with(d, t2), "one@demo.test 0");
+	assert_int_equal(group(d, false, "sales", ""), ST_OK);
+	assert_int_equal(group(d, false, "sales", ""), ST_NOT_FOUND);
+	assert_int_equal(unit_remove(d, "one@demo.test", false), ST_OK);
+	assert_string_equal(shared_with(d, t3), "0");
+	assert_int_equal(unit_remove(d, "one@demo.test", true), ST_OK);
+	assert_int_equal(directory_shared(d, &side, &(struct auth_shared_request){ t1 }, a, &(struct auth_shared_reply){ 0 }), ST_DENIED);
+	arena_free(&a);
+	directory_close(&d);
+}
+
 /* ---- the dry run ---- */
 
 static const char *route(struct directory *d, const char *from, const char *address)
@@ -749,6 +963,8 @@ int main(void)
 		cmocka_unit_test(test_relay),        cmocka_unit_test(test_probes),         cmocka_unit_test(test_probes_bounded),
 		cmocka_unit_test(test_srs),          cmocka_unit_test(test_rewrite),        cmocka_unit_test(test_rewrite_list),
 		cmocka_unit_test(test_delegate),     cmocka_unit_test(test_full),           cmocka_unit_test(test_route),
+		cmocka_unit_test(test_domain_default), cmocka_unit_test(test_domain_total),
+		cmocka_unit_test(test_sharing),
 		cmocka_unit_test(test_route_long),   cmocka_unit_test(test_upgrade),
 	};
 

@@ -131,6 +131,12 @@ static const struct {
 	{ "A20", "INSERT INTO metadata VALUES (7, 999, 0, '/shared/comment', x'41')", 0, 0 },
 	{ "A21", "INSERT INTO thread VALUES (7, 9999, 1)", 0, 0 },
 	{ "A21", "INSERT INTO thread_key VALUES (7, 5, 9999)", 0, 0 },
+	{ "A23", "INSERT INTO acl VALUES (7, 999, 1, 8, 0, 3)", 0, 0 },
+	{ "A23", "INSERT INTO acl SELECT 7, id, 5, 8, 0, 3 FROM mailbox WHERE name = 'INBOX'", 0, 0 },
+	{ "A23", "INSERT INTO acl SELECT 7, id, 1, 8, 0, 4096 FROM mailbox WHERE name = 'INBOX'", 0, 0 },
+	{ "A24", "INSERT INTO seen VALUES (7, 999, 8, x'0100')", 0, 0 },
+	{ "A24", "INSERT INTO seen SELECT 7, id, 8 + id, x'ff' FROM mailbox", 0, 0 },
+	{ "A22", "INSERT INTO warning VALUES (7, 4000)", 0, 0 },
 	{ "A17", "UPDATE change SET uids = x'ff'", 0, 0 },
 	{ "A17", "UPDATE change SET op = 9 WHERE modseq = (SELECT max(modseq) FROM change)", 0, 0 },
 };

@@ -70,6 +70,7 @@ bool imap_lex_status(struct imap_lex *x, unsigned *ret_items)
 		{ STR("UNSEEN"), IMAP_STATUS_UNSEEN },     { STR("DELETED"), IMAP_STATUS_DELETED },
 		{ STR("SIZE"), IMAP_STATUS_SIZE },         { STR("APPENDLIMIT"), IMAP_STATUS_APPENDLIMIT },
 		{ STR("HIGHESTMODSEQ"), IMAP_STATUS_HIGHESTMODSEQ }, { STR("MAILBOXID"), IMAP_STATUS_MAILBOXID },
+		{ STR("DELETED-STORAGE"), IMAP_STATUS_DELETED_STORAGE },
 	};
 	unsigned items = 0;
 

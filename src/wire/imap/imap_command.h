@@ -48,6 +48,7 @@ enum imap_status_item { /* bit mask */
 			IMAP_STATUS_UNSEEN = 1u << 4,
 			IMAP_STATUS_DELETED = 1u << 5,
 			IMAP_STATUS_SIZE = 1u << 6,
+			IMAP_STATUS_DELETED_STORAGE = 1u << 10, /* RFC 9208 §4.1.4 */
 			IMAP_STATUS_APPENDLIMIT = 1u << 12, /* RFC 7889 */
 			IMAP_STATUS_HIGHESTMODSEQ = 1u << 20, /* RFC 7162 §3.1.7 */
 			IMAP_STATUS_MAILBOXID = 1u << 21, /* RFC 8474 */

@@ -61,7 +61,7 @@ static bool return_take(struct imap_lex *x, struct imap_list *l)
 	static const struct word words[] = {
 		{ STR("SUBSCRIBED"), IMAP_LIST_SUBSCRIBED }, { STR("CHILDREN"), IMAP_LIST_CHILDREN },
 		{ STR("SPECIAL-USE"), IMAP_LIST_SPECIAL },   { STR("STATUS"), IMAP_LIST_STATUS },
-		{ STR("METADATA"), IMAP_LIST_METADATA },
+		{ STR("METADATA"), IMAP_LIST_METADATA },     { STR("MYRIGHTS"), IMAP_LIST_MYRIGHTS },
 	};
 
 	l->extended = true;

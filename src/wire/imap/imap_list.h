@@ -1,11 +1,11 @@
 /* wire/imap/imap_list.h - what LIST asks for.
  *
- * Grammar, RFC 9051 §9, RFC 5258 §6, RFC 5819, RFC 6154 §6, RFC 9590:
+ * Grammar, RFC 9051 §9, RFC 5258 §6, RFC 5819, RFC 6154 §6, RFC 8440, RFC 9590:
  *   list        = "LIST" [SP select-opts] SP mailbox SP mbox-or-pat [SP "RETURN" SP "(" [return-opt *(SP return-opt)] ")"]
  *   select-opts = "(" [select-opt *(SP select-opt)] ")"
  *   select-opt  = "SUBSCRIBED" / "REMOTE" / "RECURSIVEMATCH" / "SPECIAL-USE"
  *   mbox-or-pat = list-mailbox / "(" list-mailbox *(SP list-mailbox) ")"
- *   return-opt  = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "STATUS" SP status-items / "METADATA" SP entries
+ *   return-opt  = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "STATUS" SP status-items / "METADATA" SP entries / "MYRIGHTS"
  * RECURSIVEMATCH needs a selection other than REMOTE beside it. At most LIMIT_IMAP_PATTERNS patterns.
  *
  * Pure. Tests: tests/unit/test_imap_list.c, tests/fuzz/fuzz_imap_command.c.
@@ -23,6 +23,7 @@ enum imap_list_option { /* bit mask: of selections and of returns */
 	IMAP_LIST_CHILDREN = 1u << 4,
 	IMAP_LIST_STATUS = 1u << 5,
 	IMAP_LIST_METADATA = 1u << 6,
+	IMAP_LIST_MYRIGHTS = 1u << 7, /* RFC 8440 */
 };
 
 struct imap_list {

@@ -231,3 +231,12 @@ bool imap_pattern_match(const struct imap_pattern *p, struct str name)
 			return false;
 	return at[p->text.n / 64] >> (p->text.n % 64) & 1;
 }
+
+bool imap_pattern_meets(const struct imap_pattern *p, struct str prefix)
+{
+	size_t fixed = 0;
+
+	while (fixed < MIN(p->text.n, prefix.n) && p->text.p[fixed] != '*' && p->text.p[fixed] != '%')
+		fixed++;
+	return str_eq(str_first(p->text, fixed), str_first(prefix, fixed));
+}

@@ -44,5 +44,7 @@ MUST_CHECK bool imap_pattern_parse(struct str reference, struct str pattern, boo
 				   struct imap_pattern *ret);
 /* Time is the product of both lengths over 64, whatever the pattern. A first level INBOX matches in any case. */
 bool imap_pattern_match(const struct imap_pattern *p, struct str name);
+/* Might it match a name that begins with `prefix`, or one that `prefix` begins with. */
+bool imap_pattern_meets(const struct imap_pattern *p, struct str prefix);
 
 #endif
