@@ -95,11 +95,12 @@
 #define LIMIT_KEYWORD        ((size_t)64)
 #define LIMIT_KEYWORDS       ((unsigned)128)      /* distinct, per account */
 #define LIMIT_IMAP_PATTERNS  ((size_t)32)         /* of one LIST */
+#define LIMIT_IMAP_PATTERN_OCTETS ((size_t)4000)  /* all patterns of one LIST: every name is held against all of them */
 #define LIMIT_METADATA_NAME  ((size_t)255)        /* of an entry */
 #define LIMIT_METADATA_ASKED ((size_t)64)         /* entries named by one command */
 #define LIMIT_METADATA_VALUE ((size_t)64 * KIB)
-#define LIMIT_METADATA_ENTRIES ((unsigned)100)    /* per mailbox; as many of the server, per account */
-#define LIMIT_METADATA_ACCOUNT ((size_t)2 * MIB)  /* values and names of an account */
+#define LIMIT_METADATA_ENTRIES ((unsigned)100)    /* per mailbox; as many of the server, per account: shared ones, and each reader's */
+#define LIMIT_METADATA_ACCOUNT ((size_t)2 * MIB)  /* values and names of an account: shared ones, and each reader's */
 
 /* POP3 */
 #define LIMIT_POP3_LINE      ((size_t)1 * KIB)    /* a command after sign-in; RFC 2449 §4: min 255. Before it LIMIT_SASL_LINE */
