@@ -166,6 +166,7 @@ enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c)
 		return IMAP_NEXT_REPLY;
 	if (places.count == 0)
 		return imap_ok(s, "No such messages");
+	imap_limit_cut(s, &places);
 	st = change(s, &p, &places, &f);
 	if (st == ST_LIMIT)
 		return imap_no(s, "[LIMIT] Too many keywords");
