@@ -219,7 +219,7 @@ static void inflater_leave(struct net_conn *c)
 	uInt                n = sizeof(window);
 
 	CHECK(inflateGetDictionary(d->live, (Bytef *)window, &n) == Z_OK);
-	if (n != d->history_n) {
+	if (!d->history || n != d->history_n) {
 		free(d->history);
 		d->history = malloc(n ? n : 1);
 		CHECK(d->history);

@@ -15,6 +15,7 @@ struct imap_role {
 	struct imap_env     env;
 	struct pop3_ask     pop3_ask;
 	struct pop3_env     pop3;
+	struct role_net_trim trim;
 };
 
 static const struct imap_settings *settings_of(struct role *r)
@@ -105,7 +106,10 @@ static void reload(struct role *r)
 
 static void measure(struct role *r)
 {
-	store_forget(((struct imap_role *)r->self)->store, STORE_LINGER_MS);
+	struct imap_role *s = r->self;
+
+	store_forget(s->store, STORE_LINGER_MS);
+	role_net_trim(s->net, &s->trim);
 }
 
 static void stop(struct role *r, unsigned grace_ms)

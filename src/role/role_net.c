@@ -7,6 +7,8 @@
 
 #define HEAPS_MAX           2
 #define TRIM_OCTETS         (256 * KIB)
+#define TRIM_EVERY          8u /* calls, a second each: it looks at every free piece */
+#define TRIM_FALL           (4 * MIB)
 #define THREADS_MAX         4000u
 #define THREADS_SHARE       1000u /* of one source network before sign-in */
 #define HANDSHAKE_MS        30000u
@@ -58,6 +60,18 @@ struct net *role_net_new(const struct role *r)
 	struct net_limits limits = limits_of(r->config);
 
 	return net_new(&limits);
+}
+
+void role_net_trim(struct net *net, struct role_net_trim *t)
+{
+	struct net_stats s;
+
+	net_stats(net, &s);
+	t->peak = MAX(t->peak, s.memory);
+	if (++t->calls % TRIM_EVERY != 0 || t->peak - s.memory < TRIM_FALL)
+		return;
+	malloc_trim(TRIM_OCTETS);
+	t->peak = s.memory;
 }
 
 void role_net_measure(struct net *net, enum metric sessions, enum metric accepted, enum metric refused)

@@ -15,6 +15,13 @@ struct net *role_net_new(const struct role *r);
 /* reload(): limits, and the new certificate for the handshakes to come. */
 void role_net_reload(struct role *r, struct net *net);
 
+/* measure(): give memory that sessions have put away back to the system. What is between the pieces that they keep would stay for ever. */
+struct role_net_trim {
+	unsigned calls;
+	uint64_t peak; /* octets in flight since the last time */
+};
+void role_net_trim(struct net *net, struct role_net_trim *t);
+
 /* Set the gauges and counters of connections, where all of the net are of one protocol. */
 void role_net_measure(struct net *net, enum metric sessions, enum metric accepted, enum metric refused);
 

@@ -15,7 +15,7 @@ import time
 
 from clients import Imap
 from history import Disk, Finding, Model, Replay, Times, check_nothing_done, check_times, check_views
-from history_client import BOXES, KINDS, Session, ticks
+from history_client import BOXES, KINDS, Session
 from world import PASSWORD, World, children, title
 
 USER = "alice@demo.test"
@@ -27,7 +27,6 @@ class Histories:
     def __init__(self, seed, seconds=1.0):
         self.seed, self.r, self.seconds = seed, random.Random(seed), seconds
         self.world = World("--accounts", "2", environment={"POSTRIDER_IMAP_PROCESSES": str(PROCESSES)})
-        # A session whose keeper is gone is refused, and who changes something when it goes may find that the channel has.
         self.world.start()
         c = Imap(self.world.port(143), USER, PASSWORD)
         for box in BOXES:
@@ -38,7 +37,7 @@ class Histories:
         self.sessions = [Session("s%d" % i, kind, self.world.port(143), USER, PASSWORD, self.r.random()) for i, kind in enumerate(KINDS + KINDS[:2])]
         self.model = Model(BOXES)
         self.model.modseq = self.disk().modseq
-        self.counts, self.processes = collections.Counter(), set()
+        self.counts = collections.Counter()
 
     # ---- processes ----
 
@@ -147,7 +146,6 @@ class Histories:
         self.counts["without an answer"] += sum(op.done is None for op in ops)
         self.counts["of them done"] += sum(op.done is None and op.modseq is not None for op in ops)
         self.counts["looks"] += sum(len(l) for _, l, _ in taken)
-        self.counts["processes"] = len(self.processes)
 
     def compare(self, disk):
         have = self.model.picture()
