@@ -14,6 +14,7 @@
 #include "store/store_events.h"
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_notice.h"
+#include "wire/imap/imap_print.h"
 
 struct imap_noted {
 	struct arena      *arena; /* this struct too */

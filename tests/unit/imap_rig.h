@@ -61,7 +61,7 @@ static inline void imap_rig_open(struct imap_rig *r)
 	r->arena = arena_new(NULL);
 	fake_ask_init(&r->outside);
 	imap_settings_init(&r->set);
-	r->set.allow_plain = r->set.unannounced = true;
+	r->set.allow_plain = true;
 	r->ask.changed = imap_rig_changed;
 	r->env = (struct imap_env){ .settings = &r->set, .notify = imap_notify_new(), .ask = &r->ask, .ask_ctx = r, .sasl = &fake_sasl,
 				    .sasl_ctx = &r->outside };
