@@ -54,6 +54,7 @@
 /* Databases */
 #define LIMIT_DB_VALUE       ((size_t)64 * MIB)   /* one value, one row */
 #define LIMIT_DB_STATEMENT   ((size_t)128 * MIB)  /* of heap, taken by one statement while it runs (sorting, undoing) */
+#define LIMIT_DB_CACHE       ((size_t)4 * MIB)    /* of pages, kept by a transaction that changes many */
 
 /* MIME */
 #define LIMIT_MIME_DEPTH     ((unsigned)100)
