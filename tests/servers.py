@@ -386,6 +386,9 @@ service lmtp {{
   unix_listener {d}/dovecot/lmtp {{
     mode = 0666
   }}
+  inet_listener lmtp {{
+    port = {lmtp}
+  }}
 }}
 service auth {{
   unix_listener {d}/dovecot/auth-client {{
@@ -417,13 +420,15 @@ service pop3-login {{
 class Reference(Server):
     """Postfix with Dovecot behind it (delivery: lmtp), or alone (discard, hold; relay: it sends to where DNS says)."""
 
-    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False, domain=DOMAIN, pop3=False):
+    def __init__(self, directory, accounts=8, delivery="lmtp", hibernate=False, mail_format="sdbox", log=False, own_uids=False, domain=DOMAIN, pop3=False,
+                 stored=None, remember=False):
         super().__init__(directory, accounts, domain)
         self.name = "postfix" if delivery != "lmtp" else "postfix+dovecot"
         self.delivery, self.hibernate, self.format, self.logged = delivery, hibernate, mail_format, log
         self.own_uids = own_uids  # an inotify instance each, of which a user may have few
         self.dovecot = None
         self.pop3 = pop3
+        self.stored, self.remember = stored, remember  # how passwords are kept ("{SCHEME}..."), else in clear; is a right one remembered?
 
     def configure(self):
         d = self.dir
@@ -451,13 +456,13 @@ class Reference(Server):
         hibernate = "imap_hibernate_timeout = 2s\nservice imap-hibernate {\n  client_limit = 20000\n  unix_listener imap-hibernate {\n" \
                     "    mode = 0666\n  }\n}\nservice imap {\n  unix_listener imap-master {\n    mode = 0666\n  }\n}\n"
         values.update(protocols="imap lmtp pop3" if self.pop3 else "imap lmtp", uid="nobody", gid="nogroup", format=self.format, fsync="optimized", sub="mail",
-                      logins=max(2000, len(self.accounts) + 1000), extra=(hibernate if self.hibernate else "") + (POP3_CONF.format(**self.ports) if self.pop3 else ""))
+                      logins=max(2000, len(self.accounts) + 1000), extra=(hibernate if self.hibernate else "") + (POP3_CONF.format(**self.ports) if self.pop3 else "") + ("auth_cache_size = 10M\n" if self.remember else ""))
         with open(os.path.join(d, "dovecot/dovecot.conf"), "w") as f:
             f.write(DOVECOT_CONF.format(**values))
         with open(os.path.join(d, "dovecot/users"), "w") as f:
             for i, (_, u, p) in enumerate(self.accounts):
                 uid = str(100000 + i) if self.own_uids else ""
-                f.write(f"{u}:{{PLAIN}}{p}:{uid}:{uid}::{d}/mail/{u.split('@')[0]}::\n")
+                f.write(f"{u}:{self.stored or '{PLAIN}' + p}:{uid}:{uid}::{d}/mail/{u.split('@')[0]}::\n")
 
     def start(self):
         self.configure()

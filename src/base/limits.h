@@ -55,6 +55,9 @@
 #define LIMIT_DB_VALUE       ((size_t)64 * MIB)   /* one value, one row */
 #define LIMIT_DB_STATEMENT   ((size_t)128 * MIB)  /* of heap, taken by one statement while it runs (sorting, undoing) */
 #define LIMIT_DB_CACHE       ((size_t)4 * MIB)    /* of pages, kept by a transaction that changes many */
+#define LIMIT_DB_PAGES       ((uint32_t)0x01ffffff)  /* of a database that is salvaged: 128 GiB; db/db_pages.h says why no more */
+#define LIMIT_DB_FRAMES      ((size_t)4 * MIB)    /* of its log: 16 GiB */
+#define LIMIT_DB_ROW         ((size_t)8 * MIB)    /* one row of it: the printed parts of a message are the largest */
 
 /* MIME */
 #define LIMIT_MIME_DEPTH     ((unsigned)100)
@@ -93,11 +96,12 @@
 #define LIMIT_KEYWORD        ((size_t)64)
 #define LIMIT_KEYWORDS       ((unsigned)128)      /* distinct, per account */
 #define LIMIT_IMAP_PATTERNS  ((size_t)32)         /* of one LIST */
+#define LIMIT_IMAP_PATTERN_OCTETS ((size_t)4000)  /* all patterns of one LIST: every name is held against all of them */
 #define LIMIT_METADATA_NAME  ((size_t)255)        /* of an entry */
 #define LIMIT_METADATA_ASKED ((size_t)64)         /* entries named by one command */
 #define LIMIT_METADATA_VALUE ((size_t)64 * KIB)
-#define LIMIT_METADATA_ENTRIES ((unsigned)100)    /* per mailbox; as many of the server, per account */
-#define LIMIT_METADATA_ACCOUNT ((size_t)2 * MIB)  /* values and names of an account */
+#define LIMIT_METADATA_ENTRIES ((unsigned)100)    /* per mailbox; as many of the server, per account: shared ones, and each reader's */
+#define LIMIT_METADATA_ACCOUNT ((size_t)2 * MIB)  /* values and names of an account: shared ones, and each reader's */
 
 /* POP3 */
 #define LIMIT_POP3_LINE      ((size_t)1 * KIB)    /* a command after sign-in; RFC 2449 §4: min 255. Before it LIMIT_SASL_LINE */

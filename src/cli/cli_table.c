@@ -151,8 +151,9 @@ const struct cli_command cli_commands[] = {
 	  "postrider undelete ann@example.org --since 2h --list\npostrider undelete ann@example.org --since 2026-11-28T09:00:00Z --mailbox INBOX\n"
 	  "postrider undelete ann@example.org --since 3d --into Restored",
 	  { "since=", "until=", "mailbox=", "into=", "list" } },
-	{ "fsck", NULL, cmd_fsck, 0, 1, "[ACCOUNT] [--repair]", "check the mail of an account, or of all; --repair: put right what can be",
-	  "postrider fsck\npostrider fsck ann@example.org --repair", { "repair" } },
+	{ "fsck", NULL, cmd_fsck, 0, 1, "[ACCOUNT] [--repair|--salvage]",
+	  "check the mail of an account, or of all; --repair: put right what can be; --salvage: also of one whose database cannot be read",
+	  "postrider fsck\npostrider fsck ann@example.org --repair\npostrider fsck ann@example.org --salvage", { "repair", "salvage" } },
 	{ "role", NULL, cmd_role, 2, 2, "NAME INSTANCE", "a process of the server (started by serve only)", "", { NULL }, true },
 };
 const size_t cli_command_count = LEN(cli_commands);

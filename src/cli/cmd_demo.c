@@ -123,6 +123,7 @@ static int hooks_take(struct cli *c, struct config *k)
 		{ "POSTRIDER_DELAY_WARNING", &k->delay_warning_s, NULL },
 		{ "POSTRIDER_ACCOUNT_MESSAGES", &k->guard.account_messages_hour, NULL },
 		{ "POSTRIDER_REMOTE_PORT", &k->remote_port, NULL },   { "POSTRIDER_HTTPS_PORT", &k->remote_https_port, NULL },
+		{ "POSTRIDER_IMAP_PROCESSES", &k->processes_imap, NULL },
 	};
 	const struct {
 		const char *name;

@@ -99,9 +99,10 @@ static void account_tell(struct cli *c, struct sums *s, const struct cli_account
 {
 	if (s->accounts) {
 		json_array_append_new(s->accounts,
-				      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "account", a->name, "id", (json_int_t)a->id,
+				      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:o}", "account", a->name, "id", (json_int_t)a->id,
 						"broken", (json_int_t)r->broken, "fixed", (json_int_t)r->fixed, "moved", (json_int_t)r->moved,
-						"lost", (json_int_t)r->lost, "left", (json_int_t)r->left, "more", r->more, "findings",
+						"lost", (json_int_t)r->lost, "left", (json_int_t)r->left, "more", r->more, "salvaged",
+						r->salvaged, "kept", (json_int_t)r->kept, "damaged", (json_int_t)r->aside, "findings",
 						findings_json(r)));
 		return;
 	}
@@ -110,14 +111,23 @@ static void account_tell(struct cli *c, struct sums *s, const struct cli_account
 		       STR_FMT(cli_text(c->arena, r->findings[i].text)));
 	if (r->more)
 		printf("%s: ... and more\n", a->name);
-	if (r->broken + r->fixed + r->moved + r->lost > 0)
+	if (r->salvaged)
+		printf("%s: salvaged: %llu messages kept, %llu moved to Recovered, %llu lost; the old database is mail.db.damaged.%llu\n", a->name,
+		       (unsigned long long)r->kept, (unsigned long long)r->moved, (unsigned long long)r->lost, (unsigned long long)r->aside);
+	else if (r->broken + r->fixed + r->moved + r->lost > 0)
 		printf("%s: %llu broken, %llu fixed, %llu moved to Recovered, %llu lost\n", a->name, (unsigned long long)r->broken,
 		       (unsigned long long)r->fixed, (unsigned long long)r->moved, (unsigned long long)r->lost);
 }
 
+/* Something is broken, and nothing was done about it. */
+static bool unrepaired(const struct local_fsck_reply *r)
+{
+	return !r->salvaged && r->fixed + r->moved + r->lost == 0;
+}
+
 static void account_check(struct cli *c, struct sums *s, const struct cli_account *a)
 {
-	struct local_fsck_request q = { .account = a->id, .repair = cli_option(c, "repair") != NULL };
+	struct local_fsck_request q = { .account = a->id, .repair = cli_option(c, "repair") != NULL, .salvage = cli_option(c, "salvage") != NULL };
 	struct local_fsck_reply   r = { 0 };
 
 	if (cli_ask(c, IPC_LOCAL_FSCK, &q, &r, a->name) != CLI_OK) {
@@ -127,7 +137,7 @@ static void account_check(struct cli *c, struct sums *s, const struct cli_accoun
 	s->checked += !r.empty;
 	s->sound += !r.empty && r.broken == 0;
 	s->broken += r.broken > 0;
-	s->left += q.repair ? r.left > 0 : r.broken > 0;
+	s->left += q.repair || q.salvage ? r.left > 0 || (r.broken > 0 && unrepaired(&r)) : r.broken > 0;
 	if (!r.empty)
 		account_tell(c, s, a, &r);
 }
@@ -137,8 +147,11 @@ int cmd_fsck(struct cli *c)
 	struct sums         s = { .accounts = c->json ? json_array() : NULL };
 	struct cli_account *accounts;
 	size_t              n;
-	int                 code = cli_accounts(c, c->arg_count ? c->args[0] : NULL, &accounts, &n);
+	int                 code;
 
+	if (cli_option(c, "salvage") && c->arg_count == 0)
+		return cli_error(c, CLI_USAGE, "--salvage is for one account: which?");
+	code = cli_accounts(c, c->arg_count ? c->args[0] : NULL, &accounts, &n);
 	if (code != CLI_OK)
 		return code;
 	for (size_t i = 0; i < n; i++)

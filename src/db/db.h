@@ -80,8 +80,23 @@ MUST_CHECK enum status db_synced(struct db *db, uint64_t commits);
 void db_mark_suspect(const char *path);
 bool db_is_suspect(const char *path);
 /* Copy a suspect (or damaged) file into a new one without the refused part, sync, rename over it, clear the mark.
- * Nobody may have it open for writing. */
+ * Nobody may have it open for writing. ST_BUSY: somebody is at it, or salvages it. */
 MUST_CHECK enum status db_repair(const char *path);
+
+/* ---- salvage ----
+ *
+ * Of a file that SQLite cannot read: it is set aside (its writers get ST_SUSPECT), read by pages (db_pages.h), and a new one, which the caller fills,
+ * takes its place. The writer lock is held from begin to end. The old file and its log are kept as "<file>.damaged.<N>" and "<file>.damaged.<N>-wal",
+ * N from 1. Whoever dies in between leaves the file set aside, or replaced. */
+struct db_salvage;
+struct db_pages;
+/* *ret_pages: of the old file, or of nothing where there is none. ST_BUSY: somebody is at it. */
+MUST_CHECK enum status db_salvage_begin(const char *path, struct db_salvage **ret, struct db_pages **ret_pages);
+/* Where the new database is to be made, by db_open. */
+const char *db_salvage_path(const struct db_salvage *s);
+/* Frees *s. ST_OK as `st`: the new database, closed by now, takes the old one's place, durably; *ret_aside is N. Otherwise it is removed, `st` is
+ * returned, and the old one stays as it is, set aside. */
+MUST_CHECK enum status db_salvage_end(struct db_salvage **s, enum status st, uint64_t *ret_aside);
 
 /* ---- statements ---- */
 struct db_stmt *db_sql(struct db *db, const char *text); /* static text; a bug in it is a CHECK */
@@ -102,6 +117,8 @@ void       db_done(struct db_stmt *s); /* reset: always, also after the last row
 
 /* Step a statement that gives no row, and reset it: ST_OK. */
 MUST_CHECK enum status db_run(struct db_stmt *s);
+/* Outside of transactions: forget prepared statements, when many others follow that are seldom used. */
+void db_forget(struct db *db);
 /* Rows changed by the last statement; id of the last inserted row. */
 uint64_t db_changed(struct db *db);
 uint64_t db_last_id(struct db *db);

@@ -68,6 +68,13 @@ MUST_CHECK enum status db_birth(struct db *db, bool *ret_made);
 /* Let the first commit of a new file do without the sync of the log's header: that is for logs that start over. */
 MUST_CHECK enum status db_relax(struct db *db);
 
+/* ---- db_repair.c ---- */
+#define DB_ASIDE_MAX 1000u /* damaged files that are kept */
+/* Mark the file if it is not, and remove copies that came to nothing; the writer lock is held. How much of its log counts: see struct db_pages_source. */
+MUST_CHECK enum status db_suspect_begin(struct db_file *f, uint64_t *ret_frames, uint64_t *ret_salt);
+/* Put "<file>.repair", which nobody has open, in the place of the file, which is kept: "<file>.damaged.<*ret_aside>". */
+MUST_CHECK enum status db_suspect_replace(struct db_file *f, uint64_t *ret_aside);
+void db_suspect_drop_copy(struct db_file *f);
 /* If a repair was interrupted after its copy was complete, finish it. The writer lock is held, no handle is open here. */
 MUST_CHECK enum status db_repair_finish(struct db_file *f);
 void db_suspect_mark(struct db_file *f);

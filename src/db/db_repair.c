@@ -9,9 +9,13 @@
  *     remove log; rename the copy over the database; sync the directory; remove the mark; generation + 1
  *   not marked
  *
+ * A salvage (db_salvage.c) goes the same way with a copy that it has built itself; its mark says where the old files go: instead of being
+ * removed they become "<file>.damaged.<N>" and "<file>.damaged.<N>-wal".
+ *
  * What a checkpoint wrote into the database without a sync does no harm: those pages are all in the synced part of the log too,
  * because the log is synced, and that is noted, before a checkpoint; and the log is not started over while the mark is there.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +29,14 @@
 #define WAL_FRAME   24u
 #define COPY_OCTETS (64 * KIB)
 #define WHOLE_LOG   UINT64_MAX /* as struct mark's frames */
+#define LOCK_MS     200 /* nobody writes to a marked file: who has the lock longer is repairing it, or salvaging it, which takes a while */
 
 struct mark {
 	uint64_t magic, ready;
 	uint64_t frames, salt; /* of the log: known to be synced; WHOLE_LOG: all of it, as far as its checksums go */
+	uint64_t aside;        /* 0: the old files are removed; otherwise N of the names that they are kept under */
 };
+#define MARK_FIRST offsetof(struct mark, aside) /* length of a mark without the last field, as older programs write it */
 
 static void beside(const struct db_file *f, const char *suffix, char ret[DB_PATH_MAX + 32])
 {
@@ -68,7 +75,7 @@ static enum status mark_read(struct db_file *f, struct mark *ret)
 		return st;
 	st = disk_read_at(fd, &m, sizeof(m), 0, &n);
 	fd_close(&fd);
-	*ret = n == sizeof(m) && m.magic == MARK_MAGIC ? m : (struct mark){ 0 };
+	*ret = n >= MARK_FIRST && m.magic == MARK_MAGIC ? m : (struct mark){ 0 };
 	return st;
 }
 
@@ -129,8 +136,39 @@ bool db_is_suspect(const char *path)
 	return suspect;
 }
 
+/* The log first: without its database it is worth nothing, and the other way round. */
+static enum status set_aside(struct db_file *f, uint64_t n)
+{
+	static const char *const companions[] = { "-wal", "" };
+	enum status              st = ST_OK;
+
+	for (size_t i = 0; i < LEN(companions) && st == ST_OK; i++) {
+		char from[DB_PATH_MAX + 32], to[DB_PATH_MAX + 64];
+
+		beside(f, companions[i], from);
+		snprintf(to, sizeof(to), "%s.damaged.%" PRIu64 "%s", f->below, n, companions[i]);
+		st = disk_rename(f->dir, from, to);
+		st = st == ST_NOT_FOUND ? ST_OK : st;
+	}
+	return st;
+}
+
+static enum status companions_remove(struct db_file *f)
+{
+	static const char *const companions[] = { "-wal", "-shm" };
+	char                     path[DB_PATH_MAX + 32];
+	enum status              st = ST_OK;
+
+	for (size_t i = 0; i < LEN(companions) && st == ST_OK; i++) {
+		beside(f, companions[i], path);
+		st = disk_remove(f->dir, path);
+		st = st == ST_NOT_FOUND ? ST_OK : st;
+	}
+	return st;
+}
+
 /* The copy is complete and synced. Every step may find itself done. */
-static enum status replace(struct db_file *f)
+static enum status replace(struct db_file *f, const struct mark *m)
 {
 	char             copy[DB_PATH_MAX + 32], path[DB_PATH_MAX + 32];
 	struct db_header h;
@@ -143,13 +181,9 @@ static enum status replace(struct db_file *f)
 	if (st == ST_NOT_FOUND)
 		st = ST_OK; /* renamed already */
 	if (copied) {
-		static const char *const companions[] = { "-wal", "-shm" };
-
-		for (size_t i = 0; i < LEN(companions) && st == ST_OK; i++) {
-			beside(f, companions[i], path);
-			st = disk_remove(f->dir, path);
-			st = st == ST_NOT_FOUND ? ST_OK : st;
-		}
+		st = m->aside > 0 ? set_aside(f, m->aside) : ST_OK;
+		if (st == ST_OK)
+			st = companions_remove(f);
 		/* First surely without the old log, which would be read into the new database. */
 		if (st == ST_OK)
 			st = db_file_sync_dir(f);
@@ -179,7 +213,10 @@ enum status db_repair_finish(struct db_file *f)
 
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_OK : st;
-	return m.ready ? replace(f) : ST_OK;
+	/* keeper lets nobody rename the database: local will do that. */
+	if (m.ready && m.aside > 0 && f->dir == DISK_KEPT)
+		return ST_SUSPECT;
+	return m.ready ? replace(f, &m) : ST_OK;
 }
 
 /* Copy the first `n` octets (fewer if the file is shorter) of the database or its log to a new file. */
@@ -255,7 +292,7 @@ static enum status copy_sync(struct db_file *f, const char *copy)
 
 static void copies_remove(struct db_file *f, bool database)
 {
-	static const char *const suffixes[] = { ".repair", ".repair-wal", ".repair-shm" };
+	static const char *const suffixes[] = { ".repair", ".repair-wal", ".repair-shm", ".repair.lock", ".repair.suspect" };
 	char                     path[DB_PATH_MAX + 32];
 
 	for (size_t i = database ? 0 : 1; i < LEN(suffixes); i++) {
@@ -292,20 +329,20 @@ static enum status copy_make(struct db_file *f, const struct mark *m)
 static enum status repair_locked(struct db_file *f)
 {
 	struct mark m = { 0 };
-	enum status st = db_repair_finish(f);
+	enum status st = mark_read(f, &m);
 	bool        marked;
 
-	if (st == ST_OK)
-		st = mark_read(f, &m);
 	if (st != ST_OK && st != ST_NOT_FOUND)
 		return st;
+	if (st == ST_OK && m.ready)
+		return replace(f, &m);
 	marked = st == ST_OK;
 	st = copy_make(f, marked ? &m : NULL);
 	if (st == ST_OK) {
-		m = (struct mark){ MARK_MAGIC, 1, m.frames, m.salt };
+		m = (struct mark){ MARK_MAGIC, 1, m.frames, m.salt, 0 };
 		st = mark_write(f, &m);
 	}
-	return st == ST_OK ? replace(f) : st;
+	return st == ST_OK ? replace(f, &m) : st;
 }
 
 enum status db_repair(const char *path)
@@ -313,16 +350,19 @@ enum status db_repair(const char *path)
 	struct db_file *f;
 	int             dir;
 	const char     *below;
+	char            copy[DB_PATH_MAX + 32];
 	enum status     st;
 
 	if (!db_vfs_locate(path, &dir, &below))
 		return ST_DENIED;
-	if (!disk_exists(dir, below))
+	snprintf(copy, sizeof(copy), "%s.repair", below);
+	if (!disk_exists(dir, below) && !disk_exists(dir, copy)) /* between set_aside() and the end of a salvage there is only the copy */
 		return ST_NOT_FOUND;
 	st = db_file_get(path, &f);
 	if (st != ST_OK)
 		return st;
-	st = db_file_lock(f, DB_LOCK_MS);
+	st = db_file_lock(f, LOCK_MS);
+	st = st == ST_TEMP ? ST_BUSY : st;
 	if (st == ST_OK) {
 		st = repair_locked(f);
 		db_file_unlock(f);
@@ -330,3 +370,69 @@ enum status db_repair(const char *path)
 	db_file_put(&f);
 	return st;
 }
+
+/* ---- for db_salvage.c ---- */
+
+enum status db_suspect_begin(struct db_file *f, uint64_t *ret_frames, uint64_t *ret_salt)
+{
+	struct mark m = { MARK_MAGIC, 0, WHOLE_LOG, 0, 0 }, before;
+	enum status st = mark_read(f, &before);
+
+	if (st == ST_OK)
+		m = before;
+	else if (st == ST_NOT_FOUND)
+		st = mark_write(f, &m);
+	if (st == ST_OK)
+		st = db_header_suspect(f);
+	copies_remove(f, true);
+	*ret_frames = m.frames;
+	*ret_salt = m.salt;
+	return st;
+}
+
+/* The first N of which neither name is taken. */
+static enum status aside_find(struct db_file *f, uint64_t *ret)
+{
+	char        path[DB_PATH_MAX + 64];
+	enum status st = ST_OK;
+
+	for (uint64_t n = 1; n <= DB_ASIDE_MAX; n++) {
+		static const char *const companions[] = { "", "-wal" };
+		bool                     taken = false;
+
+		for (size_t i = 0; i < LEN(companions) && !taken; i++) {
+			snprintf(path, sizeof(path), "%s.damaged.%" PRIu64 "%s", f->below, n, companions[i]);
+			st = disk_look(f->dir, path, NULL);
+			taken = st == ST_OK;
+			if (st != ST_OK && st != ST_NOT_FOUND)
+				return st;
+		}
+		*ret = n;
+		if (!taken)
+			return ST_OK;
+	}
+	return ST_LIMIT;
+}
+
+enum status db_suspect_replace(struct db_file *f, uint64_t *ret_aside)
+{
+	struct mark m = { MARK_MAGIC, 1, WHOLE_LOG, 0, 0 };
+	char        copy[DB_PATH_MAX + 32], full[DB_PATH_MAX + 32];
+	enum status st = aside_find(f, &m.aside);
+
+	beside(f, ".repair", copy);
+	snprintf(full, sizeof(full), "%s.repair", f->path);
+	if (st == ST_OK)
+		st = copy_finish(full);
+	copies_remove(f, st != ST_OK);
+	if (st == ST_OK)
+		st = copy_sync(f, copy);
+	if (st == ST_OK)
+		st = mark_write(f, &m);
+	if (st == ST_OK)
+		st = replace(f, &m);
+	*ret_aside = m.aside;
+	return st;
+}
+
+void db_suspect_drop_copy(struct db_file *f) { copies_remove(f, true); }

@@ -26,6 +26,12 @@ void db_stmts_drop(struct db *db)
 	db->stmt_count = 0;
 }
 
+void db_forget(struct db *db)
+{
+	CHECK(db->txn == DB_TXN_NONE);
+	db_stmts_drop(db);
+}
+
 static void put(struct db *db, struct db_stmt *s)
 {
 	unsigned at = place_of(s->text);

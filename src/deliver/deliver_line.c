@@ -243,6 +243,8 @@ static bool repair(struct deliver_local *d, struct task *t)
 	st = store_repair(d->store, t->account);
 	if (st == ST_OK)
 		log_warn("account was repaired and is used again", LOG_U64("account", t->account));
+	else if (st == ST_BUSY) /* by another process, or by an administrator */
+		log_debug("account is under repair", LOG_U64("account", t->account));
 	else
 		log_error("account cannot be repaired yet", LOG_U64("account", t->account), LOG_ST("status", st));
 	pthread_mutex_lock(&d->lock);

@@ -1,9 +1,13 @@
 /* deliver/local_admin.c - see local_admin.h. */
 #include "deliver/local_admin.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "ipc/msg_local.h"
+#include "store/store_keep.h"
 #include "store/store_mend.h"
+#include "store/store_salvage.h"
 #include "store/store_undelete.h"
 
 static void announce(const struct local_admin *l, uint64_t account, uint64_t modseq)
@@ -58,7 +62,7 @@ struct report {
 	struct arena             *arena;
 	struct local_fsck_reply  *reply;
 	struct local_finding      rows[LIMIT_LIST_PAGE];
-	enum store_mend_kind      kind; /* of what on_found is told */
+	bool                      unreadable; /* A13 was told */
 };
 
 static void on_told(void *arg, enum store_mend_kind kind, const char *invariant, struct str text)
@@ -81,7 +85,45 @@ static void on_told(void *arg, enum store_mend_kind kind, const char *invariant,
 
 static void on_found(void *arg, const char *invariant, struct str text)
 {
-	on_told(arg, STORE_MEND_BROKEN, invariant, text);
+	struct report *p = arg;
+
+	p->unreadable |= str_eq(str_of(invariant), STR("A13"));
+	on_told(p, STORE_MEND_BROKEN, invariant, text);
+}
+
+/* Where something is broken rows may be lost, and a file that no row names may be their message. */
+static enum status orphans(const struct local_admin *l, struct store_account *a, const struct local_fsck_request *q, uint64_t breaks,
+			   struct report *p)
+{
+	struct store_orphans found = { 0 };
+	enum status          st = store_orphans_count(a, &found);
+	char                 text[120];
+
+	if (st != ST_OK)
+		return st;
+	if (breaks > 0 && found.loose > 0) {
+		st = store_keep_begin(l->store, q->account);
+		found.kept += found.loose;
+	}
+	if (st == ST_OK && found.kept > 0 && !q->salvage) {
+		snprintf(text, sizeof(text), "%llu files that no row names are kept: --salvage brings them into Recovered",
+			 (unsigned long long)found.kept);
+		on_told(p, STORE_MEND_BROKEN, "A8", str_of(text));
+	}
+	return st;
+}
+
+/* What a repair in place can do; ST_CORRUPT: it cannot. */
+static enum status mend(struct store_account *a, const struct local_fsck_request *q, uint64_t breaks, uint64_t *ret_changes,
+			struct report *p)
+{
+	uint64_t    moved = 0;
+	enum status st = breaks > 0 ? store_mend(a, on_told, p, ret_changes) : ST_OK;
+
+	if (st == ST_OK && q->salvage)
+		st = store_adopt(a, on_told, p, &moved);
+	*ret_changes += moved;
+	return st == ST_OK && breaks == 0 && !q->salvage ? store_clean(a) : st;
 }
 
 static enum status fsck(const struct local_admin *l, const struct local_fsck_request *q, struct report *p)
@@ -91,22 +133,16 @@ static enum status fsck(const struct local_admin *l, const struct local_fsck_req
 	uint64_t              breaks = 0, changes = 0;
 	enum status           st = store_open(l->store, q->account, &a);
 
-	if (st == ST_CORRUPT || st == ST_EXISTS) { /* EXISTS: the account's row is gone, and not its mailboxes */
-		on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be opened"));
-		return ST_OK;
-	}
 	if (st != ST_OK)
-		return st;
+		return st == ST_EXISTS /* the account's row is gone, and not its mailboxes */ ? ST_CORRUPT : st;
 	st = store_check(a, on_found, p, &breaks);
-	if (st == ST_OK && q->repair && breaks > 0)
-		st = store_mend(a, on_told, p, &changes);
-	/* Where something was broken, rows may be lost, and a file that no row names may be their message. */
-	if (st == ST_OK && q->repair && breaks == 0)
-		st = store_clean(a);
-	if (st == ST_CORRUPT && q->repair) {
-		on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be repaired where it is"));
-		st = ST_OK;
-	} else if (st == ST_OK && changes > 0) {
+	if (st == ST_OK && p->unreadable)
+		st = ST_CORRUPT;
+	if (st == ST_OK)
+		st = orphans(l, a, q, breaks, p);
+	if (st == ST_OK && (q->repair || q->salvage))
+		st = mend(a, q, breaks, &changes, p);
+	if (st == ST_OK && changes > 0) {
 		p->reply->left = 0;
 		st = store_check(a, NULL, NULL, &p->reply->left);
 		if (st == ST_OK && store_info(a, &info) == ST_OK)
@@ -116,13 +152,56 @@ static enum status fsck(const struct local_admin *l, const struct local_fsck_req
 	return st;
 }
 
+static enum status salvage(const struct local_admin *l, const struct local_fsck_request *q, struct report *p)
+{
+	struct local_fsck_reply *r = p->reply;
+	struct store_salvaged    got;
+	enum status              st;
+
+	/* What was told of the old database says nothing of the new one. */
+	r->finding_count = 0;
+	r->more = false;
+	r->fixed = r->moved = r->lost = r->left = 0;
+	r->broken = 1;
+	st = store_salvage(l->store, q->account, on_told, p, &got);
+	if (st != ST_OK)
+		return st;
+	r->salvaged = true;
+	r->kept = got.kept;
+	r->aside = got.aside;
+	log_warn("account was salvaged and is used again", LOG_U64("account", q->account), LOG_U64("kept", got.kept),
+		 LOG_U64("moved", got.moved), LOG_U64("lost", got.lost), LOG_U64("damaged", got.aside));
+	announce(l, q->account, got.modseq);
+	return ST_OK;
+}
+
+/* A database that cannot be read where it is: A13. One that is set aside and cannot be repaired comes here too. */
+static enum status fsck_or_salvage(const struct local_admin *l, const struct local_fsck_request *q, struct report *p)
+{
+	enum status st = fsck(l, q, p);
+
+	if (st == ST_SUSPECT)
+		st = store_repair(l->store, q->account) == ST_CORRUPT ? ST_CORRUPT : ST_SUSPECT;
+	if (st != ST_CORRUPT)
+		return st;
+	if (q->salvage)
+		return salvage(l, q, p);
+	on_told(p, STORE_MEND_BROKEN, "A13", STR("the database cannot be read: --salvage makes a new one of what can be"));
+	return store_keep_if_any(l->store, q->account);
+}
+
 static enum status fsck_start(const struct local_admin *l, const struct local_fsck_request *q, struct report *p)
 {
-	if (!store_there(l->store, q->account)) {
+	if (store_there(l->store, q->account))
+		return fsck_or_salvage(l, q, p);
+	if (!store_contents_there(l->store, q->account)) {
 		p->reply->empty = true;
 		return ST_OK;
 	}
-	return fsck(l, q, p);
+	if (q->salvage)
+		return salvage(l, q, p);
+	on_told(p, STORE_MEND_BROKEN, "A13", STR("there is no database, and contents are there"));
+	return ST_OK;
 }
 
 static void on_fsck(void *ctx, struct ipc_request *r)

@@ -113,6 +113,14 @@ static void look_up(struct attempt *t)
 	pthread_rwlock_unlock(&d->lock);
 }
 
+/* A stranger's network may have a share of the lane; a webmail here, or one that is trusted, brings everybody. */
+static uint64_t lane_source(const struct attempt *t)
+{
+	const struct source *from = &t->s.source;
+
+	return from->loopback || guard_trusts(t->s.d->options.guard, t->s.peer) ? LANE_NO_SOURCE : from->network;
+}
+
 void directory_login_start(struct directory *d, const struct auth_login_request *request, directory_login_fn *done,
 			   void *arg)
 {
@@ -123,7 +131,7 @@ void directory_login_start(struct directory *d, const struct auth_login_request 
 	dir_signin_begin(&t->s, d, &request->side, request->peer);
 	look_up(t);
 	t->job.run = attempt_run;
-	t->job.source = t->s.limited ? t->s.source.network : LANE_NO_SOURCE;
+	t->job.source = lane_source(t);
 	t->job.favoured = dir_signin_known(&t->s);
 	if (dir_signin_must_wait(&t->s))
 		finish(t, ST_LIMIT);

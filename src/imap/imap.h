@@ -1,6 +1,6 @@
 /* imap/imap.h - IMAP sessions: a thin view over net/ and store/.
  *
- * RFC 3501 (with \Recent), and what imap_capability.c lists. docs/rfc/deviations.md says where we differ.
+ * RFC 3501 (with \Recent), RFC 9051 for who enables it, and what else imap_capability.c lists. docs/rfc/deviations.md says where we differ.
  *
  * A listener is a `struct imap_env` given to net_listen() with imap_proto. The session reads and writes accounts
  * through `env->store`, and asks the rest of the world only through `struct imap_ask`: the role fills it with
@@ -27,8 +27,9 @@ struct imap_settings {
 	int64_t  session_ms;     /* from the sign-in to the end, at most LIMIT_SESSION_MS */
 	unsigned view_ms;        /* a waiting session keeps its list of messages for so long */
 	char     hostname[LIMIT_DOMAIN + 1]; /* ours: absolute URLs (RFC 4469) have it */
+	uint32_t message_limit; /* messages in one command (RFC 9738); 0: as many as there are */
+	uint32_t save_limit;    /* the same of COPY and APPEND alone, where message_limit is 0 */
 	unsigned progress_ms;  /* a search that takes longer says how it goes, each time (RFC 9585) */
-	bool     unannounced;  /* ENABLE takes what is not whole yet too: for its tests */
 	bool     scram;        /* offer it */
 	bool     client_certificates; /* ask for one in the TLS handshake */
 	bool     allow_plain;    /* sign-in without TLS: --lab, loopback */

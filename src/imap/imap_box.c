@@ -324,3 +324,17 @@ enum status imap_keywords_tell(struct imap_session *s)
 		return st;
 	return imap_put_flags_lines(s, true);
 }
+
+enum status imap_keywords_meet(struct imap_session *s, const struct store_row *rows, size_t count)
+{
+	struct store_keywords all = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		all.bits[0] |= rows[i].keywords.bits[0];
+		all.bits[1] |= rows[i].keywords.bits[1];
+	}
+	for (size_t i = s->box.name_count; i < LIMIT_KEYWORDS; i++)
+		if (all.bits[i / 64] >> (i % 64) & 1)
+			return imap_keywords_tell(s);
+	return ST_OK;
+}

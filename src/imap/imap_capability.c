@@ -15,6 +15,7 @@ static const struct {
 	const char *rfc;
 } capabilities[] = {
 	{ "IMAP4rev1", 0, "RFC 3501" },
+	{ "IMAP4rev2", 0, "RFC 9051" },
 	{ "SASL-IR", BEFORE, "RFC 4959" },
 	{ "LITERAL+", 0, "RFC 7888" },
 	{ "ID", 0, "RFC 2971" },
@@ -32,7 +33,7 @@ static const struct {
 	{ "LIST-METADATA", AFTER, "RFC 9590" },
 	{ "OBJECTID", AFTER, "RFC 8474" },
 	{ "NOTIFY", AFTER, "RFC 5465" },
-	{ "UTF8=ACCEPT", AFTER, "RFC 6855" },
+	{ "UTF8=ACCEPT", AFTER, "RFC 9755" },
 	{ "UNSELECT", AFTER, "RFC 3691" },
 	{ "UIDPLUS", AFTER, "RFC 4315" },
 	{ "MOVE", AFTER, "RFC 6851" },
@@ -62,6 +63,7 @@ static const struct {
 	{ "CONDSTORE", AFTER, "RFC 7162" },
 	{ "QRESYNC", AFTER, "RFC 7162" },
 	{ "UIDONLY", AFTER, "RFC 9586" },
+	{ "UIDBATCHES", AFTER, "RFC 10022" },
 	{ "UNAUTHENTICATE", AFTER, "RFC 8437" },
 };
 
@@ -77,10 +79,12 @@ void imap_capability_put(struct imap_session *s)
 	for (size_t i = 0; i < LEN(capabilities); i++)
 		if ((capabilities[i].when & now) == capabilities[i].when)
 			imap_putf(s, " %s", capabilities[i].name);
-	if (s->state == IMAP_NOT_AUTH)
+	if (s->state == IMAP_NOT_AUTH) {
 		imap_mechanisms_put(s);
-	else /* RFC 7889 §2: one limit for all mailboxes */
-		imap_putf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set->message_octets);
+		return;
+	}
+	imap_putf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set->message_octets); /* RFC 7889 §2: one limit for all mailboxes */
+	imap_limit_announce(s);
 }
 
 enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *c)
@@ -92,18 +96,17 @@ enum imap_next imap_cmd_capability(struct imap_session *s, struct imap_command *
 	return imap_ok(s, "That is all");
 }
 
-/* What ENABLE knows; to a client only what is whole, and announced. */
+/* What ENABLE knows. */
 static const struct {
 	struct str  name;
 	unsigned    bit, implies;
-	bool        whole;
 	const char *rfc;
 } enables[] = {
-	{ STR("CONDSTORE"), IMAP_ENABLED_CONDSTORE, 0, true, "RFC 7162 §3.1" },
-	{ STR("QRESYNC"), IMAP_ENABLED_QRESYNC, IMAP_ENABLED_CONDSTORE, true, "RFC 7162 §3.2.3" },
-	{ STR("UTF8=ACCEPT"), IMAP_ENABLED_UTF8, 0, false, "RFC 9755 §3" },
-	{ STR("IMAP4rev2"), IMAP_ENABLED_REV2, IMAP_ENABLED_UTF8, false, "RFC 9051 §6.3.1" },
-	{ STR("UIDONLY"), IMAP_ENABLED_UIDONLY, 0, true, "RFC 9586 §3.1" },
+	{ STR("CONDSTORE"), IMAP_ENABLED_CONDSTORE, 0, "RFC 7162 §3.1" },
+	{ STR("QRESYNC"), IMAP_ENABLED_QRESYNC, IMAP_ENABLED_CONDSTORE, "RFC 7162 §3.2.3" },
+	{ STR("UTF8=ACCEPT"), IMAP_ENABLED_UTF8, 0, "RFC 9755 §3" },
+	{ STR("IMAP4rev2"), IMAP_ENABLED_REV2, 0, "RFC 9051 §6.3.1" },
+	{ STR("UIDONLY"), IMAP_ENABLED_UIDONLY, 0, "RFC 9586 §3.1" },
 };
 
 void imap_enable(struct imap_session *s, unsigned bits)
@@ -118,11 +121,11 @@ void imap_enable(struct imap_session *s, unsigned bits)
 		imap_put_highest(s);
 }
 
-static unsigned bit_of(const struct imap_session *s, struct str name)
+static unsigned bit_of(struct str name)
 {
 	for (size_t i = 0; i < LEN(enables); i++)
 		if (str_ieq(enables[i].name, name))
-			return enables[i].whole || s->set->unannounced ? enables[i].bit : 0;
+			return enables[i].bit;
 	return 0; /* RFC 5161 §3.1: unknown names are no error */
 }
 
@@ -134,7 +137,7 @@ enum imap_next imap_cmd_enable(struct imap_session *s, struct imap_command *c)
 	do {
 		if (!imap_lex_atom(&c->x, &name))
 			return imap_bad(s, "Syntax: ENABLE name ...");
-		bits |= bit_of(s, name);
+		bits |= bit_of(name);
 	} while (imap_lex_sp(&c->x));
 	if (!imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: ENABLE name ...");

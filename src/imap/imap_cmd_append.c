@@ -51,7 +51,8 @@ static enum imap_next mailbox_find(struct imap_session *s)
 	enum imap_name_err    err;
 	enum status           st;
 
-	err = imap_name_parse(arena_dup(s->arena, u->reader.mailbox), imap_utf8(s), s->arena, &u->name);
+	u->given = arena_dup(s->arena, u->reader.mailbox);
+	err = imap_name_parse(u->given, imap_utf8(s), s->arena, &u->name);
 	if (err != IMAP_NAME_OK)
 		return imap_bad_name(s, err == IMAP_NAME_LONG);
 	if (store_full(s->env->store))
@@ -85,6 +86,8 @@ static enum imap_next message_begin(struct imap_session *s)
 		return imap_bad(s, "One message takes the place of one");
 	if (++u->count > LIMIT_IMAP_APPENDS)
 		return imap_no(s, "[LIMIT] At most %zu messages at once", LIMIT_IMAP_APPENDS);
+	if (!imap_limit_count(s, u->count, true))
+		return IMAP_NEXT_REPLY;
 	m = ARENA_NEW(s->arena, struct imap_message);
 	m->flags = flags_dup(s->arena, &u->reader.flags);
 	m->dated = u->reader.dated;
@@ -204,9 +207,18 @@ static struct store_new_message new_message(const struct imap_message *m, int64_
 	};
 }
 
+void imap_upload_stored(struct imap_session *s, const struct store_added *added)
+{
+	const struct imap_upload *u = s->upload;
+
+	imap_changed(s, added->modseq);
+	if (imap_respelled(s, u->given, u->name)) /* RFC 9051 §6.3.12 */
+		imap_put_list(s, STR(""), u->name, u->given);
+}
+
 static enum imap_next appended(struct imap_session *s, const struct store_added *added, size_t count)
 {
-	imap_changed(s, added[0].modseq);
+	imap_upload_stored(s, &added[0]);
 	if (count == 1)
 		return imap_ok(s, "[APPENDUID %u %u] Appended", added[0].uidvalidity, added[0].uid);
 	/* RFC 4315 §3: a set; the uids of one transaction follow each other. */

@@ -76,8 +76,9 @@ static enum imap_next transfer(struct imap_session *s, struct imap_command *c, c
 	enum status     st;
 
 	*ret = (struct store_copied){ 0 };
-	if (!arguments(s, c, &places, &name))
+	if (!arguments(s, c, &places, &name) || (fn == store_copy && !imap_limit_copy(s, &places)))
 		return IMAP_NEXT_REPLY;
+	imap_limit_cut(s, &places); /* of MOVE, which need not be all or nothing */
 	st = copy(s, fn, &places, name, ret, &missing);
 	if (missing)
 		return imap_no(s, "[TRYCREATE] No such mailbox");
@@ -127,6 +128,7 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 			return imap_bad(s, "Syntax: UID EXPUNGE set");
 		if (!imap_places(s, c, &set, &places))
 			return IMAP_NEXT_REPLY;
+		imap_limit_cut_deleted(s, &places);
 		uids = imap_uids(s, &places);
 	}
 	st = imap_box_account(s, &a);

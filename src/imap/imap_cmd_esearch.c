@@ -204,7 +204,7 @@ static bool legal(struct imap_session *s, const struct imap_sources *sources, st
 		any |= sources->items[i].kind == IMAP_SOURCE_SELECTED;
 		only &= sources->items[i].kind == IMAP_SOURCE_SELECTED;
 	}
-	if (any && s->state != IMAP_SELECTED) {
+	if ((any || (q->ret.what & IMAP_RETURN_UPDATE)) && s->state != IMAP_SELECTED) {
 		imap_bad(s, "Select a mailbox first");
 		return false;
 	}
@@ -216,7 +216,7 @@ static bool legal(struct imap_session *s, const struct imap_sources *sources, st
 		imap_putf(s, "* NO [NOUPDATE \"%.*s\"] Only the selected mailbox is followed\r\n", STR_FMT(s->tag));
 		q->ret.what &= ~(unsigned)IMAP_RETURN_UPDATE;
 	}
-	return imap_search_legal(s, &q->search);
+	return imap_context_legal(s, q) && imap_search_legal(s, &q->search);
 }
 
 enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c)
@@ -232,8 +232,8 @@ enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c)
 	err = imap_query_lex(&c->x, false, &q);
 	if (err != IMAP_SEARCH_OK)
 		return imap_search_refused(s, err, syntax);
-	if (q.search.charset && imap_utf8(s))
-		return imap_bad(s, "No CHARSET once UTF-8 is enabled");
+	if (!imap_charset_legal(s, &q.search, false))
+		return IMAP_NEXT_REPLY;
 	if (!q.ret.given)
 		q.ret = (struct imap_return){ .given = true, .what = IMAP_RETURN_ALL };
 	if (!legal(s, &sources, &q) || !targets_find(&t, &sources))

@@ -88,6 +88,9 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 		return st;
 	if (f.changed > 0)
 		imap_changed(s, f.modseq);
+	st = imap_keywords_meet(s, f.rows, f.row_count);
+	if (st != ST_OK)
+		return st;
 	for (size_t i = 0; i < f.row_count; i++) {
 		size_t at = imap_row_from(&s->box, f.rows[i].uid);
 
@@ -203,7 +206,7 @@ static void preview_put(struct fetch *f, const struct store_email *e, const char
 	item_put(f->s, sep, "PREVIEW ");
 	if (imap_put_preview(f->s, e) != ST_OK) {
 		f->gone = true;
-		imap_put(f->s, STR("NIL"));
+		imap_put(f->s, f->what->items & IMAP_FETCH_PREVIEW ? STR("\"\"") : STR("NIL")); /* NIL is for LAZY alone (RFC 8970 §3.2) */
 	}
 }
 
@@ -347,13 +350,19 @@ static enum status batch_put(struct fetch *f, struct batch *b)
 	return ST_OK;
 }
 
+/* Ascending; where the limit of a command has cut them, down from the highest (RFC 9738 §3.1). */
 static enum status messages_put(struct fetch *f, const struct imap_set *places)
 {
 	struct batch *b = ARENA_NEW(f->s->arena, struct batch);
 	enum status   st = ST_OK;
+	bool          down = f->s->limited > 0 && !f->s->noticing;
 
 	for (size_t i = 0; i < places->count && st == ST_OK; i++) {
-		for (uint32_t p = places->ranges[i].first; p <= places->ranges[i].last && st == ST_OK; p++) {
+		struct imap_range r = places->ranges[down ? places->count - 1 - i : i];
+
+		for (uint32_t k = 0; k <= r.last - r.first && st == ST_OK; k++) {
+			uint32_t p = down ? r.last - k : r.first + k;
+
 			b->place[b->count] = p;
 			b->email[b->count++] = f->s->box.view.rows[p].email;
 			b->octets += f->s->box.view.rows[p].size;
@@ -435,14 +444,16 @@ enum imap_next imap_cmd_fetch(struct imap_session *s, struct imap_command *c)
 		what.items |= IMAP_FETCH_MODSEQ;
 	if (what.items & IMAP_FETCH_MODSEQ)
 		imap_enable(s, IMAP_ENABLED_CONDSTORE);
-	if (!imap_places(s, c, &set, &places))
+	if (!imap_limit_count(s, mod.partial.from ? (uint64_t)mod.partial.to - mod.partial.from + 1 : 0, false) ||
+	    !imap_places(s, c, &set, &places))
 		return IMAP_NEXT_REPLY;
+	if (mod.partial.from) /* and of those what has changed (RFC 9394 §3.4) */
+		places = imap_places_partial(&places, &mod.partial, s->arena);
 	if (mod.changed_since)
 		st = changed_since(s, &mod, &set, &places);
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	if (mod.partial.from) /* of those that the other modifiers leave (RFC 9394 §3.3) */
-		places = imap_places_partial(&places, &mod.partial, s->arena);
+	imap_limit_cut(s, &places);
 	if (sets_seen(&what) && !s->box.read_only && !s->noticing)
 		st = seen_set(s, &places, &f.seen);
 	if (st != ST_OK && st != ST_FULL && st != ST_SUSPECT) /* mail can be read even where nothing can be written */

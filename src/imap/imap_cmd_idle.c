@@ -14,7 +14,7 @@ enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c)
 	if (!s->watch.at) /* NOTIFY may have set it */
 		imap_notify_add(s->env->notify, &s->watch, s->account_id, s->conn);
 	imap_put(s, STR("+ idling\r\n"));
-	if (s->state == IMAP_SELECTED && (imap_notice_sync(s, true) != ST_OK || imap_contexts_tell(s) != ST_OK)) {
+	if (s->state == IMAP_SELECTED && imap_notice_sync(s, true) != ST_OK) {
 		imap_idle_done(s);
 		return imap_no(
 			s,
@@ -39,7 +39,7 @@ void imap_idle_wake(struct imap_session *s)
 	if (s->mode != IMAP_MODE_IDLE || (s->state != IMAP_SELECTED && !imap_notice_on(s)))
 		return;
 	s->arena = arena_new(NULL); /* the command's own lives as long as the IDLE */
-	if (s->state == IMAP_SELECTED && (imap_notice_sync(s, true) != ST_OK || imap_contexts_tell(s) != ST_OK)) {
+	if (s->state == IMAP_SELECTED && imap_notice_sync(s, true) != ST_OK) {
 		imap_put(s, STR("* BYE [UNAVAILABLE] The mailbox cannot be read any more, connect again\r\n"));
 		s->end = "mailbox lost";
 		s->broken = true;

@@ -2,7 +2,7 @@
  * SPECIAL-USE RFC 6154, STATUS=SIZE RFC 8438, LIST-METADATA RFC 9590).
  *
  * The mailboxes are a sorted list of names (imap_tree.h) with parents that do not exist, so that "%" shows a whole tree: as \Noselect,
- * or \NonExistent to a client that speaks RFC 5258. Counters come with the list: STATUS of every mailbox costs no more than LIST.
+ * or \NonExistent to a client that speaks RFC 5258 or IMAP4rev2. Counters come with the list: STATUS of every mailbox costs no more than LIST.
  */
 #include "imap/imap_cmd_metadata.h"
 #include "imap/imap_tree.h"
@@ -17,6 +17,7 @@ struct list {
 	size_t               pattern_count;
 	struct imap_tree     tree;
 	bool                *matched; /* of each node: by a pattern */
+	bool                 nonexistent; /* the client knows \NonExistent */
 };
 
 static void line(struct imap_session *s, const char *word, struct str attributes, struct str name)
@@ -83,7 +84,7 @@ static void attributes_put(struct list *l, const struct imap_node *n)
 	bool        subscribed = n->subscribed && ((l->args.select | l->args.want) & IMAP_LIST_SUBSCRIBED);
 
 	line(l->s, "LIST",
-	     arena_printf(l->s->arena, "%s%s%s%s%s", n->box ? "" : l->args.extended ? "\\NonExistent " : "\\Noselect ",
+	     arena_printf(l->s->arena, "%s%s%s%s%s", n->box ? "" : l->nonexistent ? "\\NonExistent " : "\\Noselect ",
 			  subscribed ? "\\Subscribed " : "", n->children ? "\\HasChildren" : "\\HasNoChildren",
 			  special[0] ? " " : "", special),
 	     n->name);
@@ -126,14 +127,33 @@ static enum status node_put(struct list *l, size_t at)
 	return st == ST_OK && !imap_spill(l->s) ? ST_CLOSED : st;
 }
 
-/* Those that are no names match nothing. */
-static void patterns_parse(struct list *l)
+/* Those that are no names match nothing. False: in all they are too long. */
+static bool patterns_parse(struct list *l)
 {
+	size_t octets = 0;
+
 	l->patterns = ARENA_ARRAY(l->s->arena, struct imap_pattern, l->args.pattern_count);
-	for (size_t i = 0; i < l->args.pattern_count; i++)
+	for (size_t i = 0; i < l->args.pattern_count && octets <= LIMIT_IMAP_PATTERN_OCTETS; i++)
 		if (imap_pattern_parse(l->args.reference, l->args.patterns[i], imap_utf8(l->s), l->s->arena,
 				       &l->patterns[l->pattern_count]))
-			l->pattern_count++;
+			octets += l->patterns[l->pattern_count++].text.n;
+	return octets <= LIMIT_IMAP_PATTERN_OCTETS;
+}
+
+/* What is made for a line goes with it: there may be many. */
+static enum status nodes_put(struct list *l)
+{
+	struct arena *kept = l->s->arena;
+	enum status   st = ST_OK;
+
+	l->s->arena = arena_new(NULL);
+	for (size_t i = 0; i < l->tree.count && st == ST_OK; i++) {
+		st = node_put(l, i);
+		arena_reset(l->s->arena);
+	}
+	arena_free(&l->s->arena);
+	l->s->arena = kept;
+	return st;
 }
 
 enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
@@ -148,13 +168,31 @@ enum imap_next imap_cmd_list(struct imap_session *s, struct imap_command *c)
 		imap_put(s, STR("* LIST (\\Noselect) \"/\" \"\"\r\n"));
 		return imap_ok(s, "That is all");
 	}
-	patterns_parse(&l);
+	l.nonexistent = l.args.extended || (s->enabled & IMAP_ENABLED_REV2); /* RFC 9051 §6.3.9.6 */
+	if (!patterns_parse(&l))
+		return imap_no(s, "[LIMIT] The patterns are too long");
 	names = (l.args.select & IMAP_LIST_SUBSCRIBED) != 0;
 	st = l.pattern_count > 0 ? imap_tree_load(s, names, &l.tree) : ST_OK;
 	nodes_match(&l);
-	for (size_t i = 0; i < l.tree.count && st == ST_OK; i++)
-		st = node_put(&l, i);
+	if (st == ST_OK)
+		st = nodes_put(&l);
 	return st == ST_OK || s->broken ? imap_ok(s, "That is all") : imap_failed(s, st);
+}
+
+static void lsub_lines(struct imap_session *s, const struct imap_tree *t, const struct imap_pattern *p, bool parents)
+{
+	struct arena *kept = s->arena;
+
+	s->arena = arena_new(NULL);
+	for (size_t i = 0; i < t->count && imap_spill(s); i++) {
+		if ((!t->nodes[i].subscribed && !parents) || !imap_pattern_match(p, t->nodes[i].name))
+			continue;
+		line(s, "LSUB", t->nodes[i].subscribed ? STR("") : STR("\\Noselect"), t->nodes[i].name);
+		imap_put(s, STR("\r\n"));
+		arena_reset(s->arena);
+	}
+	arena_free(&s->arena);
+	s->arena = kept;
 }
 
 /* RFC 3501 §6.3.9: "%" also gives unsubscribed parents of what is subscribed, as \Noselect. */
@@ -180,14 +218,10 @@ enum imap_next imap_cmd_lsub(struct imap_session *s, struct imap_command *c)
 		return imap_failed(s, st);
 	for (size_t i = 0; i < count; i++)
 		imap_tree_add(&t, s->arena, (struct imap_node){ .name = names[i], .subscribed = true });
-	imap_tree_finish(&t, s->arena);
+	if (!imap_tree_finish(&t, s))
+		return imap_full(s);
 	parents = pattern.n > 0 && pattern.p[pattern.n - 1] == '%';
-	for (size_t i = 0; i < t.count; i++) {
-		if ((!t.nodes[i].subscribed && !parents) || !imap_pattern_match(&p, t.nodes[i].name) || !imap_spill(s))
-			continue;
-		line(s, "LSUB", t.nodes[i].subscribed ? STR("") : STR("\\Noselect"), t.nodes[i].name);
-		imap_put(s, STR("\r\n"));
-	}
+	lsub_lines(s, &t, &p, parents);
 	return imap_ok(s, "That is all");
 }
 

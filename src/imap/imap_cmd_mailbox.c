@@ -14,9 +14,9 @@ static enum imap_next done(struct imap_session *s, struct store_account *a, enum
 	return imap_ok(s, "%s", text);
 }
 
-static bool one_name(struct imap_session *s, struct imap_command *c, struct str *ret)
+static bool one_name(struct imap_session *s, struct imap_command *c, struct str *ret, struct str *ret_given)
 {
-	if (!imap_name_take(s, &c->x, ret))
+	if (!imap_name_take_given(s, &c->x, ret, ret_given))
 		return false;
 	if (imap_lex_end(&c->x))
 		return true;
@@ -86,6 +86,8 @@ enum imap_next imap_cmd_create(struct imap_session *s, struct imap_command *c)
 		st = store_mailbox_create(a, name, special, &id);
 	if (st == ST_BUSY)
 		return imap_no(s, "[USEATTR] Another mailbox has that special use");
+	if (st == ST_OK && imap_respelled(s, wire, name)) /* RFC 9051 §6.3.4 */
+		imap_put_list(s, STR(""), name, wire);
 	return st == ST_OK ? created(s, a, id) : imap_failed(s, st);
 }
 
@@ -93,10 +95,10 @@ enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 {
 	struct store_account *a = NULL;
 	struct store_mailbox  m;
-	struct str            name;
+	struct str            name, given;
 	enum status           st;
 
-	if (!one_name(s, c, &name))
+	if (!one_name(s, c, &name, &given))
 		return IMAP_NEXT_REPLY;
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_DELETE_BOX, &a, &m);
 	if (st == ST_OK)
@@ -105,36 +107,41 @@ enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 		imap_put(s, STR("* OK [CLOSED] The selected mailbox was deleted\r\n"));
 		imap_enter(s, IMAP_AUTH);
 	}
+	if (st == ST_OK && imap_respelled(s, given, name)) /* RFC 9051 §6.3.5 */
+		imap_put_list(s, STR("\\NonExistent"), name, given);
 	return done(s, a, st, "Deleted");
 }
 
 enum imap_next imap_cmd_rename(struct imap_session *s, struct imap_command *c)
 {
 	struct store_account *a = NULL;
-	struct str            from, to;
+	struct str            from, from_given, to, to_given;
 	enum status           st;
 
-	if (!imap_name_take(s, &c->x, &from))
+	if (!imap_name_take_given(s, &c->x, &from, &from_given))
 		return IMAP_NEXT_REPLY;
 	if (!imap_lex_sp(&c->x))
 		return imap_bad(s, "Syntax: RENAME from to");
-	if (!one_name(s, c, &to))
+	if (!one_name(s, c, &to, &to_given))
 		return IMAP_NEXT_REPLY;
 	if (imap_name_below(to, from) && !imap_name_is_inbox(from))
 		return imap_no(s, "[CANNOT] A mailbox cannot move below itself");
 	st = imap_account(s, &a);
 	if (st == ST_OK)
 		st = store_mailbox_rename(a, from, to);
+	/* RFC 9051 §6.3.6: one line for both names. */
+	if (st == ST_OK && (imap_respelled(s, from_given, from) || imap_respelled(s, to_given, to)))
+		imap_put_list(s, STR(""), to, from_given);
 	return done(s, a, st, "Renamed");
 }
 
 static enum imap_next subscribe(struct imap_session *s, struct imap_command *c, bool on)
 {
 	struct store_account *a = NULL;
-	struct str            name;
+	struct str            name, given;
 	enum status           st;
 
-	if (!one_name(s, c, &name))
+	if (!one_name(s, c, &name, &given))
 		return IMAP_NEXT_REPLY;
 	st = imap_account(s, &a);
 	if (st == ST_OK)

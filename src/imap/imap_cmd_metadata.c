@@ -82,12 +82,15 @@ static void value_put(struct answer *r, struct str entry, struct str value)
 	r->begun = true;
 	imap_print_astring(&s->out, entry);
 	imap_put(s, STR(" "));
-	if (value.p && imap_out_room(s, value.n + 64))
-		imap_print_string(&s->out, value);
-	else if (value.p)
-		imap_out_over(s);
-	else
+	if (!value.p) {
 		imap_put(s, STR("NIL"));
+	} else if (!imap_out_room(s, value.n + 64)) {
+		imap_out_over(s);
+	} else {
+		if (str_find(value, 0) >= 0) /* RFC 5464 §5: value = nstring / literal8 */
+			imap_put(s, STR("~"));
+		imap_print_string(&s->out, value);
+	}
 }
 
 static void answer_end(struct answer *r)
@@ -238,6 +241,9 @@ enum imap_next imap_cmd_setmetadata(struct imap_session *s, struct imap_command 
 
 	if (!imap_lex_setmetadata(&c->x, &m))
 		return imap_bad(s, "Syntax: SETMETADATA mailbox (entry value ...)");
+	for (size_t i = 0; i < m.count && m.mailbox.n == 0; i++)
+		if (str_eq(m.entries[i].name, STR("/shared/admin"))) /* RFC 5464 §3.2.1.1: read-only, and there is none */
+			return imap_no(s, "[NOPERM] Whom to ask is not for clients to say");
 	list = ARENA_ARRAY(s->arena, struct store_metadata, m.count);
 	for (size_t i = 0; i < m.count; i++) {
 		if (!value_check(s, &m.entries[i], &list[i]))

@@ -6,7 +6,8 @@
  * `modseq` (store_events.h). So it remembers the client's wishes and one number, whatever the mailboxes are.
  *
  * The selected mailbox is told of by imap_sync as ever; NOTIFY says whether, and whether expunges may be told outside of commands.
- * The first group that a mailbox meets decides about it (§3.1). What this session did itself is told like what others did.
+ * A mailbox has the events of all groups that it meets, up to one that says NONE (§6). What this session alone did since the last time is
+ * not told to it (§5).
  */
 #include "imap/imap_cmd_notify.h"
 #include "imap/imap_tree.h"
@@ -20,7 +21,25 @@ struct imap_noted {
 	uint64_t           modseq;
 	struct imap_notice want;  /* names are as we keep them */
 	size_t             held;  /* of net_memory_take */
+	uint64_t           own_from, own_to; /* mod-sequences of changes of this session that follow each other; 0: none */
 };
+
+void imap_notice_own(struct imap_session *s, uint64_t modseq)
+{
+	struct imap_noted *n = s->noted;
+
+	if (!n || modseq <= n->own_to)
+		return;
+	if (modseq > n->own_to + 1)
+		n->own_from = modseq;
+	n->own_to = modseq;
+}
+
+/* Was all that happened behind `since`, up to `modseq`, done by this session. */
+static bool only_own(const struct imap_noted *n, uint64_t since, uint64_t modseq)
+{
+	return n && n->own_from > 0 && n->own_from <= since + 1 && modseq <= n->own_to;
+}
 
 void imap_notice_done(struct imap_session *s)
 {
@@ -62,19 +81,14 @@ bool imap_notice_flags(const struct imap_session *s)
 	return !s->noted || (g && (g->events & IMAP_NOTICE_FLAGS));
 }
 
-/* What MessageNew wants of messages from `first` on that were told just now (§5.2); \Seen is not set by it. */
-static void fetch_tell(struct imap_session *s, uint32_t first)
+void imap_notice_fetch(struct imap_session *s, struct str uids, struct str items)
 {
-	const struct imap_notice_group *g = selected_group(s);
-	struct imap_reply               reply = s->reply;
-	struct imap_command             c = { .uid = true };
-	struct arena                   *kept = s->arena;
+	struct imap_reply   reply = s->reply;
+	struct imap_command c = { .uid = true };
+	struct arena       *kept = s->arena;
 
-	if (!g || g->fetch.n == 0 || s->state != IMAP_SELECTED || s->box.uidnext <= first || s->broken)
-		return;
 	s->arena = arena_new(NULL);
-	c.x = (struct imap_lex){ .in = arena_printf(s->arena, "%u:%u %.*s", first, s->box.uidnext - 1, STR_FMT(g->fetch)),
-				 .arena = s->arena };
+	c.x = (struct imap_lex){ .in = arena_printf(s->arena, "%.*s %.*s", STR_FMT(uids), STR_FMT(items)), .arena = s->arena };
 	s->noticing = true;
 	/* A message that is gone, or for which there is no room, is as if it had not been asked for. */
 	(void)imap_cmd_fetch(s, &c);
@@ -84,13 +98,25 @@ static void fetch_tell(struct imap_session *s, uint32_t first)
 	s->reply = reply;
 }
 
+/* What MessageNew wants of messages from `first` on that were told just now (§5.2). */
+static void fetch_tell(struct imap_session *s, uint32_t first)
+{
+	const struct imap_notice_group *g = selected_group(s);
+
+	if (g && g->fetch.n > 0 && s->state == IMAP_SELECTED && s->box.uidnext > first && !s->broken)
+		imap_notice_fetch(s, arena_printf(s->arena, "%u:%u", first, s->box.uidnext - 1), g->fetch);
+}
+
 enum status imap_notice_sync(struct imap_session *s, bool expunge)
 {
-	uint32_t    before = s->box.uidnext;
+	uint32_t    uidnext = s->box.uidnext;
+	uint64_t    modseq = s->box.modseq;
 	enum status st = imap_sync(s, expunge);
 
 	if (st == ST_OK)
-		fetch_tell(s, before);
+		st = imap_contexts_tell(s); /* before FETCH, §5.2 */
+	if (st == ST_OK && !only_own(s->noted, modseq, s->box.modseq))
+		fetch_tell(s, uidnext);
 	return st;
 }
 
@@ -120,10 +146,18 @@ static bool group_meets(const struct imap_notice_group *g, struct str name, bool
 
 static unsigned events_of(const struct imap_session *s, struct str name, bool subscribed)
 {
-	for (size_t i = 0; i < s->noted->want.count; i++)
-		if (group_meets(&s->noted->want.groups[i], name, subscribed))
-			return s->noted->want.groups[i].events;
-	return 0;
+	unsigned events = 0;
+
+	for (size_t i = 0; i < s->noted->want.count; i++) {
+		const struct imap_notice_group *g = &s->noted->want.groups[i];
+
+		if (!group_meets(g, name, subscribed))
+			continue;
+		if (g->events == 0)
+			break;
+		events |= g->events;
+	}
+	return events;
 }
 
 static bool server_wanted(const struct imap_session *s)
@@ -148,18 +182,19 @@ static void status_tell(struct imap_session *s, const struct store_mailbox *m)
 	imap_inside(s, false);
 }
 
-static void name_tell(struct imap_session *s, struct str name, struct str old, const char *attributes)
+/* As LIST has them (§5.4, §5.5). */
+static struct str attributes_of(const struct imap_tree *t, struct str name, struct arena *arena)
 {
-	imap_inside(s, true);
-	imap_putf(s, "* LIST (%s) \"%c\" ", attributes, IMAP_DELIMITER);
-	imap_put_name(s, name);
-	if (old.n > 0) { /* RFC 5465 §5.4 */
-		imap_put(s, STR(" (\"OLDNAME\" ("));
-		imap_put_name(s, old);
-		imap_put(s, STR("))"));
-	}
-	imap_put(s, STR("\r\n"));
-	imap_inside(s, false);
+	const struct imap_node *n = NULL;
+	const char             *special;
+
+	for (size_t i = 0; i < t->count && !n; i++)
+		n = str_eq(t->nodes[i].name, name) ? &t->nodes[i] : NULL;
+	if (!n)
+		return STR("\\NonExistent");
+	special = n->box ? imap_special_name(n->box->special) : "";
+	return arena_printf(arena, "%s%s%s%s%s", n->box ? "" : "\\NonExistent ", n->subscribed ? "\\Subscribed " : "",
+			    n->children ? "\\HasChildren" : "\\HasNoChildren", special[0] ? " " : "", special);
 }
 
 static void metadata_tell(struct imap_session *s, struct str name, struct str entries)
@@ -170,45 +205,49 @@ static void metadata_tell(struct imap_session *s, struct str name, struct str en
 		imap_put_name(s, name);
 	else
 		imap_put(s, STR("\"\""));
-	imap_put(s, STR(" "));
-	imap_put(s, entries);
+	while (entries.n > 0) { /* an entry's name may hold all that is special in a response, but no space */
+		struct str entry;
+
+		str_cut(entries, ' ', &entry, &entries);
+		imap_put(s, STR(" "));
+		imap_print_astring(&s->out, entry);
+	}
 	imap_put(s, STR("\r\n"));
 	imap_inside(s, false);
 }
 
-static bool is_subscribed(struct store_account *a, struct str name, struct arena *arena)
+static bool is_subscribed(const struct imap_tree *t, struct str name)
 {
-	struct store_mailbox m;
-
-	return store_mailbox_find(a, name, arena, &m) == ST_OK && m.subscribed;
+	for (size_t i = 0; i < t->count; i++)
+		if (str_eq(t->nodes[i].name, name))
+			return t->nodes[i].subscribed;
+	return false;
 }
 
-static void event_tell(struct imap_session *s, struct store_account *a, const struct store_event *e, struct arena *arena)
+static void name_tell(struct imap_session *s, const struct imap_tree *t, const struct store_event *e, struct arena *arena)
+{
+	unsigned   wanted = events_of(s, e->name, e->kind == STORE_EVENT_SUBSCRIPTION || is_subscribed(t, e->name));
+	struct str parent = imap_name_parent(e->name);
+
+	if (e->old.n > 0)
+		wanted |= events_of(s, e->old, is_subscribed(t, e->old));
+	if (wanted & (e->kind == STORE_EVENT_SUBSCRIPTION ? IMAP_NOTICE_SUBSCRIPTION : IMAP_NOTICE_NAME))
+		imap_put_list(s, attributes_of(t, e->name, arena), e->name, e->old);
+	/* The parent of what came or went has another face too. */
+	if (e->kind == STORE_EVENT_MAILBOX && e->op != STORE_EVENT_UPDATED && parent.n > 0 &&
+	    (events_of(s, parent, is_subscribed(t, parent)) & IMAP_NOTICE_NAME))
+		imap_put_list(s, attributes_of(t, parent, arena), parent, STR_NONE);
+}
+
+static void entries_tell(struct imap_session *s, struct store_account *a, const struct store_event *e, struct arena *arena)
 {
 	struct store_mailbox m;
-	bool                 there, subscribed;
-	unsigned             wanted;
 
-	if (e->kind == STORE_EVENT_METADATA) {
-		if (e->mailbox == 0 && server_wanted(s))
-			metadata_tell(s, STR(""), e->name);
-		else if (e->mailbox > 0 && store_mailbox_get(a, e->mailbox, arena, &m) == ST_OK &&
-			 (events_of(s, m.name, m.subscribed) & IMAP_NOTICE_METADATA))
-			metadata_tell(s, m.name, e->name);
-		return;
-	}
-	there = store_mailbox_find(a, e->name, arena, &m) == ST_OK;
-	subscribed = e->kind == STORE_EVENT_SUBSCRIPTION || (there && m.subscribed);
-	wanted = events_of(s, e->name, subscribed);
-	if (e->old.n > 0)
-		wanted |= events_of(s, e->old, is_subscribed(a, e->old, arena));
-	if (e->kind == STORE_EVENT_SUBSCRIPTION && (wanted & IMAP_NOTICE_SUBSCRIPTION))
-		name_tell(s, e->name, STR_NONE,
-			  e->op == STORE_EVENT_REMOVED ? (there ? "" : "\\NonExistent")
-						       : (there ? "\\Subscribed" : "\\NonExistent \\Subscribed"));
-	else if (e->kind == STORE_EVENT_MAILBOX && (wanted & IMAP_NOTICE_NAME))
-		name_tell(s, e->name, e->old,
-			  e->op == STORE_EVENT_REMOVED ? "\\NonExistent" : there ? imap_special_name(m.special) : "");
+	if (e->mailbox == 0 && server_wanted(s))
+		metadata_tell(s, STR(""), e->name);
+	else if (e->mailbox > 0 && store_mailbox_get(a, e->mailbox, arena, &m) == ST_OK &&
+		 (events_of(s, m.name, m.subscribed) & IMAP_NOTICE_METADATA))
+		metadata_tell(s, m.name, e->name);
 }
 
 static unsigned wanted_of(unsigned ops)
@@ -221,9 +260,15 @@ static unsigned wanted_of(unsigned ops)
 static void events_tell(struct imap_session *s, struct store_account *a, const struct store_events *e, struct arena *arena)
 {
 	struct store_mailbox m;
+	struct imap_tree     t = { 0 };
 
+	if (e->count > 0 && imap_tree_load(s, true, &t) != ST_OK)
+		t.count = 0; /* what cannot be read is told as gone: the client asks */
 	for (size_t i = 0; i < e->count && !s->broken; i++)
-		event_tell(s, a, &e->list[i], arena);
+		if (e->list[i].kind == STORE_EVENT_METADATA)
+			entries_tell(s, a, &e->list[i], arena);
+		else
+			name_tell(s, &t, &e->list[i], arena);
 	for (size_t i = 0; i < e->touched_count && !s->broken; i++) {
 		if (s->state == IMAP_SELECTED && e->touched[i].mailbox == s->box.id)
 			continue;
@@ -251,6 +296,10 @@ void imap_notice_tell(struct imap_session *s)
 	if (!imap_notice_on(s) || s->broken || imap_account(s, &a) != ST_OK || store_info(a, &info) != ST_OK ||
 	    info.modseq == s->noted->modseq)
 		return;
+	if (only_own(s->noted, s->noted->modseq, info.modseq)) {
+		s->noted->modseq = info.modseq;
+		return;
+	}
 	arena = arena_new(NULL);
 	if (store_events(a, s->noted->modseq, arena, &e) != ST_OK || store_settle(a) != ST_OK)
 		return;
@@ -302,15 +351,23 @@ static enum status statuses_tell(struct imap_session *s)
 {
 	struct store_account *a;
 	struct store_mailbox *boxes;
+	struct arena         *kept = s->arena;
 	size_t                count;
 	enum status           st = imap_account(s, &a);
 
 	if (st == ST_OK)
 		st = store_mailbox_list(a, s->arena, &boxes, &count);
-	for (size_t i = 0; st == ST_OK && i < count; i++)
+	if (st == ST_OK && !imap_work_take(s, arena_size(kept)))
+		st = ST_LIMIT;
+	s->arena = arena_new(NULL); /* what is made for a line goes with it */
+	for (size_t i = 0; st == ST_OK && i < count && imap_spill(s); i++) {
 		if ((events_of(s, boxes[i].name, boxes[i].subscribed) & IMAP_NOTICE_MESSAGES) &&
-		    !(s->state == IMAP_SELECTED && boxes[i].id == s->box.id) && imap_spill(s))
+		    !(s->state == IMAP_SELECTED && boxes[i].id == s->box.id))
 			status_tell(s, &boxes[i]);
+		arena_reset(s->arena);
+	}
+	arena_free(&s->arena);
+	s->arena = kept;
 	return st;
 }
 

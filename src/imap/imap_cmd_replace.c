@@ -47,7 +47,7 @@ enum imap_next imap_replace_store(struct imap_session *s, struct imap_upload *u,
 		return imap_no(s, "[EXPUNGEISSUED] The message is gone already");
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	imap_changed(s, added.modseq);
+	imap_upload_stored(s, &added);
 	imap_putf(s, "* OK [APPENDUID %u %u] The new message is there\r\n", added.uidvalidity, added.uid);
 	return imap_ok(s, "Replaced");
 }

@@ -6,11 +6,12 @@
 
 #include "imap/imap_found.h"
 
-/* A message number that does not exist is an error wherever it stands. */
+/* A message number that does not exist is an error wherever it stands; a range may lie beyond the end (RFC 7377 §2). */
 static bool numbers_exist(const struct imap_session *s, const struct imap_key *k)
 {
-	if (k->kind == IMAP_KEY_SEQ && !k->set.saved && imap_set_beyond(&k->set, s->box.exists))
-		return false;
+	for (size_t i = 0; k->kind == IMAP_KEY_SEQ && i < k->set.count; i++)
+		if (k->set.ranges[i].first == k->set.ranges[i].last && k->set.ranges[i].first > s->box.exists)
+			return false;
 	for (const struct imap_key *c = k->child; c; c = c->next)
 		if (!numbers_exist(s, c))
 			return false;
@@ -34,6 +35,14 @@ enum imap_next imap_search_refused(struct imap_session *s, enum imap_search_err 
 	case IMAP_SEARCH_TEXT: return imap_bad(s, "A text is not of its charset");
 	default: return imap_bad(s, "Syntax: %s", syntax);
 	}
+}
+
+bool imap_charset_legal(struct imap_session *s, const struct imap_search *p, bool mandatory)
+{
+	if (!(s->enabled & IMAP_ENABLED_UTF8) || !p->charset || (mandatory && !p->ascii))
+		return true;
+	imap_bad(s, mandatory ? "Only UTF-8 once it is enabled" : "No CHARSET once UTF-8 is enabled");
+	return false;
 }
 
 bool imap_search_legal(struct imap_session *s, const struct imap_search *p)
@@ -75,14 +84,14 @@ static bool room(struct imap_match *m, struct imap_found *f)
 
 static void search_forward(struct imap_match *m, const struct imap_key *root, struct imap_found *f, size_t most)
 {
-	for (uint32_t i = 0; i < m->box->exists && f->count < most && imap_match_goes_on(m, i); i++)
+	for (uint32_t i = m->from; i < m->box->exists && f->count < most && imap_match_goes_on(m, i); i++)
 		if (imap_match(m, root, i) && room(m, f))
 			f->places[f->count++] = i;
 }
 
 static void search_last(struct imap_match *m, const struct imap_key *root, struct imap_found *f)
 {
-	for (uint32_t i = m->box->exists; i-- > 0 && f->count == 0 && imap_match_goes_on(m, m->box->exists - 1 - i);)
+	for (uint32_t i = m->box->exists; i-- > m->from && f->count == 0 && imap_match_goes_on(m, m->box->exists - 1 - i);)
 		if (imap_match(m, root, i) && room(m, f))
 			f->places[f->count++] = i;
 }
@@ -121,8 +130,11 @@ enum imap_next imap_query_run(struct imap_session *s, struct imap_query *q)
 {
 	struct imap_match m;
 	struct imap_found f = { 0 };
-	enum status       st = imap_view(s);
+	enum status       st;
 
+	if (!imap_context_legal(s, q))
+		return IMAP_NEXT_REPLY;
+	st = imap_view(s);
 	if (st != ST_OK) {
 		if (q->ret.what & IMAP_RETURN_SAVE)
 			imap_saved_clear(s);
@@ -132,6 +144,8 @@ enum imap_next imap_query_run(struct imap_session *s, struct imap_query *q)
 		return IMAP_NEXT_REPLY;
 	imap_match_init(&m, s);
 	imap_match_prepare(&m, q->search.root);
+	if (q->sort.count == 0)
+		imap_limit_search(&m, q->search.root);
 	if (imap_found_search(&m, q, &f) && (q->sort.count == 0 || imap_found_sort(&m, &q->sort, &f))) {
 		imap_account_back(s);
 		(void)told(s, q, &f);
@@ -177,8 +191,8 @@ enum imap_next imap_query_command(struct imap_session *s, struct imap_command *c
 			imap_saved_clear(s);
 		return imap_search_refused(s, err, syntax);
 	}
-	if (!sort && q.search.charset && imap_utf8(s))
-		return imap_bad(s, "No CHARSET once UTF-8 is enabled");
+	if (!imap_charset_legal(s, &q.search, sort))
+		return IMAP_NEXT_REPLY;
 	if (!sort && !q.ret.given && (s->enabled & IMAP_ENABLED_REV2))
 		q.ret = (struct imap_return){ .given = true, .what = IMAP_RETURN_ALL };
 	return imap_query_run(s, &q);

@@ -6,8 +6,7 @@
  * The numbers come from one row of the mailbox table. The list of messages is loaded for [UNSEEN] only while that is
  * cheap; without the code the client may assume nothing (RFC 3501 §6.3.1).
  */
-#include "imap/imap_session.h"
-#include "wire/imap/imap_print.h"
+#include "imap/imap_tree.h"
 
 #define UNSEEN_CHEAP 5000u /* messages */
 
@@ -59,7 +58,8 @@ static enum status recent_set(struct imap_session *s, const struct store_mailbox
 
 static void unseen_tell(struct imap_session *s, const struct store_mailbox *m)
 {
-	if (m->unseen == 0 || m->messages > UNSEEN_CHEAP || imap_view(s) != ST_OK)
+	/* Where numbers are not used any more there is none to tell (RFC 9586 §3). */
+	if ((s->enabled & IMAP_ENABLED_UIDONLY) || m->unseen == 0 || m->messages > UNSEEN_CHEAP || imap_view(s) != ST_OK)
 		return;
 	for (size_t i = 0; i < s->box.view.count; i++) {
 		if (!(s->box.view.rows[i].flags & STORE_SEEN)) {
@@ -70,16 +70,12 @@ static void unseen_tell(struct imap_session *s, const struct store_mailbox *m)
 }
 
 /* RFC 9051 §6.3.2: LIST has the name, and the one that was given if that is another. */
-static void list_tell(struct imap_session *s, const struct selected *sel)
+static void list_tell(struct imap_session *s, const struct selected *sel, const struct store_mailbox *m)
 {
-	imap_put(s, STR("* LIST () \"/\" "));
-	imap_put_name(s, sel->name);
-	if (!str_eq(sel->given, sel->name)) {
-		imap_put(s, STR(" (\"OLDNAME\" ("));
-		imap_print_astring(&s->out, sel->given);
-		imap_put(s, STR("))"));
-	}
-	imap_put(s, STR("\r\n"));
+	const char *special = imap_special_name(m->special);
+
+	imap_put_list(s, arena_printf(s->arena, "%s%s%s", m->subscribed ? "\\Subscribed" : "", m->subscribed && special[0] ? " " : "", special),
+		      sel->name, imap_respelled(s, sel->given, sel->name) ? sel->given : STR_NONE);
 }
 
 static void numbers_tell(struct imap_session *s, const struct selected *sel, const struct store_mailbox *m)
@@ -95,7 +91,7 @@ static void numbers_tell(struct imap_session *s, const struct selected *sel, con
 		  m->uidnext);
 	imap_putf(s, "* OK [MAILBOXID (F%llu)] Its id\r\n", (unsigned long long)m->id); /* RFC 8474 §4.2 */
 	if (rev2)
-		list_tell(s, sel);
+		list_tell(s, sel, m);
 	imap_put_highest(s);
 }
 
@@ -127,7 +123,12 @@ static enum status open_box(struct imap_session *s, const struct selected *sel)
 	if (st != ST_OK)
 		return st;
 	numbers_tell(s, sel, &m);
-	return sel->params.qresync ? imap_resync_tell(s, &sel->params.resync) : ST_OK;
+	if (!sel->params.qresync)
+		return ST_OK;
+	st = imap_resync_tell(s, &sel->params.resync);
+	/* Messages that went since EXISTS are not shown any more: the client must learn so at once, or its list would have fewer than
+	 * it was told there are. */
+	return st == ST_OK ? imap_sync(s, true) : st;
 }
 
 /* Behind the name; false: the answer is set. */
@@ -162,16 +163,15 @@ static void leave(struct imap_session *s)
 static enum imap_next select_box(struct imap_session *s, struct imap_command *c, bool read_only)
 {
 	struct selected sel = { .read_only = read_only };
-	struct imap_lex given = c->x;
 	enum status     st;
 
 	/* RFC 9051 §6.3.2: a SELECT that is answered NO leaves nothing selected either. BAD is no SELECT at all. */
-	if (!imap_name_take(s, &c->x, &sel.name)) {
+	if (!imap_name_take_given(s, &c->x, &sel.name, &sel.given)) {
 		if (s->reply.kind == IMAP_REPLY_NO)
 			leave(s);
 		return IMAP_NEXT_REPLY;
 	}
-	if (!imap_lex_astring(&given, &sel.given) || !params_take(s, &c->x, &sel.params))
+	if (!params_take(s, &c->x, &sel.params))
 		return IMAP_NEXT_REPLY;
 	leave(s);
 	if (sel.params.condstore)

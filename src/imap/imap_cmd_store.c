@@ -51,13 +51,9 @@ static void rows_changed(struct imap_session *s, const struct store_flagged *f, 
 		told = &s->box.view.rows[at];
 		known = tell || is_believed(&s->box, told, now, p, &k);
 		all &= known;
-		if (!known) {
-			told->flags &= (uint16_t)~IMAP_ROW_TOLD;
-			told->modseq = UINT64_MAX; /* what the client believes is no row of ours: the sync tells it in
-						      any case */
-			continue;
-		}
 		*told = *now;
+		if (!known) /* what the client believes is no row of ours: without the mark the sync tells it in any case */
+			continue;
 		told->flags |= IMAP_ROW_TOLD;
 		if (tell)
 			imap_put_changed(s, at, now, uid);
@@ -131,6 +127,8 @@ static enum status modified_tell(struct imap_session *s, const struct store_flag
 		ranges[i] = (struct store_range){ f->modified[i], f->modified[i] };
 	if (st == ST_OK)
 		st = store_rows(a, s->box.id, (struct store_set){ ranges, f->modified_count }, SIZE_MAX, s->arena, &rows, &count);
+	if (st == ST_OK)
+		st = imap_keywords_meet(s, rows, count);
 	if (st != ST_OK)
 		return st;
 	buf_init(&code, MODIFIED_MAX);
@@ -177,11 +175,14 @@ enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c)
 		return IMAP_NEXT_REPLY;
 	if (places.count == 0)
 		return imap_ok(s, "No such messages");
+	imap_limit_cut(s, &places);
 	st = change(s, &p, &places, &f);
 	if (st == ST_LIMIT)
 		return imap_no(s, "[LIMIT] Too many keywords");
 	if (st == ST_OK && f.keywords_new)
 		st = imap_put_flags_lines(s, true);
+	if (st == ST_OK)
+		st = imap_keywords_meet(s, f.rows, f.row_count);
 	if (st == ST_OK && f.modified_count > 0)
 		st = modified_tell(s, &f, c->uid, &code);
 	if (st != ST_OK)

@@ -112,10 +112,12 @@ enum imap_next imap_cmd_thread(struct imap_session *s, struct imap_command *c)
 		err = imap_lex_keys(&c->x, &q.search);
 	if (err != IMAP_SEARCH_OK)
 		return imap_search_refused(s, err, syntax);
+	if (!imap_charset_legal(s, &q.search, true))
+		return IMAP_NEXT_REPLY;
 	st = imap_view(s);
 	if (st != ST_OK)
 		return imap_failed(s, st);
-	if (!imap_search_legal(s, &q.search))
+	if (!imap_search_legal(s, &q.search) || !imap_limit_count(s, s->box.exists, false)) /* RFC 9738 §3.3 */
 		return IMAP_NEXT_REPLY;
 	imap_match_init(&m, s);
 	imap_match_prepare(&m, q.search.root);

@@ -73,7 +73,7 @@ void imap_section_head_put(struct imap_session *s, const struct imap_section *se
 {
 	imap_put(s, section->name);
 	if (section->partial)
-		imap_putf(s, "<%u>", section->from);
+		imap_putf(s, "<%llu>", (unsigned long long)section->from);
 }
 
 /* What of a run of n octets a partial fetch takes. */

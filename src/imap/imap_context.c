@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "imap/imap_cmd_notify.h"
 #include "imap/imap_found.h"
 
 struct imap_context {
@@ -20,6 +21,7 @@ struct imap_context {
 	struct str           tag, args;
 	bool                 uid, sort;
 	uint64_t             modseq; /* the result is as of then */
+	uint32_t             uidnext; /* likewise */
 	uint32_t            *uids;   /* heap */
 	size_t               count, cap;
 };
@@ -83,7 +85,8 @@ static struct imap_context *context_new(struct imap_session *s, const struct ima
 		return NULL;
 	a = arena_new(NULL);
 	x = ARENA_NEW(a, struct imap_context);
-	*x = (struct imap_context){ .arena = a, .uid = q->uid, .sort = q->sort.count > 0, .modseq = s->box.modseq };
+	*x = (struct imap_context){ .arena = a, .uid = q->uid, .sort = q->sort.count > 0, .modseq = s->box.modseq,
+				    .uidnext = s->box.uidnext };
 	x->tag = arena_dup(a, s->tag);
 	x->args = arena_dup(a, q->args);
 	x->next = s->box.contexts;
@@ -91,16 +94,21 @@ static struct imap_context *context_new(struct imap_session *s, const struct ima
 	return x;
 }
 
+bool imap_context_legal(struct imap_session *s, const struct imap_query *q)
+{
+	for (const struct imap_context *x = s->box.contexts; x && (q->ret.what & IMAP_RETURN_UPDATE); x = x->next)
+		if (str_eq(x->tag, s->tag)) {
+			imap_bad(s, "The tag is that of a search which is still kept up to date");
+			return false;
+		}
+	return true;
+}
+
 void imap_context_add(struct imap_session *s, const struct imap_query *q, const struct imap_found *f)
 {
-	struct imap_context *x = NULL, *old = s->box.contexts;
+	struct imap_context *x = NULL;
 	size_t               count = 0;
 
-	/* A tag that is used again is of the new one alone. */
-	while (old && !str_eq(old->tag, s->tag))
-		old = old->next;
-	if (old)
-		drop(s, old);
 	for (x = s->box.contexts; x; x = x->next)
 		count++;
 	if (q->search.numbers || q->search.saved) {
@@ -134,13 +142,14 @@ struct news {
 static void news_pair(struct news *n, size_t position, const uint32_t *places, size_t count)
 {
 	struct imap_session *s = n->s;
+	bool                 uid = n->x->uid || (s->enabled & IMAP_ENABLED_UIDONLY); /* RFC 9586 §3: enabled since, maybe */
 
 	if (!n->begun) {
 		imap_inside(s, true);
-		imap_putf(s, "* ESEARCH (TAG \"%.*s\")%s %s (", STR_FMT(n->x->tag), n->x->uid ? " UID" : "", n->item);
+		imap_putf(s, "* ESEARCH (TAG \"%.*s\")%s %s (", STR_FMT(n->x->tag), uid ? " UID" : "", n->item);
 	}
 	imap_putf(s, "%s%zu ", n->begun ? " " : "", position);
-	imap_found_put_set(s, &s->box, n->x->uid, places, count);
+	imap_found_put_set(s, &s->box, uid, places, count);
 	n->begun = true;
 }
 
@@ -254,6 +263,27 @@ static bool add_to(struct imap_match *m, const struct imap_query *q, struct imap
 	return ok;
 }
 
+/* UPDATE (...): of messages that are new in the mailbox, and before they are told as added (RFC 5465 §7). */
+static void new_fetch(struct imap_session *s, const struct imap_query *q, const struct imap_context *x, const uint32_t *places, size_t count)
+{
+	struct imap_set_writer w;
+	struct buf             set;
+	size_t                 i = 0;
+
+	while (i < count && s->box.view.rows[places[i]].uid < x->uidnext)
+		i++;
+	if (i == count || q->ret.fetch.n == 0)
+		return;
+	buf_init(&set, LIMIT_IMAP_LINE);
+	imap_set_writer_init(&w, &set);
+	for (; i < count; i++)
+		imap_set_writer_add(&w, s->box.view.rows[places[i]].uid);
+	imap_set_writer_done(&w);
+	if (!set.over) /* more at once are not fetched: the client has their numbers */
+		imap_notice_fetch(s, arena_dup(s->arena, buf_str(&set)), q->ret.fetch);
+	buf_done(&set);
+}
+
 /* Hold what has changed against the keys again. False: the result is not known any more. */
 static bool look_again(struct imap_match *m, const struct imap_query *q, struct imap_context *x)
 {
@@ -280,6 +310,7 @@ static bool look_again(struct imap_match *m, const struct imap_query *q, struct 
 		return false;
 	if (removed > 0)
 		remove_from(m->s, x, gone);
+	new_fetch(m->s, q, x, added, count);
 	return add_to(m, q, x, added, count);
 }
 
@@ -298,6 +329,7 @@ static bool context_tell(struct imap_session *s, struct imap_context *x)
 	imap_match_done(&m);
 	s->reply = kept;
 	x->modseq = s->box.modseq;
+	x->uidnext = s->box.uidnext;
 	return ok;
 }
 

@@ -28,8 +28,15 @@ enum imap_next imap_query_command(struct imap_session *s, struct imap_command *c
 void imap_found_done(struct imap_found *f);
 /* The search program was refused: the answer to that. */
 enum imap_next imap_search_refused(struct imap_session *s, enum imap_search_err err, const char *syntax);
+/* May a charset be named, and this one: once UTF8=ACCEPT is enabled none where it may be left out, and UTF-8 where it is `mandatory`
+ * (RFC 9755 §3). False: the answer is set. */
+MUST_CHECK bool imap_charset_legal(struct imap_session *s, const struct imap_search *p, bool mandatory);
 /* May the session say so: numbers that do not exist, or are not used any more. False: the answer is set. */
 MUST_CHECK bool imap_search_legal(struct imap_session *s, const struct imap_search *p);
+/* UPDATE with a tag that a kept search has already is refused (RFC 5267 §4.3). False: the answer is set. */
+MUST_CHECK bool imap_context_legal(struct imap_session *s, const struct imap_query *q);
+/* Leave out the messages that are beyond the limit of a command (imap_limit.c); the key is prepared. */
+void imap_limit_search(struct imap_match *m, const struct imap_key *root);
 /* All that match, ascending; only the first or last one where no more was asked for. False: the answer is set. */
 MUST_CHECK bool imap_found_search(struct imap_match *m, const struct imap_query *q, struct imap_found *f);
 /* Put them in order (imap_cmd_sort.c). False: the answer is set. */

@@ -483,6 +483,8 @@ static bool key_match(struct imap_match *m, const struct imap_key *k)
 	case IMAP_KEY_UNKEYWORD: return !keyword_match(m, k);
 	case IMAP_KEY_SEQ: return imap_set_has(&k->set, m->place + 1);
 	case IMAP_KEY_UID: return imap_set_has(&k->set, row->uid);
+	case IMAP_KEY_UIDAFTER: return row->uid > k->number;
+	case IMAP_KEY_UIDBEFORE: return row->uid < k->number;
 	case IMAP_KEY_BEFORE:
 	case IMAP_KEY_ON:
 	case IMAP_KEY_SINCE: return day_match(k, imap_day_of(row->internal_ms, row->internal_zone));
@@ -533,7 +535,7 @@ static void progress_tell(struct imap_match *m, uint32_t place)
 	struct imap_session *s = m->s;
 
 	imap_put(s, STR("* OK [INPROGRESS ("));
-	if (s->tag.n > 0)
+	if (s->tag.n > 0 && str_find(s->tag, ']') < 0) /* or the code would end there */
 		imap_putf(s, "\"%.*s\" ", STR_FMT(s->tag));
 	else
 		imap_put(s, STR("NIL "));

@@ -17,6 +17,7 @@ struct imap_match {
 	const struct imap_box *box;     /* that is searched; its view is loaded */
 	struct str             mailbox; /* its name, if it is not the selected one */
 	struct store_account  *account; /* of it, then; NULL: not found yet */
+	uint32_t               from;    /* messages of lower places are not searched */
 	int64_t                now_ms;
 	unsigned               columns; /* enum store_sort_column, that the keys and the caller ask for */
 	uint32_t               place;   /* of the message at hand */

@@ -24,7 +24,7 @@ void imap_settings_init(struct imap_settings *ret)
 		.idle_ms = 31 * 60 * 1000,
 		.session_ms = LIMIT_SESSION_MS,
 		.view_ms = 20 * 1000,
-		.progress_ms = 5 * 1000,
+		.progress_ms = 10 * 1000,
 		.scram = true,
 	};
 }
@@ -63,8 +63,6 @@ static void session_close(void *session)
 	log_info("imap session ended", LOG_C("session", s->info->id), LOG_C("peer", s->info->peer),
 		 LOG_U64("account", s->account_id), LOG_U64("commands", s->commands),
 		 LOG_C("why", s->end ? s->end : "closed"));
-	imap_notify_remove(s->env->notify, &s->watch);
-	imap_notice_done(s);
 	imap_append_done(s);
 	imap_secret_done(s);
 	imap_account_back(s);
@@ -91,6 +89,8 @@ void imap_enter(struct imap_session *s, enum imap_state state)
 	if (s->state == IMAP_SELECTED && state != IMAP_SELECTED)
 		imap_box_done(s);
 	if (s->state != IMAP_NOT_AUTH && state == IMAP_NOT_AUTH) {
+		imap_notify_remove(s->env->notify, &s->watch);
+		imap_notice_done(s);
 		s->enabled = 0;
 		s->signin_from = s->commands;
 		s->signin_until = clock_mono_ms() + s->set->signin_ms;

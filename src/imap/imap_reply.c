@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imap/imap_session.h"
+#include "imap/imap_cmd_notify.h"
 #include "sys/clock.h"
 #include "wire/imap/imap_name.h"
 #include "wire/imap/imap_print.h"
@@ -164,6 +164,8 @@ void imap_account_enter(struct imap_session *s, const struct auth_login_reply *l
 void imap_account_leave(struct imap_session *s)
 {
 	CHECK(!s->account);
+	imap_notify_remove(s->env->notify, &s->watch);
+	imap_notice_done(s);
 	store_leave(s->env->store, &s->entry);
 	free(s->user);
 	s->user = NULL;
@@ -177,6 +179,7 @@ void imap_account_back(struct imap_session *s)
 
 void imap_changed(struct imap_session *s, uint64_t modseq)
 {
+	imap_notice_own(s, modseq);
 	s->env->ask->changed(s->env->ask_ctx, s->account_id, modseq);
 }
 
@@ -188,15 +191,36 @@ void imap_put_name(struct imap_session *s, struct str name)
 		imap_print_astring(&s->out, imap_name_wire(name, imap_utf8(s), s->arena));
 }
 
+void imap_put_list(struct imap_session *s, struct str attributes, struct str name, struct str old)
+{
+	imap_inside(s, true);
+	imap_put(s, STR("* LIST ("));
+	imap_put(s, attributes);
+	imap_putf(s, ") \"%c\" ", IMAP_DELIMITER);
+	imap_put_name(s, name);
+	if (old.n > 0) {
+		imap_put(s, STR(" (\"OLDNAME\" ("));
+		imap_put_name(s, old);
+		imap_put(s, STR("))"));
+	}
+	imap_put(s, STR("\r\n"));
+	imap_inside(s, false);
+}
+
 bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret)
 {
-	struct str wire;
+	struct str given;
 
-	if (!imap_lex_astring(x, &wire)) {
+	return imap_name_take_given(s, x, ret, &given);
+}
+
+bool imap_name_take_given(struct imap_session *s, struct imap_lex *x, struct str *ret, struct str *ret_given)
+{
+	if (!imap_lex_astring(x, ret_given)) {
 		imap_bad(s, "Expected a mailbox name");
 		return false;
 	}
-	switch (imap_name_parse(wire, imap_utf8(s), s->arena, ret)) {
+	switch (imap_name_parse(*ret_given, imap_utf8(s), s->arena, ret)) {
 	case IMAP_NAME_OK: return true;
 	case IMAP_NAME_BAD: imap_bad_name(s, false); return false;
 	case IMAP_NAME_LONG: imap_bad_name(s, true); return false;

@@ -56,8 +56,8 @@ struct imap_reply {
 enum imap_enabled { /* bit mask */
 	IMAP_ENABLED_CONDSTORE = 1u << 0, /* MODSEQ in every FETCH of flags (RFC 7162 §3.1) */
 	IMAP_ENABLED_QRESYNC = 1u << 1,   /* VANISHED instead of EXPUNGE (RFC 7162 §3.2) */
-	IMAP_ENABLED_REV2 = 1u << 2,      /* IMAP4rev2 (RFC 9051) */
-	IMAP_ENABLED_UTF8 = 1u << 3,      /* UTF-8 in names and quoted strings (RFC 6855, RFC 9051) */
+	IMAP_ENABLED_REV2 = 1u << 2,      /* IMAP4rev2 (RFC 9051): UTF-8 too, with CHARSET as before (§6.4.4) */
+	IMAP_ENABLED_UTF8 = 1u << 3,      /* UTF8=ACCEPT: UTF-8 in names and quoted strings, and no CHARSET (RFC 9755) */
 	IMAP_ENABLED_UIDONLY = 1u << 4,   /* no message numbers any more (RFC 9586) */
 };
 
@@ -128,6 +128,7 @@ struct imap_session {
 	struct imap_upload         *upload;
 	struct imap_watch           watch;
 	struct imap_noted          *noted;    /* what NOTIFY asked for; NULL: it was never used */
+	uint32_t                    limited;  /* the UID down to which the command at hand went, and no further (RFC 9738); 0: it did all */
 	bool                        noticing; /* FETCH runs for NOTIFY: it sets no \Seen */
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
@@ -141,7 +142,7 @@ struct imap_session {
 /* Are names, and header text, in UTF-8 for this client. */
 static inline bool imap_utf8(const struct imap_session *s)
 {
-	return (s->enabled & IMAP_ENABLED_UTF8) != 0;
+	return (s->enabled & (IMAP_ENABLED_UTF8 | IMAP_ENABLED_REV2)) != 0;
 }
 
 void imap_enter(struct imap_session *s, enum imap_state state); /* leaves the mailbox unless to SELECTED */
@@ -217,6 +218,7 @@ enum imap_next imap_cmd_idle(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_sort(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_thread(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_esearch(struct imap_session *s, struct imap_command *c);
+enum imap_next imap_cmd_uidbatches(struct imap_session *s, struct imap_command *c);
 enum imap_next imap_cmd_cancelupdate(struct imap_session *s, struct imap_command *c);
 
 /* ---- answers (imap_reply.c) ---- */
@@ -270,8 +272,17 @@ void imap_account_leave(struct imap_session *s);
 void imap_changed(struct imap_session *s, uint64_t modseq);
 /* A mailbox name argument behind the space; false: the answer is set. */
 MUST_CHECK bool imap_name_take(struct imap_session *s, struct imap_lex *x, struct str *ret);
+/* The same; *ret_given: as the client wrote it, for imap_respelled. */
+MUST_CHECK bool imap_name_take_given(struct imap_session *s, struct imap_lex *x, struct str *ret, struct str *ret_given);
 /* A name of ours as a mailbox argument of a response: quoted, in the form that the session has enabled. */
 void imap_put_name(struct imap_session *s, struct str name);
+/* Is it another spelling of the name, and does the client know of OLDNAME (RFC 9051 §6.3.9.7). */
+static inline bool imap_respelled(const struct imap_session *s, struct str given, struct str name)
+{
+	return (s->enabled & IMAP_ENABLED_REV2) && !str_eq(given, name);
+}
+/* "* LIST (attributes) "/" name ("OLDNAME" (old))"; without the last part if `old` is empty. */
+void imap_put_list(struct imap_session *s, struct str attributes, struct str name, struct str old);
 /* "* STATUS name (...)"; items: enum imap_status_item. */
 void imap_put_status(struct imap_session *s, const struct store_mailbox *m, unsigned items);
 
@@ -354,10 +365,24 @@ MUST_CHECK enum status imap_put_flags_lines(struct imap_session *s, bool permane
 
 /* The same, if the account has keywords that the client was not told of. */
 MUST_CHECK enum status imap_keywords_tell(struct imap_session *s);
+/* The same, if these rows have such: before they are shown by anything but the sync, which tells the keywords itself. */
+MUST_CHECK enum status imap_keywords_meet(struct imap_session *s, const struct store_row *rows, size_t count);
 
 /* Tell what changed since box.modseq; expunges only if allowed, and nothing behind one that is not. Not ST_OK: the
  * session must end. */
 MUST_CHECK enum status imap_sync(struct imap_session *s, bool expunge);
+
+/* ---- how many messages one command may take (imap_limit.c, RFC 9738) ---- */
+
+void imap_limit_announce(struct imap_session *s); /* " MESSAGELIMIT=1000" */
+/* Leave the highest of them, as many as one command may take; of UID EXPUNGE those that are \Deleted count. */
+void imap_limit_cut(struct imap_session *s, struct imap_set *places);
+void imap_limit_cut_deleted(struct imap_session *s, struct imap_set *places);
+/* Are they few enough for a command that is all or nothing? False: the answer is set. */
+MUST_CHECK bool imap_limit_copy(struct imap_session *s, const struct imap_set *places);
+MUST_CHECK bool imap_limit_count(struct imap_session *s, uint64_t count, bool saves);
+/* Before the tagged answer: how far the command came. */
+void imap_limit_tell(struct imap_session *s);
 
 /* ---- searches that go on (imap_context.c) ---- */
 

@@ -50,6 +50,7 @@ static const struct imap_row rows[] = {
 	{ STR("SORT"), imap_cmd_sort, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 5256 §3" },
 	{ STR("THREAD"), imap_cmd_thread, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_UID | IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 5256 §3" },
 	{ STR("CANCELUPDATE"), imap_cmd_cancelupdate, IMAP_IN_BOX, IMAP_ARGS_SOME, 0, "RFC 5267 §4.5" },
+	{ STR("UIDBATCHES"), imap_cmd_uidbatches, IMAP_IN_BOX, IMAP_ARGS_SOME, IMAP_CMD_BULK, "RFC 10022 §3.1" },
 	{ STR("ESEARCH"), imap_cmd_esearch, IMAP_IN_LOGGED, IMAP_ARGS_SOME, IMAP_CMD_NUMBERS | IMAP_CMD_BULK, "RFC 7377 §2" },
 };
 
@@ -97,6 +98,7 @@ static void tagged(struct imap_session *s)
 {
 	if (s->reply.kind == IMAP_REPLY_NONE)
 		return;
+	imap_limit_tell(s);
 	if (s->tag.n > 0)
 		imap_put(s, s->tag);
 	else
@@ -114,7 +116,7 @@ static void tagged(struct imap_session *s)
 void imap_finish(struct imap_session *s, bool expunge)
 {
 	if (s->state == IMAP_SELECTED && s->reply.kind != IMAP_REPLY_BAD &&
-	    (imap_notice_sync(s, expunge) != ST_OK || imap_contexts_tell(s) != ST_OK)) {
+	    imap_notice_sync(s, expunge) != ST_OK) {
 		imap_put(s, STR("* BYE [UNAVAILABLE] The mailbox cannot be read any more, connect again\r\n"));
 		s->end = "mailbox lost";
 		s->broken = true;
@@ -131,6 +133,7 @@ enum imap_next imap_dispatch(struct imap_session *s, struct str text)
 	enum imap_next         next;
 
 	s->reply = (struct imap_reply){ 0 };
+	s->limited = 0;
 	s->commands++;
 	if (!imap_command_parse(text, s->arena, &c)) {
 		s->tag = c.tag;

@@ -90,14 +90,26 @@ static void tree_sort(struct imap_tree *t)
 		t->nodes[0].children |= imap_name_below(t->nodes[i].name, t->nodes[0].name);
 }
 
-void imap_tree_finish(struct imap_tree *t, struct arena *a)
+bool imap_tree_finish(struct imap_tree *t, struct imap_session *s)
 {
-	size_t real = t->count;
+	size_t     real;
+	struct str before = STR("");
 
-	for (size_t i = 0; i < real; i++)
-		for (struct str p = imap_name_parent(t->nodes[i].name); p.n > 0; p = imap_name_parent(p))
-			imap_tree_add(t, a, (struct imap_node){ .name = p });
 	tree_sort(t);
+	real = t->count;
+	for (size_t i = 0; i < real; i++) {
+		struct str name = t->nodes[i].name;
+
+		/* The name before it has brought those that both share. */
+		for (struct str p = imap_name_parent(name); p.n > 0 && !str_eq(p, before) && !imap_name_below(before, p);
+		     p = imap_name_parent(p))
+			imap_tree_add(t, s->arena, (struct imap_node){ .name = p });
+		before = name;
+		if (i % 1000 == 999 && !imap_work_take(s, arena_size(s->arena)))
+			return false;
+	}
+	tree_sort(t);
+	return imap_work_take(s, arena_size(s->arena));
 }
 
 enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_tree *ret)
@@ -122,7 +134,8 @@ enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_
 			      (struct imap_node){ .name = boxes[i].name, .box = &boxes[i], .subscribed = boxes[i].subscribed });
 	for (size_t i = 0; i < name_count; i++)
 		imap_tree_add(&t, s->arena, (struct imap_node){ .name = names[i], .subscribed = true });
-	imap_tree_finish(&t, s->arena);
+	if (!imap_tree_finish(&t, s))
+		return ST_LIMIT;
 	*ret = t;
 	return ST_OK;
 }

@@ -20,8 +20,9 @@ struct imap_tree { /* zeroed: empty */
 };
 
 void imap_tree_add(struct imap_tree *t, struct arena *a, struct imap_node n);
-void imap_tree_finish(struct imap_tree *t, struct arena *a);
-/* Mailboxes, and names that are subscribed to if `subscribed`, in s->arena. */
+/* The tree is in s->arena, all of which is counted now as what the command holds. False: there is no room for it. */
+MUST_CHECK bool imap_tree_finish(struct imap_tree *t, struct imap_session *s);
+/* Mailboxes, and names that are subscribed to if `subscribed`, in s->arena. ST_LIMIT: no room. */
 MUST_CHECK enum status imap_tree_load(struct imap_session *s, bool subscribed, struct imap_tree *ret);
 
 /* "\Sent"; "" if there is none. */

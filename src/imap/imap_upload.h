@@ -28,7 +28,7 @@ struct imap_upload {
 	struct imap_append   reader;
 	size_t               at;   /* octets of s->text that were read */
 	uint64_t             args; /* of all texts before this one */
-	struct str           name; /* of the mailbox, as we keep it; in s->arena */
+	struct str           given, name; /* of the mailbox: as the client wrote it, and as we keep it; in s->arena */
 	uint64_t             mailbox;
 	struct imap_message *first, *last;
 	size_t               count, parts;
@@ -48,6 +48,9 @@ enum imap_next imap_upload_part(struct imap_session *s);
 enum imap_next imap_upload_more(struct imap_session *s, uint64_t n);
 /* Octets into the last message; the status to end with. */
 enum status imap_upload_write(struct imap_upload *u, struct str octets);
+
+/* It is committed: others are told, and a client that wrote the mailbox's name otherwise. */
+void imap_upload_stored(struct imap_session *s, const struct store_added *added);
 
 /* Copy what the URL names to the end of the last message: WAIT, or the answer (imap_catenate.c, RFC 4469). */
 enum imap_next imap_catenate_url(struct imap_session *s, struct str url);

@@ -1,7 +1,7 @@
-/* imap/imap_utf8.c - facts for clients that take UTF-8 (RFC 6855 §3, RFC 9051 §7.5.2).
+/* imap/imap_utf8.c - facts for clients that take UTF-8 (RFC 9755 §3, §6, RFC 9051 §7.5.2).
  *
- * The store has them with 8-bit header octets encoded, for everybody else. They are made anew from the content of the few messages that
- * have such octets; of one over LIMIT_INLINE only the ENVELOPE.
+ * The store has them with 8-bit header octets encoded and message/global opaque, for everybody else. They are made anew from the content
+ * of the few messages that have such octets or parts; of one over LIMIT_INLINE only the ENVELOPE.
  */
 #include "imap/imap_content.h"
 #include "wire/mime/mime.h"
@@ -38,6 +38,11 @@ static void facts_make(struct str message, bool whole, unsigned facts, struct st
 	}
 }
 
+static bool differs(const struct store_email *e)
+{
+	return (e->mime_flags & MIME_FLAG_8BIT_HEADER) || str_search(e->structure, STR("\"GLOBAL\"")) >= 0 || str_search(e->body, STR("\"GLOBAL\"")) >= 0;
+}
+
 void imap_utf8_facts(struct imap_session *s, unsigned facts, struct store_email *e, struct arena *arena)
 {
 	bool                  whole = (facts & (STORE_FACT_BODY | STORE_FACT_STRUCTURE)) && e->size <= LIMIT_INLINE;
@@ -45,8 +50,7 @@ void imap_utf8_facts(struct imap_session *s, unsigned facts, struct store_email 
 	struct store_account *a;
 	struct buf            content;
 
-	if (e->id == 0 || !(e->mime_flags & MIME_FLAG_8BIT_HEADER) ||
-	    !(facts & (STORE_FACT_ENVELOPE | STORE_FACT_BODY | STORE_FACT_STRUCTURE)) || imap_box_account(s, &a) != ST_OK)
+	if (e->id == 0 || !differs(e) || !(facts & (STORE_FACT_ENVELOPE | STORE_FACT_BODY | STORE_FACT_STRUCTURE)) || imap_box_account(s, &a) != ST_OK)
 		return;
 	buf_init(&content, LIMIT_HEADER_BLOCK);
 	if (store_read(a, e->id, 0, n, &content) == ST_OK && content.n == n)

@@ -686,6 +686,7 @@ static const struct ipc_field local_undelete_reply[] = {
 static const struct ipc_field local_fsck_request[] = {
 	IPC_U64(struct local_fsck_request, account),
 	IPC_BOOL(struct local_fsck_request, repair),
+	IPC_BOOL(struct local_fsck_request, salvage),
 };
 static const struct ipc_field local_finding[] = {
 	IPC_U32(struct local_finding, kind),
@@ -702,6 +703,9 @@ static const struct ipc_field local_fsck_reply[] = {
 	IPC_U64(struct local_fsck_reply, moved),
 	IPC_U64(struct local_fsck_reply, lost),
 	IPC_U64(struct local_fsck_reply, left),
+	IPC_BOOL(struct local_fsck_reply, salvaged),
+	IPC_U64(struct local_fsck_reply, kept),
+	IPC_U64(struct local_fsck_reply, aside),
 };
 static const struct ipc_field remote_rcpt[] = {
 	IPC_U32(struct remote_rcpt, index),

@@ -76,6 +76,7 @@ struct local_undelete_reply {
 struct local_fsck_request {
 	uint64_t account;
 	bool     repair;
+	bool     salvage; /* also of a database that cannot be read, or is not there while contents are; includes repair */
 };
 struct local_finding {
 	uint32_t   kind; /* enum store_mend_kind */
@@ -88,6 +89,9 @@ struct local_fsck_reply {
 	bool                  empty; /* the account has no folder: it never had mail */
 	uint64_t              broken, fixed, moved, lost;
 	uint64_t              left; /* breaks after the repair */
+	bool                  salvaged; /* there is a new database */
+	uint64_t              kept;     /* messages in it where they were */
+	uint64_t              aside;    /* the old one is mail.db.damaged.N */
 };
 
 #endif

@@ -182,7 +182,7 @@ static bool text_read(const char *path, struct arena *a, struct buf *errors, con
 static bool parse(const char *path, struct arena *a, struct config *ret, struct buf *errors)
 {
 	static const char *const sections[] = { "tls", "signin", "dns", "smtp", "submit", "filter", "remote", "queue", "trace", "accounts", "retention", "limits", "processes", "sandbox", "log",
-						"guard" };
+						"guard", "imap" };
 	cfg_opt_t   inner[LEN(sections)][CONFIG_SETTINGS + 1], listen[LISTEN_KINDS + 1], top[CONFIG_SETTINGS + LEN(sections) + 3];
 	size_t      n = section_options("", top);
 	cfg_t      *cfg;

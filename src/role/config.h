@@ -48,6 +48,7 @@ struct config {
 	uint32_t               connections, connections_per_address, connections_per_network;
 	uint64_t               memory_octets; /* in flight, per session process */
 	uint64_t               watermark_octets; /* free space below which nothing new is accepted; 0: 5 %, at least 200 MB */
+	uint32_t               imap_message_limit, imap_save_limit; /* messages in one command; 0: any number */
 	uint32_t               processes_smtp, processes_local, processes_remote, processes_imap;
 	uint32_t               retry_first_s, retry_max_s, expire_s, delay_warning_s;
 	uint32_t               site_first, site_connections; /* deliveries at once to one destination */

@@ -32,6 +32,8 @@ static const struct ipc_field config_fields[] = {
 	IPC_U32(struct config, processes_local),
 	IPC_U32(struct config, processes_remote),
 	IPC_U32(struct config, processes_imap),
+	IPC_U32(struct config, imap_message_limit),
+	IPC_U32(struct config, imap_save_limit),
 	IPC_U32(struct config, site_first),
 	IPC_U32(struct config, site_connections),
 	IPC_U32(struct config, retry_first_s),

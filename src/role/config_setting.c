@@ -87,6 +87,8 @@ const struct config_setting config_settings[] = {
 	{ "guard", "greylist_wait", CONFIG_SECONDS, AT(guard.greylist_wait_s), "60s", 1, 86400, NULL, NULL },
 	{ "guard", "dnsbl", CONFIG_TEXT, AT(guard.dnsbl), "", 0, LIMIT_SETTING_LIST, NULL, "lists of addresses in DNS: \"zen.example=3, list.example=127.0.0.[2-4]*2, good.example=-5\"" },
 	{ "guard", "dnsbl_threshold", CONFIG_NUMBER, AT(guard.dnsbl_threshold), "1", 1, 10000, NULL, "refused from this score on" },
+	{ "imap", "message_limit", CONFIG_NUMBER, AT(imap_message_limit), "0", 0, UINT32_MAX, NULL, "messages one command may take; 0: any number; clients that do not know the limit see fewer messages" },
+	{ "imap", "save_limit", CONFIG_NUMBER, AT(imap_save_limit), "0", 0, UINT32_MAX, NULL, "the same of COPY and APPEND alone, where message_limit is 0; RFC 9738 has both at 1000 or more" },
 #undef AT
 };
 _Static_assert(LEN(config_settings) == CONFIG_SETTINGS, "settings are counted in config_setting.h");

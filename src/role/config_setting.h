@@ -17,7 +17,7 @@ struct config_setting {
 	const char        *note;        /* printed by `config show`; NULL: none */
 };
 
-#define CONFIG_SETTINGS 74 /* counted again in config_setting.c */
+#define CONFIG_SETTINGS 76 /* counted again in config_setting.c */
 extern const struct config_setting config_settings[CONFIG_SETTINGS];
 
 /* Store a value as it stands in the file; a text is copied to `a`. False if it is outside of the setting's bounds. */

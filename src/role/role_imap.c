@@ -28,6 +28,8 @@ static const struct imap_settings *settings_of(struct role *r)
 	if (!str_to_c(r->config->hostname, s->hostname, sizeof(s->hostname)))
 		s->hostname[0] = '\0'; /* no URL with a host is ours then */
 	s->client_certificates = r->config->tls_client_certificates;
+	s->message_limit = r->config->imap_message_limit;
+	s->save_limit = r->config->imap_save_limit;
 	return s;
 }
 

@@ -2,6 +2,7 @@
 #include "store/keeper_name.h"
 
 #include "store/store_internal.h"
+#include "store/store_keep.h"
 
 #define CONTENT "content/"
 #define TEMP_ID ((size_t)16)
@@ -21,6 +22,7 @@ static const struct {
 	{ "mail.db.repair", KEEPER_NAME_REPAIR },
 	{ "mail.db.repair-wal", KEEPER_NAME_BESIDE },
 	{ "mail.db.repair-shm", KEEPER_NAME_BESIDE },
+	{ CONTENT STORE_KEEP, KEEPER_NAME_KEEP },
 };
 
 static bool is_hex(struct str s, size_t n)
@@ -49,6 +51,7 @@ bool keeper_name_may_open(enum keeper_name kind, enum keeper_open mode)
 	case KEEPER_NAME_MAIN:
 	case KEEPER_NAME_BESIDE:
 	case KEEPER_NAME_REPAIR:
+	case KEEPER_NAME_KEEP:
 	case KEEPER_NAME_TEMP:   return true;
 	case KEEPER_NAME_HASH:   return mode == KEEPER_READ;
 	default:                 return false;

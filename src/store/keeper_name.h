@@ -5,6 +5,7 @@
  *   mail.db.repair
  *   content/HASH   64 digits of "0123456789abcdef"; read only
  *   content/tmp-ID   16 of them
+ *   content/keep
  *   content, and "" for the directory itself: as directories
  *
  * So a name has at most one "/", no "..", no NUL, and no part of it was chosen by a stranger.
@@ -25,6 +26,7 @@ enum keeper_name {
 	KEEPER_NAME_REPAIR,  /* mail.db.repair */
 	KEEPER_NAME_HASH,    /* a file in content/ */
 	KEEPER_NAME_TEMP,    /* an upload in content/ */
+	KEEPER_NAME_KEEP,    /* content/keep: store_keep.h */
 };
 
 enum keeper_name keeper_name_of(struct str name);

@@ -92,7 +92,7 @@ static enum status place_open(struct keeper *k, const struct ipc_request *r, str
 	}
 	str_skip(&name, STR("content/"));
 	CHECK(str_to_c(name, p->leaf, sizeof(p->leaf)));
-	return walk(k, p, p->kind == KEEPER_NAME_HASH || p->kind == KEEPER_NAME_TEMP ? 3 : 2, &p->dir);
+	return walk(k, p, p->kind == KEEPER_NAME_HASH || p->kind == KEEPER_NAME_TEMP || p->kind == KEEPER_NAME_KEEP ? 3 : 2, &p->dir);
 }
 
 static void on_open(void *ctx, struct ipc_request *r)

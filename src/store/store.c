@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "store/store_internal.h"
+#include "store/store_keep.h"
 #include "sys/clock.h"
 #include "sys/disk.h"
 
@@ -56,7 +57,7 @@ void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX])
 	snprintf(ret, STORE_PATH_MAX, "%02x/%" PRIu64 "%s%s", (unsigned)(account & 0xff), account, *rest ? "/" : "", rest);
 }
 
-static void db_path(uint64_t account, char ret[STORE_PATH_MAX + 16])
+void store_db_path(uint64_t account, char ret[STORE_PATH_MAX + 16])
 {
 	char below[STORE_PATH_MAX];
 
@@ -216,7 +217,9 @@ static enum status first_look(struct store_account *a)
 	if (there && t.boot.hi == boot.hi && t.boot.lo == boot.lo)
 		return ST_OK;
 	a->fresh = !there;
-	st = store_txn_begin(a, true);
+	st = there ? ST_OK : store_keep_if_any(a->store, a->id); /* their database may be what is gone */
+	if (st == ST_OK)
+		st = store_txn_begin(a, true);
 	/* What makes a new account durable is the settling of what is done with it next. */
 	if (st == ST_OK)
 		st = store_txn_end(a, ST_OK, there);
@@ -243,11 +246,13 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 	a->store = s;
 	a->id = account;
 	a->content_fd = -1;
-	db_path(account, path);
+	store_db_path(account, path);
 	if (st == ST_OK)
 		st = db_open(path, &options, &a->db);
 	if (st == ST_OK)
 		st = first_look(a);
+	if (st == ST_CORRUPT && db_is_suspect(path)) /* set aside by a salvage */
+		st = ST_SUSPECT;
 	if (st != ST_OK) {
 		handle_free(a);
 		return st;
@@ -568,7 +573,7 @@ enum status store_repair(struct store *s, uint64_t account)
 	char path[STORE_PATH_MAX + 16];
 
 	store_idle_drop(s, account, false);
-	db_path(account, path);
+	store_db_path(account, path);
 	return db_repair(path);
 }
 
@@ -585,8 +590,23 @@ bool store_is_suspect(struct store *s, uint64_t account)
 	char path[STORE_PATH_MAX + 16];
 
 	(void)s;
-	db_path(account, path);
+	store_db_path(account, path);
 	return db_is_suspect(path);
+}
+
+/* Is it sure that files without a row are nobody's message. Looked at only where there are such files, which is after a crash. */
+static enum status orphans_look(struct store_account *a)
+{
+	struct store_orphans orphans;
+	uint64_t             breaks = 0;
+	enum status          st = store_orphans_count(a, &orphans);
+
+	if (st != ST_OK || orphans.loose == 0)
+		return st;
+	st = store_check(a, NULL, NULL, &breaks);
+	if (st == ST_CORRUPT || (st == ST_OK && breaks > 0))
+		st = store_keep_begin(a->store, a->id);
+	return st;
 }
 
 enum status store_clean(struct store_account *a)
@@ -596,5 +616,7 @@ enum status store_clean(struct store_account *a)
 	if (st != ST_OK)
 		return st;
 	st = store_txn_end(a, store_release(a), true);
+	if (st == ST_OK)
+		st = orphans_look(a);
 	return st == ST_OK ? store_sweep(a) : st;
 }

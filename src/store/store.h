@@ -98,7 +98,7 @@ bool store_full(struct store *s);
 /* Remove the account's directory and all in it. ST_OK also when there is none. */
 MUST_CHECK enum status store_purge(struct store *s, uint64_t account);
 /* Remove orphans of content/ (uploads whose process has died among them) and the content of expunged messages past their
- * retention. */
+ * retention. Where both orphans and a break of an invariant are found the orphans stay: store_keep.h. */
 MUST_CHECK enum status store_clean(struct store_account *a);
 /* Expunge what has been in Trash and in Junk (by their special use) longer than the options say, by saved_ms: the time it came into
  * that mailbox; in transactions of STORE_EXPIRE_MAX messages. *ret_count: messages. */
@@ -115,6 +115,8 @@ size_t store_repair_all(struct store *s, bool (*go_on)(void *arg), void *arg);
 /* Has the account a database: opening would make it one. */
 bool store_there(struct store *s, uint64_t account);
 bool store_is_suspect(struct store *s, uint64_t account);
+/* Are there content files, or an old database set aside: of an account whose database is not there. */
+bool store_contents_there(struct store *s, uint64_t account);
 
 /* Check the numbered invariants of docs/formats/account.md; `found` is called for each break. *ret_breaks counts them. */
 typedef void store_found_fn(void *arg, const char *invariant, struct str text);

@@ -254,8 +254,10 @@ static enum status check_rows(struct check *c)
 {
 	static enum status (*const checks[])(struct check *) = { check_sqlite, check_inline, check_facts, check_names, check_changes,
 								  check_files };
-	enum status st = db_begin_read(c->a->db);
+	enum status st;
 
+	db_forget(c->a->db);
+	st = db_begin_read(c->a->db);
 	if (st != ST_OK)
 		return told(c, st);
 	for (size_t i = 0; i < LEN(queries) && st == ST_OK; i++)

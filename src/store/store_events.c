@@ -30,14 +30,17 @@ static enum status list_read(struct store_account *a, uint64_t since, struct are
 {
 	struct db_stmt *s = db_sql(a->db, "SELECT kind, object, op, uids FROM change WHERE account = ?1 AND modseq > ?2 AND kind IN (1, 3, 5)"
 					  " ORDER BY modseq, kind, object LIMIT ?3");
+	size_t          octets = 0;
 	enum status     st = ST_NOT_FOUND;
 
 	e->list = ARENA_ARRAY(arena, struct store_event, STORE_EVENTS_MAX);
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, since);
 	db_bind_u64(s, 3, STORE_EVENTS_MAX + 1);
-	while ((st = db_step(s)) == ST_OK && e->count < STORE_EVENTS_MAX)
+	while ((st = db_step(s)) == ST_OK && e->count < STORE_EVENTS_MAX && octets <= STORE_EVENTS_OCTETS) {
+		octets += db_str(s, 3).n;
 		e->count += event_read(s, arena, &e->list[e->count]);
+	}
 	db_done(s);
 	e->everything = st == ST_OK;
 	return st == ST_NOT_FOUND ? ST_OK : st;

@@ -1,7 +1,8 @@
 /* store/store_events.h - what happened in an account since a moment of its clock, by mailbox: for NOTIFY (RFC 5465).
  *
  * What happened to messages is summed up for each mailbox (store_changes lists it); the rest is told one by one, at most
- * STORE_EVENTS_MAX. Nothing is remembered for a reader but `since`: names that are gone stand in the change rows.
+ * STORE_EVENTS_MAX, with names of at most STORE_EVENTS_OCTETS. Nothing is remembered for a reader but `since`: names that are gone stand
+ * in the change rows.
  *
  * Durability and statuses: store.h. Tests: tests/unit/test_store_notes.c.
  */
@@ -10,7 +11,8 @@
 
 #include "store/store_mailbox.h"
 
-#define STORE_EVENTS_MAX 1000u
+#define STORE_EVENTS_MAX    1000u
+#define STORE_EVENTS_OCTETS ((size_t)1 * MIB) /* of names, in all */
 
 enum store_event_kind { STORE_EVENT_MAILBOX, STORE_EVENT_SUBSCRIPTION, STORE_EVENT_METADATA };
 enum store_event_op { /* bit mask */

@@ -261,52 +261,6 @@ enum status store_release(struct store_account *a)
 	return st;
 }
 
-struct sweep {
-	struct store_account *a;
-	struct arena         *arena;
-	struct name {
-		struct name *next;
-		char        *name;
-	} *first;
-};
-
-static bool sweep_look(void *arg, const char *name, int64_t mtime_ms)
-{
-	struct sweep *w = arg;
-	struct name  *n = ARENA_NEW(w->arena, struct name);
-
-	(void)mtime_ms;
-	n->name = arena_cstr(w->arena, str_of(name));
-	n->next = w->first;
-	w->first = n;
-	return true;
-}
-
-/* Has a row of `content` this file name. */
-static enum status name_known(struct store_account *a, const char *name, bool *ret)
-{
-	struct db_stmt *s = db_sql(a->db, "SELECT 1 FROM content WHERE account = ?1 AND hash = ?2 AND data IS NULL");
-	uint8_t         hash[STORE_HASH];
-	enum status     st;
-
-	*ret = false;
-	if (strlen(name) != 2 * STORE_HASH)
-		return ST_OK;
-	for (size_t i = 0; i < STORE_HASH; i++) {
-		unsigned octet;
-
-		if (sscanf(name + 2 * i, "%2x", &octet) != 1)
-			return ST_OK;
-		hash[i] = (uint8_t)octet;
-	}
-	db_bind_u64(s, 1, a->id);
-	db_bind_blob(s, 2, str_n(hash, sizeof(hash)));
-	st = db_step(s);
-	db_done(s);
-	*ret = st == ST_OK;
-	return st == ST_NOT_FOUND ? ST_OK : st;
-}
-
 /* Who lives has it locked. While we have the lock, its maker cannot take it for his: see store_upload.c. */
 static enum status upload_remove(struct store *s, const char *path)
 {
@@ -322,25 +276,25 @@ static enum status upload_remove(struct store *s, const char *path)
 }
 
 /* Under the writer lock no file gets its final name. */
-static enum status sweep_files(struct sweep *w)
+static enum status sweep_files(struct store_account *a, struct arena *arena)
 {
-	char        dir[STORE_PATH_MAX], rest[STORE_PATH_MAX], path[STORE_PATH_MAX];
-	enum status st;
+	char                       rest[STORE_PATH_MAX], path[STORE_PATH_MAX];
+	struct store_content_file *first;
+	int64_t                    keep_ms;
+	enum status                st = store_content_list(a->store, a->id, arena, &first, &keep_ms);
 
-	store_path(w->a->id, "content", dir);
-	st = disk_list(w->a->store->fd, dir, sweep_look, w);
-	for (struct name *n = w->first; n && st == ST_OK; n = n->next) {
+	for (const struct store_content_file *f = first; f && st == ST_OK; f = f->next) {
 		bool known;
 
-		st = name_known(w->a, n->name, &known);
-		if (st != ST_OK || known || strlen(n->name) > 100)
+		st = store_content_known(a, f->name, &known);
+		if (st != ST_OK || known || store_content_is_kept(f, keep_ms) || strlen(f->name) > 100)
 			continue;
-		snprintf(rest, sizeof(rest), "content/%s", n->name);
-		store_path(w->a->id, rest, path);
-		if (str_starts(str_of(n->name), STR(STORE_TEMP)))
-			st = upload_remove(w->a->store, path);
+		snprintf(rest, sizeof(rest), "content/%s", f->name);
+		store_path(a->id, rest, path);
+		if (str_starts(str_of(f->name), STR(STORE_TEMP)))
+			st = upload_remove(a->store, path);
 		else
-			st = disk_remove(w->a->store->fd, path);
+			st = disk_remove(a->store->fd, path);
 	}
 	return st;
 }
@@ -348,7 +302,6 @@ static enum status sweep_files(struct sweep *w)
 enum status store_sweep(struct store_account *a)
 {
 	struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
-	struct sweep        w = { .a = a, .arena = arena };
 	enum status         st = db_begin_write(a->db);
 
 	a->files_freed = false;
@@ -357,7 +310,7 @@ enum status store_sweep(struct store_account *a)
 	/* The rows that named these files must be surely gone. */
 	st = db_flush(a->db);
 	if (st == ST_OK)
-		st = sweep_files(&w);
+		st = sweep_files(a, arena);
 	db_rollback(a->db);
 	return st;
 }

@@ -79,12 +79,27 @@ struct store_account {
 
 /* ---- store.c ---- */
 void store_path(uint64_t account, const char *rest, char ret[STORE_PATH_MAX]); /* below the accounts directory */
+void store_db_path(uint64_t account, char ret[STORE_PATH_MAX + 16]); /* as db_open takes it */
 void store_mark_dirty(struct store_account *a);
 /* The file of a content, open for reading: the handle's, not to be closed. A message is read piece by piece, and each opening may be a question. */
 MUST_CHECK enum status store_content_open(struct store_account *a, struct str hash, int *ret_fd);
 void store_content_close(struct store_account *a);
 /* Close idle handles of one account: before its files are replaced or removed; `settle`: what is not durable yet is synced before. */
 void store_idle_drop(struct store *s, uint64_t account, bool settle);
+
+/* ---- store_keep.c ---- */
+struct store_content_file {
+	struct store_content_file *next;
+	char                      *name;
+	int64_t                    mtime_ms;
+};
+/* All that is in content/; *ret_keep_ms: the time of content/keep, or INT64_MIN. */
+MUST_CHECK enum status store_content_list(struct store *s, uint64_t account, struct arena *arena, struct store_content_file **ret,
+					  int64_t *ret_keep_ms);
+/* Has a row of `content` this file name. */
+MUST_CHECK enum status store_content_known(struct store_account *a, const char *name, bool *ret);
+bool store_content_is_kept(const struct store_content_file *f, int64_t keep_ms);
+bool store_content_hash_of(const char *name, uint8_t ret[STORE_HASH]); /* false: no name of a content */
 
 /* ---- store_session.c ---- */
 /* The token of a session that is here. False: nobody is. */

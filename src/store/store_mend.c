@@ -209,7 +209,7 @@ static enum status subscriptions(struct mend *m)
 	return st;
 }
 
-static enum status uidvalidity_new(struct mend *m, uint64_t id)
+enum status mend_uidvalidity(struct mend *m, uint64_t id)
 {
 	struct db_stmt *s = db_sql(m->a->db, "UPDATE mailbox SET uidvalidity = ?3 WHERE account = ?1 AND id = ?2");
 
@@ -238,7 +238,7 @@ static enum status uidvalidities(struct mend *m)
 	if (st == ST_OK)
 		st = mend_rows(m, "SELECT id FROM mailbox WHERE account = ?1 AND uidvalidity NOT BETWEEN 1 AND 4294967294", 1, &rows, &n);
 	for (size_t i = 0; st == ST_OK && i < n; i++)
-		st = uidvalidity_new(m, (uint64_t)rows[i]);
+		st = mend_uidvalidity(m, (uint64_t)rows[i]);
 	return st;
 }
 

@@ -9,19 +9,13 @@
 
 /* ---- reading a content as it is ---- */
 
-struct body {
-	struct str octets, map;
-	struct buf copy; /* of a row's data */
-};
-
-static void body_done(struct body *b)
+void mend_body_done(struct mend_body *b)
 {
 	disk_unmap(b->map);
 	buf_done(&b->copy);
 }
 
-/* ST_NOT_FOUND: there are no octets at all. */
-static enum status body_read(struct mend *m, uint64_t id, struct body *ret)
+enum status mend_body_read(struct mend *m, uint64_t id, struct mend_body *ret)
 {
 	struct db_stmt *s = db_sql(m->a->db, "SELECT hash, data FROM content WHERE account = ?1 AND id = ?2");
 	char            path[STORE_PATH_MAX] = "";
@@ -29,7 +23,7 @@ static enum status body_read(struct mend *m, uint64_t id, struct body *ret)
 	uint64_t        size = 0;
 	enum status     st;
 
-	*ret = (struct body){ .octets = STR_NONE };
+	*ret = (struct mend_body){ .octets = STR_NONE };
 	buf_init(&ret->copy, LIMIT_MESSAGE_MAX);
 	db_bind_u64(s, 1, m->a->id);
 	db_bind_u64(s, 2, id);
@@ -152,14 +146,11 @@ static enum status changed_recover(struct mend *m, uint64_t content, uint64_t em
 	return st;
 }
 
-/* Octets that are not those of the hash, as a content of their own. */
-static enum status changed_insert(struct mend *m, struct str octets, uint64_t *ret_email)
+enum status mend_octets_insert(struct mend *m, struct str octets, struct store_facts_row *f, uint64_t *ret_email)
 {
-	struct arena          *arena CLEANUP(arena_free) = arena_new(NULL);
-	struct store_upload   *up = NULL;
-	struct store_bytes     b = { .content = STR_NONE };
-	struct store_facts_row f;
-	enum status            st = ST_OK;
+	struct store_upload *up = NULL;
+	struct store_bytes   b = { .content = STR_NONE };
+	enum status          st = ST_OK;
 
 	if (octets.n > LIMIT_INLINE) {
 		st = store_upload_new(m->a->store, m->a->id, &up);
@@ -171,22 +162,31 @@ static enum status changed_insert(struct mend *m, struct str octets, uint64_t *r
 		st = store_bytes_memory(octets, &b);
 	}
 	if (st == ST_OK) {
-		store_email_facts(b.content, arena, &f);
-		st = store_email_insert(m->a, &b, &f, 1, ret_email);
+		st = store_email_insert(m->a, &b, f, 1, ret_email);
 		store_bytes_done(&b);
 	}
 	store_upload_free(&up);
 	return st;
 }
 
+/* Octets that are not those of the hash, as a content of their own. */
+static enum status changed_insert(struct mend *m, struct str octets, uint64_t *ret_email)
+{
+	struct arena          *arena CLEANUP(arena_free) = arena_new(NULL);
+	struct store_facts_row f;
+
+	store_email_facts(octets, arena, &f);
+	return mend_octets_insert(m, octets, &f, ret_email);
+}
+
 static enum status content_look(struct mend *m, uint64_t id)
 {
 	struct db_stmt *s;
-	struct body     b;
+	struct mend_body b;
 	uint8_t         hash[STORE_HASH];
 	uint64_t        email = 0;
 	bool            same = false;
-	enum status     st = body_read(m, id, &b);
+	enum status     st = mend_body_read(m, id, &b);
 
 	if (st == ST_OK) {
 		store_hash(b.octets, hash);
@@ -213,7 +213,7 @@ static enum status content_look(struct mend *m, uint64_t id)
 		if (st == ST_OK)
 			st = content_remove(m, id);
 	}
-	body_done(&b);
+	mend_body_done(&b);
 	if (st != ST_NOT_FOUND)
 		return st;
 	mend_tell(m, STORE_MEND_FIXED, "A8", "content %llu has no octets any more", (unsigned long long)id);
@@ -226,15 +226,15 @@ static enum status facts_again(struct mend *m, uint64_t email, uint64_t content)
 {
 	struct arena          *arena CLEANUP(arena_free) = arena_new(NULL);
 	struct store_facts_row f;
-	struct body            b;
-	enum status            st = body_read(m, content, &b);
+	struct mend_body       b;
+	enum status            st = mend_body_read(m, content, &b);
 
 	if (st == ST_OK) {
 		store_email_facts(b.octets, arena, &f);
 		st = store_email_rewrite(m->a, email, &f);
 		mend_tell(m, STORE_MEND_FIXED, "A15", "email %llu: read again from its content", (unsigned long long)email);
 	}
-	body_done(&b);
+	mend_body_done(&b);
 	return st;
 }
 

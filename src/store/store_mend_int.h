@@ -26,7 +26,19 @@ MUST_CHECK enum status mend_recover(struct mend *m, struct store_row *row);
 /* The rows of an answer, in the arena: rows of `columns` numbers each. */
 MUST_CHECK enum status mend_rows(struct mend *m, const char *sql, unsigned columns, int64_t **ret, size_t *ret_count);
 
-/* store_mend_content.c: contents, emails, and messages without one. */
+/* A new UIDVALIDITY. */
+MUST_CHECK enum status mend_uidvalidity(struct mend *m, uint64_t mailbox);
+
+/* ---- store_mend_content.c: contents, emails, and messages without one ---- */
 MUST_CHECK enum status mend_contents(struct mend *m);
+/* The octets of a content as they are. ST_NOT_FOUND: there are none at all. */
+struct mend_body {
+	struct str octets, map;
+	struct buf copy; /* of a row's data */
+};
+MUST_CHECK enum status mend_body_read(struct mend *m, uint64_t content, struct mend_body *ret);
+void mend_body_done(struct mend_body *b);
+/* Octets as a content and an email of their own, or those that are there. */
+MUST_CHECK enum status mend_octets_insert(struct mend *m, struct str octets, struct store_facts_row *f, uint64_t *ret_email);
 
 #endif

@@ -66,11 +66,11 @@ static enum status one_write(struct store_account *a, uint64_t mailbox, uint64_t
 	return db_run(s);
 }
 
-/* Looked at behind the change, which is taken back if it was too much. */
+/* Looked at behind the change, which is taken back if it was too much. Each reader has bounds of its own: nobody can take others' room away. */
 static enum status bounds_check(struct store_account *a, uint64_t mailbox)
 {
-	struct db_stmt *s = db_sql(a->db, "SELECT coalesce(sum(mailbox = ?2), 0), coalesce(sum(length(name) + length(value)), 0)"
-					  " FROM metadata WHERE account = ?1");
+	struct db_stmt *s = db_sql(a->db, "SELECT coalesce(max(n), 0), coalesce(max(octets), 0) FROM (SELECT sum(mailbox = ?2) AS n,"
+					  " sum(length(name) + length(value)) AS octets FROM metadata WHERE account = ?1 GROUP BY reader)");
 	enum status     st;
 
 	db_bind_u64(s, 1, a->id);
@@ -93,7 +93,7 @@ static enum status set_inside(struct store_account *a, uint64_t mailbox, uint64_
 	struct store_mailbox m;
 	enum status          st = mailbox > 0 ? store_mailbox_row(a, mailbox, &m) : ST_OK;
 
-	buf_init(&names, count * (LIMIT_METADATA_NAME + 1) + 1);
+	buf_init(&names, STORE_METADATA_NAMES);
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		uint64_t who = reader_of(list[i].name, reader);
 
@@ -106,6 +106,8 @@ static enum status set_inside(struct store_account *a, uint64_t mailbox, uint64_
 		if (st == ST_OK && db_changed(a->db) > 0 && (who == 0 || who == a->id))
 			buf_addf(&names, "%s%.*s", names.n > 0 ? " " : "", STR_FMT(list[i].name));
 	}
+	if (st == ST_OK && names.over) /* they are kept in the row of the change, of which there may be STORE_CHANGES_KEEP */
+		st = ST_LIMIT;
 	if (st == ST_OK)
 		st = bounds_check(a, mailbox);
 	if (st == ST_OK && names.n > 0)

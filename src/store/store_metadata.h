@@ -2,7 +2,8 @@
  *
  * A name begins with "/shared/" (one for all) or "/private/" (one for each reader: the account that sees the mailbox). Names are the
  * caller's to check (wire/imap/imap_metadata.h). "/private/specialuse" of a mailbox is no row, but its special use (RFC 6154 §5.4).
- * Bounds: LIMIT_METADATA_VALUE, LIMIT_METADATA_ENTRIES per mailbox, LIMIT_METADATA_ACCOUNT in all.
+ * Bounds: LIMIT_METADATA_VALUE, LIMIT_METADATA_ENTRIES per mailbox, LIMIT_METADATA_ACCOUNT in all, of what is shared and of each reader; what changes at
+ * once has names of STORE_METADATA_NAMES at most.
  *
  * Durability and statuses: store.h. Tests: tests/unit/test_store_notes.c.
  */
@@ -12,6 +13,7 @@
 #include "store/store_mailbox.h"
 
 #define STORE_METADATA_SPECIAL STR("/private/specialuse")
+#define STORE_METADATA_NAMES   ((size_t)2000) /* octets, with a space between two */
 
 struct store_metadata {
 	struct str         name;

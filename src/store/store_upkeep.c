@@ -143,6 +143,8 @@ static bool repair_one(struct store *s, uint64_t id, const struct pass *p)
 	st = store_repair(s, id);
 	if (st == ST_OK)
 		log_warn("account was repaired and is used again", LOG_U64("account", id));
+	else if (st == ST_BUSY) /* being repaired, or salvaged */
+		log_debug("account is under repair", LOG_U64("account", id));
 	else
 		log_error("account cannot be repaired yet", LOG_U64("account", id), LOG_ST("status", st));
 	return st != ST_OK;

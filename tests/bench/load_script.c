@@ -7,7 +7,7 @@
  *   %c          a number from 1 to M, ascending: 1, 2, ...
  *   <path>      at the end: a literal with the octets of that file (LITERAL+)
  * LOGIN, or USER and PASS, come from the program, before the script; a connection that the script closes (LOGOUT, QUIT) is made anew for the
- * next round. Connection i signs in as U with "%" in it replaced by F + i modulo A.
+ * next round. Connection i of N signs in as U with "%" in it replaced by F + i modulo A; the next time i + N.
  *
  * Prints JSON: {"seconds": of all, "lines": {name: {"n", "seconds", "octets", "p50_ms", "p99_ms"}}}. A line that is refused ends the program.
  */
@@ -43,7 +43,7 @@ struct sample {
 };
 
 struct client {
-	unsigned       number;
+	unsigned       number; /* goes on by `connections` with each sign-in */
 	int            fd;
 	SSL           *ssl;
 	unsigned       tag;
@@ -270,6 +270,7 @@ static void sign_in(struct client *c)
 		snprintf(text, sizeof(text), "LOGIN %s %s", user, run.password);
 	}
 	command(c, &l);
+	c->number += run.connections;
 }
 
 static void connect_to(struct client *c)

@@ -1,11 +1,12 @@
 /* load_smtp - send many messages over SMTP and measure; one thread, epoll.
  *
  *   load_smtp --port P --sessions N --messages M --size OCTETS --rcpts FILE [--rcpts-per-message K] [--reconnect] [--host A]
- *             [--from ADDRESS] [--auth BASE64]
+ *             [--from ADDRESS] [--auth BASE64] [--lmtp]
  *
  * Each of N sessions says EHLO once, then sends message after message: MAIL, RCPT and DATA in one packet (RFC 2920), the content with its
  * dot in the next, as mail servers do. --reconnect opens a connection for each message instead. Recipients are taken in turn from FILE, one address a line.
- * No two messages are equal. --auth is the initial response of AUTH PLAIN, said in clear.
+ * No two messages are equal. --auth is the initial response of AUTH PLAIN, said in clear. --lmtp says LHLO, and waits for an
+ * answer to the dot for each recipient (RFC 2033).
  *
  * Prints one JSON object: seconds from the first connect to the last reply; latency of a transaction, from MAIL to the
  * reply to the dot, and of its durable part, from the dot to that reply; with --reconnect also from connect to that reply. Exit status 1 if
@@ -44,7 +45,7 @@ struct session {
 static struct {
 	unsigned           port, sessions, messages, per_message;
 	size_t             size;
-	bool               reconnect;
+	bool               reconnect, lmtp;
 	const char        *from, *auth;
 	char             **rcpts;
 	unsigned           rcpt_count;
@@ -208,7 +209,7 @@ static void send_content(struct session *s)
 			     run.from, s->message, s->message, (int)getpid(), s->message);
 	memcpy(text + n, run.body, run.body_n);
 	s->state   = CONTENT;
-	s->replies = 1;
+	s->replies = run.lmtp ? run.per_message : 1;
 	s->dot     = now();
 	send_now(s, text, n + run.body_n);
 }
@@ -246,7 +247,7 @@ static void advance(struct session *s)
 	case GREETING:
 		s->state   = EHLO;
 		s->replies = 1;
-		send_now(s, "EHLO load.example.org\r\n", 23);
+		send_now(s, run.lmtp ? "LHLO load.example.org\r\n" : "EHLO load.example.org\r\n", 23);
 		break;
 	case EHLO:     run.auth ? send_auth(s) : send_envelope(s); break;
 	case AUTH:     send_envelope(s); break;
@@ -319,7 +320,8 @@ static void options(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "port", 1, NULL, 'p' },  { "sessions", 1, NULL, 's' },          { "messages", 1, NULL, 'm' }, { "size", 1, NULL, 'z' },
 		{ "rcpts", 1, NULL, 'r' }, { "rcpts-per-message", 1, NULL, 'k' }, { "reconnect", 0, NULL, 'c' },
-		{ "host", 1, NULL, 'h' },  { "from", 1, NULL, 'f' },              { "auth", 1, NULL, 'a' },     { NULL, 0, NULL, 0 },
+		{ "host", 1, NULL, 'h' },  { "from", 1, NULL, 'f' },              { "auth", 1, NULL, 'a' },     { "lmtp", 0, NULL, 'l' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -334,6 +336,7 @@ static void options(int argc, char **argv)
 		case 'f': run.from = optarg; break;
 		case 'a': run.auth = optarg; break;
 		case 'c': run.reconnect = true; break;
+		case 'l': run.lmtp = true; break;
 		case 'h': run.to.sin_addr.s_addr = inet_addr(optarg); break;
 		default:  exit(2);
 		}

@@ -21,9 +21,9 @@ def load_program(name):
     return max(found, key=os.path.getmtime)
 
 
-def load_smtp(server, sessions, messages, *more):
+def load_smtp(server, sessions, messages, *more, port="smtp"):
     done = subprocess.run(
-        [load_program("load_smtp"), "--port", str(server.ports["smtp"]), "--sessions", str(sessions), "--messages",
+        [load_program("load_smtp"), "--port", str(server.ports[port]), "--sessions", str(sessions), "--messages",
          str(messages), "--size", str(SIZE), "--rcpts", server.dir + "/rcpts", *more], capture_output=True, text=True)
     if done.returncode != 0:
         raise servers.Failed(f"{server.name}: load_smtp: {done.stderr} {done.stdout[-300:]}")

@@ -20,7 +20,7 @@ static void check(struct str name)
 	}
 	if (kind == KEEPER_NAME_NONE)
 		return;
-	CHECK(slashes == (kind == KEEPER_NAME_HASH || kind == KEEPER_NAME_TEMP) && name.n < 100 && (name.n == 0 || name.p[0] != '/'));
+	CHECK(slashes == (kind == KEEPER_NAME_HASH || kind == KEEPER_NAME_TEMP || kind == KEEPER_NAME_KEEP) && name.n < 100 && (name.n == 0 || name.p[0] != '/'));
 	CHECK(!keeper_name_may_go(kind) || keeper_name_may_open(kind, KEEPER_READ));
 }
 

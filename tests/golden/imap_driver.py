@@ -10,17 +10,17 @@ A transcript is text:
     C<NAME                  send the message and CRLF
     S: * 1 EXISTS           expect exactly this line; {{regex}} inside it matches as a regular expression
     S-: ^a1 OK              skip lines up to the first that matches the regular expression
-    @login [2]              connect (greeting skipped) and sign in; variables $USER, $PASS
+    @login [2]              connect (greeting skipped) and sign in; variables $USER, $PASS, and $PLAIN for AUTHENTICATE
     @connect [2]            connect only
     @closed [2]             expect the end of the connection
     @tls [2]                TLS handshake
-    @enable NAME [2]        ENABLE it; where the server does not know it the rest of the file is not played
     @compress [2]           both directions are raw DEFLATE from here on; @closed then wants the stream's end marker
 
-In lines, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
+In lines, {x:N} is N times the letter x, {$NAME} stands for the size as a literal of a message or of USER or PASS, {$NAME+} for the non-synchronizing form, and $BOX for a
 mailbox name of this run's own. What a named group of an expected line matched, {{(?P<M>\\d+)}}, is $(M) in lines behind it, and $(M+1),
 $(M-1) are the numbers beside it.
 """
+import base64
 import re
 import socket
 import ssl
@@ -34,10 +34,6 @@ FLAGS_TOLD = re.compile(rb"\* \d+ (UID)?FETCH \((UID \d+ )?FLAGS \([^)]*\)( MODS
 
 
 class Mismatch(AssertionError):
-    pass
-
-
-class NotEnabled(Exception):
     pass
 
 
@@ -108,7 +104,8 @@ class Player:
     def __init__(self, host, port, user, password, box, repeats=False):
         self.where = (host, port)
         self.repeats = repeats
-        self.variables = {"USER": user, "PASS": password, "BOX": box}
+        plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        self.variables = {"USER": user, "PASS": password, "BOX": box, "PLAIN": plain}
         self.messages = {}
         self.connections = {}
 
@@ -119,9 +116,10 @@ class Player:
         def kept(m):
             value = self.variables[m.group(1)]
             return str(int(value) + int(m.group(2))) if m.group(2) else value
+        text = re.sub(r"\{x:(\d+)\}", lambda m: "x" * int(m.group(1)), text)
         text = re.sub(r"\{\$(\w+)(\+?)\}", size, text)
         text = re.sub(r"\$\((\w+)([+-]\d+)?\)", kept, text)
-        return re.sub(r"\$(USER|PASS|BOX)\b", lambda m: self.variables[m.group(1)], text)
+        return re.sub(r"\$(USER|PASS|BOX|PLAIN)\b", lambda m: self.variables[m.group(1)], text)
 
     def expect(self, text, got):
         m = pattern(self.fill(text)).match(got)
@@ -135,13 +133,6 @@ class Player:
 
     def directive(self, words):
         number = words[1] if len(words) > 1 else ""
-        if words[0] == "enable":
-            c = self.connections[words[2] if len(words) > 2 else ""]
-            c.send(b"enable ENABLE %s\r\n" % words[1].encode())
-            enabled = c.line()
-            if not c.line().startswith(b"enable OK") or words[1].encode() not in enabled.split():
-                raise NotEnabled
-            return
         if words[0] in ("connect", "login"):
             c = self.connect(number)
         if words[0] == "login":
@@ -157,6 +148,8 @@ class Player:
             self.connections[number].compress()
         elif words[0] == "tls":
             self.connections[number].tls()
+        elif words[0] != "connect":
+            raise Mismatch("no directive")
 
     def step(self, line):
         m = re.match(r"(?P<who>C|S)(?P<number>\d*)(?P<how>[-~]?): ?(?P<text>.*)|C(?P<from>\d*)<(?P<message>\w+)", line)
@@ -196,8 +189,6 @@ class Player:
                 elif line and not line.startswith("#"):
                     try:
                         self.step(line)
-                    except NotEnabled:
-                        break
                     except (Mismatch, OSError) as e:
                         raise AssertionError("%s:%d: %s\n  %s" % (path, number, line, e)) from None
         for c in self.connections.values():

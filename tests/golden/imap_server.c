@@ -110,11 +110,12 @@ int main(int argc, char **argv)
 	imap_settings_init(&settings);
 	settings.allow_plain = getenv("LAB") != NULL;
 	settings.message_octets = 2 * MIB;
-	settings.unannounced = true;
 	settings.view_ms = getenv("VIEW_MS") ? (unsigned)atoi(getenv("VIEW_MS")) : settings.view_ms;
 	settings.session_ms = getenv("SESSION_MS") ? atoi(getenv("SESSION_MS")) : settings.session_ms;
 	settings.progress_ms = getenv("PROGRESS_MS") ? (unsigned)atoi(getenv("PROGRESS_MS")) : settings.progress_ms;
 	settings.signin_ms = getenv("SIGNIN_MS") ? (unsigned)atoi(getenv("SIGNIN_MS")) : settings.signin_ms;
+	settings.message_limit = getenv("MESSAGE_LIMIT") ? (uint32_t)atoi(getenv("MESSAGE_LIMIT")) : 0;
+	settings.save_limit = getenv("SAVE_LIMIT") ? (uint32_t)atoi(getenv("SAVE_LIMIT")) : 0;
 	pop3_settings_init(&pop3_settings);
 	pop3_settings.allow_plain = settings.allow_plain;
 	pop3_settings.signin_ms = settings.signin_ms;

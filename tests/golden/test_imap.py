@@ -18,6 +18,7 @@ from imap_driver import Connection, Player
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRANSCRIPTS = sorted(glob.glob(os.path.join(HERE, "imap", "*.txt")))
+LIMITED = sorted(glob.glob(os.path.join(HERE, "imap_limit", "*.txt")))
 OUTSIDE = os.environ.get("POSTRIDER_IMAP")
 
 
@@ -73,6 +74,31 @@ def test_transcript(path, request):
     else:
         host, port, user, password = "127.0.0.1", request.getfixturevalue("server").port, "user1", "secret"
     Player(host, int(port), user, password, box).play(path)
+
+
+def test_extensions():
+    """docs/imap-cases.md has a row for each capability: three transcripts that are there, one of them hostile; or the test that shows it."""
+    root = os.path.dirname(os.path.dirname(HERE))
+    with open(os.path.join(root, "src", "imap", "imap_capability.c")) as f:
+        announced = set(re.findall(r'^\t\{ "([^"]+)", ', f.read(), re.M)) - {"IMAP4rev1", "IMAP4rev2"}
+    with open(os.path.join(root, "docs", "imap-cases.md")) as f:
+        rows = dict(re.findall(r"^\| ([A-Z0-9=+-]+) \| (.*) \|$", f.read().split("## Extensions")[1], re.M))
+    assert announced and announced <= set(rows), announced - set(rows)
+    there = {os.path.basename(path)[:-4] for path in TRANSCRIPTS}
+    for name, shown in rows.items():
+        played = {text for text in shown.split(", ") if not text.startswith("`")}
+        assert played <= there, (name, played - there)
+        assert len(shown.split(", ")) >= 3 or not played, name
+        assert not played or any("hostile" in text for text in played), name
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="a limit of our own")
+@pytest.mark.parametrize("path", LIMITED, ids=lambda p: os.path.basename(p)[:-4])
+def test_limited(path, tmp_path):
+    """RFC 9738: message-* with MESSAGELIMIT=3, save-* with SAVELIMIT=3."""
+    s = Server(tmp_path, LAB="1", **{os.path.basename(path).split("-")[0].upper() + "_LIMIT": "3"})
+    Player("127.0.0.1", s.port, "user1", "secret", "box").play(path)
+    s.stop()
 
 
 @pytest.mark.skipif(bool(OUTSIDE), reason="restarts and odd settings need a server of our own")
@@ -434,7 +460,31 @@ def test_output_counts(tmp_path):
         whole += got == 4
         one.close()
     assert 0 < whole < 12
-    for command in BULK:
+    # The server sees in its own time that they are gone.
+    end = time.monotonic() + 10
+    while not all(answer(c, command).startswith(b"x OK") for command in BULK):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    c.close()
+    s.stop()
+
+
+@pytest.mark.skipif(bool(OUTSIDE), reason="limits of our own")
+def test_names_count(tmp_path):
+    """Names that are subscribed to cost nothing to make, and each may bring 49 parents: what LIST and LSUB make of them counts too."""
+    s = Server(tmp_path, LAB="1", MEMORY=str(2 << 20))
+    c = signed_in(s, b"INBOX")
+    for start in range(0, 1000, 100):
+        c.send(b"".join(b"d SUBSCRIBE %d%s\r\n" % (n, b"/b" * 49) for n in range(start, start + 100)))
+        for _ in range(100):
+            assert c.line().startswith(b"d OK")
+    for command in (b'LSUB "" "x"', b'LIST (SUBSCRIBED) "" "x"'):
+        assert answer(c, command).startswith(b"x NO [LIMIT]"), command
+    assert answer(c, b'LIST "" "*"').startswith(b"x OK")
+    c.send(b"".join(b"d UNSUBSCRIBE %d%s\r\n" % (n, b"/b" * 49) for n in range(1000)))
+    for _ in range(1000):
+        assert c.line().startswith(b"d OK")
+    for command in (b'LSUB "" "x"', b'LIST (SUBSCRIBED) "" "x"'):
         assert answer(c, command).startswith(b"x OK"), command
     c.close()
     s.stop()

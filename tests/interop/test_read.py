@@ -1,4 +1,4 @@
-"""Reading: imaplib, curl, mbsync, neomutt, and clients that are slow or idle."""
+"""Reading: imaplib, curl, mbsync (also where both sides changed), neomutt (also with CONDSTORE and QRESYNC), and clients that are slow or idle."""
 import imaplib
 import os
 import re
@@ -175,6 +175,73 @@ def test_mbsync_both_ways(server, account, mbsync):
     assert len(local_messages(mbsync.inbox)) == 3
 
 
+def empty(server, account):
+    """The demo has written to one of the accounts."""
+    with imap(server, account, "INBOX") as c:
+        ok(c.uid("STORE", "1:*", "+FLAGS.SILENT", r"(\Deleted)"))
+        ok(c.expunge())
+
+
+def near_box(mbsync, name):
+    """The directory of a mailbox: programs differ in how they spell what is not ASCII."""
+    for spelling in (name, name.encode("utf-7").decode().replace("+", "&")):
+        if (mbsync.inbox.parent / spelling).is_dir():
+            return mbsync.inbox.parent / spelling
+    raise AssertionError(f"{name} is not there: {os.listdir(mbsync.inbox.parent)}")
+
+
+def named(box, subject):
+    return next(m for m in local_messages(box) if f"Subject: {subject}\n".encode() in (box / m).read_bytes())
+
+
+def test_mbsync_conflicts(server, account, mbsync):
+    """Both sides change between two runs: flags are joined, what one side removed and the other flagged is gone or kept on both alike."""
+    empty(server, account)
+    fill(server, account, "both flag", "near removes", "far removes", "keyword")
+    with imap(server, account, "INBOX") as c:
+        ok(c.store("4", "+FLAGS", "($Work)"))
+    mbsync()
+    inbox = mbsync.inbox
+    for subject, flags in (("both flag", "F"), ("far removes", "FS")):
+        m = named(inbox, subject)
+        os.rename(inbox / m, inbox / "cur" / (os.path.basename(m).split(":")[0] + ":2," + flags))
+    os.unlink(inbox / named(inbox, "near removes"))
+    m = named(inbox, "keyword")
+    os.rename(inbox / m, inbox / "cur" / (os.path.basename(m).split(":")[0] + ":2,R"))
+    with imap(server, account, "INBOX") as c:
+        ok(c.store("1", "+FLAGS", r"(\Seen)"))
+        ok(c.store("2", "+FLAGS", r"(\Answered)"))
+        ok(c.store("3", "+FLAGS", r"(\Deleted)"))
+        ok(c.expunge())
+    mbsync()
+    mbsync()
+    here = {m.split(":2,")[1]: (inbox / m).read_bytes() for m in local_messages(inbox)}
+    with imap(server, account, "INBOX") as c:
+        told = [item for item in ok(c.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")) if isinstance(item, tuple)]
+    there = {item[1].decode().split("Subject: ")[1].strip(): item[0].decode() for item in told}
+    assert len(here) == len(there) == 2, (here, there)
+    assert r"\Flagged" in there["both flag"] and r"\Seen" in there["both flag"]
+    assert r"\Answered" in there["keyword"] and "$Work" in there["keyword"]
+    assert b"Subject: both flag" in here["FS"] and b"Subject: keyword" in here["R"]
+
+
+def test_mbsync_names(server, account, mbsync):
+    """Mailboxes whose names are not ASCII, have spaces, or lie below others."""
+    with imap(server, account) as c:
+        for name in ("&ANw-bung", "Two words", "Top/Below/&2D3eAA-"):
+            ok(c.create(f'"{name}"'))
+            ok(c.append(f'"{name}"', None, None, message(account[0], account[0], f"in {name[-4:-1].strip('&')}").encode()))
+    mbsync()
+    for name in ("\u00dcbung", "Two words"):
+        assert len(local_messages(near_box(mbsync, name))) == 1
+    assert len(local_messages(near_box(mbsync, "Top/Below/\U0001f600"))) == 1
+    box = near_box(mbsync, "\u00dcbung")
+    (box / "new" / "1.2.here").write_bytes(message(account[0], account[0], "up").replace("\r\n", "\n").encode())
+    mbsync()
+    with imap(server, account, '"&ANw-bung"') as c:
+        assert len(messages(c)) == 2
+
+
 def test_mbsync_many(server, account, mbsync):
     fill(server, account, *[f"number {i}" for i in range(200)])
     mbsync()
@@ -186,14 +253,17 @@ def test_mbsync_many(server, account, mbsync):
         assert len(messages(c)) == 100
 
 
-def test_neomutt(server, account, tmp_path):
-    """neomutt shows the index, opens a message, sets a flag. It needs a terminal: tmux gives it one."""
+@pytest.mark.parametrize("more", ["", "set imap_condstore=yes\nset imap_qresync=yes\nset header_cache={d}/cache\n"],
+                         ids=["plain", "qresync"])
+def test_neomutt(server, account, tmp_path, more):
+    """neomutt shows the index, opens a message, sets a flag. It needs a terminal: tmux gives it one. What it knows of the mailbox it keeps from
+    one start to the next, and is told what is new."""
     fill(server, account, "first of neomutt", "second of neomutt")
     config = tmp_path / "neomuttrc"
     config.write_text(
         f'set ssl_verify_host=no\nset ssl_verify_dates=no\nset certificate_file="{tmp_path}/cert.pem"\nset imap_user="{account[1]}"\n'
         f'set imap_pass="{account[2]}"\nset folder="imaps://127.0.0.1:{server.ports["imaps"]}/"\nset spoolfile="+INBOX"\nset sort=mailbox-order\n'
-        f'set header_cache=""\nset wait_key=no\nset quit=yes\nset mail_check=1\nset sidebar_visible=no\n')
+        f'set header_cache=""\nset wait_key=no\nset quit=yes\nset mail_check=1\nset sidebar_visible=no\n' + more.format(d=tmp_path))
     shown = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.ports['imaps']}"], stdin=subprocess.DEVNULL, capture_output=True,
                            text=True).stdout
     (tmp_path / "cert.pem").write_text(re.search(r"-----BEGIN.*END CERTIFICATE-----\n", shown, re.S).group())
@@ -208,7 +278,11 @@ def test_neomutt(server, account, tmp_path):
             time.sleep(0.1)
         raise AssertionError(f"{text!r} is not on the screen:\n{shown}")
 
-    subprocess.run(terminal + ["new-session", "-d", "-x", "120", "-y", "30", f"neomutt -n -F {config}"], check=True, env=dict(os.environ, TERM="xterm", LANG="C.UTF-8"))
+    def start():
+        subprocess.run(terminal + ["new-session", "-d", "-x", "120", "-y", "30", f"neomutt -n -F {config}"], check=True,
+                       env=dict(os.environ, TERM="xterm", LANG="C.UTF-8"))
+
+    start()
     try:
         screen_shows("second of neomutt")
         subprocess.run(terminal + ["send-keys", "1", "Enter", "Enter"], check=True)
@@ -224,6 +298,15 @@ def test_neomutt(server, account, tmp_path):
                 time.sleep(0.1)
             assert len(ok(c.search(None, "FLAGGED"))[0].split()) == 1
             assert len(ok(c.search(None, "SEEN"))[0].split()) >= 1
+            subprocess.run(terminal + ["kill-server"])
+            # while it is away one goes, one comes
+            ok(c.store(ok(c.search(None, "SUBJECT", '"first of neomutt"'))[0].decode(), "+FLAGS", r"(\Deleted)"))
+            ok(c.expunge())
+        fill(server, account, "third of neomutt")
+        start()
+        screen_shows("third of neomutt")
+        screen_shows("second of neomutt")
+        assert "first of neomutt" not in subprocess.run(terminal + ["capture-pane", "-p"], capture_output=True, text=True).stdout
     finally:
         subprocess.run(terminal + ["kill-server"])
 

@@ -1,4 +1,4 @@
-"""Programs that keep two mailboxes equal: offlineimap, mbsync with what the server offers; and neomutt with CONDSTORE, QRESYNC and COMPRESS."""
+"""Programs that keep two mailboxes equal: offlineimap, with what the server offers. mbsync and neomutt: test_read.py."""
 import hashlib
 import mailbox
 import os

@@ -131,7 +131,7 @@ static inline void check_body(struct str *s, bool extensible, bool utf8)
 	} else {
 		bool text = str_istarts(*s, STR("\"TEXT\" ")), message;
 
-		message = str_istarts(*s, STR("\"MESSAGE\" \"RFC822\"")) || str_istarts(*s, STR("\"MESSAGE\" \"GLOBAL\""));
+		message = str_istarts(*s, STR("\"MESSAGE\" \"RFC822\"")) || (utf8 && str_istarts(*s, STR("\"MESSAGE\" \"GLOBAL\"")));
 		check_string(s, utf8);
 		check_char(s, ' ');
 		check_string(s, utf8);

@@ -230,6 +230,43 @@ static void test_login(void **state)
 	directory_close(&d);
 }
 
+static void count_busy(void *arg, enum status st, const struct auth_login_reply *reply)
+{
+	_Atomic unsigned *count = arg;
+
+	(void)reply;
+	atomic_fetch_add(&count[st == ST_BUSY], 1);
+}
+
+/* A network that is not ours has a share of the places where sign-ins wait; a webmail on this machine brings everybody. */
+static void test_login_share(void **state)
+{
+	static const struct {
+		const char *peer;
+		bool        refused;
+	} cases[] = { { "192.0.2.1", true }, { "127.0.0.1", false }, { "::1", false } };
+	struct directory_options slow = { .path = unit_path, .hash_ops = 2, .hash_memory_octets = 16u << 20, .hash_threads = 1 };
+
+	(void)state;
+	directory_close(&(struct directory *){ unit_directory_new() });
+	for (size_t i = 0; i < LEN(cases); i++) {
+		_Atomic unsigned  count[2] = { 0 };
+		struct auth_login_request who[3 * LIMIT_HASH_SHARE];
+		char                      names[LEN(who)][32];
+		struct directory         *d;
+
+		assert_int_equal(directory_open(&slow, &d), ST_OK);
+		for (size_t k = 0; k < LEN(who); k++) {
+			snprintf(names[k], sizeof(names[k]), "user%zu@demo.test", k);
+			who[k] = (struct auth_login_request){ AUTH_IMAP, str_of(names[k]), STR("x"), str_of(cases[i].peer), true };
+			directory_login_start(d, &who[k], count_busy, count);
+		}
+		directory_close(&d);
+		assert_int_equal(count[0] + count[1], LEN(who));
+		assert_int_equal(count[1] > 0, cases[i].refused);
+	}
+}
+
 static void test_login_throttled(void **state)
 {
 	struct directory *d = unit_directory_new();
@@ -404,7 +441,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_password), cmocka_unit_test(test_source),          cmocka_unit_test(test_throttle),
 		cmocka_unit_test(test_verified), cmocka_unit_test(test_lane),            cmocka_unit_test(test_login),
-		cmocka_unit_test(test_login_throttled), cmocka_unit_test(test_lab),      cmocka_unit_test(test_token), cmocka_unit_test(test_token_side),
+		cmocka_unit_test(test_login_throttled), cmocka_unit_test(test_login_share), cmocka_unit_test(test_lab),      cmocka_unit_test(test_token), cmocka_unit_test(test_token_side),
 		cmocka_unit_test(test_threads),
 	};
 

@@ -24,6 +24,9 @@ static const struct {
 	{ STR("BODY.PEEK[]<0.1024>"), true, 0, "!BODY[] " },
 	{ STR("BODY[]<1024>"), false, 0, "" },
 	{ STR("BODY[]<0.0>"), false, 0, "" },
+	{ STR("BODY[]<9223372036854775807.9223372036854775807>"), true, 0, "BODY[] " },
+	{ STR("BODY[]<9223372036854775808.1>"), false, 0, "" },
+	{ STR("BODY[]<1.9223372036854775808>"), false, 0, "" },
 	{ STR("(BODY[1.2.MIME] BODY[1] BODY[header])"), true, 0, "BODY[1.2.MIME] BODY[1] BODY[HEADER] " },
 	{ STR("BODY[MIME]"), false, 0, "" },
 	{ STR("BODY[0]"), false, 0, "" },
@@ -86,8 +89,8 @@ static void test_fetch(void **state)
 
 static void key_print(struct buf *out, const struct imap_key *k)
 {
-	static const char *const names[] = { "all",  "flags",   "keyword", "unkeyword", "seq",   "uid",     "before", "on",
-		                             "since", "sentbefore", "senton", "sentsince", "larger", "smaller", "older", "younger",
+	static const char *const names[] = { "all",  "flags",   "keyword", "unkeyword", "seq",   "uid",     "uidafter", "uidbefore",
+		                             "before", "on", "since", "sentbefore", "senton", "sentsince", "larger", "smaller", "older", "younger",
 		                             "header", "body",    "text",    "modseq",    "emailid", "threadid", "savedbefore", "savedon",
 		                             "savedsince", "not", "or",    "and" };
 
@@ -132,6 +135,10 @@ static const struct {
 	{ STR("KEYWORD $Label1 UNKEYWORD x"), IMAP_SEARCH_OK, "and(keyword=$Label1 unkeyword=x)" },
 	{ STR("$ UID $ NOT $"), IMAP_SEARCH_OK, "and(seq uid not(seq))" },
 	{ STR("$,1"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("UIDAFTER 7 NOT UIDBEFORE 4294967295"), IMAP_SEARCH_OK, "and(uidafter=7 not(uidbefore=4294967295))" },
+	{ STR("UIDAFTER 0"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("UIDBEFORE 1:2"), IMAP_SEARCH_SYNTAX, "" },
+	{ STR("UIDBEFORE *"), IMAP_SEARCH_SYNTAX, "" },
 	{ STR("MODSEQ 620162338"), IMAP_SEARCH_OK, "and(modseq=620162338)" },
 	{ STR("MODSEQ \"/flags/\\\\draft\" all 5 OLDER 7"), IMAP_SEARCH_OK, "and(modseq=5 older=7)" },
 	{ STR("MODSEQ \"/flags/\\\\draft\" none 5"), IMAP_SEARCH_SYNTAX, "" },

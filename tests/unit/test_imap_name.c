@@ -217,11 +217,78 @@ static void test_pattern_cost(void **state)
 	arena_free(&a);
 }
 
+/* What the patterns mean, said as plainly as possible. */
+static bool matches(const char *p, const char *n)
+{
+	if (*p == 0)
+		return *n == 0;
+	if (*p == '*' || *p == '%')
+		return matches(p + 1, n) || (*n != 0 && (*p == '*' || *n != '/') && matches(p, n + 1));
+	return *n == *p && matches(p + 1, n + 1);
+}
+
+/* The text of that number over an alphabet: all texts of up to five characters. */
+static void text_of(unsigned number, const char *alphabet, char ret[6])
+{
+	size_t n = 0, base = strlen(alphabet) + 1;
+
+	for (; number > 0 && n < 5; number /= (unsigned)base)
+		if (number % base > 0)
+			ret[n++] = alphabet[number % base - 1];
+	ret[n] = 0;
+}
+
+static void test_pattern_all(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6 * 6 * 6 * 6 * 6; i++) {
+		struct arena       *a = arena_new(NULL);
+		struct imap_pattern p;
+		char                pattern[6], name[6];
+
+		text_of(i, "ab/*%", pattern);
+		assert_true(imap_pattern_parse(STR(""), str_of(pattern), false, a, &p));
+		for (unsigned j = 0; j < 4 * 4 * 4 * 4 * 4; j++) {
+			text_of(j, "ab/", name);
+			if (imap_pattern_match(&p, str_of(name)) != matches(pattern, name))
+				fail_msg("%s against %s", pattern, name);
+		}
+		arena_free(&a);
+	}
+}
+
+/* Across the words of the automaton, and at its end; what is longer than any name matches none. */
+static void test_pattern_long(void **state)
+{
+	char                name[LIMIT_MAILBOX_NAME], text[2 * LIMIT_MAILBOX_NAME + 2];
+	struct arena       *a = arena_new(NULL);
+	struct imap_pattern p;
+	size_t              n = 0;
+
+	(void)state;
+	memset(name, 'a', sizeof(name));
+	for (size_t i = 0; i < sizeof(name); i++) {
+		text[n++] = '%';
+		text[n++] = 'a';
+	}
+	text[n++] = '%';
+	for (size_t skip = 0; skip < 200; skip++) {
+		assert_true(imap_pattern_parse(STR(""), str_n(text + skip, n - skip), false, a, &p));
+		assert_true(imap_pattern_match(&p, str_n(name, sizeof(name))));
+		assert_true(imap_pattern_match(&p, str_n(name, sizeof(name) - skip / 2))); /* as many as it has */
+		assert_false(imap_pattern_match(&p, str_n(name, sizeof(name) - skip / 2 - 1)));
+	}
+	text[n++] = 'a';
+	assert_false(imap_pattern_parse(STR(""), str_n(text, n), false, a, &p));
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mutf7),       cmocka_unit_test(test_mutf7_prefixes), cmocka_unit_test(test_name),
 		cmocka_unit_test(test_name_limits), cmocka_unit_test(test_pattern),        cmocka_unit_test(test_pattern_cost),
+		cmocka_unit_test(test_pattern_all), cmocka_unit_test(test_pattern_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,8 @@ static bool parse_return(struct imap_lex *x, struct buf *out)
 	buf_addf(out, "%d %x", r.given, r.what);
 	if (r.what & IMAP_RETURN_PARTIAL)
 		buf_addf(out, " %.*s %d %u %u", STR_FMT(r.partial.text), r.partial.back, r.partial.from, r.partial.to);
+	if (r.fetch.n > 0)
+		buf_addf(out, " %.*s", STR_FMT(r.fetch));
 	return true;
 }
 
@@ -52,6 +54,12 @@ static void test_return(void **state)
 	check(parse_return, STR("return (min MAX count)"), "1 b");
 	check(parse_return, STR("RETURN (SAVE)"), "1 10");
 	check(parse_return, STR("RETURN (UPDATE CONTEXT)"), "1 c4");
+	check(parse_return, STR("RETURN (UPDATE (UID BODY.PEEK[]) COUNT)"), "1 48 (UID BODY.PEEK[])");
+	check(parse_return, STR("RETURN (UPDATE(UID))"), "1 44 (UID)");
+	check(parse_return, STR("RETURN (UPDATE ())"), NULL);
+	check(parse_return, STR("RETURN (UPDATE (NONE))"), NULL);
+	check(parse_return, STR("RETURN (UPDATE (UID)"), NULL);
+	check(parse_return, STR("RETURN (COUNT (UID))"), NULL);
 	check(parse_return, STR("RETURN (PARTIAL 500:1)"), "1 20 500:1 0 1 500");
 	check(parse_return, STR("RETURN (PARTIAL -1:-100 COUNT)"), "1 28 -1:-100 1 1 100");
 	check(parse_return, STR("RETURN (PARTIAL -1:100)"), NULL);

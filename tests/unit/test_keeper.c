@@ -92,6 +92,8 @@ static const struct {
 	{ STR("mail.db.repair"), KEEPER_NAME_REPAIR },
 	{ STR("content/" HASH), KEEPER_NAME_HASH },
 	{ STR("content/tmp-0123456789abcdef"), KEEPER_NAME_TEMP },
+	{ STR("content/keep"), KEEPER_NAME_KEEP },
+	{ STR("mail.db.damaged.1"), KEEPER_NAME_NONE },
 	{ STR("."), KEEPER_NAME_NONE },
 	{ STR(".."), KEEPER_NAME_NONE },
 	{ STR("../8/mail.db"), KEEPER_NAME_NONE },

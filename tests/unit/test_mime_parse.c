@@ -113,6 +113,23 @@ static void test_structure(void **state)
 	}
 }
 
+/* A message/global is a message to who knows of UTF-8 (RFC 9755 §6), and octets to all others. */
+static void test_global(void **state)
+{
+	const struct str message = STR("Content-Type: message/global\r\n\r\nSubject: \xc3\xbc\r\n\r\nx\r\n");
+	struct parsed    p;
+
+	(void)state;
+	parse(&p, message);
+	mime_print_structure(p.message, p.m.root, false, false, &p.out);
+	assert_str(buf_str(&p.out), STR("(\"MESSAGE\" \"GLOBAL\" NIL NIL NIL \"7BIT\" 18)"));
+	buf_clear(&p.out);
+	mime_print_structure(p.message, p.m.root, false, true, &p.out);
+	assert_str(buf_str(&p.out), STR("(\"MESSAGE\" \"GLOBAL\" NIL NIL NIL \"7BIT\" 18 (NIL \"\xc3\xbc\" NIL NIL NIL NIL NIL NIL NIL NIL) "
+	                                "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 3 1) 3)"));
+	done(&p);
+}
+
 /* The text of every message above, cut at each octet, is legal in all its forms. */
 static void test_cuts(void **state)
 {
@@ -264,7 +281,8 @@ static void test_decode(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_envelope), cmocka_unit_test(test_structure), cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_envelope), cmocka_unit_test(test_structure),
+		cmocka_unit_test(test_global), cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_sections), cmocka_unit_test(test_fields),	   cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_decode),	 cmocka_unit_test(test_shorter_forms),
 	};

@@ -73,7 +73,7 @@ static void test_metadata_limits(void **state)
 {
 	struct store_unit     u;
 	struct store_account *a;
-	uint64_t              boxes = 0;
+	uint64_t              boxes = 0, modseq;
 	struct str            large;
 	enum status           st = ST_OK;
 
@@ -88,6 +88,13 @@ static void test_metadata_limits(void **state)
 	assert_ok(set_one(a, 0, "/shared/1", STR("y")));
 	assert_ok(set_one(a, 0, "/shared/2", STR_NONE));
 	assert_ok(set_one(a, 0, "/shared/more", STR("x")));
+	/* one who reads along takes nobody's room but its own */
+	for (unsigned i = 0; i <= LIMIT_METADATA_ENTRIES; i++) {
+		const struct store_metadata m = { .name = arena_printf(u.arena, "/private/%u", i), .value = STR("x") };
+
+		assert_st(store_metadata_set(a, 0, OWNER + 1, &m, 1, &modseq), i < LIMIT_METADATA_ENTRIES ? ST_OK : ST_LIMIT);
+	}
+	assert_ok(set_one(a, 0, "/private/mine", STR("x")));
 	/* of all mailboxes together */
 	while (st == ST_OK && boxes < 100) {
 		uint64_t id;
@@ -210,6 +217,40 @@ static struct store_events events(struct store_account *a, struct arena *arena, 
 	return e;
 }
 
+/* Few of them, but with all the names that one may have. */
+static void test_events_octets(void **state)
+{
+	struct store_unit     u;
+	struct store_account *a;
+	struct store_info     info;
+	struct store_metadata list[STORE_METADATA_NAMES / LIMIT_METADATA_NAME + 1];
+	uint64_t              modseq;
+	size_t                most = LEN(list) - 1;
+	unsigned              rounds = (unsigned)(STORE_EVENTS_OCTETS / (most * LIMIT_METADATA_NAME)) + 2;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, OWNER, &a));
+	assert_ok(store_info(a, &info));
+	for (size_t i = 0; i < LEN(list); i++)
+		list[i].name = arena_printf(u.arena, "/shared/%0*zu", (int)LIMIT_METADATA_NAME - 8, i);
+	for (unsigned n = 0; n < rounds; n++) {
+		for (size_t i = 0; i < LEN(list); i++)
+			list[i].value = arena_printf(u.arena, "%u", n);
+		assert_ok(store_metadata_set(a, 0, OWNER, list, most, &modseq));
+		if (n == 1)
+			assert_int_equal(events(a, u.arena, info.modseq).count, 2);
+	}
+	assert_true(rounds < STORE_EVENTS_MAX && events(a, u.arena, info.modseq).everything);
+	/* more names at once would make rows as large as somebody likes */
+	for (size_t i = 0; i < LEN(list); i++)
+		list[i].value = STR("more");
+	assert_st(store_metadata_set(a, 0, OWNER, list, LEN(list), &modseq), ST_LIMIT);
+	assert_int_equal(count_of(a, u.arena, 0, OWNER, "/shared"), most);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
 static void test_events(void **state)
 {
 	struct store_unit     u;
@@ -267,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_metadata),      cmocka_unit_test(test_metadata_limits), cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_thread_bounds), cmocka_unit_test(test_migration),       cmocka_unit_test(test_events),
+		cmocka_unit_test(test_events_octets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

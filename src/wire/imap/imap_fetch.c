@@ -168,7 +168,7 @@ static bool partial_take(struct imap_lex *x, struct imap_section *s)
 	if (!imap_lex_char(x, '<'))
 		return true;
 	s->partial = true;
-	return imap_lex_number(x, &s->from) && imap_lex_char(x, '.') && imap_lex_number(x, &s->count) && s->count > 0 &&
+	return imap_lex_number64(x, &s->from) && imap_lex_char(x, '.') && imap_lex_number64(x, &s->count) && s->count > 0 &&
 	       imap_lex_char(x, '>');
 }
 

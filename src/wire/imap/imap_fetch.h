@@ -52,7 +52,7 @@ struct imap_section {
 	struct str             name; /* how the answer names it, up to the origin: "BODY[1.2]", "RFC822.TEXT" */
 	bool                   peek; /* does not set \Seen */
 	bool                   partial;
-	uint32_t               from, count; /* if partial; count > 0 */
+	uint64_t               from, count; /* if partial; count > 0; each at most INT64_MAX */
 };
 
 struct imap_fetch {

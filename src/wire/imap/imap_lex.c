@@ -90,7 +90,7 @@ static bool quoted_take(struct imap_lex *x, struct str *ret)
 	return true;
 }
 
-static bool literal_take(struct imap_lex *x, struct str *ret)
+static bool literal_take(struct imap_lex *x, bool nul, struct str *ret)
 {
 	uint64_t n;
 
@@ -103,7 +103,7 @@ static bool literal_take(struct imap_lex *x, struct str *ret)
 
 	struct str octets = str_first(x->in, (size_t)n);
 
-	if (str_find(octets, 0) >= 0)
+	if (!nul && str_find(octets, 0) >= 0)
 		return false;
 	*ret = octets;
 	x->in = str_from(x->in, (size_t)n);
@@ -114,9 +114,14 @@ bool imap_lex_string(struct imap_lex *x, struct str *ret)
 {
 	switch (imap_lex_peek(x)) {
 	case '"': return quoted_take(x, ret);
-	case '{': return literal_take(x, ret);
+	case '{': return literal_take(x, false, ret);
 	default: return false;
 	}
+}
+
+bool imap_lex_literal8(struct imap_lex *x, struct str *ret)
+{
+	return imap_lex_char(x, '~') && imap_lex_peek(x) == '{' && literal_take(x, true, ret);
 }
 
 bool imap_lex_astring(struct imap_lex *x, struct str *ret)

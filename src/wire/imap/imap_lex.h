@@ -12,7 +12,7 @@
  * where an escape had to be removed.
  *
  * Strict: exactly one space between tokens; no NUL anywhere (RFC 9051 §4.3: literal8 only); octets over 127 only in
- * strings, and in a quoted string only as UTF-8 (RFC 6855 §3), because clients send passwords so.
+ * strings, and in a quoted string only as UTF-8 (RFC 9755 §3), because clients send passwords so.
  *
  * Pure. Tests: tests/unit/test_imap_lex.c, tests/fuzz/fuzz_imap_command.c.
  */
@@ -37,6 +37,7 @@ char imap_lex_peek(const struct imap_lex *x);
 
 MUST_CHECK bool imap_lex_atom(struct imap_lex *x, struct str *ret);
 MUST_CHECK bool imap_lex_string(struct imap_lex *x, struct str *ret);
+MUST_CHECK bool imap_lex_literal8(struct imap_lex *x, struct str *ret); /* RFC 3516 §6: any octets */
 MUST_CHECK bool imap_lex_astring(struct imap_lex *x, struct str *ret);
 /* NIL gives a slice with p == NULL; "" does not. */
 MUST_CHECK bool imap_lex_nstring(struct imap_lex *x, struct str *ret);
@@ -59,7 +60,7 @@ bool imap_is_atom_char(char c);
 struct imap_literal {
 	uint64_t n;
 	bool     sync;   /* the client waits for "+" before it sends the octets */
-	bool     binary; /* literal8 = "~{" number64 ["+"] "}" (RFC 3516 §6, RFC 6855 §3): it may hold NUL */
+	bool     binary; /* literal8 = "~{" number64 ["+"] "}" (RFC 3516 §6, RFC 9755 §3): it may hold NUL */
 };
 /* A line (without its CRLF) that ends in a literal's head: more of the command follows it. */
 bool imap_literal_follows(struct str line, struct imap_literal *ret);

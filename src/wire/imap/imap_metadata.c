@@ -14,6 +14,18 @@ static bool name_valid(struct str name)
 	return true;
 }
 
+/* RFC 5464 §3.2: below a vendor's name, which is the third level, if it is one of a vendor. */
+static bool may_be_set(struct str name)
+{
+	struct str rest = name;
+	size_t     levels = 0;
+
+	for (size_t i = 0; i < name.n; i++)
+		levels += name.p[i] == '/';
+	(void)(str_skip(&rest, STR("/private")) || str_skip(&rest, STR("/shared")));
+	return name_valid(name) && (!str_starts(rest, STR("/vendor")) || (rest.n > 7 && rest.p[7] != '/') || levels >= 4);
+}
+
 static bool entry_take(struct imap_lex *x, struct str *ret)
 {
 	struct str name;
@@ -97,12 +109,9 @@ bool imap_lex_setmetadata(struct imap_lex *x, struct imap_setmetadata *ret)
 	do {
 		struct imap_metadata_set *e = &m.entries[m.count];
 
-		if (m.count++ == LIMIT_METADATA_ASKED || !entry_take(x, &e->name) || !name_valid(e->name) || !imap_lex_sp(x))
+		if (m.count++ == LIMIT_METADATA_ASKED || !entry_take(x, &e->name) || !may_be_set(e->name) || !imap_lex_sp(x))
 			return false;
-		/* RFC 3516: the mark of a literal with any octets, which is not told apart here. */
-		if (imap_lex_char(x, '~') && imap_lex_peek(x) != '{')
-			return false;
-		if (!imap_lex_nstring(x, &e->value))
+		if (!(imap_lex_peek(x) == '~' ? imap_lex_literal8(x, &e->value) : imap_lex_nstring(x, &e->value)))
 			return false;
 	} while (imap_lex_sp(x));
 	if (!imap_lex_char(x, ')') || !imap_lex_end(x))

@@ -1,8 +1,6 @@
 /* wire/imap/imap_name.c - contract is in imap_name.h. */
 #include "wire/imap/imap_name.h"
 
-#include <string.h>
-
 #include "wire/imap/imap_mutf7.h"
 #include "wire/text/text_nfc.h"
 
@@ -141,10 +139,38 @@ static bool is_wild(char c)
 	return c == '*' || c == '%';
 }
 
+/* A pattern as an automaton without backtracking: a row of bits, one for each place in the pattern and one for its end, says where the text
+ * so far may have brought us. For each octet there is the row of the places where it stands, and one for each wildcard; so a step is a few
+ * operations on whole words, however many places are possible at once. */
+#define ANY   256u /* rows behind those of the octets */
+#define LEVEL 257u
+#define ROWS  258u
+#define WORDS (2 * LIMIT_MAILBOX_NAME / 64 + 1) /* no two wildcards stand together */
+
+static size_t words_of(struct str pattern)
+{
+	return pattern.n / 64 + 1;
+}
+
+static const uint64_t *rows_make(struct str pattern, struct arena *a)
+{
+	size_t    words = words_of(pattern);
+	uint64_t *rows = ARENA_ARRAY(a, uint64_t, ROWS * words);
+
+	CHECK(words <= WORDS);
+	for (size_t i = 0; i < pattern.n; i++) {
+		char     c = pattern.p[i];
+		unsigned row = c == '*' ? ANY : c == '%' ? LEVEL : (unsigned char)c;
+
+		rows[row * words + i / 64] |= (uint64_t)1 << (i % 64);
+	}
+	return rows;
+}
+
 bool imap_pattern_parse(struct str reference, struct str pattern, bool utf8, struct arena *a, struct imap_pattern *ret)
 {
 	struct str whole = arena_printf(a, "%.*s%.*s", STR_FMT(reference), STR_FMT(pattern)), text;
-	size_t     n = 0;
+	size_t     n = 0, wild = 0;
 
 	/* Wildcards are ASCII and stand for themselves in both spellings. */
 	if (whole.n != reference.n + pattern.n || decode(whole, utf8, a, &text) != IMAP_NAME_OK)
@@ -159,60 +185,49 @@ bool imap_pattern_parse(struct str reference, struct str pattern, bool utf8, str
 			if (c == '*')
 				p[n - 1] = c;
 		} else {
+			wild += is_wild(c);
 			p[n++] = c;
 		}
 	}
+	if (n - wild > LIMIT_MAILBOX_NAME)
+		return false;
 	ret->text = str_n(p, n);
+	ret->rows = rows_make(ret->text, a);
 	return true;
 }
 
-#define WORDS (5 * LIMIT_MAILBOX_NAME / 64 + 1) /* a bit per place in the pattern, and one for its end */
-
-/* The pattern as an automaton without backtracking: bit i of `at` says that the text so far may have brought us to
- * place i. */
-struct places {
-	uint64_t at[WORDS];
-	size_t   used;
-};
-
-static bool has(const struct places *s, size_t i)
+/* One octet further; false: there is no way on. */
+static bool step(uint64_t *at, const struct imap_pattern *p, char c, bool fold)
 {
-	return s->at[i / 64] >> (i % 64) & 1;
-}
+	size_t          words = words_of(p->text);
+	const uint64_t *octet = p->rows + (unsigned char)c * words;
+	const uint64_t *small = fold ? p->rows + (unsigned char)ascii_lower(c) * words : octet;
+	const uint64_t *any = p->rows + ANY * words, *level = p->rows + LEVEL * words;
+	uint64_t        carry = 0, past = 0, left = 0;
 
-/* A wildcard may also match nothing; two never stand together, so one step is enough. */
-static void reach(struct places *s, struct str pattern, size_t i)
-{
-	s->at[i / 64] |= (uint64_t)1 << (i % 64);
-	if (i < pattern.n && is_wild(pattern.p[i]))
-		s->at[(i + 1) / 64] |= (uint64_t)1 << ((i + 1) % 64);
-}
+	for (size_t w = 0; w < words; w++) {
+		uint64_t moved = at[w] & (octet[w] | small[w]);
+		uint64_t stays = at[w] & (any[w] | (c == IMAP_DELIMITER ? 0 : level[w]));
+		uint64_t next = moved << 1 | carry | stays;
+		uint64_t empty = next & (any[w] | level[w]); /* a wildcard may also match nothing */
 
-static void step(const struct places *now, struct places *next, struct str pattern, char c, bool fold)
-{
-	memset(next->at, 0, next->used * sizeof(next->at[0]));
-	for (size_t w = 0; w < now->used; w++) {
-		for (uint64_t bits = now->at[w]; bits != 0; bits &= bits - 1) {
-			size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
-
-			if (i == pattern.n)
-				continue;
-			if (pattern.p[i] == '*' || (pattern.p[i] == '%' && c != IMAP_DELIMITER))
-				reach(next, pattern, i);
-			else if (pattern.p[i] == c || (fold && ascii_upper(pattern.p[i]) == c))
-				reach(next, pattern, i + 1);
-		}
+		at[w] = next | empty << 1 | past;
+		carry = moved >> 63;
+		past = empty >> 63;
+		left |= at[w];
 	}
+	return left != 0;
 }
 
 bool imap_pattern_match(const struct imap_pattern *p, struct str name)
 {
-	bool          inbox = first_level_is_inbox(name);
-	size_t        used = p->text.n / 64 + 1;
-	struct places s[2] = { { .used = used }, { .used = used } };
+	bool     inbox = first_level_is_inbox(name);
+	uint64_t at[WORDS] = { 1 };
 
-	reach(&s[0], p->text, 0);
+	if (p->text.n > 0 && is_wild(p->text.p[0]))
+		at[0] = 3;
 	for (size_t i = 0; i < name.n; i++)
-		step(&s[i % 2], &s[(i + 1) % 2], p->text, name.p[i], inbox && i < INBOX.n);
-	return has(&s[name.n % 2], p->text.n);
+		if (!step(at, p, name.p[i], inbox && i < INBOX.n))
+			return false;
+	return at[p->text.n / 64] >> (p->text.n % 64) & 1;
 }

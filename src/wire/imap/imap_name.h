@@ -1,7 +1,7 @@
 /* wire/imap/imap_name.h - mailbox names and the patterns of LIST.
  *
  * Inside, a name is UTF-8 with "/" between its levels, and the first level "INBOX" is in capitals whatever the client
- * wrote (RFC 9051 §5.1), in normalization form C. On the wire it is modified UTF-7, or UTF-8 after ENABLE UTF8=ACCEPT (RFC 6855 §3).
+ * wrote (RFC 9051 §5.1), in normalization form C. On the wire it is modified UTF-7, or UTF-8 after ENABLE UTF8=ACCEPT (RFC 9755 §3).
  *
  * Pure. Tests: tests/unit/test_imap_name.c, tests/fuzz/fuzz_imap_list.c.
  */
@@ -36,9 +36,10 @@ bool imap_name_below(struct str name, struct str parent);
 /* ---- patterns, RFC 9051 §6.3.9: "*" is anything, "%" anything without the delimiter ---- */
 
 struct imap_pattern {
-	struct str text; /* UTF-8; runs of wildcards made one */
+	struct str      text; /* UTF-8; runs of wildcards made one */
+	const uint64_t *rows; /* imap_name.c */
 };
-/* reference + pattern as one; false if either is no name with wildcards: such a pattern matches nothing. */
+/* reference + pattern as one; false if either is no name with wildcards, or is longer than any name: such a pattern matches nothing. */
 MUST_CHECK bool imap_pattern_parse(struct str reference, struct str pattern, bool utf8, struct arena *a,
 				   struct imap_pattern *ret);
 /* Time is the product of both lengths over 64, whatever the pattern. A first level INBOX matches in any case. */

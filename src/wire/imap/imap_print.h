@@ -12,7 +12,7 @@
 void imap_print_astring(struct buf *out, struct str s);
 /* Quoted if it has no CR, LF, NUL or octet over 127 and is not long, else a literal. */
 void imap_print_string(struct buf *out, struct str s);
-/* Quoted, though it has octets over 127: UTF-8 without CR, LF and NUL, to a client that has enabled it (RFC 6855 §3). */
+/* Quoted, though it has octets over 127: UTF-8 without CR, LF and NUL, to a client that has enabled it (RFC 9755 §3). */
 void imap_print_utf8(struct buf *out, struct str s);
 /* The same as imap_print_string; NIL if s.p is NULL. */
 void imap_print_nstring(struct buf *out, struct str s);

@@ -30,6 +30,21 @@ bool imap_lex_partial(struct imap_lex *x, struct imap_partial *ret)
 	return true;
 }
 
+/* What UPDATE wants fetched, if it stands here: kept as text, which FETCH reads again. */
+static bool fetch_take(struct imap_lex *x, struct str *ret)
+{
+	struct imap_lex   y = *x;
+	struct imap_fetch f;
+
+	if (imap_lex_peek(&y) != '(' && (!imap_lex_sp(&y) || imap_lex_peek(&y) != '('))
+		return true;
+	*x = y;
+	if (!imap_lex_fetch(x, &f))
+		return false;
+	*ret = str_first(y.in, y.in.n - x->in.n);
+	return true;
+}
+
 static bool opt_take(struct imap_lex *x, struct imap_return *r)
 {
 	const unsigned one = IMAP_RETURN_ALL | IMAP_RETURN_PARTIAL;
@@ -39,6 +54,8 @@ static bool opt_take(struct imap_lex *x, struct imap_return *r)
 			continue;
 		if (opts[i].bit == IMAP_RETURN_PARTIAL &&
 		    ((r->what & IMAP_RETURN_PARTIAL) || !imap_lex_sp(x) || !imap_lex_partial(x, &r->partial)))
+			return false;
+		if (opts[i].bit == IMAP_RETURN_UPDATE && !fetch_take(x, &r->fetch))
 			return false;
 		r->what |= opts[i].bit;
 		return (r->what & one) != one;

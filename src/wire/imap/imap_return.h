@@ -2,7 +2,8 @@
  *
  * Grammar, RFC 4466 §6, RFC 4731 §3.1, RFC 5182 §5, RFC 5267 §5, RFC 9394 §4:
  *   return-opts   = "RETURN" SP "(" [opt *(SP opt)] ")"
- *   opt           = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "CONTEXT" / "UPDATE" / "PARTIAL" SP partial-range
+ *   opt           = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "CONTEXT" / "PARTIAL" SP partial-range /
+ *                   "UPDATE" [[SP] "(" fetch-att *(SP fetch-att) ")"]       RFC 5465 §7, §8; its example has the space
  *   partial-range = nz-number ":" nz-number / "-" nz-number ":" "-" nz-number
  *
  * "()" is ALL. Not both ALL and PARTIAL, and PARTIAL once (RFC 9394 §3.1).
@@ -12,7 +13,7 @@
 #ifndef WIRE_IMAP_IMAP_RETURN_H
 #define WIRE_IMAP_IMAP_RETURN_H
 
-#include "wire/imap/imap_lex.h"
+#include "wire/imap/imap_fetch.h"
 
 enum imap_return_opt { /* bit mask */
 	IMAP_RETURN_MIN = 1u << 0,
@@ -36,6 +37,7 @@ struct imap_return {
 	bool                given; /* RETURN was there: the answer is ESEARCH */
 	unsigned            what;  /* enum imap_return_opt */
 	struct imap_partial partial;
+	struct str          fetch; /* UPDATE: "(item ...)" of messages that come into the result, checked; empty: none */
 };
 
 /* "RETURN (...)" if it stands next; nothing is taken if not. */

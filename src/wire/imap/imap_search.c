@@ -4,7 +4,19 @@
 #include "wire/imap/imap_date.h"
 #include "wire/imap/imap_flag.h"
 
-enum key_arg { ARG_NONE, ARG_KEYWORD, ARG_TEXT, ARG_HEADER, ARG_DATE, ARG_NUMBER, ARG_SET, ARG_MODSEQ, ARG_ID };
+enum key_arg {
+	ARG_NONE,
+	ARG_KEYWORD,
+	ARG_TEXT,
+	ARG_HEADER,
+	ARG_DATE,
+	ARG_NUMBER,
+	ARG_INTERVAL,
+	ARG_UID,
+	ARG_SET,
+	ARG_MODSEQ,
+	ARG_ID,
+};
 
 static const struct key_row {
 	struct str         word;
@@ -45,9 +57,11 @@ static const struct key_row {
 	{ STR("SENTSINCE"), IMAP_KEY_SENTSINCE, ARG_DATE },
 	{ STR("LARGER"), IMAP_KEY_LARGER, ARG_NUMBER },
 	{ STR("SMALLER"), IMAP_KEY_SMALLER, ARG_NUMBER },
-	{ STR("OLDER"), IMAP_KEY_OLDER, ARG_NUMBER },
-	{ STR("YOUNGER"), IMAP_KEY_YOUNGER, ARG_NUMBER },
+	{ STR("OLDER"), IMAP_KEY_OLDER, ARG_INTERVAL },
+	{ STR("YOUNGER"), IMAP_KEY_YOUNGER, ARG_INTERVAL },
 	{ STR("UID"), IMAP_KEY_UID, ARG_SET },
+	{ STR("UIDAFTER"), IMAP_KEY_UIDAFTER, ARG_UID },
+	{ STR("UIDBEFORE"), IMAP_KEY_UIDBEFORE, ARG_UID },
 	{ STR("MODSEQ"), IMAP_KEY_MODSEQ, ARG_MODSEQ },
 	{ STR("EMAILID"), IMAP_KEY_EMAILID, ARG_ID },
 	{ STR("THREADID"), IMAP_KEY_THREADID, ARG_ID },
@@ -115,6 +129,8 @@ static bool arg_take(struct search *s, enum key_arg arg, struct imap_key *k)
 	case ARG_HEADER: return imap_lex_astring(s->x, &k->field) && imap_lex_sp(s->x) && text_take(s, &k->text);
 	case ARG_DATE: return imap_lex_date(s->x, &k->day);
 	case ARG_NUMBER: return imap_lex_number64(s->x, &k->number);
+	case ARG_INTERVAL: return imap_lex_number64(s->x, &k->number) && k->number > 0; /* RFC 5032 §3: nz-number */
+	case ARG_UID: return imap_lex_peek(s->x) != '0' && imap_lex_number64(s->x, &k->number) && k->number <= UINT32_MAX;
 	case ARG_SET:
 		if (!imap_lex_set(s->x, &k->set))
 			return false;

@@ -1,7 +1,7 @@
 /* wire/imap/imap_search.h - what SEARCH looks for: a tree of keys.
  *
  * Grammar, RFC 9051 §9 and RFC 3501 §9 (NEW, OLD, RECENT), RFC 5032 (OLDER, YOUNGER), RFC 7162 §7 (MODSEQ), RFC 8474 §7
- * (EMAILID, THREADID), RFC 8514 §5 (SAVEDBEFORE and the like), RFC 5182 §5 ("$" as a set):
+ * (EMAILID, THREADID), RFC 9738 §3.2 (UIDAFTER, UIDBEFORE), RFC 8514 §5 (SAVEDBEFORE and the like), RFC 5182 §5 ("$" as a set):
  *   search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
  *   search-key     = "ALL" / flag names / "KEYWORD" SP atom / "FROM" SP astring / "HEADER" SP astring SP astring /
  *                    "SINCE" SP date / "LARGER" SP number / "UID" SP sequence-set / "NOT" SP search-key /
@@ -25,6 +25,8 @@ enum imap_key_kind {
 	IMAP_KEY_UNKEYWORD,
 	IMAP_KEY_SEQ, /* set */
 	IMAP_KEY_UID,
+	IMAP_KEY_UIDAFTER, /* number: UIDs above it */
+	IMAP_KEY_UIDBEFORE,
 	IMAP_KEY_BEFORE, /* day: INTERNALDATE, without time and zone */
 	IMAP_KEY_ON,
 	IMAP_KEY_SINCE,
@@ -68,7 +70,7 @@ enum imap_search_err {
 
 struct imap_search {
 	struct imap_key *root;    /* an IMAP_KEY_AND */
-	bool             charset; /* CHARSET was given: not once UTF-8 is enabled (RFC 6855 §3, RFC 9051 §6.4.4) */
+	bool             charset; /* CHARSET was given: not once UTF-8 is enabled (RFC 9755 §3, RFC 9051 §6.4.4) */
 	bool             ascii;   /* and was US-ASCII */
 	bool             modseq;  /* a MODSEQ key is there: the highest modseq is told with the result (RFC 7162 §3.1.5) */
 	bool             numbers; /* message numbers stand in it */

@@ -72,8 +72,8 @@ void mime_parse(struct str message, struct arena *a, struct mime *ret);
  * message has part 1: its body. */
 const struct mime_part *mime_section(const struct mime *m, struct str section);
 
-/* ENVELOPE and BODYSTRUCTURE/BODY as IMAP prints them, with the parentheses; 8-bit header octets are encoded (RFC 2047) when
- * !utf8. Bounded by LIMIT_ENVELOPE and LIMIT_BODYSTRUCTURE (out->max): past it a legal shorter form. */
+/* ENVELOPE and BODYSTRUCTURE/BODY as IMAP prints them, with the parentheses; 8-bit header octets are encoded (RFC 2047), and
+ * message/global is not looked into, when !utf8. Bounded by LIMIT_ENVELOPE and LIMIT_BODYSTRUCTURE (out->max): past it a legal shorter form. */
 void mime_print_envelope(struct str message, const struct mime_part *header_of, bool utf8, struct buf *out);
 void mime_print_structure(struct str message, const struct mime_part *part, bool extensible, bool utf8, struct buf *out);
 

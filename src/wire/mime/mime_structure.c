@@ -126,10 +126,11 @@ static void multipart_print(const struct mime_part *part, const struct printer *
 	extension_print(part, p);
 }
 
-static bool is_message_type(const struct mime_part *part)
+/* message/global is one of those where the client knows of UTF-8 (RFC 9755 §6, RFC 9051 §9), and opaque where RFC 3501 rules. */
+static bool is_message_type(const struct mime_part *part, const struct printer *p)
 {
 	return str_eq(part->type, STR("MESSAGE")) &&
-	       (str_eq(part->subtype, STR("RFC822")) || str_eq(part->subtype, STR("GLOBAL")));
+	       (str_eq(part->subtype, STR("RFC822")) || (p->utf8 && str_eq(part->subtype, STR("GLOBAL"))));
 }
 
 static void single_print(const struct mime_part *part, const struct printer *p)
@@ -143,7 +144,7 @@ static void single_print(const struct mime_part *part, const struct printer *p)
 	nstring(part->encoding, p);
 	buf_add_char(p->out, ' ');
 	buf_add_u64(p->out, part->body_n);
-	if (is_message_type(part)) {
+	if (is_message_type(part, p)) {
 		buf_add_char(p->out, ' ');
 		if (part->child) {
 			mime_print_envelope(p->message, part->child, p->utf8, p->out);
@@ -155,7 +156,7 @@ static void single_print(const struct mime_part *part, const struct printer *p)
 			buf_add(p->out, empty_part);
 		}
 	}
-	if (is_message_type(part) || str_eq(part->type, STR("TEXT"))) {
+	if (is_message_type(part, p) || str_eq(part->type, STR("TEXT"))) {
 		buf_add_char(p->out, ' ');
 		buf_add_u64(p->out, part->lines);
 	}
