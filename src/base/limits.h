@@ -54,6 +54,7 @@
 /* Databases */
 #define LIMIT_DB_VALUE       ((size_t)64 * MIB)   /* one value, one row */
 #define LIMIT_DB_STATEMENT   ((size_t)128 * MIB)  /* of heap, taken by one statement while it runs (sorting, undoing) */
+#define LIMIT_DB_CACHE       ((size_t)4 * MIB)    /* of pages, kept by a transaction that changes many */
 #define LIMIT_DB_PAGES       ((uint32_t)0x01ffffff)  /* of a database that is salvaged: 128 GiB; db/db_pages.h says why no more */
 #define LIMIT_DB_FRAMES      ((size_t)4 * MIB)    /* of its log: 16 GiB */
 #define LIMIT_DB_ROW         ((size_t)8 * MIB)    /* one row of it: the printed parts of a message are the largest */

@@ -52,6 +52,9 @@ MUST_CHECK enum status db_begin_write(struct db *db); /* ST_TEMP: lock not had i
 MUST_CHECK enum status db_begin_read(struct db *db);  /* one consistent snapshot over several statements */
 MUST_CHECK enum status db_commit(struct db *db);      /* either kind; on failure it was rolled back */
 void db_rollback(struct db *db);                      /* nothing happens if none is open */
+/* The write transaction that is open will change many pages: it keeps up to LIMIT_DB_CACHE octets of them until it ends. With the small
+ * cache of a handle the pages that lead to the others would be read again for each row, as those that were changed stay. */
+void db_large(struct db *db);
 /* Commit the open write transaction, sync, and begin the next one, all without letting another writer in between. On failure no
  * transaction is open. */
 MUST_CHECK enum status db_flush(struct db *db);

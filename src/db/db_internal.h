@@ -28,6 +28,7 @@ struct db {
 	struct db_header  header;     /* during a write transaction: what the lock file says */
 	uint64_t          generation; /* of the file when it was opened */
 	bool              relaxed;    /* see db_relax */
+	bool              large;      /* see db_large */
 	unsigned          frames;     /* length of the log, set by each commit that wrote */
 	struct db_stmt   *stmts[DB_STMTS_MAX];
 	unsigned          stmt_count;

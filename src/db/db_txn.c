@@ -12,8 +12,10 @@
  * new header when it starts over. All of these happen under our writer lock.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "db/db_internal.h"
 #include "sys/disk.h"
@@ -237,6 +239,30 @@ enum status db_begin_read(struct db *db)
 	return st;
 }
 
+static void cache_set(struct db *db, size_t octets)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "PRAGMA cache_size=-%zu", octets / KIB);
+	if (db_exec(db, text) != ST_OK)
+		log_debug("database refused", LOG_C("file", db->file->below)); /* slower, no worse */
+}
+
+void db_large(struct db *db)
+{
+	CHECK(db->txn == DB_TXN_WRITE);
+	if (!db->large)
+		cache_set(db, LIMIT_DB_CACHE);
+	db->large = true;
+}
+
+static void large_end(struct db *db)
+{
+	if (db->large)
+		cache_set(db, (size_t)db->options.cache_kib * KIB);
+	db->large = false;
+}
+
 static enum status commit_write(struct db *db)
 {
 	struct db_header *h = &db->header;
@@ -324,6 +350,7 @@ enum status db_commit(struct db *db)
 		db_rollback(db);
 		return st;
 	}
+	large_end(db);
 	if (db->txn == DB_TXN_WRITE) {
 		checkpoint_if_long(db, db->options.checkpoint_pages);
 		db_file_unlock(db->file);
@@ -357,6 +384,7 @@ void db_rollback(struct db *db)
 	if (!sqlite3_get_autocommit(db->sql))
 		(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
 	CHECK(sqlite3_get_autocommit(db->sql));
+	large_end(db);
 	if (db->txn == DB_TXN_WRITE)
 		db_file_unlock(db->file);
 	db->txn = DB_TXN_NONE;

@@ -75,10 +75,14 @@ void imap_view_append(struct imap_box *b, const struct store_row *rows, size_t c
 	b->view.count += count;
 }
 
-size_t imap_row_from(const struct imap_box *b, uint32_t uid)
+size_t imap_row_after(const struct imap_box *b, size_t from, uint32_t uid)
 {
-	size_t lo = 0, hi = b->view.count;
+	size_t lo = from, hi = from;
 
+	for (size_t step = 1; hi < b->view.count && b->view.rows[hi].uid < uid; step *= 2) {
+		lo = hi + 1;
+		hi += MIN(step, b->view.count - hi);
+	}
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
@@ -88,6 +92,16 @@ size_t imap_row_from(const struct imap_box *b, uint32_t uid)
 			hi = mid;
 	}
 	return lo;
+}
+
+size_t imap_row_from(const struct imap_box *b, uint32_t uid)
+{
+	return imap_row_after(b, 0, uid);
+}
+
+struct store_known imap_known(const struct imap_box *b)
+{
+	return (struct store_known){ b->view.rows, b->view.count, b->modseq };
 }
 
 /* UID ranges to ranges of places; those that hold no message vanish. */

@@ -56,7 +56,8 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 {
 	const struct store_flag_change c = { .op = STORE_FLAGS_ADD,
 					     .flags = STORE_SEEN,
-					     .unchanged_since = UINT64_MAX };
+					     .unchanged_since = UINT64_MAX,
+					     .known = imap_known(&s->box) };
 	struct imap_set                unseen = { 0 };
 	size_t                         cap = 0;
 	struct store_account          *a;

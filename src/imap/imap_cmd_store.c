@@ -37,17 +37,20 @@ static void rows_changed(struct imap_session *s, const struct store_flagged *f, 
 			 bool tell)
 {
 	struct store_keywords k = keyword_bits(&s->box, &p->flags);
+	size_t                at = 0;
+	bool                  all = f->was_known && f->changed > 0;
 
 	for (size_t i = 0; i < f->row_count; i++) {
 		const struct store_row *now = &f->rows[i];
-		size_t                  at = imap_row_from(&s->box, now->uid);
 		struct store_row       *told;
 		bool                    known;
 
+		at = imap_row_after(&s->box, at, now->uid);
 		if (at == s->box.view.count || s->box.view.rows[at].uid != now->uid)
 			continue;
 		told = &s->box.view.rows[at];
 		known = tell || is_believed(&s->box, told, now, p, &k);
+		all &= known;
 		*told = *now;
 		if (!known) /* what the client believes is no row of ours: without the mark the sync tells it in any case */
 			continue;
@@ -58,6 +61,11 @@ static void rows_changed(struct imap_session *s, const struct store_flagged *f, 
 			imap_put_silent(s, at, now, uid);
 		if (!imap_spill(s))
 			return;
+	}
+	/* Nothing is left for the sync to find: it need not read all of them again. */
+	if (all && !s->broken) {
+		s->box.modseq = f->modseq;
+		s->box.highest = MAX(s->box.highest, f->modseq);
 	}
 }
 
@@ -99,6 +107,7 @@ static enum status change(struct imap_session *s, const struct imap_store *p, co
 		.keywords = p->flags.keywords,
 		.keyword_count = p->flags.keyword_count,
 		.unchanged_since = p->conditional ? p->unchanged_since : UINT64_MAX,
+		.known = imap_known(&s->box),
 	};
 	struct store_account *a;
 	bool                  known = true;

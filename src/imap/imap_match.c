@@ -167,6 +167,22 @@ static enum status account(struct imap_match *m, struct store_account **ret)
 	return st;
 }
 
+/* Mail comes into a mailbox in the order of its emails, but for what was copied or moved. False: it stands in no such order here. */
+static bool dense_read(struct imap_match *m, struct store_account *a, uint32_t count, enum status *ret)
+{
+	const struct store_row *rows = m->box->view.rows + m->first;
+	uint64_t                emails[IMAP_MATCH_AHEAD];
+
+	if (count < 2)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		emails[i] = rows[i].email;
+	if (!store_sort_dense(emails, count))
+		return false;
+	*ret = store_sort_emails(a, emails, count, m->columns, m->ahead_arena, m->ahead);
+	return *ret != ST_CORRUPT; /* a row between them may be it */
+}
+
 /* Those of `count` messages from m->first on that the store has in the mailbox; the others, expunged and not told yet, one by one. */
 static enum status facts_read(struct imap_match *m, struct store_account *a, uint32_t count)
 {
@@ -176,6 +192,8 @@ static enum status facts_read(struct imap_match *m, struct store_account *a, uin
 	size_t                  n = 0, at = 0;
 	enum status             st = ST_OK;
 
+	if (dense_read(m, a, count, &st))
+		return st;
 	if (count > 1)
 		st = store_sort_facts(a, m->box->id, (struct store_range){ rows[0].uid, rows[count - 1].uid }, LEN(found), m->columns,
 				      m->ahead_arena, uids, found, &n);

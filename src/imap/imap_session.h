@@ -394,6 +394,10 @@ void                   imap_box_done(struct imap_session *s);
 
 /* The first row with a uid of at least `uid`. */
 size_t imap_row_from(const struct imap_box *b, uint32_t uid);
+/* The same where all rows before `from` are below: for who goes through uids in order. */
+size_t imap_row_after(const struct imap_box *b, size_t from, uint32_t uid);
+/* The view as it is, for a change of flags. */
+struct store_known imap_known(const struct imap_box *b);
 /* A message set of the client as ranges of places in view.rows, ascending (first and last inclusive, from 0). False:
  * the answer is set. */
 MUST_CHECK bool imap_places(struct imap_session *s, struct imap_command *c, const struct imap_set *set,

@@ -163,11 +163,13 @@ static bool must_tell(const struct imap_session *s, const struct sync *y, const 
 
 static void flags_tell(struct imap_session *s, const struct sync *y, bool wanted)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < y->changes.row_count && is_old(y, &y->changes.rows[i]); i++) {
 		const struct store_row *now = &y->changes.rows[i];
-		size_t                  at = imap_row_from(&s->box, now->uid);
 		bool                    tell;
 
+		at = imap_row_after(&s->box, at, now->uid);
 		if (at == s->box.view.count || s->box.view.rows[at].uid != now->uid)
 			continue;
 		tell = must_tell(s, y, now, &s->box.view.rows[at]);

@@ -54,30 +54,101 @@ static void count(const struct store_account *a, struct store_mailbox *m, const 
 	m->deleted_size += row->flags & STORE_DELETED ? by * row->size : 0;
 }
 
+static size_t place_of(const struct store_known *k, size_t from, uint32_t uid)
+{
+	size_t end = k->count;
+
+	while (from < end) {
+		size_t mid = from + (end - from) / 2;
+
+		if (k->rows[mid].uid < uid)
+			from = mid + 1;
+		else
+			end = mid;
+	}
+	return from;
+}
+
+/* Rows of the set, counted; and copied if there is room for them. */
+static size_t known_pick(const struct store_known *k, struct store_set set, struct store_row *to)
+{
+	size_t at = 0, n = 0;
+
+	for (size_t i = 0; i < set.count; i++) {
+		for (at = place_of(k, at, set.ranges[i].first); at < k->count && k->rows[at].uid <= set.ranges[i].last; at++, n++) {
+			if (!to)
+				continue;
+			to[n] = k->rows[at];
+			to[n].flags &= (uint16_t)STORE_FLAGS;
+		}
+	}
+	return n;
+}
+
+/* Is what the caller knows the mailbox as it is. A change that was lost is behind a gap, which this transaction has noted. What a reader
+ * of another's mailbox knows has his own \Seen, and is read again. */
+static enum status is_known(struct store_account *a, const struct store_mailbox *m, const struct store_known *k, bool *ret)
+{
+	*ret = false;
+	if (!k->rows || a->reader != 0 || m->modseq > k->modseq || k->count != m->messages)
+		return ST_OK;
+	return store_modseq_known(a, k->modseq, ret);
+}
+
+static enum status rows_get(struct store_account *a, const struct store_mailbox *m, struct store_set set, const struct store_known *k,
+			    struct arena *arena, struct store_flagged *f, size_t *ret_count)
+{
+	enum status st = is_known(a, m, k, &f->was_known);
+
+	if (st != ST_OK || !f->was_known)
+		return st == ST_OK ? store_rows_load(a, m->id, set, SIZE_MAX, arena, &f->rows, ret_count) : st;
+	f->rows = ARENA_ARRAY(arena, struct store_row, known_pick(k, set, NULL));
+	*ret_count = known_pick(k, set, f->rows);
+	return ST_OK;
+}
+
+static const char *update_one(enum store_flag_op op)
+{
+	switch (op) {
+	case STORE_FLAGS_ADD:
+		return "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
+		       " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3";
+	case STORE_FLAGS_REMOVE:
+		return "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
+		       " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3";
+	default:
+		return "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7, modseq = ?8"
+		       " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3";
+	}
+}
+
+static const char *update_run(enum store_flag_op op)
+{
+	switch (op) {
+	case STORE_FLAGS_ADD:
+		return "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
+		       " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4";
+	case STORE_FLAGS_REMOVE:
+		return "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
+		       " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4";
+	default:
+		return "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7, modseq = ?8"
+		       " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4";
+	}
+}
+
 /* Rows first..last are all changed, and nothing else lies between them. The same as changed(), in SQL. */
 static enum status run_update(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last,
 			      const struct store_flag_change *c, struct store_keywords kw)
 {
-	struct db_stmt *s;
+	/* A statement for many rows keeps a copy of each page, to be able to undo them together. */
+	struct db_stmt *s = db_sql(a->db, first == last ? update_one(c->op) : update_run(c->op));
 
-	switch (c->op) {
-	case STORE_FLAGS_ADD:
-		s = db_sql(a->db, "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
-				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
-		break;
-	case STORE_FLAGS_REMOVE:
-		s = db_sql(a->db, "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
-				  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
-		break;
-	default:
-		s = db_sql(a->db, "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7,"
-				  " modseq = ?8 WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4");
-		break;
-	}
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);
 	db_bind_u64(s, 3, first);
-	db_bind_u64(s, 4, last);
+	if (first != last)
+		db_bind_u64(s, 4, last);
 	db_bind_u64(s, 5, c->flags & ~kept(a));
 	db_bind_u64(s, 6, kw.bits[0]);
 	db_bind_u64(s, 7, kw.bits[1]);
@@ -130,8 +201,10 @@ static enum status flags(struct store_account *a, uint64_t mailbox, struct store
 
 	if (st == ST_OK)
 		st = store_keyword_bits(a, c->keywords, keywords_kept(a) ? 0 : c->keyword_count, c->op != STORE_FLAGS_REMOVE, &kw, &f->keywords_new);
-	if (st == ST_OK)
-		st = store_rows_load(a, mailbox, set, SIZE_MAX, arena, &f->rows, &n);
+	if (st == ST_OK) {
+		store_txn_about(a, set);
+		st = rows_get(a, &m, set, &c->known, arena, f, &n);
+	}
 	if (st != ST_OK)
 		return st;
 	uids = ARENA_ARRAY(arena, uint32_t, n);

@@ -17,6 +17,7 @@
 #define STORE_RESERVE      1000 /* modseqs reserved durably at a time */
 #define STORE_CHANGES_KEEP 32768
 #define STORE_CHANGES_SLACK 1024 /* trimmed this many at a time */
+#define STORE_MANY         64u /* messages of a transaction that may stand on more pages than a handle keeps */
 #define STORE_GAPS_MAX     64
 #define STORE_TEMP         "tmp-" /* how uploads in content/ are called; octet 0 is locked while they live */
 #define STORE_BAD_FILES_MAX ((size_t)100000) /* told by one check */
@@ -126,6 +127,8 @@ MUST_CHECK enum status store_txn_end(struct store_account *a, enum status st, bo
 /* This transaction's modseq: the clock moves at the first call. */
 uint64_t store_txn_modseq(struct store_account *a);
 uint64_t store_txn_id(struct store_account *a);
+/* The transaction is about the messages of a set: if they may be many, it keeps the pages that it changes. */
+void store_txn_about(struct store_account *a, struct store_set set);
 MUST_CHECK enum status store_txn_change(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op,
 					const uint32_t *uids, size_t uid_count);
 /* The same of what is no message; `text` in the place of uids: of a mailbox its name, or "old LF new"; of a subscription the name;

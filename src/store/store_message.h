@@ -157,6 +157,13 @@ struct store_flag_change {
 	const struct str  *keywords; /* new ones get a number; unknown ones are not made by REMOVE */
 	size_t             keyword_count;
 	uint64_t           unchanged_since; /* RFC 7162 §3.1.3; UINT64_MAX: no condition */
+	/* May be empty: all rows of the mailbox with modseq <= known.modseq as they are. If nothing of it has changed since, the rows of
+	 * the set are taken from here instead of being read. Bits of `flags` that are not ours are left out. */
+	struct store_known {
+		const struct store_row *rows; /* ascending uid */
+		size_t                  count;
+		uint64_t                modseq;
+	} known;
 };
 struct store_flagged {
 	size_t            row_count;
@@ -166,6 +173,7 @@ struct store_flagged {
 	uint64_t          modseq;   /* given to the rows that changed; the clock as it was if none did */
 	size_t            changed;  /* rows that really changed */
 	bool              keywords_new; /* the account has new keywords: FLAGS is due */
+	bool              was_known;    /* `known` was the mailbox as it stood: with the change, what is known is complete up to modseq */
 };
 /* May be shown before it is settled (durability.md). ST_NOT_FOUND: mailbox; ST_LIMIT: keywords; ST_INVALID. */
 MUST_CHECK enum status store_flags(struct store_account *a, uint64_t mailbox, struct store_set set,
@@ -269,6 +277,11 @@ enum store_sort_column { /* bit mask */
 };
 MUST_CHECK enum status store_sort_facts(struct store_account *a, uint64_t mailbox, struct store_range range, size_t max, unsigned columns,
 					struct arena *arena, uint32_t *ret_uids, struct store_email *ret, size_t *ret_count);
+/* The same of emails by their numbers, which must lie dense (ascending, not far apart): one walk over the rows where they stand, instead of
+ * looking for each. One that is not there has id 0. */
+bool store_sort_dense(const uint64_t *emails, size_t count);
+MUST_CHECK enum status store_sort_emails(struct store_account *a, const uint64_t *emails, size_t count, unsigned columns,
+					 struct arena *arena, struct store_email *ret);
 /* The part of a section number such as "1.2.3" (RFC 9051 §6.4.5.1), "" is the root; NULL if there is none. */
 const struct store_part *store_part_find(const struct store_email *e, struct str section);
 

@@ -4,6 +4,9 @@
 #include "store/store_internal.h"
 #include "sys/disk.h"
 
+#define HEADERS_DENSE 128u
+#define SORT_SPREAD 4u /* numbers of emails for each that is wanted: others lie between, and so do the numbers of contents */
+
 /* Wide rows are read only as far as a caller needs: the columns stand in order of use. */
 static struct db_stmt *facts_stmt(struct store_account *a, unsigned facts)
 {
@@ -77,8 +80,14 @@ enum status store_facts(struct store_account *a, const uint64_t *emails, size_t 
 			struct store_email *ret)
 {
 	enum status st = db_begin_read(a->db);
+	bool        walked = false;
 
-	for (size_t i = 0; i < count && st == ST_OK; i++)
+	if (st == ST_OK && facts == STORE_FACT_BASE && store_sort_dense(emails, count)) {
+		st = store_sort_emails(a, emails, count, 0, arena, ret);
+		walked = st != ST_CORRUPT; /* a row between them may be it */
+		st = walked ? st : ST_OK;
+	}
+	for (size_t i = 0; i < count && st == ST_OK && !walked; i++)
 		st = facts_one(a, emails[i], facts, arena, &ret[i]);
 	db_rollback(a->db);
 	return st;
@@ -86,20 +95,21 @@ enum status store_facts(struct store_account *a, const uint64_t *emails, size_t 
 
 /* ---- of a range of a mailbox ---- */
 
-static void sort_row(struct db_stmt *s, unsigned columns, struct arena *arena, struct store_email *e)
+/* From the column `at` on: id, size, header_n, mime_flags, date_ms, then the texts of enum store_sort_column. */
+static void sort_row(struct db_stmt *s, int at, unsigned columns, struct arena *arena, struct store_email *e)
 {
 	struct str *sort[] = { &e->subject, &e->from, &e->to, &e->cc, &e->message_id, &e->in_reply_to, &e->references };
 
 	*e = (struct store_email){
-		.id = db_u64(s, 1),
-		.size = db_u64(s, 2),
-		.header_n = db_u64(s, 3),
-		.mime_flags = (unsigned)db_u64(s, 4),
-		.date_ms = db_null(s, 5) ? INT64_MIN : db_i64(s, 5),
+		.id = db_u64(s, at),
+		.size = db_u64(s, at + 1),
+		.header_n = db_u64(s, at + 2),
+		.mime_flags = (unsigned)db_u64(s, at + 3),
+		.date_ms = db_null(s, at + 4) ? INT64_MIN : db_i64(s, at + 4),
 	};
 	for (size_t i = 0; i < LEN(sort); i++)
 		if (columns >> i & 1)
-			*sort[i] = arena_dup(arena, db_str(s, 6 + (int)i));
+			*sort[i] = arena_dup(arena, db_str(s, at + 5 + (int)i));
 }
 
 enum status store_sort_facts(struct store_account *a, uint64_t mailbox, struct store_range range, size_t max, unsigned columns,
@@ -118,7 +128,7 @@ enum status store_sort_facts(struct store_account *a, uint64_t mailbox, struct s
 	db_bind_u64(s, 4, range.last);
 	while (n < max && (st = db_step(s)) == ST_OK) {
 		ret_uids[n] = (uint32_t)db_u64(s, 0);
-		sort_row(s, columns, arena, &ret[n++]);
+		sort_row(s, 1, columns, arena, &ret[n++]);
 	}
 	db_done(s);
 	st = st == ST_NOT_FOUND ? ST_OK : st;
@@ -127,7 +137,95 @@ enum status store_sort_facts(struct store_account *a, uint64_t mailbox, struct s
 	return st;
 }
 
+/* Each column that is named is decoded for each row: no more of them than are asked for, as a rule. */
+static struct db_stmt *between_stmt(struct store_account *a, unsigned columns)
+{
+	if (columns == 0)
+		return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms FROM email"
+				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
+	if (columns == STORE_SORT_SUBJECT)
+		return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms, subject FROM email"
+				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
+	if (columns < STORE_SORT_TO)
+		return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms, subject, from_text FROM email"
+				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
+	return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms, subject, from_text, to_text, cc_text, message_id, in_reply_to,"
+			     " reference_ids FROM email WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
+}
+
+bool store_sort_dense(const uint64_t *emails, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (emails[i] <= emails[i - 1])
+			return false;
+	return count > 1 && emails[0] > 0 && emails[count - 1] - emails[0] <= SORT_SPREAD * (uint64_t)count;
+}
+
+enum status store_sort_emails(struct store_account *a, const uint64_t *emails, size_t count, unsigned columns, struct arena *arena,
+			      struct store_email *ret)
+{
+	struct db_stmt *s = between_stmt(a, columns);
+	size_t          at = 0;
+	enum status     st = ST_OK;
+
+	for (size_t i = 0; i < count; i++)
+		ret[i] = (struct store_email){ 0 };
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, emails[0]);
+	db_bind_u64(s, 3, emails[count - 1]);
+	while (at < count && (st = db_step(s)) == ST_OK) {
+		while (at < count && emails[at] < db_u64(s, 0))
+			at++;
+		if (at < count && emails[at] == db_u64(s, 0))
+			sort_row(s, 0, columns, arena, &ret[at++]);
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 /* ---- content ---- */
+
+static bool has_header(const struct store_email *e)
+{
+	return e->id != 0 && e->header_n > 0 && e->header_n <= STORE_HEADER_MAX;
+}
+
+/* Headers of emails that lie dense, in one walk. Not those of contents in files, or whose row is damaged. */
+static enum status headers_dense(struct store_account *a, struct store_email *emails, size_t count, struct arena *arena)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT e.id, c.size, c.data FROM email e JOIN content c ON c.id = e.content AND c.account = e.account"
+					  " WHERE e.id BETWEEN ?2 AND ?3 AND e.account = ?1 ORDER BY e.id");
+	size_t          at = 0;
+	enum status     st = ST_OK;
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, emails[0].id);
+	db_bind_u64(s, 3, emails[count - 1].id);
+	while (at < count && (st = db_step(s)) == ST_OK) {
+		struct str data;
+
+		while (at < count && emails[at].id < db_u64(s, 0))
+			at++;
+		if (at == count || emails[at].id != db_u64(s, 0) || !has_header(&emails[at]))
+			continue;
+		data = db_str(s, 2);
+		if (data.n == db_u64(s, 1) && data.n >= emails[at].header_n)
+			emails[at].header = arena_dup(arena, str_first(data, (size_t)emails[at].header_n));
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static bool headers_lie_dense(const struct store_email *emails, size_t count)
+{
+	uint64_t ids[HEADERS_DENSE];
+
+	if (count < 2 || count > LEN(ids))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		ids[i] = emails[i].id;
+	return store_sort_dense(ids, count);
+}
 
 enum status store_headers(struct store_account *a, struct store_email *emails, size_t count, struct arena *arena)
 {
@@ -135,8 +233,12 @@ enum status store_headers(struct store_account *a, struct store_email *emails, s
 	struct buf  header;
 
 	buf_init(&header, STORE_HEADER_MAX);
+	if (st == ST_OK && headers_lie_dense(emails, count)) {
+		st = headers_dense(a, emails, count, arena);
+		st = st == ST_CORRUPT ? ST_OK : st; /* of which one is found below */
+	}
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
-		if (emails[i].id == 0 || emails[i].header_n == 0 || emails[i].header_n > STORE_HEADER_MAX)
+		if (!has_header(&emails[i]) || emails[i].header.n > 0)
 			continue;
 		buf_clear(&header);
 		st = store_read(a, emails[i].id, 0, (size_t)emails[i].header_n, &header);

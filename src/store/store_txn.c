@@ -148,6 +148,16 @@ uint64_t store_txn_id(struct store_account *a)
 	return a->state.next_id++;
 }
 
+void store_txn_about(struct store_account *a, struct store_set set)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set.count && n < STORE_MANY; i++)
+		n += (uint64_t)set.ranges[i].last - set.ranges[i].first + 1;
+	if (n >= STORE_MANY)
+		db_large(a->db);
+}
+
 enum status store_txn_change_text(struct store_account *a, enum change_kind kind, uint64_t object, enum change_op op, struct str text)
 {
 	struct db_stmt *s = db_sql(a->db, "INSERT INTO change VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (account, modseq, kind,"

@@ -136,6 +136,38 @@ static void test_values(void **state)
 	db_close(&db);
 }
 
+/* A large transaction gives its pages back, however it ends. */
+static void test_large(void **state)
+{
+	enum { ROWS = 700 };
+	static char     octets[3000];
+	struct db      *db = open_with(&v1, 0);
+	struct db_stmt *s;
+
+	(void)state;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		assert_ok(db_begin_write(db));
+		db_large(db);
+		db_large(db);
+		for (uint64_t i = 1; i <= ROWS; i++) {
+			s = db_sql(db, "INSERT INTO t VALUES (1, ?1, ?2)");
+			db_bind_u64(s, 1, i);
+			db_bind_blob(s, 2, str_n(octets, sizeof(octets)));
+			assert_ok(db_run(s));
+			if (i == ROWS / 2 && turn == 1)
+				assert_ok(db_flush(db));
+		}
+		assert_true(db_memory(db) > 1 * MIB);
+		if (turn == 0)
+			db_rollback(db);
+		else
+			assert_ok(db_commit(db));
+		assert_true(db_memory(db) < 512 * KIB);
+		assert_int_equal(count(db), turn == 0 ? 0 : ROWS);
+	}
+	db_close(&db);
+}
+
 static void test_transactions(void **state)
 {
 	struct db *one = open_with(&v1, 0), *two = open_with(&v1, 0);
@@ -934,6 +966,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_synced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_checkpoint, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),

@@ -497,6 +497,145 @@ static void test_keywords(void **state)
 	store_unit_done(&u);
 }
 
+/* What a caller knows is taken for the mailbox only while it is. */
+static void test_flags_known(void **state)
+{
+	struct store_range       odd[] = { { 1, 1 }, { 3, 3 }, { 5, 9 } };
+	struct store_set         set = { odd, LEN(odd) };
+	struct store_unit        u;
+	struct store_account    *a;
+	struct store_view        v;
+	struct store_flag_change c = { .op = STORE_FLAGS_ADD, .flags = STORE_SEEN, .unchanged_since = UINT64_MAX }, other = c;
+	struct store_flagged     got;
+	uint64_t                 inbox;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, 7, &a));
+	inbox = store_unit_box(a, u.arena, "INBOX").id;
+	for (unsigned i = 0; i < 8; i++)
+		store_unit_append(a, inbox, store_unit_message(u.arena, i, 100), 0);
+	assert_ok(store_view_load(a, inbox, UINT64_MAX, &v));
+	c.known = (struct store_known){ v.rows, v.count, v.modseq };
+	v.rows[2].flags |= 1u << 15; /* a mark of the caller's */
+	assert_ok(store_flags(a, inbox, set, &c, u.arena, &got));
+	assert_true(got.was_known);
+	assert_int_equal(got.changed, 6);
+	assert_int_equal(got.row_count, 6);
+	assert_int_equal(got.rows[1].flags, STORE_SEEN);
+	assert_int_equal(got.rows[1].uid, 3);
+	assert_int_equal(store_unit_box(a, u.arena, "INBOX").unseen, 2);
+	store_unit_check(a);
+	/* It is not any more: the rows are read, and those that were changed are left alone. */
+	assert_ok(store_flags(a, inbox, STORE_SET_ALL, &c, u.arena, &got));
+	assert_false(got.was_known);
+	assert_int_equal(got.changed, 2);
+	assert_int_equal(store_unit_box(a, u.arena, "INBOX").unseen, 0);
+	/* Nor does a change elsewhere in the mailbox go unseen, or a number that was never given out count. */
+	store_view_done(&v);
+	assert_ok(store_view_load(a, inbox, UINT64_MAX, &v));
+	other.flags = STORE_DELETED;
+	assert_ok(store_flags(a, inbox, (struct store_set){ odd, 1 }, &other, u.arena, &got));
+	c.flags = STORE_DELETED;
+	c.known = (struct store_known){ v.rows, v.count, v.modseq };
+	assert_ok(store_flags(a, inbox, STORE_SET_ALL, &c, u.arena, &got));
+	assert_false(got.was_known);
+	assert_int_equal(got.changed, 7);
+	c.flags = STORE_DRAFT;
+	c.known.modseq = got.modseq + 1;
+	assert_ok(store_flags(a, inbox, STORE_SET_ALL, &c, u.arena, &got));
+	assert_false(got.was_known);
+	assert_int_equal(got.changed, 8);
+	store_unit_check(a);
+	store_view_done(&v);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
+/* More messages than a handle keeps pages, each on its own statement and in runs. */
+static void test_flags_many(void **state)
+{
+	enum { MANY = 600 };
+	struct store_range       odd[MANY / 2];
+	struct store_unit        u;
+	struct store_account    *a;
+	struct store_flag_change c = { .op = STORE_FLAGS_REPLACE, .flags = STORE_FLAGGED, .unchanged_since = UINT64_MAX };
+	struct store_flagged     got;
+	uint64_t                 inbox;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, 7, &a));
+	inbox = store_unit_box(a, u.arena, "INBOX").id;
+	for (unsigned i = 0; i < MANY; i++)
+		store_unit_append(a, inbox, store_unit_message(u.arena, i % 10, 100), STORE_SEEN);
+	for (uint32_t i = 0; i < LEN(odd); i++)
+		odd[i] = (struct store_range){ 2 * i + 1, 2 * i + 1 };
+	assert_ok(store_flags(a, inbox, (struct store_set){ odd, LEN(odd) }, &c, u.arena, &got));
+	assert_int_equal(got.changed, MANY / 2);
+	c = (struct store_flag_change){ .op = STORE_FLAGS_REMOVE, .flags = STORE_SEEN, .unchanged_since = UINT64_MAX };
+	assert_ok(store_flags(a, inbox, STORE_SET_ALL, &c, u.arena, &got));
+	assert_int_equal(got.changed, MANY / 2);
+	assert_int_equal(store_unit_box(a, u.arena, "INBOX").unseen, MANY);
+	store_unit_check(a);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
+/* Read in one walk or one by one, emails are the same. */
+static void test_dense(void **state)
+{
+	struct store_unit     u;
+	struct store_account *a;
+	struct store_view     v;
+	struct store_email    walked[6], one, sorted[6];
+	uint64_t              emails[6], inbox;
+	struct str            large = STR_NONE;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, 7, &a));
+	inbox = store_unit_box(a, u.arena, "INBOX").id;
+	for (unsigned i = 0; i < 6; i++) {
+		struct str content = store_unit_message(u.arena, i, i == 3 ? LIMIT_INLINE + 1000 : 100); /* one in a file */
+
+		large = i == 3 ? content : large;
+		store_unit_append(a, inbox, content, 0);
+	}
+	assert_ok(store_view_load(a, inbox, UINT64_MAX, &v));
+	for (size_t i = 0; i < 6; i++)
+		emails[i] = v.rows[i].email;
+	assert_true(store_sort_dense(emails, 6));
+	emails[1]++; /* no email, but a content, or nothing */
+	assert_true(store_sort_dense(emails, 6));
+	assert_ok(store_facts(a, emails, 6, STORE_FACT_BASE, u.arena, walked));
+	assert_ok(store_sort_emails(a, emails, 6, ~0u, u.arena, sorted));
+	assert_ok(store_headers(a, walked, 6, u.arena));
+	assert_int_equal(walked[1].id, 0);
+	assert_int_equal(walked[1].header.n, 0);
+	for (size_t i = 0; i < 6; i++) {
+		assert_ok(store_facts(a, &emails[i], 1, STORE_FACT_SORT, u.arena, &one));
+		assert_ok(store_headers(a, &one, 1, u.arena));
+		assert_int_equal(walked[i].id, one.id);
+		assert_int_equal(walked[i].size, one.size);
+		assert_int_equal(walked[i].header_n, one.header_n);
+		assert_str(walked[i].header, one.header);
+		assert_int_equal(sorted[i].id, one.id);
+		assert_str(sorted[i].subject, one.subject);
+		assert_str(sorted[i].from, one.from);
+		assert_str(sorted[i].references, one.references);
+	}
+	assert_true(walked[3].header.n > 0 && str_eq(walked[3].header, str_first(large, walked[3].header.n)));
+	emails[1] = emails[0];
+	assert_false(store_sort_dense(emails, 6));
+	emails[1] = emails[0] + 1;
+	emails[5] = emails[0] + 1000;
+	assert_false(store_sort_dense(emails, 6));
+	store_view_done(&v);
+	store_close(&a);
+	store_unit_done(&u);
+}
+
 static void test_recent(void **state)
 {
 	struct store_unit     u;
@@ -618,6 +757,7 @@ int main(void)
 		cmocka_unit_test(test_recent),       cmocka_unit_test(test_watermark),    cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_purge),
 		cmocka_unit_test(test_uploads),
+		cmocka_unit_test(test_flags_known),  cmocka_unit_test(test_flags_many),   cmocka_unit_test(test_dense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
