@@ -9,7 +9,7 @@
  * behind the number of the next one, whose first octet is 0 or 1 below LIMIT_DB_PAGES.
  *
  * Each page and each overflow page is read once. Memory: two bits per page, 8 octets per frame of the log, one row.
- * Tests: tests/unit/test_db_pages.c, tests/fuzz/fuzz_db_pages.c.
+ * Tests: tests/unit/test_store_salvage.c, tests/fuzz/fuzz_db_pages.c.
  */
 #ifndef DB_DB_PAGES_H
 #define DB_DB_PAGES_H
