@@ -59,8 +59,7 @@ void db_large(struct db *db);
  * transaction is open. */
 MUST_CHECK enum status db_flush(struct db *db);
 
-/* When nobody waits: checkpoint if the log is that long, so that a busy time begins with a short one. ST_TEMP: somebody writes, and will
- * do it himself. */
+/* When nobody waits: checkpoint if the log is that long, so that a busy time begins with a short one. */
 MUST_CHECK enum status db_tidy(struct db *db, unsigned pages);
 
 /* Make all commits of this file so far durable: fdatasync of its log. ST_SUSPECT when it failed: the file is marked. */

@@ -330,7 +330,7 @@ enum status db_tidy(struct db *db, unsigned pages)
 	CHECK(db->txn == DB_TXN_NONE);
 	if (db->frames < pages)
 		return ST_OK;
-	st = db_file_lock(db->file, 0);
+	st = db_file_lock(db->file, db->options.lock_ms);
 	if (st != ST_OK)
 		return st;
 	st = db_header_read(db->file, &db->header);

@@ -228,11 +228,6 @@ static enum status first_look(struct store_account *a)
 	return there && (st == ST_FULL || st == ST_SUSPECT || st == ST_IO) ? ST_OK : st;
 }
 
-static unsigned log_pages(const struct store *s)
-{
-	return s->options.log_pages ? s->options.log_pages : ACCOUNT_LOG_PAGES;
-}
-
 /* The one place that opens account files of this process. */
 static enum status handle_new(struct store *s, uint64_t account, struct store_account **ret)
 {
@@ -240,7 +235,7 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 		.schema = &store_schema,
 		.create = true,
 		.cache_kib = ACCOUNT_CACHE_KIB,
-		.checkpoint_pages = 4 * log_pages(s),
+		.checkpoint_pages = s->options.log_pages ? s->options.log_pages : ACCOUNT_LOG_PAGES,
 		.lock_ms = s->options.lock_ms,
 	};
 	struct store_account *a = calloc(1, sizeof(*a));
@@ -319,8 +314,6 @@ void store_close(struct store_account **handle)
 	a->reader = 0;
 	a->owner = STR_NONE;
 	db_rollback(a->db);
-	if (db_tidy(a->db, log_pages(s)) != ST_OK) /* not by the commit: its client would wait for it */
-		log_debug("account's log is not tidied", LOG_U64("account", a->id));
 	a->memory = db_memory(a->db) + sizeof(*a);
 	busy_count(s, a->id, -1);
 	pthread_mutex_lock(&s->lock);

@@ -39,7 +39,7 @@ struct store_options {
 	unsigned watermark_percent; /* free space below which only what must go on goes on; 0: 5 */
 	uint64_t watermark_octets;  /* at least this much; 0: 200 MiB. UINT64_MAX: always below (tests) */
 	uint64_t reserve_octets;    /* file "reserve" for what must go on when the disk is full; 0: none. One process has it: local */
-	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint, when he has been answered or at four times it; 0: 500 */
+	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint; 0: 500 */
 	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
 	int64_t  trash_ms, junk_ms; /* store_upkeep expunges what has been in Trash, in Junk longer; 0: nothing */
 	const char *hostname;       /* in the sender of warnings (store_quota.c); NULL: "localhost" */
