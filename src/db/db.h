@@ -59,7 +59,9 @@ void db_large(struct db *db);
  * transaction is open. */
 MUST_CHECK enum status db_flush(struct db *db);
 
-/* When nobody waits: checkpoint if the log is that long, so that a busy time begins with a short one. */
+/* Pages of the log, when this handle has last written. */
+unsigned db_log_pages(const struct db *db);
+/* When nobody waits: checkpoint if the log is that long, so that a busy time begins with a short one. ST_TEMP: somebody writes just now. */
 MUST_CHECK enum status db_tidy(struct db *db, unsigned pages);
 
 /* Make all commits of this file so far durable: fdatasync of its log. ST_SUSPECT when it failed: the file is marked. */

@@ -323,6 +323,8 @@ static void checkpoint_if_long(struct db *db, unsigned pages)
 	db->frames = 0; /* the next commit starts the log over */
 }
 
+unsigned db_log_pages(const struct db *db) { return db->frames; }
+
 enum status db_tidy(struct db *db, unsigned pages)
 {
 	enum status st;
@@ -330,7 +332,7 @@ enum status db_tidy(struct db *db, unsigned pages)
 	CHECK(db->txn == DB_TXN_NONE);
 	if (db->frames < pages)
 		return ST_OK;
-	st = db_file_lock(db->file, db->options.lock_ms);
+	st = db_file_lock(db->file, 0);
 	if (st != ST_OK)
 		return st;
 	st = db_header_read(db->file, &db->header);

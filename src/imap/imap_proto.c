@@ -168,12 +168,26 @@ static struct net_want want_bytes(struct imap_session *s, enum imap_mode mode, u
 	return w;
 }
 
+/* The client has its answer, and does not wait for this. */
+static void log_tidy(struct imap_session *s)
+{
+	struct store_account *a;
+
+	if (!s->untidy || s->broken || net_flush(s->conn) != ST_OK)
+		return;
+	if (s->account_id != 0 && imap_account(s, &a) == ST_OK)
+		store_tidy(a);
+	imap_account_back(s);
+	s->untidy = false; /* who writes just now tidies himself */
+}
+
 /* Send what there is and wait. Between commands everything of the command is given back. */
 static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 {
 	imap_flush(s);
 	imap_account_back(s);
 	imap_work_give(s);
+	log_tidy(s);
 	if (s->broken || next == IMAP_NEXT_CLOSE)
 		return want_close(s);
 	if (s->errors >= LIMIT_IMAP_ERRORS) {

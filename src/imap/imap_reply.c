@@ -187,6 +187,7 @@ void imap_account_leave(struct imap_session *s)
 
 void imap_account_back(struct imap_session *s)
 {
+	s->untidy |= s->account && store_untidy(s->account);
 	store_close(&s->account);
 	imap_others_back(s, false);
 }

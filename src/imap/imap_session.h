@@ -155,6 +155,7 @@ struct imap_session {
 	struct imap_noted          *noted;    /* what NOTIFY asked for; NULL: it was never used */
 	uint32_t                    limited;  /* the UID down to which the command at hand went, and no further (RFC 9738); 0: it did all */
 	bool                        noticing; /* FETCH runs for NOTIFY: it sets no \Seen */
+	bool                        untidy; /* the account's log is long: to be seen to behind the answer */
 	bool                        broken; /* the answer cannot be completed: close without another word */
 	uint64_t                    commands;
 	uint64_t                    signin_from;  /* of them came before NOT_AUTH began */

@@ -228,6 +228,22 @@ static enum status first_look(struct store_account *a)
 	return there && (st == ST_FULL || st == ST_SUSPECT || st == ST_IO) ? ST_OK : st;
 }
 
+static unsigned log_pages(const struct store *s)
+{
+	return s->options.log_pages ? s->options.log_pages : ACCOUNT_LOG_PAGES;
+}
+
+bool store_untidy(const struct store_account *a)
+{
+	return db_log_pages(a->db) >= log_pages(a->store);
+}
+
+void store_tidy(struct store_account *a)
+{
+	if (db_tidy(a->db, log_pages(a->store)) != ST_OK)
+		log_debug("account's log is not tidied", LOG_U64("account", a->id));
+}
+
 /* The one place that opens account files of this process. */
 static enum status handle_new(struct store *s, uint64_t account, struct store_account **ret)
 {
@@ -235,7 +251,7 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 		.schema = &store_schema,
 		.create = true,
 		.cache_kib = ACCOUNT_CACHE_KIB,
-		.checkpoint_pages = s->options.log_pages ? s->options.log_pages : ACCOUNT_LOG_PAGES,
+		.checkpoint_pages = 2 * log_pages(s),
 		.lock_ms = s->options.lock_ms,
 	};
 	struct store_account *a = calloc(1, sizeof(*a));

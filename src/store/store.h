@@ -39,7 +39,7 @@ struct store_options {
 	unsigned watermark_percent; /* free space below which only what must go on goes on; 0: 5 */
 	uint64_t watermark_octets;  /* at least this much; 0: 200 MiB. UINT64_MAX: always below (tests) */
 	uint64_t reserve_octets;    /* file "reserve" for what must go on when the disk is full; 0: none. One process has it: local */
-	unsigned log_pages;         /* length of an account's log that makes its writer checkpoint; 0: 500 */
+	unsigned log_pages;         /* length of an account's log from which store_tidy checkpoints, and twice that a commit; 0: 500 */
 	int64_t  retention_ms;      /* expunged messages stay restorable; 0: one day. Tombstones outlive it */
 	int64_t  trash_ms, junk_ms; /* store_upkeep expunges what has been in Trash, in Junk longer; 0: nothing */
 	const char *hostname;       /* in the sender of warnings (store_quota.c); NULL: "localhost" */
@@ -53,6 +53,9 @@ void store_free(struct store **s); /* all accounts must be closed */
 
 /* Open for one command. The account's directory is created at first use, with INBOX, Drafts, Sent, Trash, Junk, Archive. */
 MUST_CHECK enum status store_open(struct store *s, uint64_t account, struct store_account **ret);
+/* A log that is long is put into the database, which takes two syncs: when the client has been answered, who would wait for it in a commit. */
+bool store_untidy(const struct store_account *a);
+void store_tidy(struct store_account *a);
 void store_close(struct store_account **a); /* rolls back what is open; NULL inside is fine. For CLEANUP(store_close) */
 
 /* ---- sessions ---- */

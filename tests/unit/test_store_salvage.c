@@ -193,11 +193,11 @@ static void owners_load(struct rig *r)
 	sqlite3_close(db);
 }
 
-/* `checkpoint`: all of it is in the database, and the log is empty. */
+/* `checkpoint`: all of it is in the database, and the log is empty. Else some is there. */
 static void rig_open(struct rig *r, bool checkpoint)
 {
 	*r = (struct rig){ .random = 42 };
-	store_unit_open(&r->u, NULL);
+	store_unit_open(&r->u, &(struct store_options){ .log_pages = 250 });
 	fill(r);
 	if (checkpoint) {
 		sqlite3 *db = sql_open();
