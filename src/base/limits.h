@@ -84,6 +84,7 @@
 #define LIMIT_IMAP_WORK      ((size_t)320 * KIB)  /* memory set aside for the output of a command that tells much; it may ask for more */
 #define LIMIT_ACL_ENTRIES    ((size_t)200)        /* of one mailbox */
 #define LIMIT_TRANSFER       ((size_t)5000)       /* messages copied to another account by one command */
+#define LIMIT_TRANSFER_OCTETS ((uint64_t)256 * MIB) /* of them, if there is more than one: nobody else writes there meanwhile */
 #define LIMIT_SEEN_RANGES    ((size_t)20000)      /* of uids that somebody has seen in another's mailbox */
 #define LIMIT_IMAP_AUTH_FAILURES ((unsigned)5)    /* refused sign-ins, then BYE */
 #define LIMIT_IMAP_ERRORS    ((unsigned)20)       /* BAD in a row, then BYE */
@@ -272,6 +273,7 @@
 #define LIMIT_GROUPS         ((size_t)1000)       /* of accounts */
 #define LIMIT_GROUP_NAME     ((size_t)64)
 #define LIMIT_GROUP_MEMBERS  ((size_t)1000)
+#define LIMIT_SHARED_BOXES   ((size_t)1000)       /* mailboxes of one account that are listed to others */
 #define LIMIT_SHARES         ((size_t)500)        /* with whom one account shares mailboxes; and who shares some with one */
 #define LIMIT_DELEGATES      ((size_t)500)        /* accounts that one account lends its addresses to */
 #define LIMIT_REWRITE_RULES  ((size_t)100000)     /* rules of rewriting */

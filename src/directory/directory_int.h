@@ -146,8 +146,6 @@ MUST_CHECK enum status dir_shares_forget(struct directory *d, uint64_t account);
 void dir_quota_of(const struct dir_account *acc, struct auth_quota_reply *ret);
 /* The same without the domain's total: what was set. */
 void dir_quota_set_of(const struct dir_account *acc, struct auth_quota_reply *ret);
-/* The domain's total is used up. */
-bool dir_quota_spent(const struct dir_domain *dom);
 MUST_CHECK enum status dir_used_load(struct directory *d);
 
 /* ---- directory_scram.c ---- */

@@ -43,12 +43,6 @@ void dir_quota_of(const struct dir_account *acc, struct auth_quota_reply *ret)
 	ret->quota_messages = within(ret->quota_messages, dom->quota.total_messages, dom->used_messages, acc->used_messages);
 }
 
-bool dir_quota_spent(const struct dir_domain *dom)
-{
-	return (dom->quota.total_octets > 0 && dom->used_octets >= dom->quota.total_octets) ||
-	       (dom->quota.total_messages > 0 && dom->used_messages >= dom->quota.total_messages);
-}
-
 enum status directory_quota(struct directory *d, const struct auth_quota_request *q, struct auth_quota_reply *ret)
 {
 	struct dir_account *acc;

@@ -159,12 +159,15 @@ static enum status may_share(struct directory *d, uint64_t owner, uint64_t accou
 	return owner == account ? ST_OK : st == ST_NOT_FOUND ? ST_DENIED : st;
 }
 
-static enum status count_check(struct directory *d, uint64_t owner)
+/* Room for one more; what is there already has it. */
+static enum status count_check(struct directory *d, const struct auth_share_request *q)
 {
-	struct db_stmt *s = db_sql(d->db, "SELECT count(*) FROM share WHERE owner = ?1");
+	struct db_stmt *s = db_sql(d->db, "SELECT count(*) FROM share WHERE owner = ?1 AND NOT (kind = ?2 AND subject = ?3)");
 	enum status     st;
 
-	db_bind_u64(s, 1, owner);
+	db_bind_u64(s, 1, q->owner);
+	db_bind_u64(s, 2, q->kind);
+	db_bind_u64(s, 3, q->subject);
 	st = db_step(s);
 	if (st == ST_OK && db_u64(s, 0) >= LIMIT_SHARES)
 		st = ST_LIMIT;
@@ -175,7 +178,7 @@ static enum status count_check(struct directory *d, uint64_t owner)
 static enum status share_write(struct directory *d, const struct auth_share_request *q)
 {
 	struct db_stmt *s;
-	enum status     st = q->on ? count_check(d, q->owner) : ST_OK;
+	enum status     st = q->on ? count_check(d, q) : ST_OK;
 
 	if (st == ST_OK)
 		st = db_begin_write(d->db);

@@ -122,8 +122,8 @@ static enum status account_add(struct dir_walk *w, struct dir_account *acc)
 	bool                    full;
 
 	dir_quota_of(acc, &quota);
+	/* A total that seems to be used up is a limit of each account too: the next delivery finds out whether it is. */
 	full = (quota.quota_octets > 0 || quota.quota_messages > 0) && atomic_load(&acc->full_until_ms) > dir_mono_ms(w->d);
-	full |= quota.quota_shared && dir_quota_spent(acc->domain);
 	w->open |= !acc->disabled && !full;
 	w->full |= !acc->disabled && full;
 	dir_say(w, "account", "%.*s%s%s", STR_FMT(acc->address), acc->disabled ? ", disabled: takes no new mail" : "",

@@ -102,8 +102,12 @@ static enum status change(struct imap_session *s, struct target *t, const struct
 		imap_changed(s, info.modseq);
 	if (st == ST_OK && !e->negative)
 		st = store_acl_anywhere(t->a, e->kind, e->subject, &after);
-	/* What was taken: last. That the index names one too many does no harm. */
-	if (st == ST_OK && !e->negative && ((before & ~after) & (IMAP_RIGHT_ADMIN | (after ? 0 : IMAP_RIGHT_ALL))))
+	/* And again as it is: two sessions may have changed it at once, and of a mailbox that was deleted the index was not told. That it
+	 * names one too many does no harm, and DELETEACL puts it right. */
+	if (st != ST_OK || e->negative || (op != STORE_ACL_REMOVE && after == before && e->rights != 0))
+		return st;
+	(void)!index_tell(s, t, e, after);
+	if (after == 0 && store_acl_anywhere(t->a, e->kind, e->subject, &after) == ST_OK && after != 0)
 		(void)!index_tell(s, t, e, after);
 	return st;
 }

@@ -105,7 +105,7 @@ static enum imap_next transfer(struct imap_session *s, struct imap_command *c, c
 
 	*ret = (struct store_copied){ 0 };
 	imap_quota_know(s);
-	if (!arguments(s, c, &places, &name) || (fn == store_copy && !imap_limit_copy(s, &places)))
+	if (!imap_box_need(s, IMAP_RIGHT_READ, "You have no right to read here") || !arguments(s, c, &places, &name) || (fn == store_copy && !imap_limit_copy(s, &places)))
 		return IMAP_NEXT_REPLY;
 	imap_limit_cut(s, &places); /* of MOVE, which need not be all or nothing */
 	st = copy(s, fn, &places, name, ret, &missing);
@@ -133,8 +133,8 @@ enum imap_next imap_cmd_move(struct imap_session *s, struct imap_command *c)
 	struct store_copied copied;
 	enum imap_next      next;
 
-	if (!imap_box_may(s, IMAP_RIGHT_DELETE | IMAP_RIGHT_EXPUNGE)) /* RFC 6851 §4.4 */
-		return imap_no(s, "[NOPERM] You have no right to expunge here");
+	if (!imap_box_need(s, IMAP_RIGHT_DELETE | IMAP_RIGHT_EXPUNGE, "You have no right to expunge here")) /* RFC 6851 §4.4 */
+		return IMAP_NEXT_REPLY;
 	next = transfer(s, c, store_move, &copied);
 
 	if (copied.count > 0) {
@@ -156,8 +156,8 @@ enum imap_next imap_cmd_expunge(struct imap_session *s, struct imap_command *c)
 
 	if (c->uid != c->args)
 		return imap_bad(s, "Syntax: EXPUNGE, or UID EXPUNGE set");
-	if (!imap_box_may(s, IMAP_RIGHT_EXPUNGE))
-		return imap_no(s, "[NOPERM] You have no right to expunge here");
+	if (!imap_box_need(s, IMAP_RIGHT_EXPUNGE, "You have no right to expunge here"))
+		return IMAP_NEXT_REPLY;
 	if (c->uid) {
 		if (!imap_lex_set(&c->x, &set) || !imap_lex_end(&c->x))
 			return imap_bad(s, "Syntax: UID EXPUNGE set");

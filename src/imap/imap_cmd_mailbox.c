@@ -111,6 +111,8 @@ enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_DELETE_BOX, &a, &m);
 	if (st == ST_OK)
 		st = store_mailbox_delete(a, imap_name_inside(name));
+	if (st == ST_OK)
+		imap_quota_changed(s, a, false);
 	if (st == ST_OK && imap_is_selected(s, s->last_account, m.id)) {
 		imap_put(s, STR("* OK [CLOSED] The selected mailbox was deleted\r\n"));
 		imap_enter(s, IMAP_AUTH);

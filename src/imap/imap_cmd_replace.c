@@ -23,12 +23,17 @@ static bool number_take(struct imap_session *s, struct imap_command *c, uint32_t
 	return true;
 }
 
+static bool may_expunge(struct imap_session *s)
+{
+	return imap_box_need(s, IMAP_RIGHT_DELETE | IMAP_RIGHT_EXPUNGE, "You have no right to expunge here");
+}
+
 enum imap_next imap_replace_begin(struct imap_session *s, struct imap_command *c, struct imap_upload *u)
 {
 	u->replace = true;
 	/* RFC 8508 §3.5: the old message is expunged, by its rights. */
-	if (!imap_box_may(s, IMAP_RIGHT_DELETE | IMAP_RIGHT_EXPUNGE))
-		return imap_no(s, "[NOPERM] You have no right to expunge here");
+	if (!may_expunge(s))
+		return IMAP_NEXT_REPLY;
 	return number_take(s, c, &u->uid) ? IMAP_NEXT_WAIT : IMAP_NEXT_REPLY;
 }
 
@@ -63,8 +68,12 @@ enum imap_next imap_replace_store(struct imap_session *s, struct imap_upload *u,
 	struct store_mailbox  m;
 	struct store_added    added;
 	bool                  gone = false;
-	enum status           st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &m);
+	enum status           st;
 
+	/* The message has come, and that may have taken long. */
+	if (!may_expunge(s))
+		return IMAP_NEXT_REPLY;
+	st = imap_mailbox_find(s, u->name, IMAP_RIGHT_INSERT, &a, &m);
 	if (st == ST_OK && (m.id != u->mailbox || s->last_account != u->owner))
 		st = ST_NOT_FOUND;
 	if (st == ST_NOT_FOUND)

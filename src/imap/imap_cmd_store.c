@@ -181,7 +181,9 @@ enum imap_next imap_cmd_store(struct imap_session *s, struct imap_command *c)
 
 	if (!imap_lex_set(&c->x, &set) || !imap_lex_sp(&c->x) || !imap_lex_store(&c->x, &p))
 		return imap_bad(s, "Syntax: STORE set [(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] (flag ...)");
-	if (!imap_box_may(s, IMAP_RIGHT_READ) || !may(s, &p))
+	if (!imap_box_need(s, IMAP_RIGHT_READ, "You have no right to read here"))
+		return IMAP_NEXT_REPLY;
+	if (!may(s, &p))
 		return imap_no(s, "[NOPERM] None of these flags may be changed here");
 	if (p.conditional)
 		imap_enable(s, IMAP_ENABLED_CONDSTORE);

@@ -356,6 +356,8 @@ void imap_guest_counted(struct imap_session *s, struct store_account *a);
 void imap_box_watch(struct imap_session *s, bool idle);
 /* May the session do that in the selected mailbox? */
 bool imap_box_may(const struct imap_session *s, unsigned rights);
+/* The same of rights as they are now, for what cannot be undone; false: NO was answered. */
+bool imap_box_need(struct imap_session *s, unsigned rights, const char *why_not);
 /* Whose account changes of the selected mailbox are of, or ours. */
 uint64_t imap_box_owner(const struct imap_session *s);
 /* Is the mailbox of that account the selected one? Ids alone say nothing: each account has its own. */

@@ -182,9 +182,10 @@ static void quota_set(struct imap_session *s, uint64_t owner, struct store_accou
 	store_quota_set(a, &(struct store_quota){ q.quota_octets, q.quota_messages, q.quota_shared }, STR(""));
 }
 
-static enum status rights_of(struct imap_session *s, struct store_account *a, uint64_t mailbox, const struct auth_shared_reply *r, unsigned *ret)
+static enum status rights_of(struct imap_session *s, struct store_account *a, uint64_t mailbox, const struct auth_shared_reply *r, struct arena *scratch,
+			     unsigned *ret)
 {
-	uint64_t *groups = ARENA_ARRAY(s->arena, uint64_t, r->group_count);
+	uint64_t *groups = ARENA_ARRAY(scratch, uint64_t, r->group_count);
 
 	for (size_t i = 0; i < r->group_count; i++)
 		groups[i] = r->groups[i].group;
@@ -206,14 +207,20 @@ static enum status admitted(struct imap_session *s, unsigned rights, unsigned ne
 	return rights & IMAP_RIGHT_LOOKUP ? denied(s) : ST_NOT_FOUND;
 }
 
-enum status imap_foreign_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret, struct store_mailbox *ret_box)
+/* What is there, whether it may be told or not. */
+struct found {
+	struct store_account *a;
+	struct store_mailbox  m;
+	struct str            address; /* its owner's, as he writes it */
+	uint64_t              owner;
+	unsigned              rights;
+};
+
+static enum status find(struct imap_session *s, struct str name, struct found *ret)
 {
 	struct auth_shared_reply r;
 	const struct auth_owner *o;
-	struct store_account    *a;
-	struct store_mailbox     m;
 	struct str               address, inside;
-	unsigned                 rights = 0;
 	enum status              st;
 
 	if (!split(name, &address, &inside))
@@ -224,41 +231,57 @@ enum status imap_foreign_find(struct imap_session *s, struct str name, unsigned 
 	o = owner_find(&r, address);
 	if (!o)
 		return ST_NOT_FOUND;
-	st = imap_other(s, o->account, o->token, &a);
+	*ret = (struct found){ .owner = o->account, .address = o->address };
+	st = imap_other(s, o->account, o->token, &ret->a);
 	if (st == ST_OK)
-		st = store_mailbox_find(a, inside, s->arena, &m);
+		st = store_mailbox_find(ret->a, inside, s->arena, &ret->m);
+	return st == ST_OK ? rights_of(s, ret->a, ret->m.id, &r, s->arena, &ret->rights) : st;
+}
+
+enum status imap_foreign_find(struct imap_session *s, struct str name, unsigned need, struct store_account **ret, struct store_mailbox *ret_box)
+{
+	struct found         f;
+	struct store_mailbox m;
+	enum status          st = find(s, name, &f);
+
 	if (st == ST_OK)
-		st = rights_of(s, a, m.id, &r, &rights);
-	if (st == ST_OK)
-		st = admitted(s, rights, need);
+		st = admitted(s, f.rights, need);
 	if (st != ST_OK)
 		return st;
-	reader_set(s, a, rights);
+	reader_set(s, f.a, f.rights);
 	if (need & IMAP_RIGHT_INSERT)
-		quota_set(s, o->account, a);
-	st = store_reader_unseen(a, &m);
+		quota_set(s, f.owner, f.a);
+	m = f.m;
+	st = store_reader_unseen(f.a, &m);
 	if (st != ST_OK)
 		return st;
-	m.name = arena_printf(s->arena, "%s%.*s/%.*s", IMAP_OTHERS, STR_FMT(o->address), STR_FMT(m.name));
+	m.name = arena_printf(s->arena, "%s%.*s/%.*s", IMAP_OTHERS, STR_FMT(f.address), STR_FMT(m.name));
 	m.recent = 0;
 	m.special = STORE_SPECIAL_NONE; /* its owner's */
 	m.subscribed = false;
-	s->found_rights = rights;
-	*ret = a;
+	s->found_rights = f.rights;
+	*ret = f.a;
 	*ret_box = m;
 	return ST_OK;
 }
 
 enum status imap_foreign_parent(struct imap_session *s, struct str name, struct store_account **ret)
 {
-	struct store_mailbox m;
-	struct str           parent = imap_name_parent(name);
-	enum status          st = ST_NOT_FOUND;
+	struct found f;
+	struct str   parent = imap_name_parent(name);
+	enum status  st = ST_NOT_FOUND;
 
-	/* The nearest that there is (RFC 4314 §4). */
+	/* The nearest that there is (RFC 4314 §4), one that is hidden too: nobody gets in below it by the rights of another. */
 	for (; imap_is_foreign(parent) && st == ST_NOT_FOUND; parent = imap_name_parent(parent))
-		st = imap_foreign_find(s, parent, IMAP_RIGHT_CREATE, ret, &m);
-	return st == ST_NOT_FOUND ? denied(s) : st;
+		st = find(s, parent, &f);
+	if (st == ST_NOT_FOUND || (st == ST_OK && !(f.rights & IMAP_RIGHT_CREATE)))
+		return denied(s);
+	if (st != ST_OK)
+		return st;
+	reader_set(s, f.a, f.rights);
+	s->found_rights = f.rights;
+	*ret = f.a;
+	return ST_OK;
 }
 
 /* ---- the selected mailbox ---- */
@@ -266,6 +289,20 @@ enum status imap_foreign_parent(struct imap_session *s, struct str name, struct 
 bool imap_box_may(const struct imap_session *s, unsigned rights)
 {
 	return s->box.owner == 0 || (s->box.rights & rights) == rights;
+}
+
+bool imap_box_need(struct imap_session *s, unsigned rights, const char *why_not)
+{
+	struct store_account *a;
+	enum status           st = imap_box_account(s, &a);
+
+	if (st != ST_OK)
+		imap_failed(s, st);
+	else if (!imap_box_may(s, rights))
+		imap_no(s, "[NOPERM] %s", why_not);
+	else
+		return true;
+	return false;
 }
 
 /* Rights that were taken away end soon, also where the mailbox stays selected. */
@@ -277,10 +314,10 @@ static enum status rights_again(struct imap_session *s, struct store_account *a)
 	enum status              st;
 
 	if (now - s->box.rights_ms < RIGHTS_KNOWN_MS)
-		return ST_OK;
+		return s->box.rights & IMAP_RIGHT_READ ? ST_OK : ST_NOT_FOUND;
 	st = shared(s, &r);
 	if (st == ST_OK && owner_of(&r, s->box.owner))
-		st = rights_of(s, a, s->box.id, &r, &rights);
+		st = rights_of(s, a, s->box.id, &r, s->arena, &rights);
 	if (st != ST_OK)
 		return st == ST_DENIED ? ST_DENIED : ST_TEMP;
 	s->box.rights = rights;
@@ -325,19 +362,20 @@ static void box_add(struct boxes *b, struct arena *arena, struct imap_shared_box
 
 static enum status list_owner(struct imap_session *s, const struct auth_shared_reply *r, const struct auth_owner *o, struct boxes *b)
 {
+	struct arena *scratch CLEANUP(arena_free) = arena_new(NULL);
 	struct store_account *a;
 	struct store_mailbox *all;
-	size_t                n = 0;
+	size_t                n = 0, most = MIN(b->count + LIMIT_SHARED_BOXES, LIMIT_MAILBOXES);
 	enum status           st = imap_other(s, o->account, o->token, &a);
 
 	if (st == ST_OK)
-		st = store_mailbox_list(a, s->arena, &all, &n);
+		st = store_mailbox_list(a, scratch, &all, &n);
 	if (st == ST_OK)
 		st = store_settle(a);
-	for (size_t i = 0; i < n && st == ST_OK && b->count < LIMIT_MAILBOXES; i++) {
+	for (size_t i = 0; i < n && st == ST_OK && b->count < most; i++) {
 		struct imap_shared_box box = { .id = all[i].id, .owner = o->account, .box = all[i] };
 
-		st = rights_of(s, a, all[i].id, r, &box.rights);
+		st = rights_of(s, a, all[i].id, r, scratch, &box.rights);
 		if (st != ST_OK || !(box.rights & IMAP_RIGHT_LOOKUP))
 			continue;
 		box.name = arena_printf(s->arena, "%s%.*s/%.*s", IMAP_OTHERS, STR_FMT(o->address), STR_FMT(all[i].name));
@@ -346,8 +384,8 @@ static enum status list_owner(struct imap_session *s, const struct auth_shared_r
 		box.box.subscribed = false;
 		box_add(b, s->arena, box);
 	}
-	/* An account that cannot be read is not worth a failed LIST. */
-	return st == ST_SUSPECT || st == ST_CORRUPT ? ST_OK : st;
+	/* An account that cannot be read is not worth a failed LIST; but one that can be read in a moment is not gone. */
+	return st == ST_TEMP || st == ST_LIMIT ? st : ST_OK;
 }
 
 enum status imap_shared_boxes(struct imap_session *s, struct imap_shared_box **ret, size_t *ret_count)

@@ -130,7 +130,7 @@ enum status store_expunge(struct store_account *a, uint64_t mailbox, struct stor
 
 enum status store_expunge_moved(struct store_account *a, uint64_t mailbox, struct store_set set, struct arena *arena, struct store_expunged *ret)
 {
-	return expunge(a, mailbox, set, false, STORE_FATE_MOVED, arena, ret);
+	return expunge(a, mailbox, set, false, STORE_FATE_EXPUNGED, arena, ret); /* undelete gives back what somebody took away */
 }
 
 enum status store_remove_one(struct store_account *a, uint64_t mailbox, uint32_t uid, struct arena *arena, bool *ret_gone)

@@ -97,14 +97,20 @@ static enum status one(struct transfer *t, const struct store_row *row, uint32_t
 	return st;
 }
 
-static enum status all(struct transfer *t, uint64_t target, struct store_copied *ret)
+static uint64_t octets_of(const struct transfer *t)
 {
-	uint64_t    octets = 0;
-	enum status st = store_mailbox_row(t->to, target, &t->box);
+	uint64_t octets = 0;
 
 	for (size_t i = 0; i < t->count; i++)
 		octets += t->rows[i].size;
-	if (st == ST_OK && !store_quota_room(&t->to->quota, &t->to->state, t->count, octets))
+	return octets;
+}
+
+static enum status all(struct transfer *t, uint64_t target, struct store_copied *ret)
+{
+	enum status st = store_mailbox_row(t->to, target, &t->box);
+
+	if (st == ST_OK && !store_quota_room(&t->to->quota, &t->to->state, t->count, octets_of(t)))
 		st = ST_QUOTA;
 	for (size_t i = 0; i < t->count && st == ST_OK; i++) {
 		st = one(t, &t->rows[i], &ret->to[i]);
@@ -151,10 +157,10 @@ static enum status copy(struct transfer *t, uint64_t target, bool move, struct s
 	return st;
 }
 
-/* Whether a commit whose sync failed is there, only settling can tell. */
+/* What is refused before the commit. Of any other trouble only settling can tell whether the copies are there. */
 static bool uncommitted(enum status st)
 {
-	return st != ST_SUSPECT && st != ST_IO;
+	return st == ST_QUOTA || st == ST_LIMIT || st == ST_NOT_FOUND || st == ST_INVALID;
 }
 
 enum status store_transfer(struct store_account *from, uint64_t mailbox, struct store_set set, struct store_account *to, uint64_t target,
@@ -167,7 +173,7 @@ enum status store_transfer(struct store_account *from, uint64_t mailbox, struct 
 	CHECK(from->id != to->id);
 	*ret_gone = 0;
 	st = store_rows(from, mailbox, set, LIMIT_TRANSFER + 1, arena, &t.rows, &t.count);
-	if (st == ST_OK && t.count > LIMIT_TRANSFER)
+	if (st == ST_OK && (t.count > LIMIT_TRANSFER || (t.count > 1 && octets_of(&t) > LIMIT_TRANSFER_OCTETS)))
 		st = ST_LIMIT;
 	if (st == ST_OK)
 		st = store_keyword_list(from, arena, &t.names, &t.name_count);
