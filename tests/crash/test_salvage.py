@@ -125,7 +125,7 @@ def test_local_killed(damaged):
         pid = world.kill_role("local")
         world.wait_roles(without=[pid])
         asked.join()
-    assert world.command("fsck", ALICE, "--salvage").returncode == 0
+    damaged.finish()  # of a server that has just lost local four times, so it may have to ask again
     c = imap(world)
     assert int(c.select("INBOX")[1][0]) >= SMALL + LARGE
     for i in range(SMALL + LARGE):
