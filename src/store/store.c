@@ -16,6 +16,7 @@
 #define ACCOUNT_CACHE_KIB 128
 #define SETTLE_WAIT_MS    20
 #define ACCOUNT_LOG_PAGES 500
+#define FREED_MAX         2000u /* files that one handle removes by itself */
 
 struct dirty {
 	uint64_t modseq;
@@ -109,6 +110,7 @@ static void lru_add(struct store *s, struct store_account *a)
 static void handle_free(struct store_account *a)
 {
 	db_close(&a->db);
+	buf_done(&a->freed);
 	free(a);
 }
 
@@ -262,6 +264,7 @@ static enum status handle_new(struct store *s, uint64_t account, struct store_ac
 	a->store = s;
 	a->id = account;
 	a->content_fd = -1;
+	buf_init(&a->freed, FREED_MAX * STORE_HASH);
 	store_db_path(account, path);
 	if (st == ST_OK)
 		st = db_open(path, &options, &a->db);
@@ -630,12 +633,11 @@ static enum status orphans_look(struct store_account *a)
 
 enum status store_clean(struct store_account *a)
 {
-	enum status st = store_txn_begin(a, true);
+	enum status st = orphans_look(a);
 
-	if (st != ST_OK)
-		return st;
-	st = store_txn_end(a, store_release(a), true);
 	if (st == ST_OK)
-		st = orphans_look(a);
+		st = store_txn_begin(a, true);
+	if (st == ST_OK)
+		st = store_txn_end(a, store_release(a), true);
 	return st == ST_OK ? store_sweep(a) : st;
 }

@@ -140,7 +140,7 @@ enum status store_email_rewrite(struct store_account *a, uint64_t id, const stru
 
 static enum status content_drop(struct store_account *a, uint64_t content)
 {
-	struct db_stmt *s = db_sql(a->db, "SELECT refs, data IS NULL FROM content WHERE id = ?2 AND account = ?1");
+	struct db_stmt *s = db_sql(a->db, "SELECT refs, data IS NULL, hash FROM content WHERE id = ?2 AND account = ?1");
 	uint64_t        refs = 0;
 	bool            file = false;
 	enum status     st;
@@ -150,14 +150,15 @@ static enum status content_drop(struct store_account *a, uint64_t content)
 	st = db_step(s);
 	if (st == ST_OK) {
 		refs = db_u64(s, 0);
-		file = db_u64(s, 1) != 0;
+		file = db_u64(s, 1) != 0 && db_str(s, 2).n == STORE_HASH;
+		if (refs <= 1 && file) /* what finds no room is left to store_clean */
+			(void)!buf_add(&a->freed, db_str(s, 2));
 	}
 	db_done(s);
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_CORRUPT : st;
 	if (refs > 1)
 		return content_refs(a, content, -1);
-	a->files_freed |= file;
 	s = db_sql(a->db, "DELETE FROM content WHERE id = ?2 AND account = ?1");
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, content);

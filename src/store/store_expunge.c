@@ -359,12 +359,40 @@ static enum status sweep_files(struct store_account *a, struct arena *arena)
 	return st;
 }
 
+static enum status freed_one(struct store_account *a, struct str hash)
+{
+	char        path[STORE_PATH_MAX];
+	bool        known;
+	enum status st;
+
+	store_content_path(a->id, hash, path);
+	st = store_content_known(a, strrchr(path, '/') + 1, &known);
+	if (st == ST_OK && !known) /* it may have come back */
+		st = disk_remove(a->store->fd, path);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+enum status store_freed_remove(struct store_account *a)
+{
+	enum status st = db_begin_write(a->db);
+
+	/* The rows that named these files must be surely gone. */
+	if (st == ST_OK)
+		st = db_flush(a->db);
+	for (size_t at = 0; st == ST_OK && at < a->freed.n; at += STORE_HASH)
+		st = freed_one(a, str_n(a->freed.p + at, STORE_HASH));
+	if (st != ST_OK)
+		return st;
+	db_rollback(a->db);
+	buf_clear(&a->freed);
+	return ST_OK;
+}
+
 enum status store_sweep(struct store_account *a)
 {
 	struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
 	enum status         st = db_begin_write(a->db);
 
-	a->files_freed = false;
 	if (st != ST_OK)
 		return st;
 	/* The rows that named these files must be surely gone. */

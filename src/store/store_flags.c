@@ -69,13 +69,16 @@ static size_t place_of(const struct store_known *k, size_t from, uint32_t uid)
 	return from;
 }
 
-/* Rows of the set, counted; and copied if there is room for them. */
-static size_t known_pick(const struct store_known *k, struct store_set set, struct store_row *to)
+/* Rows of the set, counted; and copied if there is room for them. *ret_newer: one of them is newer than what is known to be so. */
+static size_t known_pick(const struct store_known *k, struct store_set set, struct store_row *to, bool *ret_newer)
 {
 	size_t at = 0, n = 0;
 
+	*ret_newer = false;
+
 	for (size_t i = 0; i < set.count; i++) {
 		for (at = place_of(k, at, set.ranges[i].first); at < k->count && k->rows[at].uid <= set.ranges[i].last; at++, n++) {
+			*ret_newer |= k->rows[at].modseq > k->modseq;
 			if (!to)
 				continue;
 			to[n] = k->rows[at];
@@ -98,12 +101,17 @@ static enum status is_known(struct store_account *a, const struct store_mailbox 
 static enum status rows_get(struct store_account *a, const struct store_mailbox *m, struct store_set set, const struct store_known *k,
 			    struct arena *arena, struct store_flagged *f, size_t *ret_count)
 {
+	bool        newer = false;
+	size_t      n = 0;
 	enum status st = is_known(a, m, k, &f->was_known);
 
+	if (f->was_known)
+		n = known_pick(k, set, NULL, &newer);
+	f->was_known &= !newer; /* a row that came after what the history vouches for may have been lost since */
 	if (st != ST_OK || !f->was_known)
 		return st == ST_OK ? store_rows_load(a, m->id, set, SIZE_MAX, arena, &f->rows, ret_count) : st;
-	f->rows = ARENA_ARRAY(arena, struct store_row, known_pick(k, set, NULL));
-	*ret_count = known_pick(k, set, f->rows);
+	f->rows = ARENA_ARRAY(arena, struct store_row, n);
+	*ret_count = known_pick(k, set, f->rows, &newer);
 	return ST_OK;
 }
 

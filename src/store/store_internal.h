@@ -77,7 +77,7 @@ struct store_account {
 	uint64_t             reader;           /* whose \Seen; 0: the owner's. Until it is closed */
 	struct store_quota   quota;            /* likewise */
 	struct str           owner;            /* his address */
-	bool                 files_freed;      /* contents in files lost their last row: sweep after the sync */
+	struct buf           freed;            /* hashes of contents in files that lost their last row: to be removed after the sync */
 	struct store_account *newer, *older;   /* idle: the LRU */
 	struct store_account *sibling;         /* idle: the next of the same account */
 };
@@ -274,5 +274,7 @@ MUST_CHECK enum status store_move_inside(struct store_account *a, uint64_t mailb
 MUST_CHECK enum status store_release(struct store_account *a);
 /* After a sync: remove files that have no row, and uploads of the dead. */
 MUST_CHECK enum status store_sweep(struct store_account *a);
+/* Remove the files in a->freed, and no others: whether those may go is for store_clean to find out. */
+MUST_CHECK enum status store_freed_remove(struct store_account *a);
 
 #endif

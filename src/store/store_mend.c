@@ -399,27 +399,34 @@ static enum status changes_look(struct mend *m)
 /* Readers see what cannot be read any more as not seen. */
 static enum status seen_look(struct mend *m)
 {
-	struct db_stmt *s = db_sql(m->a->db, "SELECT mailbox, reader, uids FROM seen WHERE account = ?1 ORDER BY mailbox, reader");
-	uint64_t        mailbox = 0, reader = 0;
-	bool            bad = false;
-	enum status     st;
+	uint64_t mailbox = 0, reader = 0;
 
-	db_bind_u64(s, 1, m->a->id);
-	while (!bad && (st = db_step(s)) == ST_OK) {
-		bad = !store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2));
-		mailbox = db_u64(s, 0);
-		reader = db_u64(s, 1);
+	for (;;) {
+		struct db_stmt *s = db_sql(m->a->db, "SELECT mailbox, reader, uids FROM seen WHERE account = ?1 AND (mailbox, reader) > (?2, ?3)"
+						     " ORDER BY mailbox, reader");
+		bool        bad = false;
+		enum status st;
+
+		db_bind_u64(s, 1, m->a->id);
+		db_bind_u64(s, 2, mailbox);
+		db_bind_u64(s, 3, reader);
+		while (!bad && (st = db_step(s)) == ST_OK) {
+			bad = !store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2));
+			mailbox = db_u64(s, 0);
+			reader = db_u64(s, 1);
+		}
+		db_done(s);
+		if (!bad)
+			return st == ST_NOT_FOUND ? ST_OK : st;
+		mend_tell(m, STORE_MEND_FIXED, "A24", "what account %llu has seen cannot be read: it is forgotten", (unsigned long long)reader);
+		s = db_sql(m->a->db, "DELETE FROM seen WHERE account = ?1 AND mailbox = ?2 AND reader = ?3");
+		db_bind_u64(s, 1, m->a->id);
+		db_bind_u64(s, 2, mailbox);
+		db_bind_u64(s, 3, reader);
+		st = db_run(s);
+		if (st != ST_OK)
+			return st;
 	}
-	db_done(s);
-	if (!bad)
-		return st == ST_NOT_FOUND ? ST_OK : st;
-	mend_tell(m, STORE_MEND_FIXED, "A24", "what account %llu has seen cannot be read: it is forgotten", (unsigned long long)reader);
-	s = db_sql(m->a->db, "DELETE FROM seen WHERE account = ?1 AND mailbox = ?2 AND reader = ?3");
-	db_bind_u64(s, 1, m->a->id);
-	db_bind_u64(s, 2, mailbox);
-	db_bind_u64(s, 3, reader);
-	st = db_run(s);
-	return st == ST_OK ? seen_look(m) : st; /* each row once */
 }
 
 static enum status clock_look(struct mend *m)

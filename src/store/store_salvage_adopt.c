@@ -255,6 +255,16 @@ static enum status file_adopt(struct mend *m, const struct file *f, bool match, 
 		return st == ST_NOT_FOUND ? ST_OK : st;
 	store_hash(map, hash);
 	same = memcmp(hash, f->hash, sizeof(hash)) == 0;
+	if (!same) { /* under a wrong name: it may have been brought in by an interrupted run, under its own */
+		struct file g = *f;
+
+		memcpy(g.hash, hash, sizeof(g.hash));
+		st = has_row(m, &g, &known);
+		if (st != ST_OK || known) {
+			disk_unmap(map);
+			return st;
+		}
+	}
 	store_email_facts(map, arena, &facts);
 	st = match && same ? lost_find(m, &facts, &id) : ST_NOT_FOUND;
 	if (st == ST_OK) {

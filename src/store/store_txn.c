@@ -238,8 +238,8 @@ enum status store_txn_end(struct store_account *a, enum status st, bool durable)
 		return ST_TEMP;
 	if (st == ST_OK && durable)
 		st = db_sync(a->db);
-	/* What it leaves behind when it fails is swept another time. */
-	if (st == ST_OK && durable && a->files_freed && store_sweep(a) != ST_OK)
+	/* What it leaves behind when it fails is swept by store_clean. */
+	if (st == ST_OK && durable && a->freed.n > 0 && store_freed_remove(a) != ST_OK)
 		log_debug("content not swept", LOG_U64("account", a->id));
 	if (st == ST_OK && durable)
 		return ST_OK;
