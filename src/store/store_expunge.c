@@ -376,16 +376,15 @@ enum status store_freed_remove(struct store_account *a)
 {
 	enum status st = db_begin_write(a->db);
 
-	/* The rows that named these files must be surely gone. */
-	if (st == ST_OK)
-		st = db_flush(a->db);
-	for (size_t at = 0; st == ST_OK && at < a->freed.n; at += STORE_HASH)
-		st = freed_one(a, str_n(a->freed.p + at, STORE_HASH));
 	if (st != ST_OK)
 		return st;
+	/* The rows that named these files must be surely gone. */
+	st = db_flush(a->db);
+	for (size_t at = 0; st == ST_OK && at < a->freed.n; at += STORE_HASH)
+		st = freed_one(a, str_n(a->freed.p + at, STORE_HASH));
 	db_rollback(a->db);
-	buf_clear(&a->freed);
-	return ST_OK;
+	buf_clear(&a->freed); /* of a failure the rest is for store_clean */
+	return st;
 }
 
 enum status store_sweep(struct store_account *a)

@@ -385,6 +385,45 @@ static void test_retention(void **state)
 	store_unit_done(&u);
 }
 
+/* A content's file that cannot be removed when its row went: nothing waits for it, and nothing stays locked. */
+static void test_stuck_file(void **state)
+{
+	struct store_options  options = { .retention_ms = -1000 };
+	struct store_unit     u;
+	struct store_account *a;
+	struct store_expunged gone;
+	struct store_added    added;
+	struct store_email    e;
+	uint64_t              inbox;
+	char                  path[200], inside[210], *at = path;
+
+	(void)state;
+	store_unit_open(&u, NULL);
+	assert_ok(store_open(u.store, 7, &a));
+	inbox = store_unit_box(a, u.arena, "INBOX").id;
+	added = store_unit_append(a, inbox, store_unit_message(u.arena, 1, LIMIT_INLINE * 2), 0);
+	assert_ok(store_facts(a, &added.email, 1, STORE_FACT_HASH, u.arena, &e));
+	assert_ok(store_expunge(a, inbox, STORE_SET_ALL, false, u.arena, &gone));
+	store_close(&a);
+	store_free(&u.store);
+	at += sprintf(at, "07/7/content/");
+	for (size_t i = 0; i < e.hash.n; i++)
+		at += sprintf(at, "%02x", (unsigned char)e.hash.p[i]);
+	assert_ok(disk_remove(u.fd, path));
+	assert_ok(disk_make_dir(u.fd, path)); /* in its place */
+	snprintf(inside, sizeof(inside), "%s/x", path);
+	assert_ok(disk_make_dir(u.fd, inside));
+	assert_ok(store_new(u.fd, &options, &u.store));
+	assert_ok(store_open(u.store, 7, &a));
+	for (unsigned i = 0; i < 3; i++)
+		store_unit_append(a, inbox, store_unit_message(u.arena, 2 + i, 500), 0);
+	assert_ok(store_facts(a, &added.email, 1, 0, u.arena, &e));
+	assert_int_equal(e.id, 0);
+	assert_true(disk_exists(u.fd, path));
+	store_close(&a);
+	store_unit_done(&u);
+}
+
 /* As seen after the wall clock has jumped. */
 static bool age(void *arg, const char *name, int64_t mtime_ms)
 {
@@ -753,7 +792,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_append_read),  cmocka_unit_test(test_names),
 		cmocka_unit_test(test_mailboxes),    cmocka_unit_test(test_deliver),      cmocka_unit_test(test_settle_many),
-		cmocka_unit_test(test_deliver_file), cmocka_unit_test(test_retention),    cmocka_unit_test(test_keywords),
+		cmocka_unit_test(test_deliver_file), cmocka_unit_test(test_retention),    cmocka_unit_test(test_stuck_file),    cmocka_unit_test(test_keywords),
 		cmocka_unit_test(test_recent),       cmocka_unit_test(test_watermark),    cmocka_unit_test(test_sections),
 		cmocka_unit_test(test_purge),
 		cmocka_unit_test(test_uploads),
