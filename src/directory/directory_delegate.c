@@ -1,8 +1,7 @@
 /* directory/directory_delegate.c - what an account lends another: its addresses as sender. By id, so a new name changes nothing. */
 #include "directory/directory_walk.h"
 
-/* Holds `admin`. */
-static enum status account_of(struct directory *d, struct str address, uint64_t *ret)
+enum status dir_account_find(struct directory *d, struct str address, uint64_t *ret)
 {
 	struct address_canon canon;
 	struct dir_domain   *dom;
@@ -33,9 +32,9 @@ static size_t count_of(struct directory *d, uint64_t owner)
 
 static enum status both(struct directory *d, const struct auth_delegate *q, uint64_t *ret_owner, uint64_t *ret_user)
 {
-	enum status st = account_of(d, q->owner, ret_owner);
+	enum status st = dir_account_find(d, q->owner, ret_owner);
 
-	return st == ST_OK ? account_of(d, q->user, ret_user) : st;
+	return st == ST_OK ? dir_account_find(d, q->user, ret_user) : st;
 }
 
 static enum status delegate_add(struct directory *d, const struct auth_delegate *q)
@@ -121,7 +120,7 @@ enum status directory_delegate_list(struct directory *d, const struct auth_deleg
 	enum status                     st;
 
 	pthread_mutex_lock(&d->admin);
-	st = account_of(d, q->owner, &owner);
+	st = dir_account_find(d, q->owner, &owner);
 	if (st == ST_OK) {
 		own = map_find_u64(&d->ids, owner);
 		s = db_sql(d->db, "SELECT user, grants FROM delegate WHERE owner = ?1 ORDER BY user");

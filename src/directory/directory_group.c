@@ -33,21 +33,6 @@ enum status dir_group_find(struct directory *d, struct str name, uint64_t *ret)
 	return st;
 }
 
-static enum status account_find(struct directory *d, struct str address, uint64_t *ret)
-{
-	struct address_canon canon;
-	struct dir_domain   *dom;
-	struct dir_account  *acc;
-
-	if (dir_canon(d, address, &canon, &dom) != ADDRESS_OK)
-		return ST_INVALID;
-	acc = map_find(&d->accounts, address_text(&canon));
-	if (!dir_account_in_use(acc))
-		return ST_NOT_FOUND;
-	*ret = acc->id;
-	return ST_OK;
-}
-
 /* Rows of one number in ?1 (if the text has it). */
 static enum status count(struct directory *d, const char *sql, uint64_t id, uint64_t *ret)
 {
@@ -108,7 +93,7 @@ static enum status add(struct directory *d, const struct auth_group_request *q)
 		return ST_EXISTS;
 	if (st != ST_OK && st != ST_NOT_FOUND)
 		return st;
-	st = q->member.n > 0 ? account_find(d, q->member, &account) : ST_OK;
+	st = q->member.n > 0 ? dir_account_find(d, q->member, &account) : ST_OK;
 	if (st == ST_OK)
 		st = db_begin_write(d->db);
 	if (st != ST_OK)
@@ -146,7 +131,7 @@ static enum status remove_it(struct directory *d, const struct auth_group_reques
 	enum status st = dir_group_find(d, q->name, &group);
 
 	if (st == ST_OK && q->member.n > 0)
-		st = account_find(d, q->member, &account);
+		st = dir_account_find(d, q->member, &account);
 	if (st == ST_OK)
 		st = db_begin_write(d->db);
 	if (st != ST_OK)

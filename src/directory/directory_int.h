@@ -133,6 +133,10 @@ static inline bool dir_account_in_use(const struct dir_account *acc)
 	return acc != NULL && acc->removed_ms == 0;
 }
 
+/* ---- directory_delegate.c ---- */
+/* The account of an address, in use. Holds `admin`. ST_NOT_FOUND, ST_INVALID. */
+MUST_CHECK enum status dir_account_find(struct directory *d, struct str address, uint64_t *ret);
+
 /* ---- directory_group.c ---- */
 /* Holds `admin`. ST_NOT_FOUND, ST_INVALID. */
 MUST_CHECK enum status dir_group_find(struct directory *d, struct str name, uint64_t *ret);

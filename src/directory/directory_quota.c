@@ -1,8 +1,8 @@
 /* directory/directory_quota.c - what accounts may hold: their own limit, their domain's default, and the domain's total.
  *
  * The store keeps the limits; it knows of one account only. So a total becomes a limit of each account: what it holds, and what is left of
- * the total. That holds as far as what the accounts hold is known here, which queue and imap tell of the accounts of such domains behind
- * every change. Deliveries that are under way together may go over it by what they bring.
+ * the total. That holds as far as what the accounts hold is known here, which queue tells of the accounts of such domains behind each
+ * delivery, and imap behind what it adds and expunges; the rest counts from the next of these on. Deliveries that are under way together may go over it by what they bring.
  */
 #include "directory/directory_int.h"
 

@@ -20,11 +20,8 @@ static enum status signed_in(struct directory *d, struct str token, const struct
 enum status directory_subject(struct directory *d, const struct session_side *side, const struct auth_subject_request *q,
 			      struct auth_subject_reply *ret)
 {
-	struct address_canon canon;
-	struct dir_domain   *dom;
-	struct dir_account  *acc;
-	uint64_t             asker, subject = 0;
-	enum status          st = signed_in(d, q->token, side, &asker);
+	uint64_t    asker, subject = 0;
+	enum status st = signed_in(d, q->token, side, &asker);
 
 	if (st != ST_OK)
 		return st;
@@ -32,16 +29,7 @@ enum status directory_subject(struct directory *d, const struct session_side *si
 	switch (q->kind) {
 	case AUTH_SUBJECT_ANYONE: break;
 	case AUTH_SUBJECT_GROUP: st = dir_group_find(d, q->name, &subject); break;
-	case AUTH_SUBJECT_ACCOUNT:
-		acc = NULL;
-		if (dir_canon(d, q->name, &canon, &dom) != ADDRESS_OK)
-			st = ST_INVALID;
-		else
-			acc = map_find(&d->accounts, address_text(&canon));
-		if (st == ST_OK && !dir_account_in_use(acc))
-			st = ST_NOT_FOUND;
-		subject = st == ST_OK ? acc->id : 0;
-		break;
+	case AUTH_SUBJECT_ACCOUNT: st = dir_account_find(d, q->name, &subject); break;
 	}
 	pthread_mutex_unlock(&d->admin);
 	if (st == ST_OK)

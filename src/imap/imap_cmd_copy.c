@@ -105,7 +105,9 @@ static enum imap_next transfer(struct imap_session *s, struct imap_command *c, c
 
 	*ret = (struct store_copied){ 0 };
 	imap_quota_know(s);
-	if (!imap_box_need(s, IMAP_RIGHT_READ, "You have no right to read here") || !arguments(s, c, &places, &name) || (fn == store_copy && !imap_limit_copy(s, &places)))
+	if (!imap_box_need(s, IMAP_RIGHT_READ, "You have no right to read here") || !arguments(s, c, &places, &name))
+		return IMAP_NEXT_REPLY;
+	if (fn == store_copy && !imap_limit_copy(s, &places))
 		return IMAP_NEXT_REPLY;
 	imap_limit_cut(s, &places); /* of MOVE, which need not be all or nothing */
 	st = copy(s, fn, &places, name, ret, &missing);

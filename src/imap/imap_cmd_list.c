@@ -80,14 +80,9 @@ static bool selected_below(const struct list *l, size_t at, bool *ret_hidden)
 
 static void attributes_put(struct list *l, const struct imap_node *n)
 {
-	const char *special = special_of(n);
-	bool        subscribed = n->subscribed && ((l->args.select | l->args.want) & IMAP_LIST_SUBSCRIBED);
+	bool subscribed = n->subscribed && ((l->args.select | l->args.want) & IMAP_LIST_SUBSCRIBED);
 
-	line(l->s, "LIST",
-	     arena_printf(l->s->arena, "%s%s%s%s%s", n->box ? "" : l->nonexistent ? "\\NonExistent " : "\\Noselect ",
-			  subscribed ? "\\Subscribed " : "", n->children ? "\\HasChildren" : "\\HasNoChildren",
-			  special[0] ? " " : "", special),
-	     n->name);
+	line(l->s, "LIST", imap_node_attributes(n, l->nonexistent ? "\\NonExistent" : "\\Noselect", subscribed, l->s->arena), n->name);
 }
 
 static void list_line(struct list *l, const struct imap_node *n, bool childinfo)
@@ -143,7 +138,7 @@ static enum status node_put(struct list *l, size_t at)
 	if (n->box && (l->args.want & IMAP_LIST_MYRIGHTS))
 		imap_put_myrights(l->s, n->name, n->rights);
 	if (st == ST_OK && n->box && (l->args.want & IMAP_LIST_METADATA))
-		st = imap_put_metadata(l->s, n->box->id, n->name, &l->args.entries);
+		st = imap_put_metadata(l->s, n->name, &l->args.entries);
 	return st == ST_OK && !imap_spill(l->s) ? ST_CLOSED : st;
 }
 

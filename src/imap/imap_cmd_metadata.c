@@ -66,18 +66,22 @@ struct answer {
 	uint64_t             longest; /* of the values left out for MAXSIZE */
 };
 
+void imap_put_metadata_head(struct imap_session *s, struct str name)
+{
+	imap_put(s, STR("* METADATA "));
+	if (name.n > 0)
+		imap_put_name(s, name);
+	else
+		imap_put(s, STR("\"\""));
+}
+
 static void value_put(struct answer *r, struct str entry, struct str value)
 {
 	struct imap_session *s = r->s;
 
 	imap_inside(s, true);
-	if (!r->begun) {
-		imap_put(s, STR("* METADATA "));
-		if (r->name.n > 0)
-			imap_put_name(s, r->name);
-		else
-			imap_put(s, STR("\"\""));
-	}
+	if (!r->begun)
+		imap_put_metadata_head(s, r->name);
 	imap_put(s, r->begun ? STR(" ") : STR(" ("));
 	r->begun = true;
 	imap_print_astring(&s->out, entry);
@@ -168,21 +172,21 @@ static enum status entries_answer(struct answer *r, struct target *t, const stru
 	return st;
 }
 
-enum status imap_put_metadata(struct imap_session *s, uint64_t mailbox, struct str name, const struct imap_entries *entries)
+enum status imap_put_metadata(struct imap_session *s, struct str name, const struct imap_entries *entries)
 {
 	struct imap_getmetadata g = { .entries = *entries };
 	struct answer           r = { .s = s, .name = name };
-	struct target           t = { .id = mailbox, .name = name };
+	struct target           t = { .name = name };
 	struct store_mailbox    m;
 	enum status             st = imap_work_take(s, LIMIT_METADATA_ACCOUNT) ? ST_OK : ST_LIMIT;
 
 	if (st == ST_OK)
 		st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &t.a, &m);
-
 	if (st == ST_NOT_FOUND || st == ST_DENIED) /* gone meanwhile, or not to be read: it has no line */
 		return ST_OK;
 	if (st != ST_OK)
 		return st;
+	t.id = m.id;
 	t.special = m.special;
 	return entries_answer(&r, &t, &g);
 }

@@ -6,6 +6,8 @@
 #include "wire/imap/imap_metadata.h"
 
 /* "* METADATA name (entry value ...)" of exactly these entries; NIL for those that are not there. */
-MUST_CHECK enum status imap_put_metadata(struct imap_session *s, uint64_t mailbox, struct str name, const struct imap_entries *entries);
+MUST_CHECK enum status imap_put_metadata(struct imap_session *s, struct str name, const struct imap_entries *entries);
+/* "* METADATA name"; of the server if the name is empty. */
+void imap_put_metadata_head(struct imap_session *s, struct str name);
 
 #endif

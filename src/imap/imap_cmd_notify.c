@@ -9,6 +9,7 @@
  * A mailbox has the events of all groups that it meets, up to one that says NONE (§6). What this session alone did since the last time is
  * not told to it (§5).
  */
+#include "imap/imap_cmd_metadata.h"
 #include "imap/imap_cmd_notify.h"
 #include "imap/imap_tree.h"
 #include "store/store_events.h"
@@ -171,40 +172,33 @@ static bool server_wanted(const struct imap_session *s)
 /* §5.2, §5.3: so that the client need not ask for anything. */
 static void status_tell(struct imap_session *s, const struct store_mailbox *m)
 {
+	const unsigned always = IMAP_STATUS_MESSAGES | IMAP_STATUS_UIDNEXT | IMAP_STATUS_UIDVALIDITY | IMAP_STATUS_UNSEEN;
+
 	imap_inside(s, true);
-	imap_put(s, STR("* STATUS "));
-	imap_put_name(s, m->name);
-	imap_putf(s, " (MESSAGES %llu UIDNEXT %u UIDVALIDITY %u UNSEEN %llu", (unsigned long long)m->messages, m->uidnext, m->uidvalidity,
-		  (unsigned long long)m->unseen);
-	if (s->enabled & (IMAP_ENABLED_CONDSTORE | IMAP_ENABLED_QRESYNC))
-		imap_putf(s, " HIGHESTMODSEQ %llu", (unsigned long long)m->modseq);
-	imap_put(s, STR(")\r\n"));
+	imap_put_status(s, m, always | (s->enabled & IMAP_ENABLED_CONDSTORE ? IMAP_STATUS_HIGHESTMODSEQ : 0u));
 	imap_inside(s, false);
+}
+
+static const struct imap_node *node_of(const struct imap_tree *t, struct str name)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (str_eq(t->nodes[i].name, name))
+			return &t->nodes[i];
+	return NULL;
 }
 
 /* As LIST has them (§5.4, §5.5). */
 static struct str attributes_of(const struct imap_tree *t, struct str name, struct arena *arena)
 {
-	const struct imap_node *n = NULL;
-	const char             *special;
+	const struct imap_node *n = node_of(t, name);
 
-	for (size_t i = 0; i < t->count && !n; i++)
-		n = str_eq(t->nodes[i].name, name) ? &t->nodes[i] : NULL;
-	if (!n)
-		return STR("\\NonExistent");
-	special = n->box ? imap_special_name(n->box->special) : "";
-	return arena_printf(arena, "%s%s%s%s%s", n->box ? "" : "\\NonExistent ", n->subscribed ? "\\Subscribed " : "",
-			    n->children ? "\\HasChildren" : "\\HasNoChildren", special[0] ? " " : "", special);
+	return n ? imap_node_attributes(n, "\\NonExistent", n->subscribed, arena) : STR("\\NonExistent");
 }
 
 static void metadata_tell(struct imap_session *s, struct str name, struct str entries)
 {
 	imap_inside(s, true);
-	imap_put(s, STR("* METADATA "));
-	if (name.n > 0)
-		imap_put_name(s, name);
-	else
-		imap_put(s, STR("\"\""));
+	imap_put_metadata_head(s, name);
 	while (entries.n > 0) { /* an entry's name may hold all that is special in a response, but no space */
 		struct str entry;
 
@@ -218,10 +212,9 @@ static void metadata_tell(struct imap_session *s, struct str name, struct str en
 
 static bool is_subscribed(const struct imap_tree *t, struct str name)
 {
-	for (size_t i = 0; i < t->count; i++)
-		if (str_eq(t->nodes[i].name, name))
-			return t->nodes[i].subscribed;
-	return false;
+	const struct imap_node *n = node_of(t, name);
+
+	return n && n->subscribed;
 }
 
 static void name_tell(struct imap_session *s, const struct imap_tree *t, const struct store_event *e, struct arena *arena)

@@ -213,12 +213,11 @@ enum imap_next imap_cmd_examine(struct imap_session *s, struct imap_command *c)
 enum imap_next imap_cmd_close(struct imap_session *s, struct imap_command *c)
 {
 	struct store_account *a;
-	struct store_expunged gone;
+	struct store_expunged gone = { 0 };
 	enum status           st = ST_OK;
 
 	(void)c;
 	if (!s->box.read_only) {
-		gone.count = 0;
 		st = imap_box_account(s, &a);
 		if (st == ST_OK && imap_box_may(s, IMAP_RIGHT_EXPUNGE))
 			st = store_expunge(a, s->box.id, STORE_SET_ALL, true, s->arena, &gone);

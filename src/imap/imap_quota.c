@@ -42,7 +42,8 @@ void imap_quota_changed(struct imap_session *s, struct store_account *a, bool ad
 		imap_guest_counted(s, a); /* his limits are not ours to tell */
 		return;
 	}
-	if (s->env->ask->quota && (s->quota_ms == 0 || clock_mono_ms() - s->quota_ms >= QUOTA_KNOWN_MS)) /* expunged by one that has added nothing: a domain's total counts that too */
+	/* Expunged by one that has added nothing: a domain's total counts that too. */
+	if (s->env->ask->quota && (s->quota_ms == 0 || clock_mono_ms() - s->quota_ms >= QUOTA_KNOWN_MS))
 		ask(s);
 	if ((s->quota.quota_octets == 0 && s->quota.quota_messages == 0) || store_info(a, &info) != ST_OK)
 		return;

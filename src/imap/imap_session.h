@@ -360,9 +360,9 @@ bool imap_box_may(const struct imap_session *s, unsigned rights);
 bool imap_box_need(struct imap_session *s, unsigned rights, const char *why_not);
 /* Whose account changes of the selected mailbox are of, or ours. */
 uint64_t imap_box_owner(const struct imap_session *s);
-/* Is the mailbox of that account the selected one? Ids alone say nothing: each account has its own. */
 /* Behind the numbers of RFC 8474's ids: "" in the session's own account, "-12" in that of another, so that no id means two things. */
 const char *imap_id_suffix(struct imap_session *s, uint64_t owner);
+/* Is the mailbox of that account the selected one? Ids alone say nothing: each account has its own. */
 bool imap_is_selected(const struct imap_session *s, uint64_t owner, uint64_t mailbox);
 struct imap_shared_box {
 	struct str           name; /* whole */

@@ -31,6 +31,14 @@ enum store_special imap_special_find(struct str name)
 	return STORE_SPECIAL_NONE;
 }
 
+struct str imap_node_attributes(const struct imap_node *n, const char *none, bool subscribed, struct arena *arena)
+{
+	const char *special = n->box ? imap_special_name(n->box->special) : "";
+
+	return arena_printf(arena, "%s%s%s%s%s%s", n->box ? "" : none, n->box ? "" : " ", subscribed ? "\\Subscribed " : "",
+			    n->children ? "\\HasChildren" : "\\HasNoChildren", special[0] ? " " : "", special);
+}
+
 /* INBOX first, then by octets, but with "/" before all others, so that children follow their parent at once. */
 static int by_name(const void *va, const void *vb)
 {
@@ -116,6 +124,11 @@ bool imap_tree_finish(struct imap_tree *t, struct imap_session *s)
 	return imap_work_take(s, arena_size(s->arena));
 }
 
+static int by_octets(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 /* Mailboxes of others, as far as they may be looked up; a subscription to one is in our own account. */
 static enum status others_add(struct imap_session *s, struct imap_tree *t)
 {
@@ -132,8 +145,7 @@ static enum status others_add(struct imap_session *s, struct imap_tree *t)
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		struct imap_node n = { .name = shared[i].name, .box = &shared[i].box, .owner = shared[i].owner, .rights = shared[i].rights };
 
-		for (size_t k = 0; k < name_count && !n.subscribed; k++)
-			n.subscribed = str_eq(names[k], n.name);
+		n.subscribed = name_count > 0 && bsearch(&n.name, names, name_count, sizeof(names[0]), by_octets) != NULL;
 		imap_tree_add(t, s->arena, n);
 	}
 	return st;

@@ -27,6 +27,8 @@ MUST_CHECK bool imap_tree_finish(struct imap_tree *t, struct imap_session *s);
 /* Mailboxes, names that are subscribed to if `subscribed`, mailboxes of others if `others`; in s->arena. ST_LIMIT: no room. */
 MUST_CHECK enum status imap_tree_load(struct imap_session *s, bool subscribed, bool others, struct imap_tree *ret);
 
+/* As LIST has them, but for \Subscribed of those who do not ask: "\HasNoChildren \Sent". `none`: what is told of a name that is no mailbox. */
+struct str imap_node_attributes(const struct imap_node *n, const char *none, bool subscribed, struct arena *arena);
 /* "\Sent"; "" if there is none. */
 const char *imap_special_name(enum store_special special);
 /* STORE_SPECIAL_NONE: it is not known. */

@@ -615,29 +615,3 @@ bool store_is_suspect(struct store *s, uint64_t account)
 	store_db_path(account, path);
 	return db_is_suspect(path);
 }
-
-/* Is it sure that files without a row are nobody's message. Looked at only where there are such files, which is after a crash. */
-static enum status orphans_look(struct store_account *a)
-{
-	struct store_orphans orphans;
-	uint64_t             breaks = 0;
-	enum status          st = store_orphans_count(a, &orphans);
-
-	if (st != ST_OK || orphans.loose == 0)
-		return st;
-	st = store_check(a, NULL, NULL, &breaks);
-	if (st == ST_CORRUPT || (st == ST_OK && breaks > 0))
-		st = store_keep_begin(a->store, a->id);
-	return st;
-}
-
-enum status store_clean(struct store_account *a)
-{
-	enum status st = orphans_look(a);
-
-	if (st == ST_OK)
-		st = store_txn_begin(a, true);
-	if (st == ST_OK)
-		st = store_txn_end(a, store_release(a), true);
-	return st == ST_OK ? store_sweep(a) : st;
-}

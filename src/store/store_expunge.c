@@ -95,8 +95,8 @@ static enum status remove_rows(struct store_account *a, struct store_mailbox *m,
 	return st == ST_OK ? store_txn_change(a, CHANGE_MESSAGE, m->id, CHANGE_REMOVED, ret_uids, n) : st;
 }
 
-static enum status expunge(struct store_account *a, uint64_t mailbox, struct store_set set, bool deleted_only, enum store_fate fate,
-			   struct arena *arena, struct store_expunged *ret)
+static enum status expunge(struct store_account *a, uint64_t mailbox, struct store_set set, bool deleted_only, struct arena *arena,
+			   struct store_expunged *ret)
 {
 	struct store_mailbox m;
 	struct store_row    *rows = NULL;
@@ -108,7 +108,7 @@ static enum status expunge(struct store_account *a, uint64_t mailbox, struct sto
 	if (st != ST_OK)
 		return st;
 	ret->uids = ARENA_ARRAY(arena, uint32_t, n);
-	st = remove_rows(a, &m, set, rows, n, deleted_only, fate, ret->uids, &ret->count);
+	st = remove_rows(a, &m, set, rows, n, deleted_only, STORE_FATE_EXPUNGED, ret->uids, &ret->count);
 	ret->modseq = a->state.modseq;
 	return st == ST_OK ? store_release(a) : st;
 }
@@ -120,7 +120,7 @@ enum status store_expunge(struct store_account *a, uint64_t mailbox, struct stor
 	enum status           st = store_txn_begin(a, true);
 
 	if (st == ST_OK)
-		st = store_txn_end(a, expunge(a, mailbox, set, deleted_only, STORE_FATE_EXPUNGED, arena, &got), true);
+		st = store_txn_end(a, expunge(a, mailbox, set, deleted_only, arena, &got), true);
 	if (st == ST_OK) {
 		*ret = got;
 		store_quota_look(a, &a->quota, a->owner, true);
@@ -130,14 +130,14 @@ enum status store_expunge(struct store_account *a, uint64_t mailbox, struct stor
 
 enum status store_expunge_moved(struct store_account *a, uint64_t mailbox, struct store_set set, struct arena *arena, struct store_expunged *ret)
 {
-	return expunge(a, mailbox, set, false, STORE_FATE_EXPUNGED, arena, ret); /* undelete gives back what somebody took away */
+	return expunge(a, mailbox, set, false, arena, ret); /* not as what was moved: undelete gives back what somebody took away */
 }
 
 enum status store_remove_one(struct store_account *a, uint64_t mailbox, uint32_t uid, struct arena *arena, bool *ret_gone)
 {
 	struct store_range    range = { uid, uid };
 	struct store_expunged got = { 0 };
-	enum status           st = expunge(a, mailbox, (struct store_set){ &range, 1 }, false, STORE_FATE_EXPUNGED, arena, &got);
+	enum status           st = expunge(a, mailbox, (struct store_set){ &range, 1 }, false, arena, &got);
 
 	*ret_gone = st == ST_OK && got.count == 0;
 	return st;

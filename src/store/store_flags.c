@@ -75,7 +75,6 @@ static size_t known_pick(const struct store_known *k, struct store_set set, stru
 	size_t at = 0, n = 0;
 
 	*ret_newer = false;
-
 	for (size_t i = 0; i < set.count; i++) {
 		for (at = place_of(k, at, set.ranges[i].first); at < k->count && k->rows[at].uid <= set.ranges[i].last; at++, n++) {
 			*ret_newer |= k->rows[at].modseq > k->modseq;
@@ -115,42 +114,26 @@ static enum status rows_get(struct store_account *a, const struct store_mailbox 
 	return ST_OK;
 }
 
-static const char *update_one(enum store_flag_op op)
-{
-	switch (op) {
-	case STORE_FLAGS_ADD:
-		return "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
-		       " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3";
-	case STORE_FLAGS_REMOVE:
-		return "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
-		       " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3";
-	default:
-		return "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7, modseq = ?8"
-		       " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3";
-	}
-}
+#define ONE " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3"
+#define RUN " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4"
+#define ADD "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
+#define REMOVE "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
+#define REPLACE "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7, modseq = ?8"
 
-static const char *update_run(enum store_flag_op op)
-{
-	switch (op) {
-	case STORE_FLAGS_ADD:
-		return "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
-		       " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4";
-	case STORE_FLAGS_REMOVE:
-		return "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
-		       " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4";
-	default:
-		return "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7, modseq = ?8"
-		       " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4";
-	}
-}
+/* A statement for many rows keeps a copy of each page, to be able to undo them together: of one row there is another. */
+static const struct {
+	const char *one, *run;
+} updates[] = {
+	[STORE_FLAGS_ADD] = { ADD ONE, ADD RUN },
+	[STORE_FLAGS_REMOVE] = { REMOVE ONE, REMOVE RUN },
+	[STORE_FLAGS_REPLACE] = { REPLACE ONE, REPLACE RUN },
+};
 
 /* Rows first..last are all changed, and nothing else lies between them. The same as changed(), in SQL. */
 static enum status run_update(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last,
 			      const struct store_flag_change *c, struct store_keywords kw)
 {
-	/* A statement for many rows keeps a copy of each page, to be able to undo them together. */
-	struct db_stmt *s = db_sql(a->db, first == last ? update_one(c->op) : update_run(c->op));
+	struct db_stmt *s = db_sql(a->db, first == last ? updates[c->op].one : updates[c->op].run);
 
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);

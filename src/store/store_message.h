@@ -130,7 +130,7 @@ MUST_CHECK enum status store_move(struct store_account *a, uint64_t mailbox, str
 
 /* The same from one account to another, of which `to` is open too: read here, written and synced there, and only then (move) expunged here, so
  * that a crash may leave both, never none. No two locks are held at once. ret_gone: modseq of the expunge, 0: none. ST_LIMIT: more than
- * LIMIT_TRANSFER messages. */
+ * LIMIT_TRANSFER messages, or LIMIT_TRANSFER_OCTETS. */
 MUST_CHECK enum status store_transfer(struct store_account *from, uint64_t mailbox, struct store_set set, struct store_account *to, uint64_t target,
 				      bool move, struct arena *arena, struct store_copied *ret, uint64_t *ret_gone);
 

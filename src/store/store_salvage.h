@@ -29,7 +29,7 @@ struct store_salvaged {
 /* ST_BUSY: somebody repairs or salvages it. Whatever is told is only done if it returns ST_OK. */
 MUST_CHECK enum status store_salvage(struct store *s, uint64_t account, store_mend_fn *tell, void *arg, struct store_salvaged *ret);
 
-/* Of an account whose database is sound: content files that no row names become messages in Recovered. */
+/* Of an account whose database is sound: content files that are kept (store_keep.h) and that no row names become messages in Recovered. */
 MUST_CHECK enum status store_adopt(struct store_account *a, store_mend_fn *tell, void *arg, uint64_t *ret_moved);
 
 #endif

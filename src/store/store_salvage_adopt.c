@@ -140,30 +140,10 @@ enum status salvage_orphans(struct mend *m, uint64_t *ret_moved)
 
 /* ---- files ---- */
 
-struct files {
-	struct mend *m;
-	struct file {
-		struct file *next;
-		uint8_t      hash[STORE_HASH];
-		int64_t      mtime_ms;
-	} *first;
+struct file {
+	uint8_t hash[STORE_HASH]; /* its name */
+	int64_t mtime_ms;
 };
-
-static bool on_file(void *arg, const char *name, int64_t mtime_ms)
-{
-	struct files *w = arg;
-	uint8_t       hash[STORE_HASH];
-
-	if (store_content_hash_of(name, hash)) {
-		struct file *f = ARENA_NEW(w->m->arena, struct file);
-
-		memcpy(f->hash, hash, sizeof(hash));
-		f->mtime_ms = mtime_ms;
-		f->next = w->first;
-		w->first = f;
-	}
-	return true;
-}
 
 static enum status has_row(struct mend *m, const struct file *f, bool *ret)
 {
@@ -292,22 +272,25 @@ static enum status lost_list(struct mend *m)
 
 enum status salvage_files(struct mend *m, bool match, uint64_t *ret_moved)
 {
-	struct files w = { .m = m };
-	char         dir[STORE_PATH_MAX];
-	bool         known;
-	enum status  st;
+	struct store_content_file *first;
+	int64_t                    keep_ms;
+	bool                       known;
+	enum status                st = store_content_list(m->a->store, m->a->id, m->arena, &first, &keep_ms);
 
-	store_path(m->a->id, "content", dir);
-	st = disk_list(m->a->store->fd, dir, on_file, &w);
 	if (st == ST_OK && match)
 		st = lost_list(m);
-	for (struct file *f = w.first; f && st == ST_OK; f = f->next) {
-		st = has_row(m, f, &known);
+	for (const struct store_content_file *c = first; c && st == ST_OK; c = c->next) {
+		struct file f = { .mtime_ms = c->mtime_ms };
+
+		/* Of a database that is sound, what is not kept is what a crash left. */
+		if (!store_content_hash_of(c->name, f.hash) || (!match && !store_content_is_kept(c, keep_ms)))
+			continue;
+		st = has_row(m, &f, &known);
 		if (st != ST_OK || known)
 			continue;
 		st = store_txn_begin(m->a, true);
 		if (st == ST_OK)
-			st = store_txn_end(m->a, file_adopt(m, f, match, ret_moved), true);
+			st = store_txn_end(m->a, file_adopt(m, &f, match, ret_moved), true);
 	}
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }

@@ -1,10 +1,41 @@
-/* store/store_upkeep.c - going over all accounts: store_upkeep, store_repair_all; see store.h. */
+/* store/store_upkeep.c - cleaning one account, and going over all of them: store_clean, store_upkeep, store_repair_all; see store.h. */
 #include <stdio.h>
 
 #include "base/log.h"
 #include "store/store_internal.h"
+#include "store/store_keep.h"
 #include "sys/clock.h"
 #include "sys/disk.h"
+
+/* ---- one account ---- */
+
+/* Is it sure that files without a row are nobody's message. Looked at only where there are such files, which is after a crash. */
+static enum status orphans_look(struct store_account *a)
+{
+	struct store_orphans orphans;
+	uint64_t             breaks = 0;
+	enum status          st = store_orphans_count(a, &orphans);
+
+	if (st != ST_OK || orphans.loose == 0)
+		return st;
+	st = store_check(a, NULL, NULL, &breaks);
+	if (st == ST_CORRUPT || (st == ST_OK && breaks > 0))
+		st = store_keep_begin(a->store, a->id);
+	return st;
+}
+
+enum status store_clean(struct store_account *a)
+{
+	enum status st = orphans_look(a);
+
+	if (st == ST_OK)
+		st = store_txn_begin(a, true);
+	if (st == ST_OK)
+		st = store_txn_end(a, store_release(a), true);
+	return st == ST_OK ? store_sweep(a) : st;
+}
+
+/* ---- all of them ---- */
 
 struct upkeep {
 	struct arena *arena;
