@@ -9,7 +9,7 @@ void imap_view_drop(struct imap_session *s)
 {
 	if (!s->box.loaded)
 		return;
-	store_view_done(&s->box.view);
+	store_view_give(s->env->store, &s->box.view, s->box.modseq);
 	imap_view_give(s);
 	arena_free(&s->box.names_arena);
 	s->box.names = NULL;
@@ -242,23 +242,29 @@ void imap_put_row_flags(struct imap_session *s, const struct store_row *row)
 void imap_put_row_modseq(struct imap_session *s, const struct store_row *row)
 {
 	s->box.seen = MAX(s->box.seen, row->modseq);
-	imap_putf(s, "MODSEQ (%llu)", (unsigned long long)row->modseq);
+	imap_put(s, STR("MODSEQ ("));
+	imap_put_u64(s, row->modseq);
+	imap_put(s, STR(")"));
 }
 
 void imap_put_fetch_head(struct imap_session *s, size_t place, const struct store_row *row)
 {
-	if (s->enabled & IMAP_ENABLED_UIDONLY)
-		imap_putf(s, "* %u UIDFETCH (", row->uid);
-	else
-		imap_putf(s, "* %zu FETCH (", place + 1);
+	bool by_uid = s->enabled & IMAP_ENABLED_UIDONLY;
+
+	imap_put(s, STR("* "));
+	imap_put_u64(s, by_uid ? row->uid : place + 1);
+	imap_put(s, by_uid ? STR(" UIDFETCH (") : STR(" FETCH ("));
 }
 
 /* RFC 7162 §3.2.4: with QRESYNC each has its UID; with UIDONLY it stands in front. */
 static void changed_head_put(struct imap_session *s, size_t place, const struct store_row *row, bool uid)
 {
 	imap_put_fetch_head(s, place, row);
-	if ((uid || (s->enabled & IMAP_ENABLED_QRESYNC)) && !(s->enabled & IMAP_ENABLED_UIDONLY))
-		imap_putf(s, "UID %u ", row->uid);
+	if ((uid || (s->enabled & IMAP_ENABLED_QRESYNC)) && !(s->enabled & IMAP_ENABLED_UIDONLY)) {
+		imap_put(s, STR("UID "));
+		imap_put_u64(s, row->uid);
+		imap_put(s, STR(" "));
+	}
 }
 
 void imap_put_changed(struct imap_session *s, size_t place, const struct store_row *row, bool uid)

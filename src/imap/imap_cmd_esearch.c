@@ -224,7 +224,7 @@ static bool target_search(struct imap_session *s, const struct target *t, const 
 	}
 	ok = box_search(s, selected ? &s->box : &box, t, &own);
 	if (!selected)
-		store_view_done(&box.view);
+		store_view_give(s->env->store, &box.view, box.view.modseq);
 	return ok;
 }
 

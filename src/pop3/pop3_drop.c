@@ -85,7 +85,7 @@ static enum status load(struct pop3_session *s, struct store_account *a)
 		st = rows_copy(s, &v);
 	s->drop.mailbox = m.id;
 	s->drop.uidvalidity = v.mailbox.uidvalidity;
-	store_view_done(&v);
+	store_view_give(s->env->store, &v, v.modseq);
 	pop3_work_give(s);
 	if (st == ST_OK)
 		st = sizes_mend(s, a);

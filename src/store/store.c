@@ -37,6 +37,7 @@ enum status store_new(int accounts_fd, const struct store_options *options, stru
 	if (options)
 		s->options = *options;
 	s->options.memory = s->options.memory ? s->options.memory : 16 * MIB;
+	s->options.views = s->options.views ? s->options.views : 32 * MIB;
 	s->options.handles = s->options.handles ? s->options.handles : 128;
 	s->options.lock_ms = s->options.lock_ms ? s->options.lock_ms : 10000;
 	s->options.watermark_percent = s->options.watermark_percent ? s->options.watermark_percent : 5;
@@ -144,6 +145,7 @@ static void settle_last(struct store_account *a)
 
 void store_idle_drop(struct store *s, uint64_t account, bool settle)
 {
+	store_views_drop(s, account);
 	for (;;) {
 		struct store_account *a = idle_take(s, account);
 
@@ -370,6 +372,7 @@ void store_free(struct store **store)
 		lru_remove(s, a);
 		handle_free(a);
 	}
+	store_views_drop(s, 0);
 	while (map_next(&s->dirty, &at, &key, &value))
 		free(value);
 	map_done(&s->dirty);

@@ -34,6 +34,7 @@ struct store_account;
 
 struct store_options {
 	size_t   memory;            /* octets of idle handles kept; 0: 16 MiB */
+	size_t   views;             /* octets of lists of messages kept (store_view_give); 0: 32 MiB */
 	unsigned handles;           /* open handles kept idle at most (4 descriptors each); 0: 128 */
 	unsigned lock_ms;           /* wait for an account's writer lock; 0: 10 s */
 	unsigned watermark_percent; /* free space below which only what must go on goes on; 0: 5 */

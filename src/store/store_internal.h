@@ -35,6 +35,11 @@ struct store {
 	struct store_account *newest, *oldest;
 	size_t               idle_memory;
 	unsigned             idle_count, open_count;
+	struct {
+		struct store_kept_view *newest, *oldest;
+		size_t                  octets;
+		unsigned                count;
+	} views; /* store_views.c */
 	struct map           busy;   /* account -> number of its handles that are open */
 	pthread_cond_t       closed; /* one became idle */
 	struct map           entered; /* account -> struct entered (store_session.c) */
@@ -258,6 +263,15 @@ void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those colum
 /* Rows of a set, in whatever transaction is open. */
 MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max,
 				       struct arena *arena, struct store_row **ret, size_t *ret_count);
+
+/* store_changes in whatever transaction is open. */
+MUST_CHECK enum status store_changes_load(struct store_account *a, uint64_t mailbox, uint64_t since, struct arena *arena,
+					  struct store_changes *ret);
+
+/* ---- store_views.c ---- */
+/* Rows of the mailbox as they are now, in v->rows, from a view that was kept; NULL: there is none of use. In whatever transaction is open. */
+MUST_CHECK enum status store_view_kept(struct store_account *a, uint64_t mailbox, struct store_view *v);
+void store_views_drop(struct store *s, uint64_t account); /* 0: of all */
 
 /* ---- store_undelete.c: inside a transaction ---- */
 /* Remember the name of a mailbox that is deleted now. */

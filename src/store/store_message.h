@@ -185,12 +185,16 @@ struct store_view {
 	uint64_t             modseq;  /* rows are complete up to here */
 	struct store_row    *rows;    /* ascending uid; heap, freed by store_view_done */
 	size_t               count;
+	uint64_t             account, reader, generation; /* whose it is, for store_view_give */
 };
 /* The messages that the mailbox had when the clock stood at `as_of` (UINT64_MAX: now), those expunged since with STORE_EXPUNGED.
  * Flags and modseq are today's. ST_NOT_FOUND: mailbox; ST_LIMIT: as_of is below the floor, above the clock or inside a gap: load a
  * new view and say goodbye to the old one. */
 MUST_CHECK enum status store_view_load(struct store_account *a, uint64_t mailbox, uint64_t as_of, struct store_view *ret);
 void store_view_done(struct store_view *v);
+/* Let it go, and let the store keep it for the next one who loads this mailbox, within its limits. The rows are those that the mailbox had when the
+ * clock stood at `modseq`, as they were then or as they are now; bits of `flags` that are not ours, and rows with STORE_EXPUNGED, are left out. */
+void store_view_give(struct store *s, struct store_view *v, uint64_t modseq);
 
 struct store_vanished {
 	uint32_t uid;

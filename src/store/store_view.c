@@ -157,8 +157,7 @@ static enum status expunged_count(struct store_account *a, uint64_t mailbox, uin
 	return st;
 }
 
-static enum status add_present(struct store_account *a, uint64_t mailbox, uint64_t as_of, struct store_row *rows, size_t max,
-			       size_t *n)
+static enum status add_present(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t max, size_t *n)
 {
 	struct db_stmt *s = db_sql(a->db, "SELECT " STORE_ROW_COLUMNS " FROM message WHERE account = ?1 AND mailbox = ?2"
 					  " ORDER BY uid");
@@ -166,19 +165,49 @@ static enum status add_present(struct store_account *a, uint64_t mailbox, uint64
 
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);
-	while ((st = db_step(s)) == ST_OK && *n < max) {
-		store_row_read(s, &rows[*n]);
-		*n += rows[*n].created <= as_of;
-	}
+	while ((st = db_step(s)) == ST_OK && *n < max)
+		store_row_read(s, &rows[(*n)++]);
 	db_done(s);
 	return st == ST_NOT_FOUND ? ST_OK : st == ST_OK ? ST_CORRUPT : st;
+}
+
+static enum status present(struct store_account *a, uint64_t mailbox, struct store_view *v)
+{
+	size_t      max = (size_t)v->mailbox.messages + 1;
+	enum status st = store_view_kept(a, mailbox, v);
+
+	if (st != ST_OK || v->rows)
+		return st;
+	v->rows = reallocarray(NULL, max, sizeof(*v->rows));
+	CHECK(v->rows);
+	return add_present(a, mailbox, v->rows, max, &v->count);
+}
+
+static enum status gone_back(struct store_account *a, uint64_t mailbox, uint64_t as_of, uint64_t gone, struct store_view *v)
+{
+	size_t            n = 0;
+	struct store_row *rows;
+	enum status       st;
+
+	for (size_t i = 0; i < v->count; i++) {
+		v->rows[n] = v->rows[i];
+		n += v->rows[i].created <= as_of;
+	}
+	v->count = n;
+	if (gone == 0)
+		return ST_OK;
+	rows = reallocarray(v->rows, n + (size_t)gone, sizeof(*rows));
+	CHECK(rows);
+	v->rows = rows;
+	st = add_expunged(a, mailbox, as_of, rows, n + (size_t)gone, &v->count);
+	qsort(rows, v->count, sizeof(*rows), by_uid);
+	return st;
 }
 
 static enum status view_load(struct store_account *a, uint64_t mailbox, uint64_t as_of, struct store_view *v)
 {
 	struct account_state t;
 	uint64_t             gone = 0;
-	size_t               max;
 	bool                 known = true;
 	enum status          st = store_state_read(a, &t);
 
@@ -193,14 +222,12 @@ static enum status view_load(struct store_account *a, uint64_t mailbox, uint64_t
 	if (st != ST_OK)
 		return st;
 	v->modseq = as_of == UINT64_MAX ? t.modseq : as_of;
-	max = (size_t)(v->mailbox.messages + gone) + 1;
-	v->rows = malloc(max * sizeof(*v->rows));
-	CHECK(v->rows);
-	st = add_present(a, mailbox, v->modseq, v->rows, max, &v->count);
-	if (st == ST_OK && gone > 0) {
-		st = add_expunged(a, mailbox, as_of, v->rows, max, &v->count);
-		qsort(v->rows, v->count, sizeof(*v->rows), by_uid);
-	}
+	v->account = a->id;
+	v->reader = a->reader;
+	v->generation = db_generation(a->db);
+	st = present(a, mailbox, v);
+	if (st == ST_OK && v->modseq < t.modseq)
+		st = gone_back(a, mailbox, as_of, gone, v);
 	if (st == ST_OK)
 		st = store_seen_lay(a, mailbox, v->rows, v->count);
 	return st;
@@ -337,19 +364,27 @@ static enum status changes(struct store_account *a, uint64_t mailbox, uint64_t s
 	return st == ST_OK && known ? vanished_read(a, mailbox, since, arena, c) : st;
 }
 
-enum status store_changes(struct store_account *a, uint64_t mailbox, uint64_t since, struct arena *arena, struct store_changes *ret)
+enum status store_changes_load(struct store_account *a, uint64_t mailbox, uint64_t since, struct arena *arena, struct store_changes *ret)
 {
 	struct store_changes c = { 0 };
 	struct buf           octets;
-	enum status          st = db_begin_read(a->db);
+	enum status          st;
 
-	if (st != ST_OK)
-		return st;
 	buf_init(&octets, LIMIT_IMAP_SET * sizeof(struct store_range));
 	st = changes(a, mailbox, since, arena, &octets, &c);
 	buf_done(&octets);
-	db_rollback(a->db);
 	if (st == ST_OK)
 		*ret = c;
+	return st;
+}
+
+enum status store_changes(struct store_account *a, uint64_t mailbox, uint64_t since, struct arena *arena, struct store_changes *ret)
+{
+	enum status st = db_begin_read(a->db);
+
+	if (st != ST_OK)
+		return st;
+	st = store_changes_load(a, mailbox, since, arena, ret);
+	db_rollback(a->db);
 	return st;
 }
