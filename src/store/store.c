@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "store/store_internal.h"
+#include "store/store_flagging.h"
 #include "store/store_keep.h"
 #include "sys/clock.h"
 #include "sys/disk.h"
@@ -239,11 +239,14 @@ static unsigned log_pages(const struct store *s)
 
 bool store_untidy(const struct store_account *a)
 {
-	return db_log_pages(a->db) >= log_pages(a->store);
+	return a->flagging_due || db_log_pages(a->db) >= log_pages(a->store);
 }
 
 void store_tidy(struct store_account *a)
 {
+	if (store_flagging_tidy(a, false) != ST_OK)
+		log_debug("changes of flags stay where they are", LOG_U64("account", a->id));
+	a->flagging_due = false;
 	if (db_tidy(a->db, log_pages(a->store)) != ST_OK)
 		log_debug("account's log is not tidied", LOG_U64("account", a->id));
 }
@@ -332,6 +335,7 @@ void store_close(struct store_account **handle)
 	a->writing = false;
 	store_content_close(a);
 	a->quota = (struct store_quota){ 0 };
+	a->flagging_due = false;
 	a->reader = 0;
 	a->owner = STR_NONE;
 	db_rollback(a->db);

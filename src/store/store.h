@@ -54,7 +54,8 @@ void store_free(struct store **s); /* all accounts must be closed */
 
 /* Open for one command. The account's directory is created at first use, with INBOX, Drafts, Sent, Trash, Junk, Archive. */
 MUST_CHECK enum status store_open(struct store *s, uint64_t account, struct store_account **ret);
-/* A log that is long is put into the database, which takes two syncs: when the client has been answered, who would wait for it in a commit. */
+/* Changes of flags that wait for it are written into the rows of their messages, and a log that is long is put into the database, which takes two
+ * syncs: when the client has been answered, who would wait for it in a commit. */
 bool store_untidy(const struct store_account *a);
 void store_tidy(struct store_account *a);
 void store_close(struct store_account **a); /* rolls back what is open; NULL inside is fine. For CLEANUP(store_close) */

@@ -38,7 +38,7 @@ static const struct {
 		" WHERE expunged.account = ?1 AND uid >= b.uidnext" },
 	{ "A4", "SELECT 'expunged again ' || m.mailbox || '/' || m.uid FROM expunged x JOIN message m ON m.account = x.account"
 		" AND m.mailbox = x.mailbox AND m.uid = x.uid WHERE x.account = ?1" },
-	{ "A5", "SELECT 'mailbox ' || b.id FROM mailbox b WHERE b.account = ?1 AND (SELECT count(*) || '.' || coalesce(sum(size), 0)"
+	{ "A5", "SELECT 'mailbox ' || b.id FROM mailbox b WHERE b.account = ?1 AND b.id NOT IN (SELECT mailbox FROM flagging) AND (SELECT count(*) || '.' || coalesce(sum(size), 0)"
 		" || '.' || coalesce(sum(flags & 1 = 0), 0) || '.' || coalesce(sum(flags & 8 <> 0), 0) || '.' ||"
 		" coalesce(sum(CASE WHEN flags & 8 <> 0 THEN size END), 0) || '.' || coalesce(sum(uid >= b.recent_from), 0)"
 		" FROM message m WHERE m.account = b.account AND m.mailbox = b.id)"
@@ -85,6 +85,8 @@ static const struct {
 		 " kind NOT BETWEEN 0 AND 2 OR (kind = 0) <> (subject = 0) OR negative NOT IN (0, 1) OR rights NOT BETWEEN 1 AND 2047" },
 	{ "A24", "SELECT 'seen ' || mailbox || ' ' || reader FROM seen WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR reader IN"
 		 " (0, ?1)" },
+	{ "A26", "SELECT 'flagging ' || mailbox || ' ' || modseq FROM flagging f WHERE account <> ?1 OR modseq > coalesce((SELECT modseq FROM mailbox b"
+		 " WHERE b.account = ?1 AND b.id = f.mailbox), 0) OR op NOT BETWEEN 0 AND 2 OR flags & ~31 <> 0 OR keep & ~31 <> 0 OR keep_kw NOT IN (0, -1)" },
 	{ "A22", "SELECT 'warning ' || warned FROM warning WHERE account <> ?1 OR warned NOT BETWEEN 0 AND 100" },
 };
 
@@ -233,6 +235,81 @@ static enum status check_seen(struct check *c)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* A26: and what is still to be written into the rows of messages. */
+static enum status check_flaggings(struct check *c)
+{
+	struct db_stmt *s = db_sql(c->a->db, "SELECT mailbox, modseq, uids FROM flagging WHERE account = ?1");
+	enum status     st;
+
+	db_bind_u64(s, 1, c->a->id);
+	while ((st = db_step(s)) == ST_OK) {
+		char text[64];
+
+		if (store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2)))
+			continue;
+		snprintf(text, sizeof(text), "flagging %llu %llu", (unsigned long long)db_u64(s, 0), (unsigned long long)db_u64(s, 1));
+		found(c, "A26", str_of(text));
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+static bool counters_fit(const struct store_mailbox *m, uint32_t recent_from, const struct store_row *rows, size_t n)
+{
+	struct store_mailbox got = { .messages = n };
+
+	for (size_t i = 0; i < n; i++) {
+		got.size += rows[i].size;
+		got.unseen += !(rows[i].flags & STORE_SEEN);
+		got.deleted += !!(rows[i].flags & STORE_DELETED);
+		got.deleted_size += rows[i].flags & STORE_DELETED ? rows[i].size : 0;
+		got.recent += rows[i].uid >= recent_from;
+	}
+	return got.messages == m->messages && got.size == m->size && got.unseen == m->unseen && got.deleted == m->deleted &&
+	       got.deleted_size == m->deleted_size && got.recent == m->recent;
+}
+
+/* A5 of one mailbox, whose rows are not yet what they will be. */
+static enum status flagged_count(struct check *c, uint64_t mailbox)
+{
+	struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
+	struct store_mailbox  m;
+	struct store_row     *rows;
+	size_t                n;
+	char                  text[40];
+	enum status           st = store_mailbox_row(c->a, mailbox, &m);
+
+	if (st == ST_OK)
+		st = store_rows_load(c->a, mailbox, STORE_SET_ALL, SIZE_MAX, arena, &rows, &n);
+	if (st == ST_OK && !counters_fit(&m, store_mailbox_recent_from(c->a, mailbox), rows, n)) {
+		snprintf(text, sizeof(text), "mailbox %llu", (unsigned long long)mailbox);
+		found(c, "A5", str_of(text));
+	}
+	return st == ST_NOT_FOUND || st == ST_CORRUPT ? ST_OK : st; /* A26 says so */
+}
+
+/* A5: the counters of mailboxes of which rows are still to be written. */
+static enum status check_flagged(struct check *c)
+{
+	uint64_t    mailbox = 0;
+	enum status st = ST_OK;
+
+	while (st == ST_OK) {
+		struct db_stmt *s = db_sql(c->a->db, "SELECT min(mailbox) FROM flagging WHERE account = ?1 AND mailbox > ?2");
+
+		db_bind_u64(s, 1, c->a->id);
+		db_bind_u64(s, 2, mailbox);
+		st = db_step(s);
+		if (st == ST_OK && db_null(s, 0))
+			st = ST_NOT_FOUND;
+		mailbox = st == ST_OK ? db_u64(s, 0) : 0;
+		db_done(s);
+		if (st == ST_OK)
+			st = flagged_count(c, mailbox);
+	}
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 /* A8: inline content is what its hash says. */
 static enum status check_inline(struct check *c)
 {
@@ -276,7 +353,7 @@ static enum status told(struct check *c, enum status st)
 
 static enum status check_rows(struct check *c)
 {
-	static enum status (*const checks[])(struct check *) = { check_sqlite, check_inline, check_facts, check_names, check_changes, check_seen,
+	static enum status (*const checks[])(struct check *) = { check_sqlite, check_inline, check_facts, check_names, check_changes, check_seen, check_flaggings, check_flagged,
 								  check_files };
 	enum status st;
 

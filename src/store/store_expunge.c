@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store/store_internal.h"
+#include "store/store_flagging.h"
 #include "sys/clock.h"
 #include "sys/disk.h"
 
@@ -73,7 +73,7 @@ static enum status remove_rows(struct store_account *a, struct store_mailbox *m,
 	struct store_run   run = { .set = set };
 	struct store_range done;
 	size_t             n = 0;
-	enum status        st = recent_from > 0 ? ST_OK : ST_CORRUPT;
+	enum status        st = recent_from > 0 ? store_flagging_apply(a, m->id, UINT64_MAX) : ST_CORRUPT;
 
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
 		bool goes = !deleted_only || (rows[i].flags & STORE_DELETED);

@@ -1,5 +1,5 @@
 /* store/store_flags.c - STORE: flags and keywords of a set of messages (RFC 9051 §6.4.6, RFC 7162 §3.1.3). */
-#include "store/store_internal.h"
+#include "store/store_flagging.h"
 
 /* Flags that stay as they are in the table: what a reader may not change, and \Seen, of which he has his own. */
 static unsigned kept(const struct store_account *a)
@@ -114,71 +114,85 @@ static enum status rows_get(struct store_account *a, const struct store_mailbox 
 	return ST_OK;
 }
 
-#define ONE " WHERE account = ?1 AND mailbox = ?2 AND uid = ?3"
-#define RUN " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4"
-#define ADD "UPDATE message SET flags = flags | ?5, kw0 = kw0 | ?6, kw1 = kw1 | ?7, modseq = ?8"
-#define REMOVE "UPDATE message SET flags = flags & ~?5, kw0 = kw0 & ~?6, kw1 = kw1 & ~?7, modseq = ?8"
-#define REPLACE "UPDATE message SET flags = (flags & ?9) | ?5, kw0 = (kw0 & ?10) | ?6, kw1 = (kw1 & ?10) | ?7, modseq = ?8"
-
-/* A statement for many rows keeps a copy of each page, to be able to undo them together: of one row there is another. */
-static const struct {
-	const char *one, *run;
-} updates[] = {
-	[STORE_FLAGS_ADD] = { ADD ONE, ADD RUN },
-	[STORE_FLAGS_REMOVE] = { REMOVE ONE, REMOVE RUN },
-	[STORE_FLAGS_REPLACE] = { REPLACE ONE, REPLACE RUN },
-};
-
-/* Rows first..last are all changed, and nothing else lies between them. The same as changed(), in SQL. */
-static enum status run_update(struct store_account *a, uint64_t mailbox, uint32_t first, uint32_t last,
-			      const struct store_flag_change *c, struct store_keywords kw)
+/* f->rows become those after the change; uids (room for all): those that really change, *ret_seen of them with another \Seen of the reader. */
+static void rows_change(struct store_account *a, struct store_mailbox *m, const struct store_flag_change *c, struct store_keywords kw,
+			uint32_t *uids, uint32_t *seen, size_t *seen_count, struct store_flagged *f, size_t n)
 {
-	struct db_stmt *s = db_sql(a->db, first == last ? updates[c->op].one : updates[c->op].run);
+	for (size_t i = 0; i < n; i++) {
+		struct store_row *row = &f->rows[i], after = changed(a, row, c, kw);
 
-	db_bind_u64(s, 1, a->id);
-	db_bind_u64(s, 2, mailbox);
-	db_bind_u64(s, 3, first);
-	if (first != last)
-		db_bind_u64(s, 4, last);
-	db_bind_u64(s, 5, c->flags & ~kept(a));
-	db_bind_u64(s, 6, kw.bits[0]);
-	db_bind_u64(s, 7, kw.bits[1]);
-	db_bind_u64(s, 8, store_txn_modseq(a));
-	if (c->op == STORE_FLAGS_REPLACE) {
-		db_bind_u64(s, 9, kept(a));
-		db_bind_u64(s, 10, keywords_kept(a) ? UINT64_MAX : 0);
+		if (row->modseq > c->unchanged_since || same(row, &after))
+			continue;
+		after.modseq = store_txn_modseq(a);
+		count(a, m, row, -1);
+		count(a, m, &after, 1);
+		uids[f->changed++] = row->uid;
+		if (a->reader != 0 && ((row->flags ^ after.flags) & STORE_SEEN))
+			seen[(*seen_count)++] = row->uid;
+		*row = after;
 	}
-	return db_run(s);
 }
 
-/* f->rows is narrowed to those that meet the condition. */
-static enum status apply(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_flag_change *c,
-			 struct store_keywords kw, uint32_t *uids, uint32_t *seen, size_t *seen_count, struct store_flagged *f, size_t n)
+/* Where flaggings wait, the rows in the table are not what they seem: each is written whole. */
+static enum status rows_write_whole(struct store_account *a, uint64_t mailbox, const struct store_row *rows, size_t n)
 {
-	struct store_run run = { .set = set };
-	struct store_range done;
-	enum status      st = ST_OK;
+	enum status st = ST_OK;
 
 	for (size_t i = 0; i < n && st == ST_OK; i++) {
-		struct store_row *row = &f->rows[i], after = changed(a, row, c, kw);
-		bool              met = row->modseq <= c->unchanged_since, changes = met && !same(row, &after);
+		const struct store_flagging f = { .modseq = rows[i].modseq, .op = STORE_FLAGS_REPLACE, .flags = rows[i].flags, .keywords = rows[i].keywords };
 
-		if (changes) {
-			after.modseq = store_txn_modseq(a);
-			count(a, m, row, -1);
-			count(a, m, &after, 1);
-			uids[f->changed++] = row->uid;
-			if (a->reader != 0 && ((row->flags ^ after.flags) & STORE_SEEN))
-				seen[(*seen_count)++] = row->uid;
-		}
-		if (store_run_add(&run, row->uid, changes, &done))
-			st = run_update(a, m->id, done.first, done.last, c, kw);
-		if (met)
-			f->rows[f->row_count++] = after;
-		else
-			f->modified[f->modified_count++] = row->uid;
+		if (rows[i].modseq == store_txn_modseq(a))
+			st = store_flagging_write(a, mailbox, &f, (struct store_range){ rows[i].uid, rows[i].uid });
 	}
-	return st == ST_OK && store_run_end(&run, &done) ? run_update(a, m->id, done.first, done.last, c, kw) : st;
+	return st;
+}
+
+static enum status rows_write(struct store_account *a, uint64_t mailbox, struct store_set set, const struct store_flagging *f,
+			      const struct store_row *rows, size_t n)
+{
+	struct store_run   run = { .set = set };
+	struct store_range done;
+	enum status        st = ST_OK;
+
+	for (size_t i = 0; i < n && st == ST_OK; i++)
+		if (store_run_add(&run, rows[i].uid, rows[i].modseq == f->modseq, &done))
+			st = store_flagging_write(a, mailbox, f, done);
+	return st == ST_OK && store_run_end(&run, &done) ? store_flagging_write(a, mailbox, f, done) : st;
+}
+
+static enum status change_write(struct store_account *a, uint64_t mailbox, struct store_set set, const struct store_flag_change *c,
+				struct store_keywords kw, const uint32_t *uids, const struct store_flagged *f, size_t n)
+{
+	const struct store_flagging flagging = {
+		.modseq = store_txn_modseq(a),
+		.op = c->op,
+		.flags = c->flags & ~kept(a),
+		.keep = kept(a),
+		.keywords = kw,
+		.keep_keywords = keywords_kept(a) ? UINT64_MAX : 0,
+	};
+	bool        wait = false;
+	enum status st;
+
+	if (store_flagging_pays(f->changed))
+		return store_flagging_add(a, mailbox, &flagging, uids, f->changed);
+	st = store_flagging_any(a, mailbox, &wait);
+	if (st == ST_OK && wait && a->reader == 0)
+		return rows_write_whole(a, mailbox, f->rows, n);
+	if (st == ST_OK && wait) /* a reader's rows have his own \Seen */
+		st = store_flagging_apply(a, mailbox, UINT64_MAX);
+	return st == ST_OK ? rows_write(a, mailbox, set, &flagging, f->rows, n) : st;
+}
+
+/* f->rows is narrowed to those that met the condition. */
+static void rows_part(const struct store_flag_change *c, struct store_flagged *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (f->rows[i].modseq <= c->unchanged_since || (f->changed > 0 && f->rows[i].modseq == f->modseq))
+			f->rows[f->row_count++] = f->rows[i];
+		else
+			f->modified[f->modified_count++] = f->rows[i].uid;
+	}
 }
 
 static enum status flags(struct store_account *a, uint64_t mailbox, struct store_set set, const struct store_flag_change *c,
@@ -192,16 +206,16 @@ static enum status flags(struct store_account *a, uint64_t mailbox, struct store
 
 	if (st == ST_OK)
 		st = store_keyword_bits(a, c->keywords, keywords_kept(a) ? 0 : c->keyword_count, c->op != STORE_FLAGS_REMOVE, &kw, &f->keywords_new);
-	if (st == ST_OK) {
-		store_txn_about(a, set);
+	if (st == ST_OK)
 		st = rows_get(a, &m, set, &c->known, arena, f, &n);
-	}
 	if (st != ST_OK)
 		return st;
 	uids = ARENA_ARRAY(arena, uint32_t, n);
 	f->modified = ARENA_ARRAY(arena, uint32_t, c->unchanged_since == UINT64_MAX ? 0 : n);
 	seen = ARENA_ARRAY(arena, uint32_t, a->reader == 0 ? 0 : n);
-	st = apply(a, &m, set, c, kw, uids, seen, &seen_count, f, n);
+	rows_change(a, &m, c, kw, uids, seen, &seen_count, f, n);
+	if (f->changed > 0)
+		st = change_write(a, mailbox, set, c, kw, uids, f, n);
 	if (st == ST_OK && seen_count > 0) /* to one value, all of them */
 		st = store_seen_change(a, mailbox, seen, seen_count, c->op != STORE_FLAGS_REMOVE && (c->flags & STORE_SEEN));
 	if (st == ST_OK && f->changed > 0) {
@@ -211,6 +225,7 @@ static enum status flags(struct store_account *a, uint64_t mailbox, struct store
 			st = store_txn_change(a, CHANGE_MESSAGE, mailbox, CHANGE_UPDATED, uids, f->changed);
 	}
 	f->modseq = a->state.modseq;
+	rows_part(c, f, n);
 	return st;
 }
 

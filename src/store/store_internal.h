@@ -74,6 +74,7 @@ struct store_account {
 	bool                 fresh;            /* the transaction makes the account */
 	bool                 must_go_on;       /* also below the watermark */
 	bool                 clock_moved;      /* this transaction has its modseq */
+	bool                 flagging_due;     /* many changes of flags are to be written into their rows. Until it is closed */
 	struct account_state state;            /* valid while writing */
 	int                  content_fd;       /* file that was read last, -1: none; until the handle is given back */
 	uint8_t              content_hash[STORE_HASH];

@@ -1,18 +1,20 @@
 /* store/store_mailbox_change.c - deleting and renaming mailboxes. */
 #include <string.h>
 
-#include "store/store_internal.h"
+#include "store/store_flagging.h"
 #include "sys/clock.h"
 
 /* ---- delete ---- */
 
 static enum status messages_expunge(struct store_account *a, const struct store_mailbox *m)
 {
-	struct db_stmt *s = db_sql(a->db, "INSERT INTO expunged SELECT account, ?3, mailbox, uid, flags, kw0, kw1, modseq, created,"
-					  " email, size, internal_ms, zone, saved_ms, ?4, 0 FROM message"
-					  " WHERE account = ?1 AND mailbox = ?2");
-	enum status     st;
+	struct db_stmt *s;
+	enum status     st = store_flagging_apply(a, m->id, UINT64_MAX);
 
+	if (st != ST_OK)
+		return st;
+	s = db_sql(a->db, "INSERT INTO expunged SELECT account, ?3, mailbox, uid, flags, kw0, kw1, modseq, created,"
+			  " email, size, internal_ms, zone, saved_ms, ?4, 0 FROM message WHERE account = ?1 AND mailbox = ?2");
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, m->id);
 	db_bind_u64(s, 3, store_txn_modseq(a));

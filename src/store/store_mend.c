@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/store_flagging.h"
 #include "store/store_mend_int.h"
 #include "sys/clock.h"
 
@@ -489,9 +490,43 @@ static enum status mailbox_clocks(struct mend *m)
 			" m.account = ?1 AND m.mailbox = mailbox.id), 0)");
 }
 
+/* What the rows of messages are to become, they become: whatever comes next goes by the rows. */
+static enum status flaggings(struct mend *m)
+{
+	uint64_t    mailbox = 0, modseq = 0;
+	enum status st = mend_run(m, "A26", "changes of flags of others removed", "DELETE FROM flagging WHERE account <> ?1");
+
+	while (st == ST_OK) {
+		struct db_stmt *s = db_sql(m->a->db, "SELECT mailbox, modseq, uids, op NOT BETWEEN 0 AND 2 OR flags & ~31 <> 0 OR keep & ~31 <> 0 OR"
+						     " keep_kw NOT IN (0, -1) FROM flagging WHERE account = ?1 AND (mailbox, modseq) > (?2, ?3)"
+						     " ORDER BY mailbox, modseq");
+		bool            bad = false;
+
+		db_bind_u64(s, 1, m->a->id);
+		db_bind_u64(s, 2, mailbox);
+		db_bind_u64(s, 3, modseq);
+		while (!bad && (st = db_step(s)) == ST_OK) {
+			mailbox = db_u64(s, 0);
+			modseq = db_u64(s, 1);
+			bad = db_u64(s, 3) || !store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2));
+		}
+		db_done(s);
+		if (!bad)
+			return st == ST_NOT_FOUND ? store_flagging_apply_all(m->a) : st;
+		mend_tell(m, STORE_MEND_FIXED, "A26", "a change of flags in mailbox %llu cannot be read: those messages keep the flags they had",
+			  (unsigned long long)mailbox);
+		s = db_sql(m->a->db, "DELETE FROM flagging WHERE account = ?1 AND mailbox = ?2 AND modseq = ?3");
+		db_bind_u64(s, 1, m->a->id);
+		db_bind_u64(s, 2, mailbox);
+		db_bind_u64(s, 3, modseq);
+		st = db_run(s);
+	}
+	return st;
+}
+
 static enum status inside(struct mend *m)
 {
-	static enum status (*const first[])(struct mend *) = { clock_look, keywords, mailboxes, homeless, mend_contents };
+	static enum status (*const first[])(struct mend *) = { flaggings, clock_look, keywords, mailboxes, homeless, mend_contents };
 	static enum status (*const last[])(struct mend *) = { totals, mailbox_clocks, changes_look, seen_look, clock_look };
 	enum status st = ST_OK;
 

@@ -185,6 +185,8 @@ static const struct table tables[] = {
 	{ "warning", true, false, 2, "xu", add_plain, "INSERT INTO warning VALUES (?1, ?2)" IGNORE },
 	{ "acl", false, false, 6, "kuuuuu", add_plain, "INSERT INTO acl VALUES (?1, ?2, ?3, ?4, ?5, ?6)" IGNORE },
 	{ "seen", false, false, 4, "kuub", add_plain, "INSERT INTO seen VALUES (?1, ?2, ?3, ?4)" IGNORE },
+	{ "flagging", false, false, 11, "kuuuuiiuiub", add_plain,
+	  "INSERT INTO flagging VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)" IGNORE },
 	{ "moving", false, false, 5, "kuuui", add_plain, "INSERT INTO moving VALUES (?1, ?2, ?3, ?4, ?5)" IGNORE },
 	{ "moved", false, false, 6, "kuuuib", add_plain, "INSERT INTO moved VALUES (?1, ?2, ?3, ?4, ?5, ?6)" IGNORE },
 	{ "acl_subject", false, false, 5, "kuuuu", add_none, NULL },

@@ -94,6 +94,13 @@ static const char step_sharing[] =
 	" account INTEGER NOT NULL, id INTEGER NOT NULL, mailbox INTEGER NOT NULL, first INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
 	" uids BLOB NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota, step_sharing };
+/* Changes of the flags of many messages that are not yet in their rows (store_flagging.c). */
+static const char step_flagging[] =
+	"CREATE TABLE flagging ("
+	" account INTEGER NOT NULL, mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, op INTEGER NOT NULL, flags INTEGER NOT NULL,"
+	" kw0 INTEGER NOT NULL, kw1 INTEGER NOT NULL, keep INTEGER NOT NULL, keep_kw INTEGER NOT NULL, n INTEGER NOT NULL, uids BLOB NOT NULL,"
+	" PRIMARY KEY (account, mailbox, modseq)) WITHOUT ROWID;";
+
+static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota, step_sharing, step_flagging };
 
 const struct db_schema store_schema = { steps, LEN(steps) };

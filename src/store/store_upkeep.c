@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "store/store_internal.h"
+#include "store/store_flagging.h"
 #include "store/store_keep.h"
 #include "sys/clock.h"
 #include "sys/disk.h"
@@ -156,6 +156,8 @@ static bool clean_one(struct store *s, uint64_t id, const struct pass *p)
 			log_warn("moves that were broken off are not settled yet", LOG_U64("account", id));
 		if (settled > 0 && p->changed)
 			p->changed(p->arg, id, settled);
+		if (st == ST_OK)
+			st = store_flagging_tidy(a, true);
 		if (st == ST_OK)
 			st = store_clean(a);
 		store_close(&a);

@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store_internal.h"
+#include "store/store_flagging.h"
 
-#define ROWS_FIRST 64
+#define ROWS_FIRST  64
+#define ROWS_FINISH 4096 /* so many are looked at together, where most of them may be left out */
 
 void store_row_read(struct db_stmt *s, struct store_row *ret)
 {
@@ -41,8 +42,24 @@ static struct store_row *rows_add(struct rows *r)
 	return &r->p[r->n++];
 }
 
+/* What is added from `from` on is made what it is, and what has not changed since then is left out. */
+static enum status rows_finish(struct store_account *a, uint64_t mailbox, uint64_t since, size_t from, struct rows *rows)
+{
+	size_t      n = from;
+	enum status st = ST_OK;
+
+	if (rows->n > from)
+		st = store_flagging_lay(a, mailbox, rows->p + from, rows->n - from);
+	for (size_t i = from; i < rows->n && st == ST_OK && since > 0; i++) {
+		rows->p[n] = rows->p[i];
+		n += rows->p[i].modseq > since;
+	}
+	rows->n = since > 0 ? n : rows->n;
+	return st;
+}
+
 static enum status rows_range(struct store_account *a, uint64_t mailbox, struct store_range range, uint64_t since, size_t max,
-			      struct rows *rows)
+			      struct rows *rows, size_t *from)
 {
 	struct db_stmt *s = db_sql(a->db, "SELECT " STORE_ROW_COLUMNS " FROM message"
 					  " WHERE account = ?1 AND mailbox = ?2 AND uid BETWEEN ?3 AND ?4 ORDER BY uid");
@@ -52,26 +69,36 @@ static enum status rows_range(struct store_account *a, uint64_t mailbox, struct 
 	db_bind_u64(s, 2, mailbox);
 	db_bind_u64(s, 3, range.first);
 	db_bind_u64(s, 4, range.last);
-	while (rows->n < max && (st = db_step(s)) == ST_OK) {
-		struct store_row *row = rows_add(rows);
-
-		store_row_read(s, row);
-		rows->n -= row->modseq <= since;
+	while (st == ST_OK && rows->n < max && (st = db_step(s)) == ST_OK) {
+		store_row_read(s, rows_add(rows));
+		if (since == 0 || rows->n - *from < ROWS_FINISH)
+			continue;
+		st = rows_finish(a, mailbox, since, *from, rows);
+		*from = rows->n;
 	}
 	db_done(s);
 	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
+/* Rows of the set with modseq > since. */
+static enum status rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, uint64_t since, size_t max, struct rows *rows)
+{
+	size_t      from = 0;
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < set.count && st == ST_OK; i++)
+		st = rows_range(a, mailbox, set.ranges[i], since, max, rows, &from);
+	if (st == ST_OK)
+		st = rows_finish(a, mailbox, since, from, rows);
+	return st == ST_OK ? store_seen_lay(a, mailbox, rows->p, rows->n) : st;
 }
 
 enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max, struct arena *arena,
 			    struct store_row **ret, size_t *ret_count)
 {
 	struct rows rows = { .arena = arena };
-	enum status st = ST_OK;
+	enum status st = rows_load(a, mailbox, set, 0, max, &rows);
 
-	for (size_t i = 0; i < set.count && st == ST_OK; i++)
-		st = rows_range(a, mailbox, set.ranges[i], 0, max, &rows);
-	if (st == ST_OK)
-		st = store_seen_lay(a, mailbox, rows.p, rows.n);
 	if (st == ST_OK) {
 		*ret = rows.p;
 		*ret_count = rows.n;
@@ -168,7 +195,9 @@ static enum status add_present(struct store_account *a, uint64_t mailbox, struct
 	while ((st = db_step(s)) == ST_OK && *n < max)
 		store_row_read(s, &rows[(*n)++]);
 	db_done(s);
-	return st == ST_NOT_FOUND ? ST_OK : st == ST_OK ? ST_CORRUPT : st;
+	if (st == ST_NOT_FOUND)
+		return store_flagging_lay(a, mailbox, rows, *n);
+	return st == ST_OK ? ST_CORRUPT : st;
 }
 
 static enum status present(struct store_account *a, uint64_t mailbox, struct store_view *v)
@@ -355,10 +384,8 @@ static enum status changes(struct store_account *a, uint64_t mailbox, uint64_t s
 		/* More ranges than fit: look at all rows. */
 		set = octets->over ? STORE_SET_ALL : set_of(octets);
 	}
-	for (size_t i = 0; i < set.count && st == ST_OK; i++)
-		st = rows_range(a, mailbox, set.ranges[i], known ? since : 0, SIZE_MAX, &rows);
 	if (st == ST_OK)
-		st = store_seen_lay(a, mailbox, rows.p, rows.n);
+		st = rows_load(a, mailbox, set, known ? since : 0, SIZE_MAX, &rows);
 	c->rows = rows.p;
 	c->row_count = rows.n;
 	return st == ST_OK && known ? vanished_read(a, mailbox, since, arena, c) : st;

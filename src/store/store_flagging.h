@@ -1,0 +1,37 @@
+/* store/store_flagging.h - changes of flags that are not yet in the rows of their messages; see store_flagging.c.
+ *
+ * All but the last inside a transaction of the caller; what writes, inside one that writes.
+ */
+#ifndef STORE_STORE_FLAGGING_H
+#define STORE_STORE_FLAGGING_H
+
+#include "store/store_internal.h"
+
+/* One STORE. flags' = flags | x, flags & ~x, or (flags & keep) | x, by `op`; keywords likewise with keep_keywords. */
+struct store_flagging {
+	uint64_t              modseq;
+	enum store_flag_op    op;
+	unsigned              flags, keep;
+	struct store_keywords keywords;
+	uint64_t              keep_keywords;
+	struct str            uids; /* ranges, as in `change` */
+};
+
+/* Is it worth a row of its own? */
+bool store_flagging_pays(size_t messages);
+MUST_CHECK enum status store_flagging_any(struct store_account *a, uint64_t mailbox, bool *ret);
+/* Of the transaction's modseq. uids ascending; f->modseq and f->uids are not looked at. */
+MUST_CHECK enum status store_flagging_add(struct store_account *a, uint64_t mailbox, const struct store_flagging *f, const uint32_t *uids, size_t n);
+/* Rows of `message` (ascending uid) become what they are. ST_CORRUPT: a row of uids cannot be read. */
+MUST_CHECK enum status store_flagging_lay(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t count);
+/* Write f into the rows of a range that have a lower modseq. */
+MUST_CHECK enum status store_flagging_write(struct store_account *a, uint64_t mailbox, const struct store_flagging *f, struct store_range r);
+/* Write the oldest `most` of a mailbox into their rows. */
+MUST_CHECK enum status store_flagging_apply(struct store_account *a, uint64_t mailbox, uint64_t most);
+/* All there are, of every mailbox; a row that cannot be read is ST_CORRUPT. */
+MUST_CHECK enum status store_flagging_apply_all(struct store_account *a);
+
+/* In transactions of its own, a flagging each: those of mailboxes that have many, or `all`. */
+MUST_CHECK enum status store_flagging_tidy(struct store_account *a, bool all);
+
+#endif
