@@ -153,9 +153,10 @@ static enum status connect_file(struct db *db)
 {
 	enum status st = db_connect(db->file->path, db->options.cache_kib, &db->sql);
 
-	if (st == ST_OK)
-		sqlite3_wal_hook(db->sql, hook, db);
-	return st;
+	if (st != ST_OK)
+		return st;
+	sqlite3_wal_hook(db->sql, hook, db);
+	return db_each_init(db);
 }
 
 static enum status look(struct db *db, bool *ret_suspect, bool *ret_there)

@@ -34,6 +34,11 @@ struct db {
 	unsigned          stmt_count;
 	unsigned          stmt_measured; /* the number of statements that stmt_memory is of */
 	size_t            stmt_memory;   /* with the schema's */
+	struct {
+		db_each_fn *fn;
+		void       *arg;
+		enum status st;
+	} each; /* of the call at hand */
 };
 
 /* What SQLite's result means to a caller. A failed sync marks the file suspect on the way. */
@@ -41,6 +46,8 @@ enum status db_result(struct db *db, int rc);
 /* Run static SQL without result rows outside of the cache of statements. */
 enum status db_exec(struct db *db, const char *sql);
 void db_stmts_drop(struct db *db);
+/* Let statements of the handle have each(). */
+MUST_CHECK enum status db_each_init(struct db *db);
 
 /* Bring the lock file up to this boot; the writer lock is held, no transaction is open. */
 MUST_CHECK enum status db_boot(struct db *db);

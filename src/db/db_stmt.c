@@ -136,6 +136,68 @@ void db_done(struct db_stmt *s)
 	sqlite3_reset(s->stmt);
 }
 
+/* ---- each() ---- */
+
+static sqlite3_value *value_at(struct db_values *v, int i)
+{
+	return ((sqlite3_value **)(void *)v)[i];
+}
+
+uint64_t   db_value_u64(struct db_values *v, int i) { return (uint64_t)sqlite3_value_int64(value_at(v, i)); }
+int64_t    db_value_i64(struct db_values *v, int i) { return sqlite3_value_int64(value_at(v, i)); }
+bool       db_value_null(struct db_values *v, int i) { return sqlite3_value_type(value_at(v, i)) == SQLITE_NULL; }
+
+struct str db_value_str(struct db_values *v, int i)
+{
+	const void *p = sqlite3_value_blob(value_at(v, i));
+
+	return str_n(p, (size_t)sqlite3_value_bytes(value_at(v, i)));
+}
+
+static void each_row(sqlite3_context *c, int n, sqlite3_value **values)
+{
+	struct db *db = sqlite3_user_data(c);
+
+	(void)n;
+	CHECK(db->each.fn);
+	if (db->each.st == ST_OK)
+		db->each.st = db->each.fn(db->each.arg, (struct db_values *)(void *)values);
+	if (db->each.st != ST_OK)
+		sqlite3_result_error_code(c, SQLITE_ABORT);
+}
+
+static void each_end(sqlite3_context *c)
+{
+	sqlite3_result_null(c);
+}
+
+enum status db_each_init(struct db *db)
+{
+	return db_result(db, sqlite3_create_function(db->sql, "each", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, db, NULL, each_row, each_end));
+}
+
+enum status db_each(struct db_stmt *s, db_each_fn *fn, void *arg)
+{
+	struct db  *db = s->db;
+	enum status st, own;
+	int         rc;
+
+	db->each.fn = fn;
+	db->each.arg = arg;
+	db->each.st = ST_OK;
+	rc = s->stmt ? sqlite3_step(s->stmt) : SQLITE_ROW;
+	own = db->each.st;
+	db->each.fn = NULL;
+	if (!s->stmt)
+		st = db_step(s); /* says what is wrong */
+	else if (own != ST_OK)
+		st = own;
+	else
+		st = rc == SQLITE_ROW ? ST_OK : db_result(db, rc);
+	db_done(s);
+	return st;
+}
+
 enum status db_run(struct db_stmt *s)
 {
 	enum status st = db_step(s);

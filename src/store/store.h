@@ -69,7 +69,8 @@ struct store_entry;
 struct store_entry *store_enter(struct store *s, uint64_t account, struct str token);
 void store_leave(struct store *s, struct store_entry **entry); /* NULL inside is fine */
 struct str store_entry_token(const struct store_entry *entry); /* borrowed */
-/* Close the handles of accounts that all sessions left linger_ms ago: called about once a second. */
+/* Close the handles of accounts that all sessions left linger_ms ago, and free lists of messages that nobody has asked for in a minute: called about
+ * once a second. */
 #define STORE_LINGER_MS ((int64_t)2000)
 void store_forget(struct store *s, int64_t linger_ms);
 

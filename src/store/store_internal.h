@@ -273,6 +273,7 @@ MUST_CHECK enum status store_changes_load(struct store_account *a, uint64_t mail
 /* Rows of the mailbox as they are now, in v->rows, from a view that was kept; NULL: there is none of use. In whatever transaction is open. */
 MUST_CHECK enum status store_view_kept(struct store_account *a, uint64_t mailbox, struct store_view *v);
 void store_views_drop(struct store *s, uint64_t account); /* 0: of all */
+void store_views_expire(struct store *s); /* those that nobody has asked for */
 
 /* ---- store_undelete.c: inside a transaction ---- */
 /* Remember the name of a mailbox that is deleted now. */

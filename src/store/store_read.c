@@ -141,16 +141,15 @@ enum status store_sort_facts(struct store_account *a, uint64_t mailbox, struct s
 static struct db_stmt *between_stmt(struct store_account *a, unsigned columns)
 {
 	if (columns == 0)
-		return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms FROM email"
-				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
+		return db_sql(a->db, "SELECT each(id, size, header_n, mime_flags, date_ms) FROM email WHERE id BETWEEN ?2 AND ?3 AND account = ?1");
 	if (columns == STORE_SORT_SUBJECT)
-		return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms, subject FROM email"
-				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
+		return db_sql(a->db, "SELECT each(id, size, header_n, mime_flags, date_ms, subject) FROM email"
+				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1");
 	if (columns < STORE_SORT_TO)
-		return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms, subject, from_text FROM email"
-				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
-	return db_sql(a->db, "SELECT id, size, header_n, mime_flags, date_ms, subject, from_text, to_text, cc_text, message_id, in_reply_to,"
-			     " reference_ids FROM email WHERE id BETWEEN ?2 AND ?3 AND account = ?1 ORDER BY id");
+		return db_sql(a->db, "SELECT each(id, size, header_n, mime_flags, date_ms, subject, from_text) FROM email"
+				     " WHERE id BETWEEN ?2 AND ?3 AND account = ?1");
+	return db_sql(a->db, "SELECT each(id, size, header_n, mime_flags, date_ms, subject, from_text, to_text, cc_text, message_id, in_reply_to,"
+			     " reference_ids) FROM email WHERE id BETWEEN ?2 AND ?3 AND account = ?1");
 }
 
 bool store_sort_dense(const uint64_t *emails, size_t count)
@@ -161,26 +160,53 @@ bool store_sort_dense(const uint64_t *emails, size_t count)
 	return count > 1 && emails[0] > 0 && emails[count - 1] - emails[0] <= SORT_SPREAD * (uint64_t)count;
 }
 
+struct between {
+	const uint64_t     *emails;
+	size_t              at, count;
+	unsigned            columns;
+	struct arena       *arena;
+	struct store_email *ret;
+};
+
+/* In the order of the row numbers. */
+static enum status on_between(void *arg, struct db_values *v)
+{
+	struct between     *b = arg;
+	uint64_t            id = db_value_u64(v, 0);
+	struct store_email *e;
+
+	while (b->at < b->count && b->emails[b->at] < id)
+		b->at++;
+	if (b->at == b->count || b->emails[b->at] != id)
+		return ST_OK;
+	e = &b->ret[b->at++];
+	*e = (struct store_email){
+		.id = id,
+		.size = db_value_u64(v, 1),
+		.header_n = db_value_u64(v, 2),
+		.mime_flags = (unsigned)db_value_u64(v, 3),
+		.date_ms = db_value_null(v, 4) ? INT64_MIN : db_value_i64(v, 4),
+	};
+	struct str *sort[] = { &e->subject, &e->from, &e->to, &e->cc, &e->message_id, &e->in_reply_to, &e->references };
+
+	for (size_t i = 0; i < LEN(sort); i++)
+		if (b->columns >> i & 1)
+			*sort[i] = arena_dup(b->arena, db_value_str(v, 5 + (int)i));
+	return ST_OK;
+}
+
 enum status store_sort_emails(struct store_account *a, const uint64_t *emails, size_t count, unsigned columns, struct arena *arena,
 			      struct store_email *ret)
 {
 	struct db_stmt *s = between_stmt(a, columns);
-	size_t          at = 0;
-	enum status     st = ST_OK;
+	struct between  b = { emails, 0, count, columns, arena, ret };
 
 	for (size_t i = 0; i < count; i++)
 		ret[i] = (struct store_email){ 0 };
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, emails[0]);
 	db_bind_u64(s, 3, emails[count - 1]);
-	while (at < count && (st = db_step(s)) == ST_OK) {
-		while (at < count && emails[at] < db_u64(s, 0))
-			at++;
-		if (at < count && emails[at] == db_u64(s, 0))
-			sort_row(s, 0, columns, arena, &ret[at++]);
-	}
-	db_done(s);
-	return st == ST_NOT_FOUND ? ST_OK : st;
+	return db_each(s, on_between, &b);
 }
 
 /* ---- content ---- */

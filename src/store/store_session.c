@@ -125,6 +125,7 @@ void store_forget(struct store *s, int64_t linger_ms)
 {
 	uint64_t account;
 
+	store_views_expire(s);
 	while ((account = due(s, clock_mono_ms() - linger_ms)) != 0)
 		store_idle_drop(s, account, true);
 }

@@ -184,20 +184,45 @@ static enum status expunged_count(struct store_account *a, uint64_t mailbox, uin
 	return st;
 }
 
-static enum status add_present(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t max, size_t *n)
+struct present {
+	struct store_row *rows;
+	size_t            n, max;
+};
+
+static enum status on_present(void *arg, struct db_values *v)
 {
-	struct db_stmt *s = db_sql(a->db, "SELECT " STORE_ROW_COLUMNS " FROM message WHERE account = ?1 AND mailbox = ?2"
-					  " ORDER BY uid");
+	struct present *p = arg;
+
+	if (p->n == p->max)
+		return ST_CORRUPT;
+	p->rows[p->n++] = (struct store_row){
+		.uid = (uint32_t)db_value_u64(v, 0),
+		.flags = (uint16_t)db_value_u64(v, 1),
+		.keywords = { { db_value_u64(v, 2), db_value_u64(v, 3) } },
+		.modseq = db_value_u64(v, 4),
+		.created = db_value_u64(v, 5),
+		.email = db_value_u64(v, 6),
+		.size = db_value_u64(v, 7),
+		.internal_ms = db_value_i64(v, 8),
+		.internal_zone = (int16_t)db_value_i64(v, 9),
+	};
+	return ST_OK;
+}
+
+/* By uid: that is how the table is ordered, and what the statement names of its key. */
+static enum status add_present(struct store_account *a, uint64_t mailbox, struct store_view *v, size_t max)
+{
+	struct db_stmt *s = db_sql(a->db, "SELECT each(" STORE_ROW_COLUMNS ") FROM message WHERE account = ?1 AND mailbox = ?2");
+	struct present  p = { v->rows, 0, max };
 	enum status     st;
 
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);
-	while ((st = db_step(s)) == ST_OK && *n < max)
-		store_row_read(s, &rows[(*n)++]);
-	db_done(s);
-	if (st == ST_NOT_FOUND)
-		return store_flagging_lay(a, mailbox, rows, *n);
-	return st == ST_OK ? ST_CORRUPT : st;
+	st = db_each(s, on_present, &p);
+	v->count = p.n;
+	for (size_t i = 1; i < p.n && st == ST_OK; i++)
+		st = p.rows[i - 1].uid < p.rows[i].uid ? ST_OK : ST_CORRUPT;
+	return st == ST_OK ? store_flagging_lay(a, mailbox, p.rows, p.n) : st;
 }
 
 static enum status present(struct store_account *a, uint64_t mailbox, struct store_view *v)
@@ -209,7 +234,7 @@ static enum status present(struct store_account *a, uint64_t mailbox, struct sto
 		return st;
 	v->rows = reallocarray(NULL, max, sizeof(*v->rows));
 	CHECK(v->rows);
-	return add_present(a, mailbox, v->rows, max, &v->count);
+	return add_present(a, mailbox, v, max);
 }
 
 static enum status gone_back(struct store_account *a, uint64_t mailbox, uint64_t as_of, uint64_t gone, struct store_view *v)

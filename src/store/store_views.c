@@ -3,7 +3,7 @@
  * To read a list of messages costs a row of the table for each; to bring an old one up to date costs what changed since. Clients come back all day.
  *
  *   held by a session --store_view_give--> kept (newest first) --store_view_load--> held, up to date
- *                                            \--- more than VIEWS_MAX, or the octets of the options; its account is left --> freed
+ *                                            \--- VIEWS_MAX, the octets of the options, KEEP_MS; its account is left --> freed
  *
  * A view that is kept is what the mailbox was at its modseq. It is believed only in the generation of the database in which it was loaded, and while its
  * modseq is part of the history; otherwise, and whenever what results does not fit the mailbox's counter, the table is read.
@@ -12,12 +12,15 @@
 #include <string.h>
 
 #include "store/store_internal.h"
+#include "sys/clock.h"
 
 #define VIEWS_MAX 256u
+#define KEEP_MS   60000
 
 struct store_kept_view {
 	struct store_kept_view *newer, *older;
 	struct store_view       view;
+	int64_t                 since_ms;
 };
 
 static size_t octets(const struct store_view *v)
@@ -109,6 +112,7 @@ void store_view_give(struct store *s, struct store_view *v, uint64_t modseq)
 	k = calloc(1, sizeof(*k));
 	CHECK(k);
 	k->view = *v;
+	k->since_ms = clock_mono_ms();
 	*v = (struct store_view){ 0 };
 	pthread_mutex_lock(&s->lock);
 	put_in(s, k);
@@ -133,6 +137,18 @@ void store_views_drop(struct store *s, uint64_t account)
 		if (account == 0 || k->view.account == account)
 			take_out(s, k, &drop);
 	}
+	pthread_mutex_unlock(&s->lock);
+	list_free(drop);
+}
+
+void store_views_expire(struct store *s)
+{
+	struct store_kept_view *drop = NULL;
+	int64_t                 until_ms = clock_mono_ms() - KEEP_MS;
+
+	pthread_mutex_lock(&s->lock);
+	while (s->views.oldest && s->views.oldest->since_ms <= until_ms)
+		take_out(s, s->views.oldest, &drop);
 	pthread_mutex_unlock(&s->lock);
 	list_free(drop);
 }
