@@ -90,11 +90,18 @@ class Disk:
         words = dict(db.execute("SELECT number, CAST(name AS TEXT) FROM keyword"))
         self.uidnext = {boxes[i]: n for i, n in db.execute("SELECT id, uidnext FROM mailbox") if i in boxes}
         idents = dict(db.execute("SELECT id, CAST(subject AS TEXT) FROM email"))
+        laid = list(db.execute("SELECT mailbox, modseq, op, flags, kw0, keep, keep_kw, uids FROM flagging ORDER BY modseq"))
+        laid = [(f[0], f[1], f[2:7], set(uids_of(f[7]))) for f in laid]
         self.rows, self.there = {}, {name: {} for name in names}  # (box, uid): [ident, flags, modseq, created, gone]
         for table, gone in (("message", "0"), ("expunged", "gone")):
             for box, uid, flags, kw0, modseq, created, email, end in db.execute(
                     "SELECT mailbox, uid, flags, kw0, modseq, created, email, %s FROM %s" % (gone, table)):
                 if box in boxes:
+                    for of, at, (how, bits, kw, keep, keep_kw), uids in laid:
+                        if not end and of == box and modseq < at and uid in uids:  # not in the row yet
+                            flags = flags | bits if how == 0 else flags & ~bits if how == 1 else flags & keep | bits
+                            kw0 = kw0 | kw if how == 0 else kw0 & ~kw if how == 1 else kw0 & keep_kw | kw
+                            modseq = at
                     told = frozenset([f for bit, f in FLAG_BITS if flags & bit] + [w for n, w in words.items() if kw0 >> n & 1])
                     self.rows[boxes[box], uid] = (idents.get(email), told, modseq, created, end)
                     if not end:
