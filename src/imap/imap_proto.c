@@ -5,6 +5,7 @@
  * answer at once where the client waits for "+", else DROP (the octets come anyway: RFC 7888 §4)
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "imap/imap_cmd_notify.h"
@@ -56,6 +57,19 @@ static void text_done(struct imap_session *s)
 	s->literals = 0;
 }
 
+/* An IDLE may last for hours, and needs no more of its command than the tag. */
+static void idle_begun(struct imap_session *s)
+{
+	char *tag = s->tag.n > 0 ? strndup(s->tag.p, s->tag.n) : NULL;
+
+	CHECK(tag || s->tag.n == 0);
+	text_done(s);
+	arena_reset(s->arena);
+	free(s->idle_tag);
+	s->idle_tag = tag;
+	s->tag = str_n(tag, s->tag.n);
+}
+
 static void session_close(void *session)
 {
 	struct imap_session *s = session;
@@ -74,6 +88,7 @@ static void session_close(void *session)
 	imap_out_give(s);
 	imap_work_give(s);
 	arena_free(&s->arena);
+	free(s->idle_tag);
 	free(s);
 	metric_less(METRIC_IMAP_SESSIONS);
 }
@@ -209,7 +224,11 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 		text_done(s);
 		arena_reset(s->arena);
 		s->tag = STR_NONE;
+		free(s->idle_tag);
+		s->idle_tag = NULL;
 		s->mode = IMAP_MODE_COMMAND;
+	} else if (s->mode == IMAP_MODE_IDLE) {
+		idle_begun(s);
 	}
 	buf_done(&s->out);
 	buf_init(&s->out, OUT_MAX);

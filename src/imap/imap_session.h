@@ -148,6 +148,7 @@ struct imap_session {
 	struct imap_memory          memory;
 	struct imap_reply           reply;
 	struct str                  tag;
+	char                       *idle_tag; /* octets of `tag` in IDLE, heap: all else of the command is given back */
 	struct imap_box             box;
 	struct imap_upload         *upload;
 	struct imap_watch           watch;
