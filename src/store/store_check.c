@@ -1,7 +1,7 @@
 /* store/store_check.c - the numbered invariants of docs/formats/account.md, checked. */
 #include <stdio.h>
 
-#include "store/store_internal.h"
+#include "store/store_flagging.h"
 #include "sys/disk.h"
 
 struct check {
@@ -86,7 +86,9 @@ static const struct {
 	{ "A24", "SELECT 'seen ' || mailbox || ' ' || reader FROM seen WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR reader IN"
 		 " (0, ?1)" },
 	{ "A26", "SELECT 'flagging ' || mailbox || ' ' || modseq FROM flagging f WHERE account <> ?1 OR modseq > coalesce((SELECT modseq FROM mailbox b"
-		 " WHERE b.account = ?1 AND b.id = f.mailbox), 0) OR op NOT BETWEEN 0 AND 2 OR flags & ~31 <> 0 OR keep & ~31 <> 0 OR keep_kw NOT IN (0, -1)" },
+		 " WHERE b.account = ?1 AND b.id = f.mailbox), 0) OR " STORE_FLAGGING_BAD },
+	{ "A26", "SELECT 'keywords of flagging ' || mailbox || ' ' || modseq FROM flagging, (SELECT count(*) AS k FROM keyword WHERE account = ?1)"
+		 " WHERE account = ?1 AND ((k < 64 AND kw0 & (-1 << k) <> 0) OR (k <= 64 AND kw1 <> 0) OR (k > 64 AND k < 128 AND kw1 & (-1 << (k - 64)) <> 0))" },
 	{ "A22", "SELECT 'warning ' || warned FROM warning WHERE account <> ?1 OR warned NOT BETWEEN 0 AND 100" },
 };
 
@@ -238,14 +240,15 @@ static enum status check_seen(struct check *c)
 /* A26: and what is still to be written into the rows of messages. */
 static enum status check_flaggings(struct check *c)
 {
-	struct db_stmt *s = db_sql(c->a->db, "SELECT mailbox, modseq, uids FROM flagging WHERE account = ?1");
+	struct db_stmt *s = db_sql(c->a->db, "SELECT mailbox, modseq, uids, n FROM flagging WHERE account = ?1");
 	enum status     st;
 
 	db_bind_u64(s, 1, c->a->id);
 	while ((st = db_step(s)) == ST_OK) {
-		char text[64];
+		char     text[64];
+		uint64_t n;
 
-		if (store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2)))
+		if (store_flagging_uids(db_str(s, 2), &n) && n == db_u64(s, 3))
 			continue;
 		snprintf(text, sizeof(text), "flagging %llu %llu", (unsigned long long)db_u64(s, 0), (unsigned long long)db_u64(s, 1));
 		found(c, "A26", str_of(text));

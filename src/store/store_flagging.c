@@ -91,9 +91,15 @@ enum status store_flagging_add(struct store_account *a, uint64_t mailbox, const 
 
 #define COLUMNS "modseq, op, flags, kw0, kw1, keep, keep_kw, uids"
 
-static struct store_flagging flagging_read(struct db_stmt *s)
+_Static_assert(STORE_FLAGGING_LAST == INT64_C(9223372036854770000) && STORE_FLAGGING_LAST < INT64_MAX - STORE_RESERVE, "as in STORE_FLAGGING_BAD");
+
+/* False: STORE_FLAGGING_BAD. */
+static bool flagging_read(struct db_stmt *s, struct store_flagging *ret)
 {
-	return (struct store_flagging){
+	if (db_u64(s, 0) - 1 >= STORE_FLAGGING_LAST || db_u64(s, 1) > STORE_FLAGS_REPLACE || (db_u64(s, 2) | db_u64(s, 5)) & ~(uint64_t)STORE_FLAGS ||
+	    db_u64(s, 6) + 1 > 1)
+		return false;
+	*ret = (struct store_flagging){
 		.modseq = db_u64(s, 0),
 		.op = (enum store_flag_op)db_u64(s, 1),
 		.flags = (unsigned)db_u64(s, 2),
@@ -102,6 +108,22 @@ static struct store_flagging flagging_read(struct db_stmt *s)
 		.keep_keywords = db_u64(s, 6),
 		.uids = db_str(s, 7),
 	};
+	return true;
+}
+
+bool store_flagging_uids(struct str uids, uint64_t *ret_n)
+{
+	struct store_range r;
+	uint32_t           last = 0;
+	uint64_t           n = 0;
+
+	while (uids.n > 0) {
+		if (!store_ranges_next(&uids, &last, &r))
+			return false;
+		n += (uint64_t)r.last - r.first + 1;
+	}
+	*ret_n = n;
+	return true;
 }
 
 static uint64_t laid(enum store_flag_op op, uint64_t was, uint64_t bits, uint64_t keep)
@@ -166,9 +188,9 @@ enum status store_flagging_lay(struct store_account *a, uint64_t mailbox, struct
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);
 	while (st == ST_OK && (st = db_step(s)) == ST_OK) {
-		struct store_flagging f = flagging_read(s);
+		struct store_flagging f;
 
-		if (!flagging_lay(&f, rows, count))
+		if (!flagging_read(s, &f) || !flagging_lay(&f, rows, count))
 			st = ST_CORRUPT;
 	}
 	db_done(s);
@@ -246,8 +268,9 @@ static enum status oldest_apply(struct store_account *a, uint64_t mailbox)
 	db_bind_u64(s, 2, mailbox);
 	buf_init(&uids, SIZE_MAX);
 	st = db_step(s);
+	if (st == ST_OK && !flagging_read(s, &f))
+		st = ST_CORRUPT;
 	if (st == ST_OK) {
-		f = flagging_read(s);
 		buf_add(&uids, f.uids);
 		f.uids = buf_str(&uids);
 	}

@@ -17,12 +17,19 @@ struct store_flagging {
 	struct str            uids; /* ranges, as in `change` */
 };
 
+/* Of a row of `flagging`: it cannot be applied (after a modseq above the last nothing could come). And how many messages its uids name; false: they
+ * cannot be read. */
+#define STORE_FLAGGING_LAST (INT64_MAX - 5807)
+#define STORE_FLAGGING_BAD \
+	"(modseq NOT BETWEEN 1 AND 9223372036854770000 OR op NOT BETWEEN 0 AND 2 OR flags & ~31 <> 0 OR keep & ~31 <> 0 OR keep_kw NOT IN (0, -1))"
+MUST_CHECK bool store_flagging_uids(struct str uids, uint64_t *ret_n);
+
 /* Is it worth a row of its own? */
 bool store_flagging_pays(size_t messages);
 MUST_CHECK enum status store_flagging_any(struct store_account *a, uint64_t mailbox, bool *ret);
 /* Of the transaction's modseq. uids ascending; f->modseq and f->uids are not looked at. */
 MUST_CHECK enum status store_flagging_add(struct store_account *a, uint64_t mailbox, const struct store_flagging *f, const uint32_t *uids, size_t n);
-/* Rows of `message` (ascending uid) become what they are. ST_CORRUPT: a row of uids cannot be read. */
+/* Rows of `message` (ascending uid) become what they are. ST_CORRUPT: one of them cannot be read. */
 MUST_CHECK enum status store_flagging_lay(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t count);
 /* Write f into the rows of a range that have a lower modseq. */
 MUST_CHECK enum status store_flagging_write(struct store_account *a, uint64_t mailbox, const struct store_flagging *f, struct store_range r);

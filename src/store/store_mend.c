@@ -493,12 +493,16 @@ static enum status mailbox_clocks(struct mend *m)
 /* What the rows of messages are to become, they become: whatever comes next goes by the rows. */
 static enum status flaggings(struct mend *m)
 {
-	uint64_t    mailbox = 0, modseq = 0;
-	enum status st = mend_run(m, "A26", "changes of flags of others removed", "DELETE FROM flagging WHERE account <> ?1");
+	uint64_t    mailbox = 0, modseq = 0, n;
+	enum status st = mend_run(m, "A26", "changes of flags of no message removed", "DELETE FROM flagging WHERE account <> ?1 OR (mailbox NOT IN"
+				  " (SELECT id FROM mailbox) AND NOT EXISTS (SELECT 1 FROM message m WHERE m.account = ?1 AND m.mailbox ="
+				  " flagging.mailbox))");
 
+	if (st == ST_OK)
+		st = mend_run(m, "A26", "changes of flags that are none removed, those messages keep the flags they had",
+			      "DELETE FROM flagging WHERE account = ?1 AND " STORE_FLAGGING_BAD);
 	while (st == ST_OK) {
-		struct db_stmt *s = db_sql(m->a->db, "SELECT mailbox, modseq, uids, op NOT BETWEEN 0 AND 2 OR flags & ~31 <> 0 OR keep & ~31 <> 0 OR"
-						     " keep_kw NOT IN (0, -1) FROM flagging WHERE account = ?1 AND (mailbox, modseq) > (?2, ?3)"
+		struct db_stmt *s = db_sql(m->a->db, "SELECT mailbox, modseq, uids, n FROM flagging WHERE account = ?1 AND (mailbox, modseq) > (?2, ?3)"
 						     " ORDER BY mailbox, modseq");
 		bool            bad = false;
 
@@ -508,7 +512,9 @@ static enum status flaggings(struct mend *m)
 		while (!bad && (st = db_step(s)) == ST_OK) {
 			mailbox = db_u64(s, 0);
 			modseq = db_u64(s, 1);
-			bad = db_u64(s, 3) || !store_change_sound(CHANGE_MESSAGE, CHANGE_UPDATED, db_str(s, 2));
+			bad = !store_flagging_uids(db_str(s, 2), &n);
+			if (!bad && n != db_u64(s, 3)) /* nothing goes by it once they are written */
+				mend_tell(m, STORE_MEND_FIXED, "A26", "messages of a change of flags counted again");
 		}
 		db_done(s);
 		if (!bad)

@@ -84,7 +84,8 @@ static void list_free(struct store_kept_view *k)
 /* Rows as the table has them. False: one is newer than the view, and nobody knows whether it stays. */
 static bool clean(struct store_view *v, uint64_t modseq)
 {
-	size_t n = 0;
+	struct store_row *fit;
+	size_t            n = 0;
 
 	for (size_t i = 0; i < v->count; i++) {
 		struct store_row *row = &v->rows[i];
@@ -98,6 +99,10 @@ static bool clean(struct store_view *v, uint64_t modseq)
 	}
 	v->count = n;
 	v->modseq = modseq;
+	/* It had room for all that has gone meanwhile, and is counted by what it has. */
+	fit = reallocarray(v->rows, MAX(n, (size_t)1), sizeof(*fit));
+	CHECK(fit);
+	v->rows = fit;
 	return true;
 }
 
