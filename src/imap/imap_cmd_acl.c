@@ -78,12 +78,12 @@ static enum status index_tell(struct imap_session *s, const struct target *t, co
 					      .subject = e->subject,
 					      .on = rights != 0,
 					      .admin = (rights & IMAP_RIGHT_ADMIN) != 0 };
-
 	enum status st;
 
 	if (!s->env->ask->share)
 		return ST_OK;
 	st = s->env->ask->share(s->env->ask_ctx, &q);
+	imap_shared_forget(s);
 	return st == ST_DENIED ? ST_TEMP : st; /* the sign-in is too old */
 }
 
