@@ -375,6 +375,8 @@ struct imap_shared_box {
 	unsigned             rights;
 	struct store_mailbox box; /* as its owner has it, but for the name, and without special use */
 };
+/* A mailbox of the account was deleted that had these entries: the directory's index is told of those that were the last (imap_cmd_acl.c). */
+void imap_acl_gone(struct imap_session *s, struct store_account *a, const struct store_acl *list, size_t count);
 /* "* MYRIGHTS name rights" (imap_cmd_acl.c) */
 void imap_put_myrights(struct imap_session *s, struct str name, unsigned rights);
 /* All of others' that may be looked up, LIMIT_MAILBOXES at most; in the command's arena. */
