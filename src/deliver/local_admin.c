@@ -4,16 +4,20 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "deliver/local_used.h"
 #include "ipc/msg_local.h"
 #include "store/store_keep.h"
 #include "store/store_mend.h"
 #include "store/store_salvage.h"
 #include "store/store_undelete.h"
 
+/* Without a server nobody hears: what the account holds is counted by the next delivery. */
 static void announce(const struct local_admin *l, uint64_t account, uint64_t modseq)
 {
-	if (l->ipc)
-		ipc_bus_send(l->ipc, account, IPC_BUS_MAIL, modseq);
+	if (!l->ipc)
+		return;
+	ipc_bus_send(l->ipc, account, IPC_BUS_MAIL, modseq);
+	local_used_tell(l->ipc, l->store, account);
 }
 
 /* ---- undelete ---- */

@@ -2,7 +2,8 @@
  *
  * The store keeps the limits; it knows of one account only. So a total becomes a limit of each account: what it holds, and what is left of
  * the total. That holds as far as what the accounts hold is known here, which queue tells of the accounts of such domains behind each
- * delivery, and imap behind what it adds and expunges; the rest counts from the next of these on. Deliveries that are under way together may go over it by what they bring.
+ * delivery, imap behind what its sessions add and remove, and local behind what it removes and restores itself. Deliveries that are under way
+ * together may go over it by what they bring.
  */
 #include "directory/directory_int.h"
 

@@ -1,7 +1,7 @@
 /* imap/imap_cmd_acl.c - SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS (RFC 4314).
  *
  * The owner's rights are all of them, for ever; he stands in no list. The directory's index (who shares with whom) is told before a right is
- * given and after the last one is gone: it may name too many, never too few.
+ * given and after the last one is gone, be it with its mailbox: it may name too many, never too few.
  */
 #include "imap/imap_session.h"
 #include "wire/imap/imap_print.h"
@@ -78,13 +78,22 @@ static enum status index_tell(struct imap_session *s, const struct target *t, co
 					      .subject = e->subject,
 					      .on = rights != 0,
 					      .admin = (rights & IMAP_RIGHT_ADMIN) != 0 };
-
 	enum status st;
 
 	if (!s->env->ask->share)
 		return ST_OK;
 	st = s->env->ask->share(s->env->ask_ctx, &q);
+	imap_shared_forget(s);
 	return st == ST_DENIED ? ST_TEMP : st; /* the sign-in is too old */
+}
+
+/* `left` is what the subject is still given. If that was nothing, another session may have given something meanwhile. That the index names
+ * one too many, because it could not be told, does no harm; DELETEACL puts it right. */
+static void index_settle(struct imap_session *s, const struct target *t, const struct store_acl *e, unsigned left)
+{
+	(void)!index_tell(s, t, e, left);
+	if (left == 0 && store_acl_anywhere(t->a, e->kind, e->subject, &left) == ST_OK && left != 0)
+		(void)!index_tell(s, t, e, left);
 }
 
 static enum status change(struct imap_session *s, struct target *t, const struct store_acl *e, enum store_acl_op op)
@@ -102,14 +111,31 @@ static enum status change(struct imap_session *s, struct target *t, const struct
 		imap_changed(s, info.modseq);
 	if (st == ST_OK && !e->negative)
 		st = store_acl_anywhere(t->a, e->kind, e->subject, &after);
-	/* And again as it is: two sessions may have changed it at once, and of a mailbox that was deleted the index was not told. That it
-	 * names one too many does no harm, and DELETEACL puts it right. */
-	if (st != ST_OK || e->negative || (op != STORE_ACL_REMOVE && after == before && e->rights != 0))
-		return st;
-	(void)!index_tell(s, t, e, after);
-	if (after == 0 && store_acl_anywhere(t->a, e->kind, e->subject, &after) == ST_OK && after != 0)
-		(void)!index_tell(s, t, e, after);
+	/* And again as it is: two sessions may have changed it at once, and the index may not have been told before. */
+	if (st == ST_OK && !e->negative && (op == STORE_ACL_REMOVE || after != before || e->rights == 0))
+		index_settle(s, t, e, after);
 	return st;
+}
+
+/* Who administers another's mailboxes does so by one of these entries himself: it is told last, or he might tell no more. */
+static unsigned turn_of(const struct imap_session *s, const struct store_acl *e)
+{
+	return e->kind == STORE_ACL_ACCOUNT && e->subject == s->account_id ? 2u : e->rights & IMAP_RIGHT_ADMIN ? 1u : 0u;
+}
+
+void imap_acl_gone(struct imap_session *s, struct store_account *a, const struct store_acl *list, size_t count)
+{
+	const struct target t = { .a = a, .owner = store_account_id(a) };
+
+	for (size_t i = 0; i < 3 * count; i++) {
+		const struct store_acl *e = &list[i % count];
+		unsigned                left = 0;
+
+		if (e->negative || turn_of(s, e) != i / count || store_acl_anywhere(a, e->kind, e->subject, &left) != ST_OK)
+			continue;
+		if (left == 0 || (e->rights & ~left & IMAP_RIGHT_ADMIN))
+			index_settle(s, &t, e, left);
+	}
 }
 
 static enum imap_next change_entry(struct imap_session *s, struct str name, const struct imap_identifier *id, enum store_acl_op op, unsigned rights,

@@ -103,16 +103,22 @@ enum imap_next imap_cmd_delete(struct imap_session *s, struct imap_command *c)
 {
 	struct store_account *a = NULL;
 	struct store_mailbox  m;
+	struct store_acl     *entries = NULL;
 	struct str            name, given;
+	size_t                n = 0;
 	enum status           st;
 
 	if (!one_name(s, c, &name, &given))
 		return IMAP_NEXT_REPLY;
 	st = imap_mailbox_find(s, name, IMAP_RIGHT_DELETE_BOX, &a, &m);
 	if (st == ST_OK)
+		st = store_acl_list(a, m.id, s->arena, &entries, &n);
+	if (st == ST_OK)
 		st = store_mailbox_delete(a, imap_name_inside(name));
 	if (st == ST_OK)
 		imap_quota_changed(s, a, false);
+	if (st == ST_OK)
+		imap_acl_gone(s, a, entries, n);
 	if (st == ST_OK && imap_is_selected(s, s->last_account, m.id)) {
 		imap_put(s, STR("* OK [CLOSED] The selected mailbox was deleted\r\n"));
 		imap_enter(s, IMAP_AUTH);

@@ -201,6 +201,7 @@ static struct net_want wait_next(struct imap_session *s, enum imap_next next)
 {
 	imap_flush(s);
 	imap_account_back(s);
+	imap_shared_forget(s);
 	imap_work_give(s);
 	log_tidy(s);
 	if (s->broken || next == IMAP_NEXT_CLOSE)

@@ -174,6 +174,7 @@ void imap_account_leave(struct imap_session *s)
 {
 	CHECK(!s->account);
 	imap_others_back(s, true);
+	imap_shared_forget(s);
 	s->saw_shared = false;
 	imap_notify_remove(s->env->notify, &s->watch);
 	imap_notice_done(s);

@@ -108,6 +108,8 @@ struct imap_query;  /* imap_found.h */
 struct imap_found;
 struct imap_noted;  /* imap_cmd_notify.c */
 
+struct imap_shared; /* imap_share.c */
+
 /* An account of another in which the session is a guest: entered with a token for it (store.h), open inside a handler only. */
 struct imap_guest {
 	uint64_t              owner; /* 0: the place is free */
@@ -130,6 +132,7 @@ struct imap_session {
 	struct imap_guest          *guests; /* accounts of others: IMAP_GUESTS places, or NULL; heap */
 	uint64_t                    guest_uses;
 	uint64_t                    last_account; /* that was opened last: whose change imap_changed() tells */
+	struct imap_shared         *shared;     /* who shares with us, as auth said in the command at hand; NULL: not asked yet */
 	bool                        saw_shared; /* the client was told of mailboxes of others */
 	bool                        no_right; /* why the last thing was ST_DENIED: a right in another's mailbox is missing */
 	unsigned                    found_rights; /* in what imap_mailbox_find() found last */
@@ -349,6 +352,8 @@ MUST_CHECK enum status imap_foreign_parent(struct imap_session *s, struct str na
 MUST_CHECK enum status imap_foreign_box(struct imap_session *s, struct store_account **ret);
 /* The account of another, open; `token`: to enter it, if the session has not yet. */
 MUST_CHECK enum status imap_other(struct imap_session *s, uint64_t owner, struct str token, struct store_account **ret);
+/* What auth said of who shares with us no longer holds: the command has ended, or has changed it. */
+void imap_shared_forget(struct imap_session *s);
 /* Close them, and leave those that neither the selected mailbox nor a message that comes needs; `all`: leave all. */
 void imap_others_back(struct imap_session *s, bool all);
 /* Tell auth what another's account holds now, where it counts. */
@@ -371,6 +376,8 @@ struct imap_shared_box {
 	unsigned             rights;
 	struct store_mailbox box; /* as its owner has it, but for the name, and without special use */
 };
+/* A mailbox of the account was deleted that had these entries: the directory's index is told of those that were the last (imap_cmd_acl.c). */
+void imap_acl_gone(struct imap_session *s, struct store_account *a, const struct store_acl *list, size_t count);
 /* "* MYRIGHTS name rights" (imap_cmd_acl.c) */
 void imap_put_myrights(struct imap_session *s, struct str name, unsigned rights);
 /* All of others' that may be looked up, LIMIT_MAILBOXES at most; in the command's arena. */

@@ -2,6 +2,9 @@
  *
  * auth says whose mailboxes are worth a look, and which groups we are in; the entries that stand with the mailbox say the rest. Whoever may
  * neither look a mailbox up nor do what he asked for is told that there is none.
+ *
+ * What auth said holds for the command at hand, so that a LIST of thousands of names is one question; not for one that goes on for longer than
+ * RIGHTS_KNOWN_MS, nor behind a change that the command has told auth itself.
  */
 #include <stdlib.h>
 
@@ -10,7 +13,7 @@
 #include "sys/clock.h"
 #include "wire/imap/imap_name.h"
 
-#define RIGHTS_KNOWN_MS 5000 /* a selected mailbox's rights hold for so long */
+#define RIGHTS_KNOWN_MS 5000 /* a selected mailbox's rights hold for so long, and within a command what auth said */
 
 static const struct str prefix = STR(IMAP_OTHERS);
 
@@ -34,21 +37,58 @@ struct str imap_name_inside(struct str name)
 
 /* ---- asking ---- */
 
-static enum status shared(struct imap_session *s, struct auth_shared_reply *ret)
+struct imap_shared {
+	struct arena            *arena; /* of all this */
+	int64_t                  ms;    /* monotonic: as of then */
+	struct auth_shared_reply reply;
+};
+
+void imap_shared_forget(struct imap_session *s)
+{
+	struct arena *arena = s->shared ? s->shared->arena : NULL;
+
+	arena_free(&arena);
+	s->shared = NULL;
+}
+
+static enum status ask(struct imap_session *s, struct arena *arena, struct auth_shared_reply *ret)
 {
 	const struct auth_shared_request q = { .token = imap_token(s) };
 	enum status                      st;
 
-	*ret = (struct auth_shared_reply){ 0 };
 	if (!s->env->ask->shared)
 		return ST_OK;
-	st = s->env->ask->shared(s->env->ask_ctx, &q, s->arena, ret);
+	st = s->env->ask->shared(s->env->ask_ctx, &q, arena, ret);
 	/* The sign-in is too old for auth, or auth began anew. Who has seen mailboxes of others must not be told that they are gone: his program
 	 * might forget what it has of them. All others go on as if nobody shared anything, until they sign in again. */
 	if (st == ST_DENIED)
 		return s->saw_shared ? ST_TEMP : ST_OK;
 	s->saw_shared |= st == ST_OK && ret->owner_count > 0;
 	return st;
+}
+
+/* *ret is good until the next call. */
+static enum status shared(struct imap_session *s, struct auth_shared_reply *ret)
+{
+	struct arena       *arena;
+	struct imap_shared *now;
+	enum status         st;
+
+	*ret = (struct auth_shared_reply){ 0 };
+	if (!s->shared || clock_mono_ms() - s->shared->ms >= RIGHTS_KNOWN_MS) {
+		imap_shared_forget(s);
+		arena = arena_new(NULL);
+		now = ARENA_NEW(arena, struct imap_shared);
+		*now = (struct imap_shared){ .arena = arena, .ms = clock_mono_ms() };
+		st = ask(s, arena, &now->reply);
+		if (st != ST_OK) {
+			arena_free(&arena);
+			return st;
+		}
+		s->shared = now;
+	}
+	*ret = s->shared->reply;
+	return ST_OK;
 }
 
 static const struct auth_owner *owner_find(const struct auth_shared_reply *r, struct str address)
@@ -315,6 +355,7 @@ static enum status rights_again(struct imap_session *s, struct store_account *a)
 
 	if (now - s->box.rights_ms < RIGHTS_KNOWN_MS)
 		return s->box.rights & IMAP_RIGHT_READ ? ST_OK : ST_NOT_FOUND;
+	imap_shared_forget(s); /* the one time is not to be added to the other */
 	st = shared(s, &r);
 	if (st == ST_OK && owner_of(&r, s->box.owner))
 		st = rights_of(s, a, s->box.id, &r, s->arena, &rights);

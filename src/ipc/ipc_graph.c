@@ -22,6 +22,7 @@ const struct ipc_edge ipc_edges[] = {
 	{ ROLE_QUEUE, ROLE_PIPE, BULK, LIMIT_IPC_OPEN_QUEUE },
 	{ ROLE_REMOTE, ROLE_DNS, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_REMOTE, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
+	{ ROLE_LOCAL, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_IMAP, ROLE_AUTH, CONTROL, LIMIT_IPC_OPEN },
 	{ ROLE_IMAP, ROLE_KEEPER, CONTROL, LIMIT_IPC_OPEN },
 	/* Announcements: nobody waits for them, so they are no questions. */

@@ -1260,7 +1260,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	ASK(IPC_AUTH_PROBED, "auth_probed", ROLE_AUTH, BY(SMTP), 10 * SECONDS, SHAPE(auth_probed_request), SHAPE(auth_rcpt_reply)),
 	ASK(IPC_AUTH_FULL, "auth_full", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_full_request), EMPTY),
 	ASK(IPC_AUTH_TOKEN, "auth_token", ROLE_AUTH, BY(QUEUE), 10 * SECONDS, SHAPE(auth_token_request), SHAPE(auth_token_reply)),
-	ASK(IPC_AUTH_QUOTA, "auth_quota", ROLE_AUTH, BY(QUEUE) | BY(IMAP), 10 * SECONDS, SHAPE(auth_quota_request), SHAPE(auth_quota_reply)),
+	ASK(IPC_AUTH_QUOTA, "auth_quota", ROLE_AUTH, BY(QUEUE) | BY(LOCAL) | BY(IMAP), 10 * SECONDS, SHAPE(auth_quota_request), SHAPE(auth_quota_reply)),
 	ADMIN(IPC_AUTH_ROUTE, "auth_route", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_route_request), SHAPE(auth_route_reply)),
 	ADMIN(IPC_AUTH_ALIAS_POLICY, "auth_alias_policy", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_alias_policy_request), EMPTY),
 	ADMIN(IPC_AUTH_DELEGATE_ADD, "auth_delegate_add", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_delegate), EMPTY),
@@ -1321,7 +1321,7 @@ const struct ipc_msg ipc_msgs[IPC_MSG_COUNT] = {
 	/* Every content of the account is read. */
 	ADMIN(IPC_LOCAL_FSCK, "local_fsck", ROLE_LOCAL, 60 * MINUTES, SHAPE(local_fsck_request), SHAPE(local_fsck_reply)),
 	ADMIN(IPC_AUTH_DOMAIN_QUOTA, "auth_domain_quota", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_domain_quota_request), EMPTY),
-	ASK(IPC_AUTH_USED, "auth_used", ROLE_AUTH, BY(QUEUE) | BY(IMAP), 10 * SECONDS, SHAPE(auth_used_request), EMPTY),
+	ASK(IPC_AUTH_USED, "auth_used", ROLE_AUTH, BY(QUEUE) | BY(LOCAL) | BY(IMAP), 10 * SECONDS, SHAPE(auth_used_request), EMPTY),
 	ADMIN(IPC_AUTH_USED_SET, "auth_used_set", ROLE_AUTH, 30 * SECONDS, SHAPE(auth_used_request), EMPTY),
 	ASK(IPC_AUTH_SUBJECT, "auth_subject", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_subject_request), SHAPE(auth_subject_reply)),
 	ASK(IPC_AUTH_SUBJECTS, "auth_subjects", ROLE_AUTH, BY(IMAP), 10 * SECONDS, SHAPE(auth_subjects_request), SHAPE(auth_subjects_reply)),

@@ -28,6 +28,9 @@ void pop3_settings_init(struct pop3_settings *ret); /* the defaults */
 
 struct pop3_ask { /* ctx is pop3_env.ask_ctx */
 	sasl_connect_fn *connect; /* NULL: whoever comes is let in */
+	/* IPC_AUTH_QUOTA, and IPC_AUTH_USED where the reply says that it counts. NULL (both): nobody counts. */
+	enum status (*quota)(void *ctx, uint64_t account, struct auth_quota_reply *ret);
+	void (*used)(void *ctx, const struct auth_used_request *note);
 	/* This session changed the account: tell the bus, and the idling sessions of this process. Must not wait. */
 	void (*changed)(void *ctx, uint64_t account, uint64_t modseq);
 };

@@ -173,6 +173,19 @@ static struct store_set marked(struct pop3_session *s)
 	return (struct store_set){ ranges, count };
 }
 
+/* What was removed is free for the others before the client is told so. */
+static void counted(struct pop3_session *s, struct store_account *a)
+{
+	const struct pop3_ask  *ask = s->env->ask;
+	struct auth_quota_reply q = { 0 };
+	struct store_info       info;
+
+	if (!ask->quota || !ask->used || ask->quota(s->env->ask_ctx, s->account_id, &q) != ST_OK)
+		return;
+	if (q.quota_shared && store_info(a, &info) == ST_OK)
+		ask->used(s->env->ask_ctx, &(struct auth_used_request){ s->account_id, info.size, info.messages, store_entry_token(s->entry) });
+}
+
 enum status pop3_drop_commit(struct pop3_session *s)
 {
 	struct store_set      set = marked(s);
@@ -193,7 +206,9 @@ enum status pop3_drop_commit(struct pop3_session *s)
 	if (st != ST_OK)
 		return st == ST_NOT_FOUND ? ST_TEMP : st;
 	s->removed = gone.count;
-	if (gone.count > 0)
-		s->env->ask->changed(s->env->ask_ctx, s->account_id, gone.modseq);
+	if (gone.count == 0)
+		return ST_OK;
+	s->env->ask->changed(s->env->ask_ctx, s->account_id, gone.modseq);
+	counted(s, a);
 	return ST_OK;
 }

@@ -86,7 +86,8 @@ static bool start(struct role *r, const char **ret_why)
 	s->ask = (struct imap_ask_ipc){ .ipc = r->ipc, .notify = imap_notify_new() };
 	s->env = (struct imap_env){ .settings = settings_of(r), .store = s->store, .notify = s->ask.notify, .ask = &imap_ask_ipc, .ask_ctx = &s->ask,
 				   .sasl = &sasl_ask_ipc, .sasl_ctx = r->ipc };
-	s->pop3_ask = (struct pop3_ask){ .connect = imap_ask_ipc.connect, .changed = imap_ask_ipc.changed };
+	s->pop3_ask = (struct pop3_ask){ .connect = imap_ask_ipc.connect, .quota = imap_ask_ipc.quota, .used = imap_ask_ipc.used,
+					  .changed = imap_ask_ipc.changed };
 	s->pop3 = (struct pop3_env){ .settings = pop3_settings_of(r), .store = s->store, .ask = &s->pop3_ask, .ask_ctx = &s->ask,
 				     .sasl = &sasl_ask_ipc, .sasl_ctx = r->ipc };
 	ipc_bus_listen(r->ipc, imap_notify_bus, s->ask.notify);

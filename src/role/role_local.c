@@ -1,9 +1,10 @@
-/* role/role_local.c - delivery into accounts, and their upkeep; asks nobody. */
+/* role/role_local.c - delivery into accounts, and their upkeep; asks auth alone, whose domain has a total, and tells it what an account holds. */
 #include <pthread.h>
 
 #include "db/db.h"
 #include "deliver/deliver_local.h"
 #include "deliver/local_admin.h"
+#include "deliver/local_used.h"
 #include "role/role.h"
 #include "sys/clock.h"
 #include "sys/sandbox.h"
@@ -58,10 +59,13 @@ static bool rest(struct local_role *l, int64_t seconds)
 	return !stopping;
 }
 
-/* Sessions that show the mailbox are told. */
+/* Sessions that show the mailbox are told, and who counts what it holds. */
 static void changed(void *arg, uint64_t account, uint64_t modseq)
 {
-	ipc_bus_send(((struct local_role *)arg)->ipc, account, IPC_BUS_MAIL, modseq);
+	struct local_role *l = arg;
+
+	ipc_bus_send(l->ipc, account, IPC_BUS_MAIL, modseq);
+	local_used_tell(l->ipc, l->store, account);
 }
 
 static void *upkeep_main(void *arg)

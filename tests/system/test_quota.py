@@ -1,6 +1,7 @@
 """Quotas over the real server: by delivery, APPEND and COPY, of accounts and of domains, and the warnings."""
 import imaplib
 import os
+import poplib
 import smtplib
 
 import pytest
@@ -125,6 +126,35 @@ def test_domain_total(server):
         m.c.store("1:*", "+FLAGS.SILENT", "(\\Deleted)")
         m.c.expunge()
         assert n.append(2000)[0] == "OK"
+    server.command("domain", "quota", "small.test", "--total", "none", check=True)
+
+
+def test_domain_total_elsewhere(server):
+    """What POP3 removes is free for the others when QUIT is answered; what an administrator restores is counted."""
+    one, two = "one@small.test", "two@small.test"
+
+    def used():
+        return server.command("domain", "quota", "small.test", json_out=True)["used"]
+
+    server.command("domain", "quota", "small.test", "--total", "400K", check=True)
+    with Mail(server, one) as m, Mail(server, two) as n:
+        for c in (m.c, n.c):
+            c.select("INBOX")
+            c.store("1:*", "+FLAGS.SILENT", "(\\Deleted)")
+            c.expunge()
+        assert used() == 0
+        assert m.append(3000)[0] == "OK"
+        assert n.append(3000)[0] == "NO"
+        pop = poplib.POP3_SSL("127.0.0.1", server.port(995), context=tls())
+        pop.user(one)
+        pop.pass_(PASSWORD)
+        pop.dele(1)
+        assert pop.quit().startswith(b"+OK")
+        assert used() == 0
+        assert n.append(3000)[0] == "OK"
+        held = used()
+        assert server.command("undelete", one, "--since", "1h", json_out=True)["count"] > 0
+        assert used() > held + 3000 * len(BODY)
     server.command("domain", "quota", "small.test", "--total", "none", check=True)
 
 

@@ -1,5 +1,7 @@
 """Shared mailboxes over the real server: lists, rights, one's own \\Seen, groups, moves to another's account, and what is taken away."""
 import imaplib
+import os
+import sqlite3
 import time
 
 import pytest
@@ -153,3 +155,26 @@ def test_renamed_and_removed(server):
             assert f.pick(OTHER % "Guests")[0] == "NO"
             assert f.names() == []
         assert a.getacl("Guests")[1][0].split()[1:] == [b"alice@demo.test", b"lrswipkxtecda"]
+
+
+def index(server, owner):
+    """Whom the directory knows to be given something by that account."""
+    with sqlite3.connect("file:%s?mode=ro" % os.path.join(server.dir, "data", "auth", "directory.db"), uri=True) as db:
+        return db.execute("SELECT s.kind, o.address FROM share s JOIN account a ON a.id = s.owner LEFT JOIN account o ON o.id = s.subject"
+                          " WHERE a.address = ? ORDER BY 2", (owner + "@demo.test",)).fetchall()
+
+
+def test_deleted_is_forgotten(server):
+    """With the last mailbox that was shared the directory forgets with whom; by whom it was deleted makes no difference, if he may administer it."""
+    grace, heidi = (1, "grace@demo.test"), (1, "heidi@demo.test")
+    with Mail(server, "frank") as f, Mail(server, "grace") as g:
+        for box in ("One", "Two"):
+            f.create(box)
+            assert f.setacl(box, "grace@demo.test", "lrxa")[0] == "OK"
+            assert f.setacl(box, "heidi@demo.test", "lr")[0] == "OK"
+        assert index(server, "frank") == [grace, heidi]
+        assert f.delete("One")[0] == "OK"
+        assert index(server, "frank") == [grace, heidi]
+        assert f.rename("Two", "Three")[0] == "OK"
+        assert g.delete('"Other Users/frank@demo.test/Three"')[0] == "OK"
+        assert index(server, "frank") == []
