@@ -124,12 +124,21 @@ enum status store_email_insert(struct store_account *a, const struct store_bytes
 	db_bind_u64(s, 3, content);
 	db_bind_u64(s, 4, refs);
 	st = db_run(s);
+	if (st == ST_OK)
+		st = store_listing_write(a, *ret_id, f->listing);
 	return st == ST_OK ? store_thread_add(a, *ret_id, &f->e) : st;
 }
 
 enum status store_email_rewrite(struct store_account *a, uint64_t id, const struct store_facts_row *f)
 {
-	struct db_stmt *s = db_sql(
+	enum status     st = store_listing_drop(a, id);
+	struct db_stmt *s;
+
+	if (st == ST_OK)
+		st = store_listing_write(a, id, f->listing);
+	if (st != ST_OK)
+		return st;
+	s = db_sql(
 		a->db, "UPDATE email SET size = ?5, header_n = ?6, mime_flags = ?7, date_ms = ?8, subject = ?9, from_text = ?10,"
 		       " to_text = ?11, cc_text = ?12, message_id = ?13, in_reply_to = ?14, reference_ids = ?15, envelope = ?16, body = ?17,"
 		       " structure = ?18, parts = ?19 WHERE account = ?1 AND id = ?2");
@@ -215,6 +224,8 @@ enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by
 	if (refs > 0)
 		return email_more(a, email, by);
 	st = store_thread_drop(a, email);
+	if (st == ST_OK)
+		st = store_listing_drop(a, email);
 	return st == ST_OK ? email_delete(a, email, content) : st;
 }
 

@@ -1,7 +1,7 @@
 /* store/store_schema.c - mail.db. Columns, meaning and invariants: docs/formats/account.md.
  *
- * Tables of small rows are clustered by their key. email and content have large rows: as clustered tables their inner pages would hold
- * four rows each, so here their id is the row number; the statements still name the account, and are the same for both engines.
+ * Tables of small rows are clustered by their key. email, content and listing have large rows: as clustered tables their inner pages would
+ * hold four rows each, so here their id is the row number; the statements still name the account, and are the same for both engines.
  */
 #include "store/store_internal.h"
 
@@ -94,6 +94,10 @@ static const char step_sharing[] =
 	" account INTEGER NOT NULL, id INTEGER NOT NULL, mailbox INTEGER NOT NULL, first INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
 	" uids BLOB NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota, step_sharing };
+/* Header fields that clients list with (store_listing.c). */
+static const char step_listing[] =
+	"CREATE TABLE listing (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, fields BLOB NOT NULL);";
+
+static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota, step_sharing, step_listing };
 
 const struct db_schema store_schema = { steps, LEN(steps) };
