@@ -131,20 +131,15 @@ enum status store_email_insert(struct store_account *a, const struct store_bytes
 
 enum status store_email_rewrite(struct store_account *a, uint64_t id, const struct store_facts_row *f)
 {
-	enum status     st = store_listing_drop(a, id);
-	struct db_stmt *s;
-
-	if (st == ST_OK)
-		st = store_listing_write(a, id, f->listing);
-	if (st != ST_OK)
-		return st;
-	s = db_sql(
+	struct db_stmt *s = db_sql(
 		a->db, "UPDATE email SET size = ?5, header_n = ?6, mime_flags = ?7, date_ms = ?8, subject = ?9, from_text = ?10,"
 		       " to_text = ?11, cc_text = ?12, message_id = ?13, in_reply_to = ?14, reference_ids = ?15, envelope = ?16, body = ?17,"
 		       " structure = ?18, parts = ?19 WHERE account = ?1 AND id = ?2");
+	enum status st;
 
 	facts_bind(s, a, id, f);
-	return db_run(s);
+	st = db_run(s);
+	return st == ST_OK ? store_listing_write(a, id, f->listing) : st;
 }
 
 static enum status content_drop(struct store_account *a, uint64_t content)

@@ -208,7 +208,7 @@ MUST_CHECK bool store_parts_read(struct str blob, struct arena *arena, struct st
 
 /* ---- store_listing.c ---- */
 struct str store_listing_make(struct str header, struct arena *arena); /* STR_NONE: this header gets none */
-/* Inside a transaction. Of none nothing is written: what was there stays. */
+/* Inside a transaction: in the place of what the email had. STR_NONE: it has none. */
 MUST_CHECK enum status store_listing_write(struct store_account *a, uint64_t email, struct str listing);
 MUST_CHECK enum status store_listing_drop(struct store_account *a, uint64_t email);
 

@@ -118,7 +118,7 @@ enum status store_listing_write(struct store_account *a, uint64_t email, struct 
 	struct db_stmt *s;
 
 	if (listing.n == 0)
-		return ST_OK;
+		return store_listing_drop(a, email);
 	s = db_sql(a->db, "INSERT OR REPLACE INTO listing VALUES (?2, ?1, ?3)");
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, email);
