@@ -3,11 +3,15 @@
  * Messages are taken in batches: the facts of a batch are read with one statement, then each message is printed; output
  * that grows is written out between messages and between pieces of content, with no handle open (imap_spill).
  *
+ * Fields of the header that clients list with come from listings (store_listing.h). If they and what the view has are all that is asked for, facts
+ * and header are read of those messages alone that have no listing.
+ *
  * A message that another session expunged stays here until this client is told: its row comes from the view, its
  * content as long as the store still has it. If it has not, the answer is NO [EXPUNGEISSUED] (RFC 5530 §3).
  */
 #include "imap/imap_content.h"
 #include "imap/imap_found.h"
+#include "store/store_listing.h"
 #include "store/store_thread.h"
 #include "wire/imap/imap_date.h"
 
@@ -22,9 +26,10 @@ struct fetch {
 	bool                     uid;
 	bool                     seen; /* \Seen was set by this command: FLAGS is told with it (RFC 9051 §6.4.5) */
 	unsigned                 facts;
-	bool                     need_email;
+	bool                     need_email; /* the facts of each email */
 	struct arena            *arena; /* of the batch */
-	bool                     headers; /* the header is asked for, or fields of it: read with the facts */
+	bool                     headers; /* the header is asked for, or fields of it that no listing has: read with the facts */
+	uint64_t                 listed; /* names of fields in a listing, of all sections; 0: listings are of no use */
 	size_t                   batch_octets; /* of its facts, at most */
 	const char              *ids;    /* imap_id_suffix() */
 	uint64_t                 thread; /* THREADID of the message at hand; 0: none */
@@ -224,7 +229,9 @@ static bool room_take(struct fetch *f, const struct store_email *e)
 	size_t header = 0;
 
 	for (const struct imap_section *x = f->what->sections; x; x = x->next)
-		if (x->kind == IMAP_SECTION_FIELDS || x->kind == IMAP_SECTION_FIELDS_NOT)
+		if (x->listed && e->listing.n > 0)
+			header = MAX(header, e->listing.n);
+		else if (x->kind == IMAP_SECTION_FIELDS || x->kind == IMAP_SECTION_FIELDS_NOT)
 			header = MAX(header, (size_t)MIN(x->part.n ? e->size : e->header_n, (uint64_t)LIMIT_HEADER_BLOCK));
 		else if (x->kind == IMAP_SECTION_BINARY || x->kind == IMAP_SECTION_BINARY_SIZE)
 			header = MAX(header, (size_t)IMAP_CONTENT_PIECE);
@@ -240,7 +247,7 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 	struct store_row    *row = &s->box.view.rows[place];
 	const char          *sep = "";
 
-	if (f->need_email && e->id == 0) {
+	if ((f->need_email || f->listed) && e->id == 0) {
 		f->gone = true;
 		return true;
 	}
@@ -299,39 +306,95 @@ static enum status threads_find(struct fetch *f, struct batch *b)
 	return st == ST_OK ? store_threads(a, b->email, b->count, b->threads) : st;
 }
 
+/* Listings of the batch; of messages that have none their header, and their facts if those are not there for all. */
+static enum status listings_read(struct fetch *f, struct store_account *a, struct batch *b)
+{
+	struct str         *listings = ARENA_ARRAY(f->arena, struct str, b->count);
+	struct store_email *others;
+	uint64_t           *ids;
+	size_t              n = 0;
+	enum status         st = store_listings(a, b->email, b->count, f->listed, f->arena, listings);
+
+	for (size_t i = 0; i < b->count && st == ST_OK; i++) {
+		if (!f->need_email)
+			b->facts[i] = (struct store_email){ .id = b->email[i] };
+		b->facts[i].listing = listings[i];
+		n += listings[i].n == 0;
+	}
+	if (st != ST_OK || n == 0)
+		return st;
+	others = ARENA_ARRAY(f->arena, struct store_email, n);
+	ids = ARENA_ARRAY(f->arena, uint64_t, n);
+	n = 0;
+	for (size_t i = 0; i < b->count; i++) {
+		if (listings[i].n == 0) {
+			ids[n] = b->email[i];
+			others[n++] = b->facts[i];
+		}
+	}
+	if (!f->need_email)
+		st = store_facts(a, ids, n, f->facts, f->arena, others);
+	if (st == ST_OK)
+		st = store_headers(a, others, n, f->arena);
+	n = 0;
+	for (size_t i = 0; i < b->count && st == ST_OK; i++)
+		if (listings[i].n == 0)
+			b->facts[i] = others[n++];
+	return st;
+}
+
+static enum status emails_read(struct fetch *f, struct store_account *a, struct batch *b)
+{
+	enum status st = ST_OK;
+
+	if (f->need_email)
+		st = store_facts(a, b->email, b->count, f->facts, f->arena, b->facts);
+	for (size_t i = 0; i < b->count && st == ST_OK && f->need_email && imap_utf8(f->s); i++)
+		imap_utf8_facts(f->s, f->facts, &b->facts[i], f->arena);
+	if (st == ST_OK && f->headers)
+		st = store_headers(a, b->facts, b->count, f->arena);
+	if (st == ST_OK && f->listed)
+		st = listings_read(f, a, b);
+	return st;
+}
+
+/* Facts of most messages are small; those of others are counted when they are there. */
+static enum status batch_read(struct fetch *f, struct batch *b)
+{
+	bool                  much = (f->facts & FACTS_LARGE) || f->headers || f->listed;
+	size_t                large = 0;
+	struct store_account *a;
+	enum status           st;
+
+	f->batch_octets = much ? (size_t)MIN(b->octets, (uint64_t)(b->count * FACTS_OCTETS)) : 0;
+	f->full = !imap_work_take(f->s, f->batch_octets);
+	if (f->full)
+		return ST_CLOSED;
+	st = imap_box_account(f->s, &a);
+	if (st == ST_OK)
+		st = emails_read(f, a, b);
+	if (st != ST_OK)
+		return st;
+	for (size_t i = 0; i < b->count; i++) {
+		const struct store_email *e = &b->facts[i];
+
+		large += e->envelope.n + e->body.n + e->structure.n + e->header.n + e->listing.n;
+	}
+	f->batch_octets = MAX(f->batch_octets, large);
+	f->full = !imap_work_take(f->s, f->batch_octets);
+	return f->full ? ST_CLOSED : ST_OK;
+}
+
 static enum status batch_put(struct fetch *f, struct batch *b)
 {
-	struct store_account *a;
-	size_t                large = 0;
-	enum status           st;
+	enum status st = ST_OK;
 
 	if (b->count == 0)
 		return ST_OK;
-	if (f->need_email) {
-		/* Facts of most messages are small; those of others are counted when they are there. */
-		f->batch_octets = (f->facts & FACTS_LARGE) || f->headers ? (size_t)MIN(b->octets, (uint64_t)(b->count * FACTS_OCTETS)) : 0;
-		f->full = !imap_work_take(f->s, f->batch_octets);
-		if (f->full)
-			return ST_CLOSED;
-		st = imap_box_account(f->s, &a);
-		if (st == ST_OK)
-			st = store_facts(a, b->email, b->count, f->facts, f->arena, b->facts);
-		if (st != ST_OK)
-			return st;
-		if (imap_utf8(f->s))
-			for (size_t i = 0; i < b->count; i++)
-				imap_utf8_facts(f->s, f->facts, &b->facts[i], f->arena);
-		if (f->headers)
-			st = store_headers(a, b->facts, b->count, f->arena);
-		if (st != ST_OK)
-			return st;
-		for (size_t i = 0; i < b->count; i++)
-			large += b->facts[i].envelope.n + b->facts[i].body.n + b->facts[i].structure.n + b->facts[i].header.n;
-		f->batch_octets = MAX(f->batch_octets, large);
-		f->full = !imap_work_take(f->s, f->batch_octets);
-		if (f->full)
-			return ST_CLOSED;
-	}
+	if (f->need_email || f->listed)
+		st = batch_read(f, b);
+	if (st != ST_OK)
+		return st;
 	if (f->what->items & IMAP_FETCH_SAVEDATE) {
 		st = save_dates(f, b);
 		if (st != ST_OK)
@@ -379,13 +442,17 @@ static void facts_find(struct fetch *f)
 	f->facts = (f->what->items & IMAP_FETCH_ENVELOPE ? STORE_FACT_ENVELOPE : 0) |
 		   (f->what->items & IMAP_FETCH_BODY ? STORE_FACT_BODY : 0) |
 		   (f->what->items & IMAP_FETCH_BODYSTRUCTURE ? STORE_FACT_STRUCTURE : 0);
-	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
+	f->need_email = f->facts != 0 || (f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY));
+	for (struct imap_section *x = f->what->sections; x; x = x->next) {
+		x->listed = x->kind == IMAP_SECTION_FIELDS && x->part.n == 0 ? store_listing_names(x->fields, x->field_count) : 0;
 		f->facts |= imap_section_facts(x);
-		f->headers = f->headers || (x->part.n == 0 && (x->kind == IMAP_SECTION_FIELDS || x->kind == IMAP_SECTION_FIELDS_NOT ||
-							       x->kind == IMAP_SECTION_HEADER));
+		f->listed |= x->listed;
+		f->need_email = f->need_email || !x->listed;
+		f->headers = f->headers || (x->part.n == 0 && !x->listed &&
+					    (x->kind == IMAP_SECTION_FIELDS || x->kind == IMAP_SECTION_FIELDS_NOT || x->kind == IMAP_SECTION_HEADER));
 	}
-	f->need_email = f->facts != 0 || f->what->sections ||
-			(f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY));
+	f->listed = f->headers ? 0 : f->listed; /* the whole header is there then */
+	f->need_email = f->need_email || f->headers;
 }
 
 /* CHANGEDSINCE: only what changed is left in *places. A message that is gone will be told as such. */

@@ -4,6 +4,7 @@
  * read, and the handle is given back between pieces whenever output has to wait for the client.
  */
 #include "imap/imap_content.h"
+#include "store/store_listing.h"
 #include "wire/mime/mime.h"
 
 #define PIECE IMAP_CONTENT_PIECE
@@ -178,6 +179,33 @@ static enum status fields_load(struct store_account *a, const struct imap_sectio
 	return st;
 }
 
+/* What of the next piece lies in *r, which becomes the run of what follows. */
+static void cut_put(struct imap_session *s, struct str piece, struct imap_run *r)
+{
+	struct str part = str_sub(piece, (size_t)MIN(r->at, (uint64_t)piece.n), (size_t)r->n);
+
+	r->at -= MIN(r->at, (uint64_t)piece.n);
+	r->n -= part.n;
+	imap_put(s, part);
+}
+
+/* From a listing, which has all that is asked for: store_listings has looked. */
+static void listed_put(struct imap_session *s, const struct imap_section *section, struct str listing)
+{
+	struct store_listed l;
+	struct imap_run     r;
+
+	CHECK(store_listing_pick(listing, section->listed, &l));
+	r = imap_run_cut(section, (struct imap_run){ .n = l.octets + 2 });
+	imap_section_head_put(s, section);
+	imap_put(s, STR(" {"));
+	imap_put_u64(s, r.n);
+	imap_put(s, STR("}\r\n"));
+	for (size_t i = 0; i < l.count; i++)
+		cut_put(s, l.runs[i], &r);
+	cut_put(s, STR("\r\n"), &r);
+}
+
 #define PICKED_MAX 128u
 
 /* From a header that is in memory, without copying it: as fields_pick. False: a case for that. */
@@ -218,6 +246,10 @@ static enum imap_content fields_put(struct imap_session *s, const struct imap_se
 	if (r.none) {
 		imap_section_head_put(s, section);
 		imap_put(s, STR(" NIL"));
+		return IMAP_CONTENT_OK;
+	}
+	if (section->listed && e->listing.n > 0) {
+		listed_put(s, section, e->listing);
 		return IMAP_CONTENT_OK;
 	}
 	if (section->part.n == 0 && e->header.n > 0 && e->header.n == e->header_n && fields_put_fast(s, section, e->header))

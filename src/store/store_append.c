@@ -124,6 +124,8 @@ enum status store_email_insert(struct store_account *a, const struct store_bytes
 	db_bind_u64(s, 3, content);
 	db_bind_u64(s, 4, refs);
 	st = db_run(s);
+	if (st == ST_OK)
+		st = store_listing_write(a, *ret_id, f->listing);
 	return st == ST_OK ? store_thread_add(a, *ret_id, &f->e) : st;
 }
 
@@ -133,9 +135,11 @@ enum status store_email_rewrite(struct store_account *a, uint64_t id, const stru
 		a->db, "UPDATE email SET size = ?5, header_n = ?6, mime_flags = ?7, date_ms = ?8, subject = ?9, from_text = ?10,"
 		       " to_text = ?11, cc_text = ?12, message_id = ?13, in_reply_to = ?14, reference_ids = ?15, envelope = ?16, body = ?17,"
 		       " structure = ?18, parts = ?19 WHERE account = ?1 AND id = ?2");
+	enum status st;
 
 	facts_bind(s, a, id, f);
-	return db_run(s);
+	st = db_run(s);
+	return st == ST_OK ? store_listing_write(a, id, f->listing) : st;
 }
 
 static enum status content_drop(struct store_account *a, uint64_t content)
@@ -215,6 +219,8 @@ enum status store_email_refs(struct store_account *a, uint64_t email, int64_t by
 	if (refs > 0)
 		return email_more(a, email, by);
 	st = store_thread_drop(a, email);
+	if (st == ST_OK)
+		st = store_listing_drop(a, email);
 	return st == ST_OK ? email_delete(a, email, content) : st;
 }
 

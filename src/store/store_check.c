@@ -85,6 +85,7 @@ static const struct {
 		 " kind NOT BETWEEN 0 AND 2 OR (kind = 0) <> (subject = 0) OR negative NOT IN (0, 1) OR rights NOT BETWEEN 1 AND 2047" },
 	{ "A24", "SELECT 'seen ' || mailbox || ' ' || reader FROM seen WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR reader IN"
 		 " (0, ?1)" },
+	{ "A25", "SELECT 'listing of email ' || id FROM listing WHERE account <> ?1 OR id NOT IN (SELECT id FROM email)" },
 	{ "A26", "SELECT 'flagging ' || mailbox || ' ' || modseq FROM flagging f WHERE account <> ?1 OR modseq > coalesce((SELECT modseq FROM mailbox b"
 		 " WHERE b.account = ?1 AND b.id = f.mailbox), 0) OR " STORE_FLAGGING_BAD },
 	{ "A26", "SELECT 'keywords of flagging ' || mailbox || ' ' || modseq FROM flagging, (SELECT count(*) AS k FROM keyword WHERE account = ?1)"

@@ -127,6 +127,7 @@ void store_email_facts(struct str content, struct arena *arena, struct store_fac
 	buf_init(&b, PARTS_MAX);
 	part_write(m.root, 0, 1, &next, &b);
 	ret->parts = printed(arena, &b);
+	ret->listing = store_listing_make(str_first(content, (size_t)e->header_n), arena);
 }
 
 static const struct store_part *child_of(const struct store_email *e, const struct store_part *p, uint32_t number)

@@ -200,11 +200,18 @@ MUST_CHECK enum status store_upload_delivery(struct store *s, uint64_t account, 
 struct store_facts_row { /* what the email row holds */
 	struct store_email e;
 	struct str         parts; /* encoded */
+	struct str         listing; /* STR_NONE: it has none */
 };
 void store_email_facts(struct str content, struct arena *arena, struct store_facts_row *ret);
 /* Can the encoded parts of a message of `size` octets be read, and do they lie in it. */
 MUST_CHECK bool store_facts_sound(uint64_t size, uint64_t header_n, struct str parts);
 MUST_CHECK bool store_parts_read(struct str blob, struct arena *arena, struct store_email *e);
+
+/* ---- store_listing.c ---- */
+struct str store_listing_make(struct str header, struct arena *arena); /* STR_NONE: this header gets none */
+/* Inside a transaction: in the place of what the email had. STR_NONE: it has none. */
+MUST_CHECK enum status store_listing_write(struct store_account *a, uint64_t email, struct str listing);
+MUST_CHECK enum status store_listing_drop(struct store_account *a, uint64_t email);
 
 /* ---- store_append.c: inside a transaction ---- */
 /* Content, once, and a new email of it with `refs` messages. */

@@ -338,6 +338,7 @@ static const struct {
 	{ "A6", "counts of no email removed", "DELETE FROM email_more WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
 	{ "A21", "threads of no email removed", "DELETE FROM thread WHERE account <> ?1 OR email NOT IN (SELECT id FROM email)" },
 	{ "A21", "thread keys of no email removed", "DELETE FROM thread_key WHERE account <> ?1 OR email NOT IN (SELECT email FROM thread)" },
+	{ "A25", "listings of no email removed", "DELETE FROM listing WHERE account <> ?1 OR id NOT IN (SELECT id FROM email)" },
 	{ "A23", "entries of access removed", "DELETE FROM acl WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR kind NOT BETWEEN 0"
 		" AND 2 OR (kind = 0) <> (subject = 0) OR negative NOT IN (0, 1) OR rights NOT BETWEEN 1 AND 2047" },
 	{ "A24", "what readers have seen forgotten", "DELETE FROM seen WHERE account <> ?1 OR mailbox NOT IN (SELECT id FROM mailbox) OR reader IN"

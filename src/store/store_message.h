@@ -253,6 +253,7 @@ struct store_email {
 	struct str body;      /* BODY */
 	struct str structure; /* BODYSTRUCTURE */
 	struct str header; /* its octets, if store_headers read them */
+	struct str listing; /* fields of it (store_listing.h), if who asks has read them */
 	struct store_part *parts; /* preorder, [0] is the root */
 	size_t     part_count;
 	/* SORT: as in struct mime_summary, each cut at STORE_SORT_MAX octets (references: at STORE_REFERENCES_MAX) */

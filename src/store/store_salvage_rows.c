@@ -189,6 +189,7 @@ static const struct table tables[] = {
 	  "INSERT INTO flagging VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)" IGNORE },
 	{ "moving", false, false, 5, "kuuui", add_plain, "INSERT INTO moving VALUES (?1, ?2, ?3, ?4, ?5)" IGNORE },
 	{ "moved", false, false, 6, "kuuuib", add_plain, "INSERT INTO moved VALUES (?1, ?2, ?3, ?4, ?5, ?6)" IGNORE },
+	{ "listing", true, false, 3, "xkb", add_plain, "INSERT INTO listing VALUES (?1, ?2, ?3)" IGNORE },
 	{ "acl_subject", false, false, 5, "kuuuu", add_none, NULL },
 	{ "change", false, false, 6, "kuuuub", add_none, NULL },
 	{ "gap", false, false, 3, "kuu", add_none, NULL },
@@ -267,9 +268,12 @@ static enum status on_schema_row(void *arg, const struct db_row *r)
 	return ST_OK;
 }
 
-/* Delivery ids are believed as a whole or not at all: one that was none would cost a message, one that is missing may double it. */
+/* Delivery ids are believed as a whole or not at all: one that was none would cost a message, one that is missing may double it. So are listings: what
+ * they say is in the contents too. */
 static enum status drop_partial(struct salvage *s, const struct table *t)
 {
+	if (strcmp(t->name, "listing") == 0)
+		return db_run(db_sql(s->a->db, "DELETE FROM listing"));
 	return strcmp(t->name, "delivery") == 0 ? db_run(db_sql(s->a->db, "DELETE FROM delivery")) : ST_OK;
 }
 

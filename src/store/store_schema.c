@@ -1,7 +1,7 @@
 /* store/store_schema.c - mail.db. Columns, meaning and invariants: docs/formats/account.md.
  *
- * Tables of small rows are clustered by their key. email and content have large rows: as clustered tables their inner pages would hold
- * four rows each, so here their id is the row number; the statements still name the account, and are the same for both engines.
+ * Tables of small rows are clustered by their key. email, content and listing have large rows: as clustered tables their inner pages would
+ * hold four rows each, so here their id is the row number; the statements still name the account, and are the same for both engines.
  */
 #include "store/store_internal.h"
 
@@ -94,12 +94,14 @@ static const char step_sharing[] =
 	" account INTEGER NOT NULL, id INTEGER NOT NULL, mailbox INTEGER NOT NULL, first INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
 	" uids BLOB NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;";
 
-/* Changes of the flags of many messages that are not yet in their rows (store_flagging.c). */
+/* Changes of the flags of many messages that are not yet in their rows (store_flagging.c), and header fields that clients list with
+ * (store_listing.c). */
 static const char step_flagging[] =
 	"CREATE TABLE flagging ("
 	" account INTEGER NOT NULL, mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, op INTEGER NOT NULL, flags INTEGER NOT NULL,"
 	" kw0 INTEGER NOT NULL, kw1 INTEGER NOT NULL, keep INTEGER NOT NULL, keep_kw INTEGER NOT NULL, n INTEGER NOT NULL, uids BLOB NOT NULL,"
-	" PRIMARY KEY (account, mailbox, modseq)) WITHOUT ROWID;";
+	" PRIMARY KEY (account, mailbox, modseq)) WITHOUT ROWID;"
+	"CREATE TABLE listing (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, fields BLOB NOT NULL);";
 
 static const char *const steps[] = { step1, step_email_more, step_undelete, step_metadata, step_quota, step_sharing, step_flagging };
 

@@ -81,7 +81,7 @@ static inline void store_unit_back(const char *path, unsigned version)
 {
 	static const char *const undo[] = { NULL, "DROP TABLE email_more", "ALTER TABLE expunged DROP COLUMN fate; DROP TABLE former",
 					    "DROP TABLE metadata; DROP TABLE thread; DROP TABLE thread_key", "DROP TABLE warning", "DROP TABLE acl; DROP TABLE seen; DROP TABLE moving; DROP TABLE moved",
-					    "DROP TABLE flagging" };
+					    "DROP TABLE flagging; DROP TABLE listing" };
 	char                     set[40];
 	sqlite3                 *sql;
 

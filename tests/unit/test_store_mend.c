@@ -136,6 +136,8 @@ static const struct {
 	{ "A23", "INSERT INTO acl SELECT 7, id, 1, 8, 0, 4096 FROM mailbox WHERE name = 'INBOX'", 0, 0 },
 	{ "A24", "INSERT INTO seen VALUES (7, 999, 8, x'0100')", 0, 0 },
 	{ "A24", "INSERT INTO seen SELECT 7, id, 8 + id, x'ff' FROM mailbox", 0, 0 },
+	{ "A25", "INSERT INTO listing SELECT 9999, account, fields FROM listing LIMIT 1", 0, 0 },
+	{ "A25", "UPDATE listing SET account = 8", 0, 0 },
 	{ "A22", "INSERT INTO warning VALUES (7, 4000)", 0, 0 },
 	{ "A17", "UPDATE change SET uids = x'ff'", 0, 0 },
 	{ "A17", "UPDATE change SET op = 9 WHERE modseq = (SELECT max(modseq) FROM change)", 0, 0 },

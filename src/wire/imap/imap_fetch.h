@@ -49,6 +49,7 @@ struct imap_section {
 	struct str             part;   /* "1.2", or empty: the whole message */
 	struct str            *fields; /* names asked for */
 	size_t                 field_count;
+	uint64_t               listed; /* not set here; for who answers: the names in a listing (store_listing.h), 0: they are not */
 	struct str             name; /* how the answer names it, up to the origin: "BODY[1.2]", "RFC822.TEXT" */
 	bool                   peek; /* does not set \Seen */
 	bool                   partial;
