@@ -11,15 +11,17 @@
 #include "store/store_flagging.h"
 
 /* LEAST: messages that make a STORE one of many. ROWS_MANY: flaggings of a mailbox that are applied behind the answer; ROWS_MAX: before the next one is
- * added. Builds for tests come to each of these ways all the time. */
+ * added; PIECE: uids written by one transaction behind the answer, as others may wait for the lock. Builds for tests come to each of these ways all the time. */
 #ifdef POSTRIDER_FAULTS
 #define LEAST     3u
 #define ROWS_MANY 5u
 #define ROWS_MAX  7u
+#define PIECE     4u
 #else
 #define LEAST     64u
 #define ROWS_MANY 16u
 #define ROWS_MAX  64u
+#define PIECE     20000u
 #endif
 #define UIDS_MANY 50000u
 #define UIDS_MAX  1000000u
@@ -234,15 +236,32 @@ enum status store_flagging_write(struct store_account *a, uint64_t mailbox, cons
 	return db_run(s);
 }
 
-static enum status rows_write(struct store_account *a, uint64_t mailbox, const struct store_flagging *f)
+/* At most so many uids, of which *most is made less; the others are the ranges in `rest`, *ret_n of them. */
+static enum status rows_write(struct store_account *a, uint64_t mailbox, const struct store_flagging *f, uint64_t *most, struct buf *rest, uint64_t *ret_n)
 {
 	struct str         in = f->uids;
 	struct store_range r;
-	uint32_t           last = 0;
+	uint32_t           last = 0, last_rest = 0;
 	enum status        st = ST_OK;
 
-	while (in.n > 0 && st == ST_OK)
-		st = store_ranges_next(&in, &last, &r) ? store_flagging_write(a, mailbox, f, r) : ST_CORRUPT;
+	*ret_n = 0;
+	while (in.n > 0 && st == ST_OK) {
+		uint64_t n, take;
+
+		if (!store_ranges_next(&in, &last, &r))
+			return ST_CORRUPT;
+		n = (uint64_t)r.last - r.first + 1;
+		take = MIN(n, *most);
+		if (take > 0)
+			st = store_flagging_write(a, mailbox, f, (struct store_range){ r.first, (uint32_t)(r.first + take - 1) });
+		*most -= take;
+		if (take == n)
+			continue;
+		store_varint_write(rest, r.first + take - last_rest);
+		store_varint_write(rest, n - take - 1);
+		last_rest = r.last;
+		*ret_n += n - take;
+	}
 	return st;
 }
 
@@ -256,17 +275,32 @@ static enum status drop(struct store_account *a, uint64_t mailbox, uint64_t mods
 	return db_run(s);
 }
 
+/* What is still to be written. */
+static enum status shorten(struct store_account *a, uint64_t mailbox, uint64_t modseq, struct str uids, uint64_t n)
+{
+	struct db_stmt *s = db_sql(a->db, "UPDATE flagging SET n = ?4, uids = ?5 WHERE account = ?1 AND mailbox = ?2 AND modseq = ?3");
+
+	db_bind_u64(s, 1, a->id);
+	db_bind_u64(s, 2, mailbox);
+	db_bind_u64(s, 3, modseq);
+	db_bind_u64(s, 4, n);
+	db_bind_blob(s, 5, uids);
+	return db_run(s);
+}
+
 /* The oldest: what is younger stays laid over it. ST_NOT_FOUND: there is none. */
-static enum status oldest_apply(struct store_account *a, uint64_t mailbox)
+static enum status oldest_apply(struct store_account *a, uint64_t mailbox, uint64_t *most)
 {
 	struct db_stmt *s = db_sql(a->db, "SELECT " COLUMNS " FROM flagging WHERE account = ?1 AND mailbox = ?2 ORDER BY modseq LIMIT 1");
 	struct store_flagging f;
-	struct buf            uids;
+	struct buf            uids, rest;
+	uint64_t              left;
 	enum status           st;
 
 	db_bind_u64(s, 1, a->id);
 	db_bind_u64(s, 2, mailbox);
 	buf_init(&uids, SIZE_MAX);
+	buf_init(&rest, SIZE_MAX);
 	st = db_step(s);
 	if (st == ST_OK && !flagging_read(s, &f))
 		st = ST_CORRUPT;
@@ -277,11 +311,12 @@ static enum status oldest_apply(struct store_account *a, uint64_t mailbox)
 	db_done(s);
 	if (st == ST_OK) {
 		db_large(a->db);
-		st = rows_write(a, mailbox, &f);
+		st = rows_write(a, mailbox, &f, most, &rest, &left);
 	}
 	if (st == ST_OK)
-		st = drop(a, mailbox, f.modseq);
+		st = left > 0 ? shorten(a, mailbox, f.modseq, buf_str(&rest), left) : drop(a, mailbox, f.modseq);
 	buf_done(&uids);
+	buf_done(&rest);
 	return st;
 }
 
@@ -289,8 +324,8 @@ enum status store_flagging_apply(struct store_account *a, uint64_t mailbox, uint
 {
 	enum status st = ST_OK;
 
-	for (uint64_t i = 0; i < most && st == ST_OK; i++)
-		st = oldest_apply(a, mailbox);
+	while (most > 0 && st == ST_OK)
+		st = oldest_apply(a, mailbox, &most);
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
@@ -340,7 +375,7 @@ enum status store_flagging_tidy(struct store_account *a, bool all)
 			continue;
 		st = store_txn_begin(a, true);
 		if (st == ST_OK)
-			st = store_txn_end(a, store_flagging_apply(a, mailbox, 1), false);
+			st = store_txn_end(a, store_flagging_apply(a, mailbox, PIECE), false);
 	}
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }

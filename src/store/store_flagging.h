@@ -33,12 +33,12 @@ MUST_CHECK enum status store_flagging_add(struct store_account *a, uint64_t mail
 MUST_CHECK enum status store_flagging_lay(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t count);
 /* Write f into the rows of a range that have a lower modseq. */
 MUST_CHECK enum status store_flagging_write(struct store_account *a, uint64_t mailbox, const struct store_flagging *f, struct store_range r);
-/* Write the oldest `most` of a mailbox into their rows. */
+/* Write them into the rows, the oldest first: of a mailbox `most` uids. */
 MUST_CHECK enum status store_flagging_apply(struct store_account *a, uint64_t mailbox, uint64_t most);
 /* All there are, of every mailbox; a row that cannot be read is ST_CORRUPT. */
 MUST_CHECK enum status store_flagging_apply_all(struct store_account *a);
 
-/* In transactions of its own, a flagging each: those of mailboxes that have many, or `all`. */
+/* In transactions of its own, each of a bounded number of uids: those of mailboxes that have many, or `all`. */
 MUST_CHECK enum status store_flagging_tidy(struct store_account *a, bool all);
 
 #endif
