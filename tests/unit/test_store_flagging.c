@@ -894,6 +894,33 @@ static void test_two_handles(void **state)
 	store_unit_done(&unit);
 }
 
+/* A view with a row that is newer than what it is known to be complete to: what it says may have been lost, and is not gone by. */
+static void test_lost(void **state)
+{
+	struct store_account    *a;
+	struct store_view        v;
+	struct store_flagged     f;
+	struct store_flag_change c = { .op = STORE_FLAGS_ADD, .flags = STORE_FLAGGED, .unchanged_since = UINT64_MAX };
+	uint64_t                 inbox;
+
+	(void)state;
+	store_unit_open(&unit, NULL);
+	a = account(ACCOUNT);
+	inbox = box(a, "INBOX");
+	fill(a, inbox, 4, 0);
+	assert_ok(store_view_load(a, inbox, UINT64_MAX, &v));
+	v.rows[1].flags = STORE_SEEN;
+	v.rows[1].modseq = v.modseq + 1;
+	c.known = (struct store_known){ v.rows, v.count, v.modseq };
+	assert_ok(store_flags(a, inbox, STORE_SET_ALL, &c, unit.arena, &f));
+	assert_false(f.was_known);
+	assert_string_equal(shown(a, inbox), "4 4 4 4");
+	store_view_done(&v);
+	store_unit_check(a);
+	store_close(&a);
+	store_unit_done(&unit);
+}
+
 /* As the version before left it. */
 static void test_version_6(void **state)
 {
@@ -1222,7 +1249,7 @@ int main(void)
 		cmocka_unit_test(test_laid),      cmocka_unit_test(test_unchanged_since), cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_limits),    cmocka_unit_test(test_gone),            cmocka_unit_test(test_two_handles),
 		cmocka_unit_test(test_version_6), cmocka_unit_test(test_damage),          cmocka_unit_test(test_mend),
-		cmocka_unit_test(test_one_gone), cmocka_unit_test(test_salvage),   cmocka_unit_test(test_crash),           cmocka_unit_test(test_histories),
+		cmocka_unit_test(test_one_gone), cmocka_unit_test(test_lost), cmocka_unit_test(test_salvage),   cmocka_unit_test(test_crash),           cmocka_unit_test(test_histories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
