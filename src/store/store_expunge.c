@@ -65,6 +65,32 @@ static enum status run_remove(struct store_account *a, uint64_t mailbox, uint32_
 	return db_run(s);
 }
 
+static bool goes(const struct store_row *row, bool deleted_only)
+{
+	return !deleted_only || (row->flags & STORE_DELETED);
+}
+
+/* What waits to be written into the rows that are to go, is. Who takes away one message does not wait for what is to come to all the others. */
+static enum status flags_write(struct store_account *a, uint64_t mailbox, const struct store_row *rows, size_t count, bool deleted_only)
+{
+	size_t      n = 0;
+	bool        wait = false;
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < count; i++)
+		n += goes(&rows[i], deleted_only);
+	if (n > 0)
+		st = store_flagging_any(a, mailbox, &wait);
+	if (st != ST_OK || !wait)
+		return st;
+	if (store_flagging_pays(n))
+		return store_flagging_apply(a, mailbox, UINT64_MAX);
+	for (size_t i = 0; i < count && st == ST_OK; i++)
+		if (goes(&rows[i], deleted_only))
+			st = store_flagging_write_row(a, mailbox, &rows[i]);
+	return st;
+}
+
 /* Remove those of `rows` that are to go; ret_uids has room for all. */
 static enum status remove_rows(struct store_account *a, struct store_mailbox *m, struct store_set set, const struct store_row *rows,
 			       size_t count, bool deleted_only, enum store_fate fate, uint32_t *ret_uids, size_t *ret_count)
@@ -73,16 +99,14 @@ static enum status remove_rows(struct store_account *a, struct store_mailbox *m,
 	struct store_run   run = { .set = set };
 	struct store_range done;
 	size_t             n = 0;
-	enum status        st = recent_from > 0 ? store_flagging_apply(a, m->id, UINT64_MAX) : ST_CORRUPT;
+	enum status        st = recent_from > 0 ? flags_write(a, m->id, rows, count, deleted_only) : ST_CORRUPT;
 
 	for (size_t i = 0; i < count && st == ST_OK; i++) {
-		bool goes = !deleted_only || (rows[i].flags & STORE_DELETED);
-
-		if (goes) {
+		if (goes(&rows[i], deleted_only)) {
 			count_removed(a, m, recent_from, &rows[i]);
 			ret_uids[n++] = rows[i].uid;
 		}
-		if (store_run_add(&run, rows[i].uid, goes, &done))
+		if (store_run_add(&run, rows[i].uid, goes(&rows[i], deleted_only), &done))
 			st = run_remove(a, m->id, done.first, done.last, fate);
 	}
 	if (st == ST_OK && store_run_end(&run, &done))

@@ -5,7 +5,8 @@
  *   STORE of FLAGGING_LEAST or more --store_flagging_add--> row of `flagging` --store_flagging_apply--> rows of `message`, and it is gone
  *
  * Whoever reads rows of `message` lays over them what is still to be written (store_flagging_lay): a flagging concerns those of its uids whose row
- * has a lower modseq. Whoever writes such a row whole gives it a higher modseq, and whoever takes it away applies first.
+ * has a lower modseq. Whoever writes such a row whole gives it that modseq or a higher one, and whoever takes it away writes it first. So a flagging may name
+ * messages that are gone.
  * It is applied behind an answer when there are many (store_tidy), by the STORE that finds too many, by the upkeep, and by fsck.
  */
 #include "store/store_flagging.h"
@@ -234,6 +235,13 @@ enum status store_flagging_write(struct store_account *a, uint64_t mailbox, cons
 		db_bind_u64(s, 10, f->keep_keywords);
 	}
 	return db_run(s);
+}
+
+enum status store_flagging_write_row(struct store_account *a, uint64_t mailbox, const struct store_row *row)
+{
+	const struct store_flagging f = { .modseq = row->modseq, .op = STORE_FLAGS_REPLACE, .flags = row->flags, .keywords = row->keywords };
+
+	return store_flagging_write(a, mailbox, &f, (struct store_range){ row->uid, row->uid });
 }
 
 /* At most so many uids, of which *most is made less; the others are the ranges in `rest`, *ret_n of them. */

@@ -33,6 +33,8 @@ MUST_CHECK enum status store_flagging_add(struct store_account *a, uint64_t mail
 MUST_CHECK enum status store_flagging_lay(struct store_account *a, uint64_t mailbox, struct store_row *rows, size_t count);
 /* Write f into the rows of a range that have a lower modseq. */
 MUST_CHECK enum status store_flagging_write(struct store_account *a, uint64_t mailbox, const struct store_flagging *f, struct store_range r);
+/* Write a row that was read, laid over and changed. */
+MUST_CHECK enum status store_flagging_write_row(struct store_account *a, uint64_t mailbox, const struct store_row *row);
 /* Write them into the rows, the oldest first: of a mailbox `most` uids. */
 MUST_CHECK enum status store_flagging_apply(struct store_account *a, uint64_t mailbox, uint64_t most);
 /* All there are, of every mailbox; a row that cannot be read is ST_CORRUPT. */

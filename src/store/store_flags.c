@@ -138,12 +138,9 @@ static enum status rows_write_whole(struct store_account *a, uint64_t mailbox, c
 {
 	enum status st = ST_OK;
 
-	for (size_t i = 0; i < n && st == ST_OK; i++) {
-		const struct store_flagging f = { .modseq = rows[i].modseq, .op = STORE_FLAGS_REPLACE, .flags = rows[i].flags, .keywords = rows[i].keywords };
-
+	for (size_t i = 0; i < n && st == ST_OK; i++)
 		if (rows[i].modseq == store_txn_modseq(a))
-			st = store_flagging_write(a, mailbox, &f, (struct store_range){ rows[i].uid, rows[i].uid });
-	}
+			st = store_flagging_write_row(a, mailbox, &rows[i]);
 	return st;
 }
 

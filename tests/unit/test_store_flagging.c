@@ -811,6 +811,51 @@ static void test_gone(void **state)
 	store_unit_done(&unit);
 }
 
+/* Who takes away one message, or none, writes no others. */
+static void test_one_gone(void **state)
+{
+	struct store_account *a;
+	struct store_expunged gone;
+	struct store_copied   copied;
+	uint64_t              inbox, archive;
+
+	(void)state;
+	store_unit_open(&unit, NULL);
+	a = account(ACCOUNT);
+	inbox = box(a, "INBOX");
+	archive = box(a, "Archive");
+	fill(a, inbox, 9, 0);
+	flags(a, inbox, 1, 8, STORE_FLAGS_ADD, STORE_FLAGGED);
+	flags(a, inbox, 2, 5, STORE_FLAGS_ADD, STORE_SEEN);
+	assert_ok(store_expunge(a, inbox, STORE_SET_ALL, true, unit.arena, &gone));
+	assert_true(gone.count == 0 && waiting(a, inbox) == 2);
+	flags(a, inbox, 4, 4, STORE_FLAGS_ADD, STORE_DELETED);
+	assert_ok(store_expunge(a, inbox, (struct store_set){ &(struct store_range){ 1, 3 }, 1 }, true, unit.arena, &gone));
+	assert_true(gone.count == 0 && waiting(a, inbox) == 2);
+	assert_ok(store_expunge(a, inbox, STORE_SET_ALL, true, unit.arena, &gone));
+	assert_true(gone.count == 1 && waiting(a, inbox) == 2);
+	store_unit_check(a);
+	/* one of a reader, who has not seen it */
+	store_reader_set(a, 8, STORE_FLAGS, true);
+	assert_ok(store_expunge(a, inbox, (struct store_set){ &(struct store_range){ 5, 5 }, 1 }, false, unit.arena, &gone));
+	store_reader_set(a, 0, 0, false);
+	assert_ok(store_move(a, inbox, (struct store_set){ &(struct store_range){ 2, 2 }, 1 }, archive, unit.arena, &copied));
+	assert_int_equal(waiting(a, inbox), 2);
+	assert_string_equal(shown(a, inbox), "4 5 4 4 4 0");
+	assert_string_equal(shown(a, archive), "5");
+	store_unit_check(a);
+	undelete(a, "Trash");
+	assert_string_equal(shown(a, box(a, "Trash")), "5 5");
+	assert_ok(store_expunge(a, inbox, (struct store_set){ &(struct store_range){ 6, 8 }, 1 }, false, unit.arena, &gone));
+	assert_int_equal(waiting(a, inbox), 0);
+	assert_string_equal(shown(a, inbox), "4 5 0");
+	undelete(a, "Drafts");
+	assert_string_equal(shown(a, box(a, "Drafts")), "4 4 4");
+	store_unit_check(a);
+	store_close(&a);
+	store_unit_done(&unit);
+}
+
 /* Two handles: what one knows from before is not what the other's change goes by. */
 static void test_two_handles(void **state)
 {
@@ -845,6 +890,33 @@ static void test_two_handles(void **state)
 	store_view_done(&v);
 	store_unit_check(a);
 	store_close(&b);
+	store_close(&a);
+	store_unit_done(&unit);
+}
+
+/* A view with a row that is newer than what it is known to be complete to: what it says may have been lost, and is not gone by. */
+static void test_lost(void **state)
+{
+	struct store_account    *a;
+	struct store_view        v;
+	struct store_flagged     f;
+	struct store_flag_change c = { .op = STORE_FLAGS_ADD, .flags = STORE_FLAGGED, .unchanged_since = UINT64_MAX };
+	uint64_t                 inbox;
+
+	(void)state;
+	store_unit_open(&unit, NULL);
+	a = account(ACCOUNT);
+	inbox = box(a, "INBOX");
+	fill(a, inbox, 4, 0);
+	assert_ok(store_view_load(a, inbox, UINT64_MAX, &v));
+	v.rows[1].flags = STORE_SEEN;
+	v.rows[1].modseq = v.modseq + 1;
+	c.known = (struct store_known){ v.rows, v.count, v.modseq };
+	assert_ok(store_flags(a, inbox, STORE_SET_ALL, &c, unit.arena, &f));
+	assert_false(f.was_known);
+	assert_string_equal(shown(a, inbox), "4 4 4 4");
+	store_view_done(&v);
+	store_unit_check(a);
 	store_close(&a);
 	store_unit_done(&unit);
 }
@@ -1177,7 +1249,7 @@ int main(void)
 		cmocka_unit_test(test_laid),      cmocka_unit_test(test_unchanged_since), cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_limits),    cmocka_unit_test(test_gone),            cmocka_unit_test(test_two_handles),
 		cmocka_unit_test(test_version_6), cmocka_unit_test(test_damage),          cmocka_unit_test(test_mend),
-		cmocka_unit_test(test_salvage),   cmocka_unit_test(test_crash),           cmocka_unit_test(test_histories),
+		cmocka_unit_test(test_one_gone), cmocka_unit_test(test_lost), cmocka_unit_test(test_salvage),   cmocka_unit_test(test_crash),           cmocka_unit_test(test_histories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
