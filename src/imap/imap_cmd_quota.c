@@ -50,25 +50,27 @@ enum imap_next imap_cmd_getquota(struct imap_session *s, struct imap_command *c)
 	return st == ST_OK ? imap_ok(s, "That is all") : imap_failed(s, st);
 }
 
-/* The mailbox need not exist to have a root (RFC 9208 §4.1.2), but then there is nothing to be said of it. */
+/* A mailbox of one's own need not exist: the root is the one that it would have (RFC 9208 §4.1.2). That one of another does not exist is told to
+ * nobody who may not look, so there each name must be one that may be read. */
 enum imap_next imap_cmd_getquotaroot(struct imap_session *s, struct imap_command *c)
 {
 	struct store_account *a;
 	struct store_mailbox  m;
 	struct str            name;
-	enum status           st;
+	enum status           st = ST_OK;
 
 	if (!imap_name_take(s, &c->x, &name))
 		return IMAP_NEXT_REPLY;
 	if (!imap_lex_end(&c->x))
 		return imap_bad(s, "Syntax: GETQUOTAROOT mailbox");
 	know_now(s);
-	st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, &m);
+	if (imap_is_foreign(name))
+		st = imap_mailbox_find(s, name, IMAP_RIGHT_READ, &a, &m);
 	if (st != ST_OK)
 		return imap_failed(s, st);
 	imap_put(s, STR("* QUOTAROOT "));
 	imap_put_name(s, name);
-	if (store_account_id(a) != s->account_id) { /* what others may hold is theirs to know: no root is told */
+	if (imap_is_foreign(name)) { /* what others may hold is theirs to know: no root is told */
 		imap_put(s, STR("\r\n"));
 		return imap_ok(s, "That is all");
 	}

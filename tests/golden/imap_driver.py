@@ -41,6 +41,7 @@ class Mismatch(AssertionError):
 class Connection:
     def __init__(self, host, port):
         self.sock = socket.create_connection((host, port), TIMEOUT)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a command in pieces shall not wait for an acknowledgement of each
         self.buffer = b""
         self.inflate = self.deflate = None
 

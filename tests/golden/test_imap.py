@@ -162,7 +162,6 @@ def test_starttls_injection(tls_server, tail):
     for cut in range(len(b"a STARTTLS\r\n"), len(octets)):
         c = Connection("127.0.0.1", tls_server.port)
         assert c.line().startswith(b"* OK")
-        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Some of the tail in the same segment as the command: that much must be there when the handshake is to start.
         c.send(octets[:cut + 1])
         assert c.line().startswith(b"a OK")
@@ -178,6 +177,7 @@ def test_starttls_split(tls_server):
         greeting = c.line()
         assert b"LOGINDISABLED" in greeting and b"STARTTLS" in greeting and b"AUTH=" not in greeting
         c.send(b"a STARTTLS\r\n"[:cut])
+        time.sleep(0.005)
         c.send(b"a STARTTLS\r\n"[cut:])
         assert c.line().startswith(b"a OK")
         c.tls()
@@ -211,7 +211,6 @@ def test_every_split(server):
     outputs = set()
     for cut in range(0, len(script), 1):
         c = Connection("127.0.0.1", server.port)
-        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         c.send(script[:cut])
         c.send(script[cut:])
         out = b""

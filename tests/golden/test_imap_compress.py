@@ -1,7 +1,6 @@
 """COMPRESS=DEFLATE (RFC 4978) where octets, and not lines, matter: pieces, pipelines, the stream's ends, bombs, damage, memory."""
 import os
 import random
-import socket
 import ssl
 import zlib
 
@@ -53,7 +52,6 @@ def test_clear_needs_lab(tmp_path, certificate):  # noqa: F811
 
 def test_octet_by_octet(server):
     c = begin(server)
-    c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for octet in raw(c, b"b NOOP\r\nc CREATE {3+}\r\nabc\r\nd NOOP\r\n"):
         c.sock.sendall(bytes([octet]))
     assert [c.line()[:4] for _ in range(3)] == [b"b OK", b"c OK", b"d OK"]

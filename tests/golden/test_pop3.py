@@ -58,7 +58,6 @@ def test_stls_injection(tls_server, tail):
     for cut in range(len(b"STLS\r\n"), len(octets)):
         c = Connection("127.0.0.1", tls_server.pop3)
         assert c.line().startswith(b"+OK")
-        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         c.send(octets[:cut + 1])
         assert c.line().startswith(b"+OK")
         assert refused(c)
@@ -79,7 +78,6 @@ def test_stls_forgets(tls_server):
 
 def talk(s, octets):
     c = Connection("127.0.0.1", s.pop3)
-    c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for one in octets:
         c.send(one)
     out = b""
