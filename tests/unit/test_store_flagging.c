@@ -586,7 +586,7 @@ static unsigned run_history(uint64_t seed)
 static void test_histories(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 5; seed++)
+	for (uint64_t seed = 1; seed <= 3; seed++)
 		assert_true(run_history(seed) >= 5); /* they did wait */
 }
 
@@ -873,6 +873,8 @@ static void test_two_handles(void **state)
 	fill(a, inbox, 5, 0);
 	flags(a, inbox, 1, 5, STORE_FLAGS_ADD, STORE_SEEN);
 	assert_ok(store_view_load(b, inbox, UINT64_MAX, &v));
+	for (size_t i = 0; i < v.count; i++)
+		v.rows[i].flags |= 1u << 15; /* a bit of who holds it */
 	c.known = (struct store_known){ v.rows, v.count, v.modseq };
 	/* as it is: taken as known */
 	assert_ok(store_flags(b, inbox, (struct store_set){ &(struct store_range){ 1, 3 }, 1 }, &c, unit.arena, &f));
