@@ -416,6 +416,7 @@ static void test_readers(void **state)
 
 		assert_ok(store_view_load(c, inbox, UINT64_MAX, &w));
 		assert_int_equal(w.count, 0);
+		assert_int_equal(unit.store->views.count, 2);
 		store_view_done(&w);
 		store_close(&c);
 	}
@@ -448,9 +449,17 @@ static void give_some(uint64_t mailbox, size_t count)
 	assert_null(v.rows);
 }
 
+static void give_marked(void)
+{
+	struct store_view v = load(inbox, UINT64_MAX);
+
+	v.rows[0].internal_zone = MARK;
+	store_view_give(unit.store, &v, v.modseq);
+}
+
 static void test_limits(void **state)
 {
-	struct store_view v;
+	unsigned n;
 
 	(void)state;
 	rig_open(&(struct store_options){ .views = 100000 });
@@ -461,10 +470,17 @@ static void test_limits(void **state)
 		assert_true(unit.store->views.octets <= 100000);
 	}
 	assert_true(unit.store->views.count >= 10 && unit.store->views.count < 40);
+	/* for one that is too large no other goes */
+	n = unit.store->views.count;
+	give_some(900, 100000 / sizeof(struct store_row) + 1);
+	assert_int_equal(unit.store->views.count, n);
+	/* the oldest goes */
+	give_marked();
+	for (unsigned i = 0; i < 40; i++)
+		give_some(2000 + i, 100);
+	assert_false(load_compare(UINT64_MAX));
 	/* the newest are kept, and the same mailbox once */
-	v = load(inbox, UINT64_MAX);
-	v.rows[0].internal_zone = MARK;
-	store_view_give(unit.store, &v, v.modseq);
+	give_marked();
 	for (unsigned i = 0; i < 40; i++)
 		give_some(5000, 100);
 	assert_true(load_compare(UINT64_MAX));
