@@ -109,11 +109,11 @@ static enum status seen_set(struct imap_session *s, const struct imap_set *place
 	return ST_OK;
 }
 
-static void item_put(struct imap_session *s, const char **sep, const char *name)
+/* The name has a space in front, which the first of a message goes without. */
+static void item_put(struct imap_session *s, bool *first, struct str name)
 {
-	imap_put(s, str_of(*sep));
-	imap_put(s, str_of(name));
-	*sep = " ";
+	imap_put(s, str_from(name, *first));
+	*first = false;
 }
 
 static bool uid_shows(const struct fetch *f)
@@ -130,74 +130,73 @@ static bool modseq_shows(const struct fetch *f)
 	       ((f->s->enabled & IMAP_ENABLED_CONDSTORE) && ((f->what->items & IMAP_FETCH_FLAGS) || f->seen));
 }
 
-static void row_items_put(struct fetch *f, const struct store_row *row, const char **sep)
+static void row_items_put(struct fetch *f, const struct store_row *row, bool *first)
 {
 	struct imap_session *s = f->s;
 	unsigned             items = f->what->items;
 
 	if (uid_shows(f)) {
-		item_put(s, sep, "UID ");
+		item_put(s, first, STR(" UID "));
 		imap_put_u64(s, row->uid);
 	}
 	if ((items & IMAP_FETCH_FLAGS) || f->seen) {
-		item_put(s, sep, "");
+		item_put(s, first, STR(" "));
 		imap_put_row_flags(s, row);
 	}
 	if (modseq_shows(f)) {
-		item_put(s, sep, "");
+		item_put(s, first, STR(" "));
 		imap_put_row_modseq(s, row);
 	}
 	if (items & IMAP_FETCH_INTERNALDATE) {
-		item_put(s, sep, "INTERNALDATE ");
+		item_put(s, first, STR(" INTERNALDATE "));
 		imap_print_date_time(&s->out, row->internal_ms, row->internal_zone);
 	}
 	if (items & IMAP_FETCH_RFC822_SIZE) {
-		item_put(s, sep, "RFC822.SIZE ");
+		item_put(s, first, STR(" RFC822.SIZE "));
 		imap_put_u64(s, row->size);
 	}
 }
 
 /* RFC 8474 §5.1, §5.2 */
-static void ids_put(struct fetch *f, const struct store_row *row, const char **sep)
+static void ids_put(struct fetch *f, const struct store_row *row, bool *first)
 {
 	if (f->what->items & IMAP_FETCH_EMAILID) {
-		item_put(f->s, sep, "EMAILID ");
+		item_put(f->s, first, STR(" EMAILID "));
 		imap_putf(f->s, "(M%llu%s)", (unsigned long long)row->email, f->ids);
 	}
 	if (!(f->what->items & IMAP_FETCH_THREADID))
 		return;
-	item_put(f->s, sep, "THREADID ");
+	item_put(f->s, first, STR(" THREADID "));
 	if (f->thread > 0)
 		imap_putf(f->s, "(T%llu%s)", (unsigned long long)f->thread, f->ids);
 	else
 		imap_put(f->s, STR("NIL"));
 }
 
-static void fact_items_put(struct fetch *f, const struct store_email *e, const char **sep)
+static void fact_items_put(struct fetch *f, const struct store_email *e, bool *first)
 {
 	const struct {
-		unsigned    item;
-		const char *name;
-		struct str  text;
+		unsigned   item;
+		struct str name, text;
 	} printed[] = {
-		{ IMAP_FETCH_ENVELOPE, "ENVELOPE ", e->envelope },
-		{ IMAP_FETCH_BODY, "BODY ", e->body },
-		{ IMAP_FETCH_BODYSTRUCTURE, "BODYSTRUCTURE ", e->structure },
+		{ IMAP_FETCH_ENVELOPE, STR(" ENVELOPE "), e->envelope },
+		{ IMAP_FETCH_BODY, STR(" BODY "), e->body },
+		{ IMAP_FETCH_BODYSTRUCTURE, STR(" BODYSTRUCTURE "), e->structure },
 	};
 
 	for (size_t i = 0; i < LEN(printed); i++) {
 		if (!(f->what->items & printed[i].item))
 			continue;
-		item_put(f->s, sep, printed[i].name);
+		item_put(f->s, first, printed[i].name);
 		imap_put(f->s, printed[i].text);
 	}
 }
 
-static void save_date_put(struct fetch *f, int64_t saved_ms, const char **sep)
+static void save_date_put(struct fetch *f, int64_t saved_ms, bool *first)
 {
 	if (!(f->what->items & IMAP_FETCH_SAVEDATE))
 		return;
-	item_put(f->s, sep, "SAVEDATE ");
+	item_put(f->s, first, STR(" SAVEDATE "));
 	if (saved_ms > 0)
 		imap_print_date_time(&f->s->out, saved_ms, 0);
 	else
@@ -205,11 +204,11 @@ static void save_date_put(struct fetch *f, int64_t saved_ms, const char **sep)
 }
 
 /* LAZY too: it costs no more than the beginning of one message (RFC 8970 §4.1). */
-static void preview_put(struct fetch *f, const struct store_email *e, const char **sep)
+static void preview_put(struct fetch *f, const struct store_email *e, bool *first)
 {
 	if (!(f->what->items & (IMAP_FETCH_PREVIEW | IMAP_FETCH_PREVIEW_LAZY)))
 		return;
-	item_put(f->s, sep, "PREVIEW ");
+	item_put(f->s, first, STR(" PREVIEW "));
 	if (imap_put_preview(f->s, e) != ST_OK) {
 		f->gone = true;
 		imap_put(f->s, f->what->items & IMAP_FETCH_PREVIEW ? STR("\"\"") : STR("NIL")); /* NIL is for LAZY alone (RFC 8970 §3.2) */
@@ -245,7 +244,7 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 {
 	struct imap_session *s = f->s;
 	struct store_row    *row = &s->box.view.rows[place];
-	const char          *sep = "";
+	bool                 first = true;
 
 	if ((f->need_email || f->listed) && e->id == 0) {
 		f->gone = true;
@@ -260,13 +259,13 @@ static bool message_put(struct fetch *f, uint32_t place, const struct store_emai
 		return false;
 	imap_inside(s, true);
 	imap_put_fetch_head(s, place, row);
-	row_items_put(f, row, &sep);
-	save_date_put(f, saved_ms, &sep);
-	ids_put(f, row, &sep);
-	fact_items_put(f, e, &sep);
-	preview_put(f, e, &sep);
+	row_items_put(f, row, &first);
+	save_date_put(f, saved_ms, &first);
+	ids_put(f, row, &first);
+	fact_items_put(f, e, &first);
+	preview_put(f, e, &first);
 	for (const struct imap_section *x = f->what->sections; x; x = x->next) {
-		item_put(s, &sep, "");
+		item_put(s, &first, STR(" "));
 		switch (imap_put_section(s, x, e)) {
 		case IMAP_CONTENT_OK: break;
 		case IMAP_CONTENT_CUT: return false;

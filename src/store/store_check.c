@@ -238,6 +238,23 @@ static enum status check_seen(struct check *c)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* A25: and listings say what the headers say. */
+static enum status check_listings(struct check *c)
+{
+	struct db_stmt *s = NULL;
+	uint64_t        id;
+	enum status     st;
+
+	while ((st = store_listing_untrue(c->a, &s, &id)) == ST_OK) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "listing of email %llu is not its header's", (unsigned long long)id);
+		found(c, "A25", str_of(text));
+	}
+	db_done(s);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 /* A26: and what is still to be written into the rows of messages. */
 static enum status check_flaggings(struct check *c)
 {
@@ -357,8 +374,8 @@ static enum status told(struct check *c, enum status st)
 
 static enum status check_rows(struct check *c)
 {
-	static enum status (*const checks[])(struct check *) = { check_sqlite, check_inline, check_facts, check_names, check_changes, check_seen, check_flaggings, check_flagged,
-								  check_files };
+	static enum status (*const checks[])(struct check *) = { check_sqlite, check_inline, check_facts, check_names, check_changes, check_seen,
+								  check_listings, check_flaggings, check_flagged, check_files };
 	enum status st;
 
 	db_forget(c->a->db);

@@ -212,6 +212,9 @@ struct str store_listing_make(struct str header, struct arena *arena); /* STR_NO
 /* Inside a transaction: in the place of what the email had. STR_NONE: it has none. */
 MUST_CHECK enum status store_listing_write(struct store_account *a, uint64_t email, struct str listing);
 MUST_CHECK enum status store_listing_drop(struct store_account *a, uint64_t email);
+/* The next row that does not say what the header of its content says: *ret_id, or ST_NOT_FOUND. Of contents in rows only, and not of listings that were
+ * written when other names were kept. *s is NULL at first, and the caller's to end. */
+MUST_CHECK enum status store_listing_untrue(struct store_account *a, struct db_stmt **s, uint64_t *ret_id);
 
 /* ---- store_append.c: inside a transaction ---- */
 /* Content, once, and a new email of it with `refs` messages. */

@@ -126,6 +126,30 @@ enum status store_listing_write(struct store_account *a, uint64_t email, struct 
 	return db_run(s);
 }
 
+enum status store_listing_untrue(struct store_account *a, struct db_stmt **s, uint64_t *ret_id)
+{
+	enum status st;
+
+	if (!*s) {
+		*s = db_sql(a->db, "SELECT l.id, l.fields, e.header_n, c.data FROM listing l JOIN email e ON e.id = l.id JOIN content c ON c.id = e.content"
+				   " WHERE l.account = ?1 AND c.data IS NOT NULL");
+		db_bind_u64(*s, 1, a->id);
+	}
+	while ((st = db_step(*s)) == ST_OK) {
+		struct arena *arena CLEANUP(arena_free) = arena_new(NULL);
+		struct str          listing = db_str(*s, 1);
+		uint64_t            header_n = MIN(db_u64(*s, 2), (uint64_t)SIZE_MAX);
+
+		if (listing.n > 0 && (uint8_t)listing.p[0] != LEN(kept))
+			continue;
+		if (!str_eq(listing, store_listing_make(str_first(db_str(*s, 3), (size_t)header_n), arena))) {
+			*ret_id = db_u64(*s, 0);
+			return ST_OK;
+		}
+	}
+	return st;
+}
+
 /* ---- read ---- */
 
 bool store_listing_pick(struct str listing, uint64_t names, struct store_listed *ret)

@@ -269,6 +269,28 @@ static enum status facts(struct mend *m)
 	return st;
 }
 
+static enum status listings(struct mend *m)
+{
+	struct db_stmt *s = NULL;
+	struct buf      bad;
+	uint64_t        id;
+	enum status     st;
+
+	buf_init(&bad, (size_t)1 << 28);
+	while ((st = store_listing_untrue(m->a, &s, &id)) == ST_OK)
+		if (!buf_add(&bad, str_n(&id, sizeof(id))))
+			break;
+	db_done(s);
+	st = st == ST_NOT_FOUND ? ST_OK : st == ST_OK ? ST_LIMIT : st;
+	for (struct str at = buf_str(&bad); at.n > 0 && st == ST_OK; at = str_from(at, sizeof(id))) {
+		memcpy(&id, at.p, sizeof(id));
+		mend_tell(m, STORE_MEND_FIXED, "A25", "listing of email %llu: not what its header says, removed", (unsigned long long)id);
+		st = store_listing_drop(m->a, id);
+	}
+	buf_done(&bad);
+	return st;
+}
+
 enum status mend_contents(struct mend *m)
 {
 	int64_t    *ids;
@@ -279,5 +301,7 @@ enum status mend_contents(struct mend *m)
 		st = content_look(m, (uint64_t)ids[i]);
 	if (st == ST_OK)
 		st = messages_lost(m);
-	return st == ST_OK ? facts(m) : st;
+	if (st == ST_OK)
+		st = facts(m);
+	return st == ST_OK ? listings(m) : st;
 }

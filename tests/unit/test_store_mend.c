@@ -138,6 +138,8 @@ static const struct {
 	{ "A24", "INSERT INTO seen SELECT 7, id, 8 + id, x'ff' FROM mailbox", 0, 0 },
 	{ "A25", "INSERT INTO listing SELECT 9999, account, fields FROM listing LIMIT 1", 0, 0 },
 	{ "A25", "UPDATE listing SET account = 8", 0, 0 },
+	{ "A25", "UPDATE listing SET fields = CAST(replace(CAST(fields AS TEXT), 'number', 'NUMBER') AS BLOB)", 0, 0 },
+	{ "A25", "UPDATE listing SET fields = x''", 0, 0 },
 	{ "A22", "INSERT INTO warning VALUES (7, 4000)", 0, 0 },
 	{ "A17", "UPDATE change SET uids = x'ff'", 0, 0 },
 	{ "A17", "UPDATE change SET op = 9 WHERE modseq = (SELECT max(modseq) FROM change)", 0, 0 },
