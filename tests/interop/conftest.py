@@ -14,6 +14,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import at_once  # noqa: E402, F401
 import servers  # noqa: E402
 
 ACCOUNTS = 200

@@ -4,7 +4,9 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import at_once  # noqa: E402, F401
 from outside import Dns, NoNamespace, namespace  # noqa: E402
 from server import Server  # noqa: E402
 
