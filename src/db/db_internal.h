@@ -7,7 +7,8 @@
 #include "db/db.h"
 #include "db/db_file.h"
 
-#define DB_STMTS_MAX   128 /* places; a power of two. Past half of it all are dropped before the next transaction */
+#define DB_STMTS_MAX   256 /* places; a power of two. A check or a mend has more than a hundred in one transaction */
+#define DB_STMTS_KEEP  64  /* if there are more, all are dropped before the next transaction */
 #define DB_LOCK_MS     10000
 #define DB_CACHE_KIB   256
 #define DB_CHECKPOINT  1000

@@ -7,7 +7,7 @@
 
 static unsigned place_of(const char *text)
 {
-	return (unsigned)(((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15)) >> 57) & (DB_STMTS_MAX - 1);
+	return (unsigned)(((uintptr_t)text * UINT64_C(0x9e3779b97f4a7c15)) >> 56) & (DB_STMTS_MAX - 1);
 }
 
 static void stmt_free(struct db_stmt *s)

@@ -210,7 +210,7 @@ enum status db_begin_write(struct db *db)
 	enum status st;
 
 	CHECK(db->txn == DB_TXN_NONE);
-	if (db->stmt_count > DB_STMTS_MAX / 2)
+	if (db->stmt_count > DB_STMTS_KEEP)
 		db_stmts_drop(db);
 	st = db_file_lock(db->file, db->options.lock_ms);
 	if (st != ST_OK)
