@@ -36,6 +36,7 @@ struct rig {
 	size_t            pages;
 	uint64_t          random;
 	uint64_t          told[STORE_MEND_LAST + 1];
+	bool              uncounted; /* nothing is left that says how many messages there were */
 };
 
 static uint64_t next(struct rig *r)
@@ -278,7 +279,7 @@ static struct outcome compare(struct rig *r, const struct store_salvaged *got, c
 				fail_msg("%s: another message as %s/%d", what, now[k].mailbox, (int)now[k].uid);
 	if (n != got->kept + got->moved)
 		fail_msg("%s: %zu messages, %u kept and %u moved", what, n, (unsigned)got->kept, (unsigned)got->moved);
-	if (got->kept + got->moved + got->lost < r->message_count)
+	if (!r->uncounted && got->kept + got->moved + got->lost < r->message_count)
 		fail_msg("%s: %u kept, %u moved, %u lost of %zu", what, (unsigned)got->kept, (unsigned)got->moved, (unsigned)got->lost,
 			 r->message_count);
 	return o;
@@ -342,7 +343,12 @@ static void test_pages(void **state)
 	store_unit_done(&r.u);
 }
 
-/* Several pages at once, and a file that is cut. Nothing vanishes without being told. */
+static bool is_count(const struct rig *r, size_t page)
+{
+	return strcmp(r->owners[page].table, "mailbox") == 0;
+}
+
+/* Several pages at once, and a file that is cut. Nothing vanishes without being told, as long as the mailboxes say how much they held. */
 static void test_many(void **state)
 {
 	struct rig r;
@@ -356,10 +362,21 @@ static void test_many(void **state)
 
 		snprintf(what, sizeof(what), "round %u", round);
 		restore(&r);
-		for (unsigned i = 0; i < 1 + round / 2; i++)
-			page_damage(&r, 1 + (size_t)(next(&r) % r.pages), (enum damage)(next(&r) % DAMAGES));
-		if (round % 4 == 3)
-			file_write(&r, DIR "/mail.db", str_first(r.files[0].octets, (size_t)(next(&r) % r.files[0].octets.n)));
+		r.uncounted = false;
+		for (unsigned i = 0; i < 1 + round / 2; i++) {
+			size_t page = 1 + (size_t)(next(&r) % r.pages);
+
+			page_damage(&r, page, (enum damage)(next(&r) % DAMAGES));
+			r.uncounted |= is_count(&r, page);
+		}
+		if (round % 4 == 3) {
+			size_t cut = (size_t)(next(&r) % r.files[0].octets.n);
+
+			file_write(&r, DIR "/mail.db", str_first(r.files[0].octets, cut));
+			r.uncounted = false; /* what was damaged is written anew */
+			for (size_t page = cut / PAGE + 1; page <= r.pages; page++)
+				r.uncounted |= is_count(&r, page);
+		}
 		got = salvage(&r);
 		out = compare(&r, &got, what);
 		(void)out;
