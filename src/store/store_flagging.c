@@ -2,7 +2,7 @@
  *
  * To change the rows of a thousand messages writes hundreds of pages of the log; the list of their uids is on one or two. So:
  *
- *   STORE of FLAGGING_LEAST or more --store_flagging_add--> row of `flagging` --store_flagging_apply--> rows of `message`, and it is gone
+ *   STORE of LEAST messages or more --store_flagging_add--> row of `flagging` --store_flagging_apply--> rows of `message`, and it is gone
  *
  * Whoever reads rows of `message` lays over them what is still to be written (store_flagging_lay): a flagging concerns those of its uids whose row
  * has a lower modseq. Whoever writes such a row whole gives it that modseq or a higher one, and whoever takes it away writes it first. So a flagging may name
@@ -144,26 +144,6 @@ static void row_lay(const struct store_flagging *f, struct store_row *row)
 	row->modseq = f->modseq;
 }
 
-/* The first row from `at` on with that uid or a higher one: in steps that double, as the next range is often near. */
-static size_t row_from(const struct store_row *rows, size_t count, size_t at, uint32_t uid)
-{
-	size_t end = at;
-
-	for (size_t step = 1; end < count && rows[end].uid < uid; step *= 2) {
-		at = end + 1;
-		end += MIN(step, count - end);
-	}
-	while (at < end) {
-		size_t mid = at + (end - at) / 2;
-
-		if (rows[mid].uid < uid)
-			at = mid + 1;
-		else
-			end = mid;
-	}
-	return at;
-}
-
 static bool flagging_lay(const struct store_flagging *f, struct store_row *rows, size_t count)
 {
 	struct str         in = f->uids;
@@ -174,7 +154,7 @@ static bool flagging_lay(const struct store_flagging *f, struct store_row *rows,
 	while (in.n > 0 && at < count) {
 		if (!store_ranges_next(&in, &last, &r))
 			return false;
-		for (at = row_from(rows, count, at, r.first); at < count && rows[at].uid <= r.last; at++)
+		for (at = store_row_from(rows, count, at, r.first); at < count && rows[at].uid <= r.last; at++)
 			row_lay(f, &rows[at]);
 	}
 	return true;

@@ -54,21 +54,6 @@ static void count(const struct store_account *a, struct store_mailbox *m, const 
 	m->deleted_size += row->flags & STORE_DELETED ? by * row->size : 0;
 }
 
-static size_t place_of(const struct store_known *k, size_t from, uint32_t uid)
-{
-	size_t end = k->count;
-
-	while (from < end) {
-		size_t mid = from + (end - from) / 2;
-
-		if (k->rows[mid].uid < uid)
-			from = mid + 1;
-		else
-			end = mid;
-	}
-	return from;
-}
-
 /* Rows of the set, counted; and copied if there is room for them. *ret_newer: one of them is newer than what is known to be so. */
 static size_t known_pick(const struct store_known *k, struct store_set set, struct store_row *to, bool *ret_newer)
 {
@@ -76,7 +61,7 @@ static size_t known_pick(const struct store_known *k, struct store_set set, stru
 
 	*ret_newer = false;
 	for (size_t i = 0; i < set.count; i++) {
-		for (at = place_of(k, at, set.ranges[i].first); at < k->count && k->rows[at].uid <= set.ranges[i].last; at++, n++) {
+		for (at = store_row_from(k->rows, k->count, at, set.ranges[i].first); at < k->count && k->rows[at].uid <= set.ranges[i].last; at++, n++) {
 			*ret_newer |= k->rows[at].modseq > k->modseq;
 			if (!to)
 				continue;

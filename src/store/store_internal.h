@@ -271,6 +271,8 @@ MUST_CHECK enum status store_expunge_moved(struct store_account *a, uint64_t mai
 /* ---- store_view.c ---- */
 #define STORE_ROW_COLUMNS "uid, flags, kw0, kw1, modseq, created, email, size, internal_ms, zone"
 void store_row_read(struct db_stmt *s, struct store_row *ret); /* of those columns */
+/* The first row from `at` on with that uid or a higher one: in steps that double, as the next one asked for is often near. */
+size_t store_row_from(const struct store_row *rows, size_t count, size_t at, uint32_t uid);
 /* Rows of a set, in whatever transaction is open. */
 MUST_CHECK enum status store_rows_load(struct store_account *a, uint64_t mailbox, struct store_set set, size_t max,
 				       struct arena *arena, struct store_row **ret, size_t *ret_count);

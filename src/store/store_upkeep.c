@@ -156,8 +156,8 @@ static bool clean_one(struct store *s, uint64_t id, const struct pass *p)
 			log_warn("moves that were broken off are not settled yet", LOG_U64("account", id));
 		if (settled > 0 && p->changed)
 			p->changed(p->arg, id, settled);
-		if (st == ST_OK)
-			st = store_flagging_tidy(a, true);
+		if (store_flagging_tidy(a, true) != ST_OK)
+			log_warn("changes of flags are not written into their rows yet", LOG_U64("account", id));
 		if (st == ST_OK)
 			st = store_clean(a);
 		store_close(&a);

@@ -27,6 +27,25 @@ void store_row_read(struct db_stmt *s, struct store_row *ret)
 	};
 }
 
+size_t store_row_from(const struct store_row *rows, size_t count, size_t at, uint32_t uid)
+{
+	size_t end = at;
+
+	for (size_t step = 1; end < count && rows[end].uid < uid; step *= 2) {
+		at = end + 1;
+		end += MIN(step, count - end);
+	}
+	while (at < end) {
+		size_t mid = at + (end - at) / 2;
+
+		if (rows[mid].uid < uid)
+			at = mid + 1;
+		else
+			end = mid;
+	}
+	return at;
+}
+
 struct rows { /* growing, in an arena */
 	struct arena     *arena;
 	struct store_row *p;

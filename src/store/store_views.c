@@ -160,24 +160,9 @@ void store_views_expire(struct store *s)
 
 /* ---- taking ---- */
 
-static size_t place_of(const struct store_view *v, size_t from, uint32_t uid)
-{
-	size_t end = v->count;
-
-	while (from < end) {
-		size_t mid = from + (end - from) / 2;
-
-		if (v->rows[mid].uid < uid)
-			from = mid + 1;
-		else
-			end = mid;
-	}
-	return from;
-}
-
 static void vanished_leave(struct store_view *v, const struct store_changes *c)
 {
-	size_t next = 0, to = c->vanished_count > 0 ? place_of(v, 0, c->vanished[0].uid) : v->count;
+	size_t next = 0, to = c->vanished_count > 0 ? store_row_from(v->rows, v->count, 0, c->vanished[0].uid) : v->count;
 
 	for (size_t i = to; i < v->count; i++) {
 		while (next < c->vanished_count && c->vanished[next].uid < v->rows[i].uid)
@@ -194,7 +179,7 @@ static bool rows_lay(struct store_view *v, const struct store_changes *c)
 	size_t            at = 0, had = v->count, i = 0;
 	struct store_row *rows;
 
-	for (; i < c->row_count && (at = place_of(v, at, c->rows[i].uid)) < had; i++) {
+	for (; i < c->row_count && (at = store_row_from(v->rows, v->count, at, c->rows[i].uid)) < had; i++) {
 		if (v->rows[at].uid != c->rows[i].uid)
 			return false;
 		v->rows[at] = c->rows[i];
